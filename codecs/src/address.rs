@@ -1,0 +1,205 @@
+//! Where a container listens and where an agent lives: `tls://host:port/agent`.
+//!
+//! IPv6 hosts stand in brackets, port 0 means "any free port" and never appears in a URL handed out.
+//! Neighbours: `transports` opens an [`Endpoint`]; a proxy is connected by an [`Address`].
+
+use std::fmt;
+use std::str::FromStr;
+
+/// A place where a container can be reached, without any agent.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Endpoint {
+    /// Plain TCP.
+    Tcp {
+        /// Host name or IP address, without brackets.
+        host: String,
+        /// Port; 0 asks for a free one.
+        port: u16,
+    },
+    /// TCP under TLS 1.3 or 1.2.
+    Tls {
+        /// Host name or IP address, without brackets.
+        host: String,
+        /// Port; 0 asks for a free one.
+        port: u16,
+    },
+    /// Inside this process.
+    Local {
+        /// Name of the meeting point.
+        name: String,
+    },
+}
+
+impl Endpoint {
+    /// The URL scheme: `tcp`, `tls` or `local`.
+    pub fn scheme(&self) -> &'static str {
+        match self {
+            Endpoint::Tcp { .. } => "tcp",
+            Endpoint::Tls { .. } => "tls",
+            Endpoint::Local { .. } => "local",
+        }
+    }
+
+    /// Host name or IP address (without brackets) and port, where the endpoint has them.
+    pub fn host_and_port(&self) -> Option<(&str, u16)> {
+        match self {
+            Endpoint::Tcp { host, port } | Endpoint::Tls { host, port } => Some((host, *port)),
+            Endpoint::Local { .. } => None,
+        }
+    }
+
+    /// The same endpoint on another port; unchanged where there are no ports.
+    pub fn with_port(&self, port: u16) -> Endpoint {
+        match self {
+            Endpoint::Tcp { host, .. } => Endpoint::Tcp { host: host.clone(), port },
+            Endpoint::Tls { host, .. } => Endpoint::Tls { host: host.clone(), port },
+            Endpoint::Local { name } => Endpoint::Local { name: name.clone() },
+        }
+    }
+
+    /// The address of an agent here.
+    pub fn agent(&self, name: &str) -> Address {
+        Address { endpoint: self.clone(), agent: Some(name.to_owned()) }
+    }
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Endpoint::Tcp { host, port } | Endpoint::Tls { host, port } => {
+                let scheme = self.scheme();
+                if host.contains(':') {
+                    write!(f, "{scheme}://[{host}]:{port}")
+                } else {
+                    write!(f, "{scheme}://{host}:{port}")
+                }
+            }
+            Endpoint::Local { name } => write!(f, "local://{name}"),
+        }
+    }
+}
+
+impl FromStr for Endpoint {
+    type Err = AddressError;
+
+    fn from_str(text: &str) -> Result<Endpoint, AddressError> {
+        let address: Address = text.parse()?;
+        match address.agent {
+            None => Ok(address.endpoint),
+            Some(agent) => {
+                Err(AddressError::new(text, format!("it names an agent, `{agent}`, where none is wanted")))
+            }
+        }
+    }
+}
+
+/// An endpoint and, behind a slash, the agent on it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Address {
+    /// Where the container is.
+    pub endpoint: Endpoint,
+    /// The agent's name, if the URL has one.
+    pub agent: Option<String>,
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.endpoint)?;
+        match &self.agent {
+            Some(agent) => write!(f, "/{agent}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl FromStr for Address {
+    type Err = AddressError;
+
+    fn from_str(text: &str) -> Result<Address, AddressError> {
+        let fail = |reason: &str| Err(AddressError::new(text, reason.to_owned()));
+        let Some((scheme, rest)) = text.split_once("://") else {
+            return fail("it has no scheme; write tcp://, tls:// or local:// before the host");
+        };
+        let (place, agent) = match rest.split_once('/') {
+            None => (rest, None),
+            Some((place, "")) => (place, None),
+            Some((place, agent)) => (place, Some(agent.to_owned())),
+        };
+        let endpoint = match scheme {
+            "tcp" | "tls" => {
+                let Some((host, port)) = place.rsplit_once(':') else {
+                    return fail("it has no port; write host:port (port 0 picks a free one)");
+                };
+                let host = match host.strip_prefix('[').and_then(|h| h.strip_suffix(']')) {
+                    Some(v6) if v6.parse::<std::net::Ipv6Addr>().is_ok() => v6,
+                    Some(_) => return fail("the host in brackets is no IPv6 address"),
+                    None if host.contains(':') => {
+                        return fail("an IPv6 address stands in brackets, as in tcp://[::1]:5555");
+                    }
+                    None if host.is_empty() => return fail("it has no host"),
+                    None if host.contains(char::is_whitespace) => return fail("its host contains a space"),
+                    None => host,
+                };
+                let Ok(port) = port.parse::<u16>() else {
+                    return fail("its port is no number from 0 to 65535");
+                };
+                let host = host.to_owned();
+                if scheme == "tcp" { Endpoint::Tcp { host, port } } else { Endpoint::Tls { host, port } }
+            }
+            "local" if place.is_empty() => return fail("a local:// address needs a name"),
+            "local" => Endpoint::Local { name: place.to_owned() },
+            _ => return fail("its scheme is unknown; use tcp://, tls:// or local://"),
+        };
+        Ok(Address { endpoint, agent })
+    }
+}
+
+/// A URL that is no address, and why.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{text}` is no address: {reason}")]
+pub struct AddressError {
+    text: String,
+    reason: String,
+}
+
+impl AddressError {
+    fn new(text: &str, reason: String) -> AddressError {
+        AddressError { text: text.to_owned(), reason }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_round_trip() {
+        for text in [
+            "tcp://127.0.0.1:5555/counter",
+            "tls://market.example:443",
+            "tcp://[::1]:0/0",
+            "local://hall/a/b",
+            "local://hall",
+        ] {
+            assert_eq!(text.parse::<Address>().unwrap().to_string(), text);
+        }
+    }
+
+    #[test]
+    fn each_wrong_address_says_what_to_do() {
+        for (text, hint) in [
+            ("127.0.0.1:5555", "no scheme"),
+            ("tcp://host", "no port"),
+            ("tcp://::1:80/x", "brackets"),
+            ("tcp://[zz]:80", "no IPv6"),
+            ("tcp://:80", "no host"),
+            ("tcp://h:70000", "65535"),
+            ("http://h:80", "unknown"),
+            ("local:///x", "needs a name"),
+        ] {
+            let error = text.parse::<Address>().unwrap_err().to_string();
+            assert!(error.contains(hint), "{error}");
+        }
+    }
+}

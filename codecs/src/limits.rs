@@ -1,0 +1,24 @@
+//! The limits that every byte from a peer is held to before anything is allocated for it.
+
+/// Bounds on one frame. All are checked before memory is spent on what the frame claims to hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Largest payload of a frame, in bytes. A header that declares more closes the link.
+    pub max_frame_bytes: u32,
+    /// Deepest nesting of lists and maps inside a frame, in levels.
+    pub max_depth: u16,
+    /// Most values (scalars, lists, maps and map keys, each counted once) inside a frame.
+    pub max_nodes: u32,
+}
+
+impl Limits {
+    /// 16 MiB a frame, 128 levels, 1,000,000 values.
+    pub const DEFAULT: Limits =
+        Limits { max_frame_bytes: 16 * 1024 * 1024, max_depth: 128, max_nodes: 1_000_000 };
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits::DEFAULT
+    }
+}

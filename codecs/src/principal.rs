@@ -1,0 +1,58 @@
+//! Who is speaking, as proven and never as claimed.
+//!
+//! `node` comes from what the transport could prove (a certificate's URI SAN, else its DNS SANs, else the
+//! fingerprint of its key); `agent` is set by a container for its own children.
+
+use std::fmt;
+use std::sync::Arc;
+
+/// The proven speaker of a message.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Principal {
+    node: Arc<str>,
+    agent: Option<Arc<str>>,
+}
+
+impl Principal {
+    /// The name of a peer that proved nothing.
+    pub const ANONYMOUS: &'static str = "anonymous";
+
+    /// A node whose name the transport proved.
+    pub fn node(name: impl Into<Arc<str>>) -> Principal {
+        Principal { node: name.into(), agent: None }
+    }
+
+    /// A peer that proved nothing.
+    pub fn anonymous() -> Principal {
+        Principal::node(Principal::ANONYMOUS)
+    }
+
+    /// The same node, speaking for one of its agents.
+    pub fn with_agent(&self, agent: impl Into<Arc<str>>) -> Principal {
+        Principal { node: self.node.clone(), agent: Some(agent.into()) }
+    }
+
+    /// The proven name of the node.
+    pub fn node_name(&self) -> &str {
+        &self.node
+    }
+
+    /// The agent on that node, where its container said so.
+    pub fn agent_name(&self) -> Option<&str> {
+        self.agent.as_deref()
+    }
+
+    /// Whether the peer proved nothing about itself.
+    pub fn is_anonymous(&self) -> bool {
+        &*self.node == Principal::ANONYMOUS
+    }
+}
+
+impl fmt::Display for Principal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.agent {
+            Some(agent) => write!(f, "{} agent {agent:?}", self.node),
+            None => f.write_str(&self.node),
+        }
+    }
+}

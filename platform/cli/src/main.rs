@@ -1,0 +1,2 @@
+//! The folkmoot command.
+fn main() {}
