@@ -1,0 +1,164 @@
+//! Allow rules: who may call which method of which agent.
+//!
+//! A rule names a principal, an agent and a method; each is an exact name, a prefix followed by `*`, or `*` alone.
+//! What no rule allows is denied. Neighbour: [`gate`](crate::gate) asks the [`RuleSet`].
+
+use std::collections::{HashMap, HashSet};
+use std::fmt;
+use std::str::FromStr;
+
+/// An exact name, a prefix (`spiffe://demo/node/*`) or anything (`*`).
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Pattern {
+    /// Matches every name.
+    Any,
+    /// Matches this name only.
+    Exact(String),
+    /// Matches every name that starts so.
+    Prefix(String),
+}
+
+impl Pattern {
+    /// Whether `name` is matched.
+    pub fn matches(&self, name: &str) -> bool {
+        match self {
+            Pattern::Any => true,
+            Pattern::Exact(exact) => exact == name,
+            Pattern::Prefix(prefix) => name.starts_with(prefix.as_str()),
+        }
+    }
+}
+
+impl FromStr for Pattern {
+    type Err = PatternError;
+
+    fn from_str(text: &str) -> Result<Pattern, PatternError> {
+        match text.find('*') {
+            _ if text.is_empty() => Err(PatternError::Empty),
+            None => Ok(Pattern::Exact(text.to_owned())),
+            Some(0) if text.len() == 1 => Ok(Pattern::Any),
+            Some(at) if at + 1 == text.len() => Ok(Pattern::Prefix(text.trim_end_matches('*').to_owned())),
+            Some(_) => Err(PatternError::InnerStar { pattern: text.to_owned() }),
+        }
+    }
+}
+
+impl fmt::Display for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Pattern::Any => f.write_str("*"),
+            Pattern::Exact(name) => f.write_str(name),
+            Pattern::Prefix(prefix) => write!(f, "{prefix}*"),
+        }
+    }
+}
+
+/// A text that is no pattern.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PatternError {
+    /// The pattern has no characters.
+    #[error("an empty pattern matches nothing; write * to match everything")]
+    Empty,
+    /// A star stands before other characters.
+    #[error("`{pattern}`: a * may only stand at the end of a pattern")]
+    InnerStar {
+        /// The pattern as written.
+        pattern: String,
+    },
+}
+
+/// One permission: this principal may call this method of this agent.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Rule {
+    /// Whose node may call.
+    pub principal: Pattern,
+    /// Which agent.
+    pub agent: Pattern,
+    /// Which method.
+    pub method: Pattern,
+}
+
+impl Rule {
+    /// Reads the three patterns of a rule.
+    ///
+    /// # Errors
+    /// The first pattern that is none.
+    pub fn new(principal: &str, agent: &str, method: &str) -> Result<Rule, PatternError> {
+        Ok(Rule { principal: principal.parse()?, agent: agent.parse()?, method: method.parse()? })
+    }
+}
+
+/// All rules of a gate, arranged so that exact ones are found without a walk.
+#[derive(Clone, Debug, Default)]
+pub struct RuleSet {
+    exact: HashMap<String, HashMap<String, HashSet<String>>>,
+    patterns: Vec<Rule>,
+}
+
+impl RuleSet {
+    /// Adds a permission.
+    pub fn allow(&mut self, rule: Rule) {
+        match rule {
+            Rule {
+                principal: Pattern::Exact(principal),
+                agent: Pattern::Exact(agent),
+                method: Pattern::Exact(method),
+            } => {
+                self.exact.entry(principal).or_default().entry(agent).or_default().insert(method);
+            }
+            rule => self.patterns.push(rule),
+        }
+    }
+
+    /// Whether some rule lets `principal` call `method` of `agent`.
+    pub fn allows(&self, principal: &str, agent: &str, method: &str) -> bool {
+        self.exact
+            .get(principal)
+            .and_then(|agents| agents.get(agent))
+            .is_some_and(|methods| methods.contains(method))
+            || self.patterns.iter().any(|rule| {
+                rule.principal.matches(principal) && rule.agent.matches(agent) && rule.method.matches(method)
+            })
+    }
+
+    /// Whether some rule lets `principal` call any method of `agent`.
+    pub fn allows_some(&self, principal: &str, agent: &str) -> bool {
+        self.exact.get(principal).is_some_and(|agents| agents.contains_key(agent))
+            || self.patterns.iter().any(|rule| rule.principal.matches(principal) && rule.agent.matches(agent))
+    }
+
+    /// Whether there is no rule at all.
+    pub fn is_empty(&self) -> bool {
+        self.exact.is_empty() && self.patterns.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exact_prefix_and_any_rules_allow_what_they_name_and_nothing_else() {
+        let mut rules = RuleSet::default();
+        assert!(rules.is_empty());
+        rules.allow(Rule::new("spiffe://demo/node/a", "counter", "add").unwrap());
+        rules.allow(Rule::new("spiffe://demo/node/*", "market", "bid*").unwrap());
+        assert!(rules.allows("spiffe://demo/node/a", "counter", "add"));
+        assert!(!rules.allows("spiffe://demo/node/a", "counter", "reset"));
+        assert!(!rules.allows("spiffe://demo/node/b", "counter", "add"));
+        assert!(rules.allows("spiffe://demo/node/b", "market", "bid_now"));
+        assert!(!rules.allows("spiffe://other/node/b", "market", "bid_now"));
+        assert!(rules.allows_some("spiffe://demo/node/a", "counter"));
+        assert!(!rules.allows_some("spiffe://demo/node/b", "counter"));
+    }
+
+    #[test]
+    fn wrong_patterns_say_why() {
+        assert_eq!("".parse::<Pattern>(), Err(PatternError::Empty));
+        assert!("a*b".parse::<Pattern>().unwrap_err().to_string().contains("end"));
+        for text in ["*", "name", "pre*"] {
+            assert_eq!(text.parse::<Pattern>().unwrap().to_string(), text);
+        }
+    }
+}
