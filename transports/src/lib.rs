@@ -1,1 +1,37 @@
-//! placeholder
+//! Byte streams between Folkmoot's containers, and who is at the other end of them.
+//!
+//! Three transports, one shape ([`Transport`]): [`TcpTransport`] (plain, anonymous), [`TlsTransport`]
+//! (mutual TLS 1.3 or 1.2, the peer's name proven by its certificate) and [`LocalTransport`] (inside one
+//! process, in a deterministic order). What always holds:
+//!
+//! - No timers: every operation is a future, and its caller decides how long it may take.
+//! - No frames: a stream is bytes; `codecs` cuts them, `platform` moves them.
+//! - A [`Principal`] is proven, never claimed: [`Connection::proven`] tells whether by a certificate.
+//! - Certificates are read for names at one place ([`leaf`]) and the crypto provider is named at one
+//!   place ([`provider`]).
+//!
+//! Neighbours: `codecs` has [`Endpoint`] and [`Principal`]; `platform` chooses a transport by scheme.
+#![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing))]
+
+pub mod certs;
+pub mod dev_certs;
+pub mod error;
+mod issuing;
+pub mod leaf;
+pub mod local;
+pub mod provider;
+pub mod sniff;
+pub mod tcp;
+pub mod tls;
+pub mod transport;
+mod verify;
+
+pub use certs::{CertsError, SslCerts};
+pub use dev_certs::DevCerts;
+pub use error::{AtFault, CertificateFault, TransportError, explain_io};
+pub use folkmoot_codecs::{Endpoint, Principal};
+pub use local::{LocalNetwork, LocalTransport};
+pub use sniff::{looks_like_http, looks_like_tls};
+pub use tcp::TcpTransport;
+pub use tls::TlsTransport;
+pub use transport::{Accepted, BoxFuture, ByteStream, Connection, Listener, Transport};

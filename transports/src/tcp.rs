@@ -1,0 +1,142 @@
+//! Plain TCP: anonymous, for loopback and for closed networks.
+//!
+//! Always: `TCP_NODELAY` (writers batch by themselves) and `SO_KEEPALIVE` are on. Neighbours: [`crate::tls`]
+//! listens and dials through the functions here; `platform` decides where plain TCP is allowed.
+
+use std::io;
+use std::net::SocketAddr;
+
+use folkmoot_codecs::{Endpoint, Principal};
+use socket2::SockRef;
+use tokio::net::{TcpListener, TcpStream, lookup_host};
+
+use crate::error::TransportError;
+use crate::transport::{Accepted, BoxFuture, Connection, Listener, Transport};
+
+/// Serves `tcp://`.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct TcpTransport;
+
+impl TcpTransport {
+    /// The transport; it has nothing to configure.
+    pub fn new() -> TcpTransport {
+        TcpTransport
+    }
+}
+
+impl Transport for TcpTransport {
+    fn scheme(&self) -> &'static str {
+        "tcp"
+    }
+
+    fn listen<'a>(
+        &'a self,
+        endpoint: &'a Endpoint,
+    ) -> BoxFuture<'a, Result<Box<dyn Listener>, TransportError>> {
+        Box::pin(async move {
+            let (socket, endpoint) = bind(self.scheme(), endpoint).await?;
+            Ok(Box::new(TcpDoor { socket, endpoint }) as Box<dyn Listener>)
+        })
+    }
+
+    fn dial<'a>(
+        &'a self,
+        endpoint: &'a Endpoint,
+        expected_peer: Option<&'a str>,
+    ) -> BoxFuture<'a, Result<Connection, TransportError>> {
+        Box::pin(async move {
+            if let Some(expected) = expected_peer {
+                let expected = expected.to_owned();
+                return Err(TransportError::CannotProve { scheme: self.scheme(), expected });
+            }
+            let (stream, peer) = connect(self.scheme(), endpoint).await?;
+            Ok(plain(stream, peer.to_string()))
+        })
+    }
+}
+
+struct TcpDoor {
+    socket: TcpListener,
+    endpoint: Endpoint,
+}
+
+impl Listener for TcpDoor {
+    fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
+    fn accept(&mut self) -> BoxFuture<'_, Result<Accepted, TransportError>> {
+        Box::pin(async move {
+            let (stream, peer) = accept(&self.socket).await?;
+            let peer = peer.to_string();
+            Ok(Accepted::new(peer.clone(), async move {
+                tune(&stream).map_err(|source| TransportError::Handshake { peer: peer.clone(), source })?;
+                Ok(plain(stream, peer))
+            }))
+        })
+    }
+}
+
+fn plain(stream: TcpStream, peer_address: String) -> Connection {
+    Connection { stream: Box::new(stream), principal: Principal::anonymous(), proven: false, peer_address }
+}
+
+/// Binds a listening socket and gives the endpoint with its real port.
+pub(crate) async fn bind(
+    scheme: &'static str,
+    endpoint: &Endpoint,
+) -> Result<(TcpListener, Endpoint), TransportError> {
+    let (host, port) = place(scheme, endpoint)?;
+    let fail = |source| TransportError::Listen { endpoint: endpoint.clone(), source };
+    let socket = TcpListener::bind((host, port)).await.map_err(fail)?;
+    let port = socket.local_addr().map_err(fail)?.port();
+    Ok((socket, endpoint.with_port(port)))
+}
+
+/// Accepts one raw connection; those that died in the backlog are passed over.
+pub(crate) async fn accept(socket: &TcpListener) -> Result<(TcpStream, SocketAddr), TransportError> {
+    loop {
+        match socket.accept().await {
+            Ok(accepted) => return Ok(accepted),
+            Err(source) if died_in_backlog(&source) => {}
+            Err(source) => return Err(TransportError::Accept { source }),
+        }
+    }
+}
+
+fn died_in_backlog(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset)
+}
+
+/// Connects to the first address of the host that answers.
+pub(crate) async fn connect(
+    scheme: &'static str,
+    endpoint: &Endpoint,
+) -> Result<(TcpStream, SocketAddr), TransportError> {
+    let (host, port) = place(scheme, endpoint)?;
+    let addresses = lookup_host((host, port))
+        .await
+        .map_err(|source| TransportError::Resolve { endpoint: endpoint.clone(), source })?;
+    let mut last = io::Error::new(io::ErrorKind::NotFound, "the host has no address");
+    for address in addresses {
+        match TcpStream::connect(address).await.and_then(|stream| tune(&stream).map(|()| stream)) {
+            Ok(stream) => return Ok((stream, address)),
+            Err(error) => last = error,
+        }
+    }
+    Err(TransportError::Dial { endpoint: endpoint.clone(), source: last })
+}
+
+/// Sets the options that every connection of ours has.
+pub(crate) fn tune(stream: &TcpStream) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    SockRef::from(stream).set_keepalive(true)
+}
+
+fn place<'a>(scheme: &'static str, endpoint: &'a Endpoint) -> Result<(&'a str, u16), TransportError> {
+    let wrong = || TransportError::WrongScheme { scheme, endpoint: endpoint.clone() };
+    if endpoint.scheme() != scheme {
+        return Err(wrong());
+    }
+    endpoint.host_and_port().ok_or_else(wrong)
+}
