@@ -1,0 +1,49 @@
+# The verbs of daily work. Those of CI are the scripts in .ci/, so both always do the same.
+
+# The verbs
+default:
+    @just --list
+
+# All that CI does
+ci:
+    .ci/run
+
+# All tests
+test:
+    .ci/test
+
+# Is the code formatted? (`cargo fmt --all` does it)
+fmt:
+    .ci/fmt
+
+# clippy on all targets, warnings are errors
+lint:
+    .ci/lint
+
+# The documentation, warnings are errors
+docs:
+    .ci/docs
+
+# The demo and the other examples, run to their end
+examples:
+    .ci/examples
+
+# Against aiomas as released; needs CPython 3.8 and 3.11 under pyenv
+live:
+    .ci/live
+
+# Write the recorded aiomas frames anew
+record:
+    .ci/live record
+
+# The dependency tree against deny.toml, advisories too
+deny:
+    .ci/deny all
+
+# One table of ratios against floors and peers
+bench:
+    cargo run --release --package folkmoot-benches
+
+# One fuzz target for a while; needs nightly Rust and cargo-fuzz
+fuzz target seconds="60":
+    cargo +nightly fuzz run --fuzz-dir codecs/fuzz {{target}} -- -max_total_time={{seconds}}
