@@ -241,15 +241,15 @@ pub enum CertsError {
         /// The library's reason.
         reason: String,
     },
-    /// A name that is not allowed for a node or a trust domain.
-    #[error("`{name}` is no name for a {what}: use 1 to 128 of the characters a-z, 0-9, `.`, `_`, `-`{hint}")]
+    /// A name that is not allowed for a node, a trust domain or a host.
+    #[error("`{name}` is no {what}: {rule}")]
     BadName {
-        /// `node` or `trust domain`.
+        /// `node name`, `trust domain` or `DNS name`.
         what: &'static str,
         /// The name.
         name: String,
-        /// What else to know.
-        hint: &'static str,
+        /// What is allowed.
+        rule: &'static str,
     },
     /// The folder has no certificate authority.
     #[error("{} has no certificate authority; make one with `certs init` or DevCerts", .dir.display())]
