@@ -3,6 +3,7 @@
 Prints `READY tcp://127.0.0.1:PORT/0` first, then serves until its standard input closes or SIGTERM comes.
 """
 import asyncio
+import os
 import signal
 import sys
 import threading
@@ -18,7 +19,9 @@ async def serve(codec):
     loop.add_signal_handler(signal.SIGTERM, stop.set)
 
     def wait_for_end_of_input():
-        sys.stdin.buffer.read()
+        # Not through sys.stdin: the interpreter aborts if it ends while a thread holds the lock of that.
+        while os.read(0, 4096):
+            pass
         loop.call_soon_threadsafe(stop.set)
 
     threading.Thread(target=wait_for_end_of_input, daemon=True).start()
