@@ -15,7 +15,8 @@ use std::io::{self, Write};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
-use crate::certs::{CA_FILE, CERT_FILE, CertsError, KEY_FILE, SslCerts};
+use crate::certs::{CA_FILE, CERT_FILE, KEY_FILE, SslCerts};
+use crate::certs_error::CertsError;
 use crate::issuing::{Authority, new_authority, new_key};
 
 /// The authority's private key in its folder.
@@ -164,11 +165,12 @@ fn check_name(what: &'static str, name: &str) -> Result<(), CertsError> {
 
 fn load(dir: &Path) -> Result<Authority, CertsError> {
     let (cert, key) = (dir.join(CA_FILE), dir.join(CA_KEY_FILE));
-    if !cert.exists() || !key.exists() {
-        return Err(CertsError::NoAuthority { dir: dir.to_owned() });
+    let unusable = |reason| CertsError::Authority { dir: dir.to_owned(), reason };
+    match (cert.exists(), key.exists()) {
+        (true, true) => Authority::load(&read(&cert)?, &read(&key)?).map_err(unusable),
+        (true, false) => Err(unusable(format!("it has no {CA_KEY_FILE}, so it cannot issue"))),
+        (false, _) => Err(CertsError::NoAuthority { dir: dir.to_owned() }),
     }
-    Authority::load(&read(&cert)?, &read(&key)?)
-        .map_err(|reason| CertsError::Authority { dir: dir.to_owned(), reason })
 }
 
 fn make_or_load(dir: &Path, trust_domain: &str) -> Result<Authority, CertsError> {
@@ -176,7 +178,7 @@ fn make_or_load(dir: &Path, trust_domain: &str) -> Result<Authority, CertsError>
     let _lock = lock(dir)?;
     let (cert, key) = (dir.join(CA_FILE), dir.join(CA_KEY_FILE));
     match load(dir) {
-        Err(CertsError::NoAuthority { .. }) if !cert.exists() => {}
+        Err(CertsError::NoAuthority { .. }) => {}
         loaded => return loaded,
     }
     if !key.exists() {

@@ -16,7 +16,7 @@ use rustls::pki_types::{CertificateDer, DnsName};
 use x509_parser::certificate::X509Certificate;
 use x509_parser::prelude::FromDer;
 
-use crate::certs::CertsError;
+use crate::certs_error::CertsError;
 use crate::leaf::Leaf;
 use crate::provider::sha256_hex;
 

@@ -13,7 +13,7 @@ use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::FromDer;
 use x509_parser::x509::X509Version;
 
-use crate::error::CertificateFault;
+use crate::certificate_fault::CertificateFault;
 use crate::provider::sha256_hex;
 
 /// The longest name a node may have, in bytes (SPIFFE allows a URI of 2048).

@@ -13,9 +13,12 @@
 //! Neighbours: `codecs` has [`Endpoint`] and [`Principal`]; `platform` chooses a transport by scheme.
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing))]
 
+pub mod certificate_fault;
 pub mod certs;
+pub mod certs_error;
 pub mod dev_certs;
 pub mod error;
+pub mod explain;
 mod issuing;
 pub mod leaf;
 pub mod local;
@@ -26,9 +29,12 @@ pub mod tls;
 pub mod transport;
 mod verify;
 
-pub use certs::{CertsError, SslCerts};
+pub use certificate_fault::CertificateFault;
+pub use certs::SslCerts;
+pub use certs_error::CertsError;
 pub use dev_certs::DevCerts;
-pub use error::{AtFault, CertificateFault, TransportError, explain_io};
+pub use error::{AtFault, TransportError};
+pub use explain::explain_io;
 pub use folkmoot_codecs::{Endpoint, Principal};
 pub use local::{LocalNetwork, LocalTransport};
 pub use sniff::{looks_like_http, looks_like_tls};

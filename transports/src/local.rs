@@ -12,7 +12,8 @@ use folkmoot_codecs::{Endpoint, Principal};
 use tokio::io::DuplexStream;
 use tokio::sync::mpsc;
 
-use crate::error::{CertificateFault, TransportError};
+use crate::certificate_fault::CertificateFault;
+use crate::error::TransportError;
 use crate::transport::{Accepted, BoxFuture, Connection, Listener, Transport};
 
 /// How many bytes each direction of a connection holds before its writer waits.

@@ -14,8 +14,10 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
+use crate::certificate_fault::CertificateFault;
 use crate::certs::SslCerts;
-use crate::error::{CertificateFault, TransportError, is_about_certificate, tls_error};
+use crate::error::TransportError;
+use crate::explain::{is_about_certificate, tls_error};
 use crate::leaf::Leaf;
 use crate::sniff::{SNIFF_BYTES, describe, looks_like_http};
 use crate::tcp;

@@ -19,7 +19,7 @@ use rustls::{
     SignatureScheme,
 };
 
-use crate::error::CertificateFault;
+use crate::certificate_fault::CertificateFault;
 use crate::leaf::Leaf;
 
 /// The trust of one node: its CA, and how chains are judged by it.
