@@ -133,7 +133,11 @@ pub(crate) fn tune(stream: &TcpStream) -> io::Result<()> {
     SockRef::from(stream).set_keepalive(true)
 }
 
-fn place<'a>(scheme: &'static str, endpoint: &'a Endpoint) -> Result<(&'a str, u16), TransportError> {
+/// Host and port of an endpoint that is for `scheme`.
+pub(crate) fn place<'a>(
+    scheme: &'static str,
+    endpoint: &'a Endpoint,
+) -> Result<(&'a str, u16), TransportError> {
     let wrong = || TransportError::WrongScheme { scheme, endpoint: endpoint.clone() };
     if endpoint.scheme() != scheme {
         return Err(wrong());

@@ -68,13 +68,13 @@ impl Transport for TlsTransport {
         expected_peer: Option<&'a str>,
     ) -> BoxFuture<'a, Result<Connection, TransportError>> {
         Box::pin(async move {
-            let (host, _) = endpoint.host_and_port().unwrap_or_default();
+            let (host, _) = tcp::place(self.scheme(), endpoint)?;
             let name = ServerName::try_from(host.to_owned())
-                .map_err(|_| TransportError::BadHost { host: host.to_owned() });
+                .map_err(|_| TransportError::BadHost { host: host.to_owned() })?;
             let (socket, peer) = tcp::connect(self.scheme(), endpoint).await?;
             let peer = peer.to_string();
             let connector = TlsConnector::from(self.certs.client(expected_peer));
-            let stream = match connector.connect(name?, socket).into_fallible().await {
+            let stream = match connector.connect(name, socket).into_fallible().await {
                 Ok(stream) => stream,
                 Err((error, socket)) => {
                     farewell(socket).await;
