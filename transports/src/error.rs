@@ -118,6 +118,16 @@ pub enum TransportError {
         /// What the TLS library says.
         source: io::Error,
     },
+    /// The port we dialed with TLS hung up before the handshake was over.
+    #[error(
+        "{peer} hung up during the TLS handshake ({source}); is it a tcp:// port, or a node that is full or stopping?"
+    )]
+    HungUp {
+        /// The peer's address.
+        peer: String,
+        /// What the system says.
+        source: io::Error,
+    },
     /// The handshake failed in another way.
     #[error("the handshake with {peer} failed: {}", explain_io(.source))]
     Handshake {
@@ -142,7 +152,9 @@ impl TransportError {
             TransportError::PeerCertificate { .. }
             | TransportError::PlainText { .. }
             | TransportError::NotTls { .. } => AtFault::Peer,
-            TransportError::Resolve { .. } | TransportError::Dial { .. } => AtFault::Way,
+            TransportError::Resolve { .. } | TransportError::Dial { .. } | TransportError::HungUp { .. } => {
+                AtFault::Way
+            }
             TransportError::Handshake { source, .. } => match tls_error(source) {
                 Some(_) => AtFault::Peer,
                 None => AtFault::Way,

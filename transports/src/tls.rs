@@ -189,6 +189,12 @@ fn dial_error(peer: String, source: io::Error) -> TransportError {
         Some(Error::InvalidMessage(InvalidMessage::InvalidContentType)) => {
             TransportError::NotTls { peer, source }
         }
+        None if hung_up(&source) => TransportError::HungUp { peer, source },
         _ => handshake_error(peer, source),
     }
+}
+
+fn hung_up(error: &io::Error) -> bool {
+    use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
+    matches!(error.kind(), UnexpectedEof | ConnectionReset | ConnectionAborted | BrokenPipe)
 }

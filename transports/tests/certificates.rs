@@ -19,6 +19,7 @@ use rcgen::{
     BasicConstraints, CertificateParams, ExtendedKeyUsagePurpose, IsCa, KeyUsagePurpose, date_time_ymd,
 };
 use rustls::CipherSuite;
+use tokio::io::AsyncWriteExt;
 
 use forge::{Forge, Identity, dns, uri};
 use meeting::{Side, first_read, meet};
@@ -138,6 +139,21 @@ async fn a_dialer_without_a_certificate_is_refused() {
     assert_eq!(fault(listener), CertificateFault::Missing);
     let learnt = first_read(dialer.unwrap()).await;
     assert!(learnt.contains("we showed none"), "{learnt}");
+}
+
+#[tokio::test]
+async fn a_refused_dialer_that_writes_before_it_reads_still_learns_why() {
+    let forge = Forge::new("ca");
+    for bytes in [5, 200_000] {
+        let (listener, dialer) = meet(forge.certs("market"), forge.dials_without_certificate(), None).await;
+        assert_eq!(fault(listener), CertificateFault::Missing);
+        let mut dialer = dialer.unwrap();
+        // The peer has closed: the write may fail, and does not tell why.
+        let _ = dialer.stream.write_all(&vec![0; bytes]).await;
+        let _ = dialer.stream.flush().await;
+        let learnt = first_read(dialer).await;
+        assert!(learnt.contains("we showed none"), "{learnt}");
+    }
 }
 
 #[tokio::test]

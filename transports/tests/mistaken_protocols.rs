@@ -108,7 +108,8 @@ async fn tls_to_a_plain_port_is_seen_by_its_first_bytes_and_explained_to_the_dia
         let ((), dialed) = tokio::time::timeout(PATIENCE, both).await.expect("the meeting ends");
         let error = dialed.unwrap_err();
         if answer.is_empty() {
-            assert!(matches!(error, TransportError::Handshake { .. }), "{error:?}");
+            assert!(matches!(error, TransportError::HungUp { .. }), "{error:?}");
+            assert!(error.is_transient() && error.to_string().contains("is it a tcp:// port"), "{error}");
         } else {
             assert!(matches!(error, TransportError::NotTls { .. }), "{error:?}");
             assert!(error.to_string().contains("is it a tcp:// port?"), "{error}");
