@@ -175,3 +175,30 @@ impl TransportError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn handshake(source: io::Error) -> TransportError {
+        TransportError::Handshake { peer: "host:1".to_owned(), source }
+    }
+
+    #[test]
+    fn each_error_says_who_can_mend_it_and_keeps_its_source() {
+        let endpoint: Endpoint = "tls://host:1".parse().unwrap();
+        let refused = || io::Error::from(io::ErrorKind::ConnectionRefused);
+        let incompatible = rustls::PeerIncompatible::NoCipherSuitesInCommon;
+        for (error, at_fault, transient) in [
+            (TransportError::Listen { endpoint: endpoint.clone(), source: refused() }, AtFault::Us, false),
+            (TransportError::Accept { source: refused() }, AtFault::Us, true),
+            (TransportError::Dial { endpoint: endpoint.clone(), source: refused() }, AtFault::Way, true),
+            (TransportError::Resolve { endpoint, source: refused() }, AtFault::Way, true),
+            (handshake(refused()), AtFault::Way, true),
+            (handshake(io::Error::other(rustls::Error::from(incompatible))), AtFault::Peer, false),
+        ] {
+            assert_eq!((error.at_fault(), error.is_transient()), (at_fault, transient), "{error}");
+            assert!(std::error::Error::source(&error).is_some(), "{error}");
+        }
+    }
+}

@@ -10,6 +10,35 @@
 //! - Certificates are read for names at one place ([`leaf`]) and the crypto provider is named at one
 //!   place ([`provider`]).
 //!
+//! ```
+//! use folkmoot_transports::{DevCerts, TlsTransport, Transport};
+//! use tokio::io::{AsyncReadExt, AsyncWriteExt};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let dir = tempfile::tempdir()?;
+//! let authority = DevCerts::in_dir(dir.path())?;
+//! let market = TlsTransport::new(authority.node("market")?);
+//! let house = TlsTransport::new(authority.node("house")?);
+//!
+//! let mut listener = market.listen(&"tls://127.0.0.1:0".parse()?).await?;
+//! let endpoint = listener.endpoint().clone(); // with the real port
+//! let (accepted, dialed) = tokio::join!(
+//!     async { listener.accept().await?.handshake().await },
+//!     house.dial(&endpoint, Some("spiffe://demo/node/market")),
+//! );
+//! let (mut accepted, mut dialed) = (accepted?, dialed?);
+//! assert_eq!(accepted.principal.node_name(), "spiffe://demo/node/house");
+//!
+//! dialed.stream.write_all(b"good day").await?;
+//! dialed.stream.flush().await?;
+//! let mut heard = [0; 8];
+//! accepted.stream.read_exact(&mut heard).await?;
+//! assert_eq!(&heard, b"good day");
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! Neighbours: `codecs` has [`Endpoint`] and [`Principal`]; `platform` chooses a transport by scheme.
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing))]
 

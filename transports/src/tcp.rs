@@ -144,3 +144,20 @@ pub(crate) fn place<'a>(
     }
     endpoint.host_and_port().ok_or_else(wrong)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn every_connection_is_tuned() {
+        let (socket, endpoint) = bind("tcp", &"tcp://127.0.0.1:0".parse().unwrap()).await.unwrap();
+        let (dialed, _) = connect("tcp", &endpoint).await.unwrap();
+        let (accepted, _) = accept(&socket).await.unwrap();
+        tune(&accepted).unwrap();
+        for stream in [dialed, accepted] {
+            assert!(stream.nodelay().unwrap());
+            assert!(SockRef::from(&stream).keepalive().unwrap());
+        }
+    }
+}

@@ -8,6 +8,7 @@ mod forge;
 use std::error::Error;
 use std::fs;
 
+use folkmoot_transports::leaf::Leaf;
 use folkmoot_transports::{CertificateFault, CertsError, SslCerts};
 use rcgen::{BasicConstraints, IsCa, date_time_ymd};
 
@@ -90,6 +91,24 @@ fn damaged_contents_are_no_certificate() {
     let bad_key = "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n";
     let error = load(&forge, &node.cert_pem, bad_key).unwrap_err();
     assert!(matches!(&error, CertsError::Unusable { place, .. } if place == "the key"), "{error:?}");
+}
+
+#[test]
+fn no_damaged_byte_makes_the_reader_panic() {
+    let good = Forge::new("ca").node("market").der.to_vec();
+    let mut unreadable = 0;
+    for place in 0..good.len() {
+        for flip in [0x01, 0x80, 0xff] {
+            let mut bad = good.clone();
+            bad[place] ^= flip;
+            match Leaf::read(&bad) {
+                Err(_) => unreadable += 1,
+                Ok(leaf) => assert!(leaf.names().iter().all(|name| name.len() < bad.len())),
+            }
+        }
+        assert!(Leaf::read(&good[..place]).is_err(), "{place} of {} bytes", good.len());
+    }
+    assert!(unreadable > good.len() / 2, "only {unreadable} of the damaged ones were noticed");
 }
 
 #[test]
