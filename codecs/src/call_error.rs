@@ -24,7 +24,8 @@ impl std::error::Error for Never {}
 ///
 /// `may_have_run` says whether the method may have been started before the failure: where it is `false`, calling
 /// again is safe.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum CallError<E = Never> {
     /// The method ran and returned its own error.

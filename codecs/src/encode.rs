@@ -1,0 +1,116 @@
+//! The writing half of serde: serde_json, rmp-serde and ciborium behind one door.
+//!
+//! What always holds: `out` grows by exactly one value or, on an error, not at all. Between a value and its
+//! format's serializer stands [`Exact`], which sees to what the format would lose: NaN and infinities in JSON
+//! (written as Python does), integers beyond 64 bits in all three.
+//! Neighbours: `encode/exact` and `encode/compound` are that layer, `encode/json_floats` the JSON formatter.
+
+use std::fmt;
+use std::io;
+
+use bytes::BytesMut;
+use serde::{Serialize, Serializer};
+
+use crate::codec::Codec;
+use crate::codec_error::EncodeError;
+
+mod compound;
+mod exact;
+mod json_floats;
+
+use exact::{Exact, Rules};
+use json_floats::{NonFinite, PythonFloats};
+
+/// How far a buffer may grow.
+#[derive(Clone, Copy)]
+pub(crate) struct Room {
+    /// Its greatest length, in bytes.
+    pub(crate) end: usize,
+    /// The limit that is named where that is not enough, in bytes.
+    pub(crate) most: u32,
+}
+
+impl Room {
+    /// As far as any frame.
+    pub(crate) const ANY: Room = Room { end: usize::MAX, most: u32::MAX };
+}
+
+/// Appends `value`, unless `out` would then be too long.
+#[inline]
+pub(crate) fn append<T: Serialize + ?Sized>(
+    codec: Codec,
+    value: &T,
+    out: &mut BytesMut,
+    Room { end, most }: Room,
+) -> Result<(), EncodeError> {
+    let before = out.len();
+    let mut sink = Sink { out, end, full: false };
+    let result = match codec {
+        Codec::Json => json(value, &mut sink),
+        Codec::MsgPack => {
+            let mut serializer = rmp_serde::Serializer::new(&mut sink).with_struct_map();
+            value.serialize(Exact::new(&mut serializer, Rules::MsgPack)).map(drop).map_err(told)
+        }
+        Codec::Cbor => ciborium::into_writer(&Whole(value), &mut sink).map_err(|error| match error {
+            ciborium::ser::Error::Value(reason) => EncodeError::new(reason),
+            ciborium::ser::Error::Io(error) => told(error),
+        }),
+    };
+    let full = sink.full;
+    if result.is_err() {
+        out.truncate(before);
+    }
+    if full { Err(EncodeError::too_long(most)) } else { result }
+}
+
+#[inline]
+fn json<T: Serialize + ?Sized>(value: &T, sink: &mut Sink<'_>) -> Result<(), EncodeError> {
+    let pending = NonFinite::default();
+    let mut serializer = serde_json::Serializer::with_formatter(sink, PythonFloats::new(&pending));
+    value.serialize(Exact::new(&mut serializer, Rules::Json(&pending))).map_err(told)
+}
+
+#[cold]
+fn told(error: impl fmt::Display) -> EncodeError {
+    EncodeError::new(error.to_string())
+}
+
+/// A value as ciborium is to see it.
+struct Whole<'a, T: ?Sized>(&'a T);
+
+impl<T: Serialize + ?Sized> Serialize for Whole<'_, T> {
+    #[inline]
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(Exact::new(serializer, Rules::Cbor))
+    }
+}
+
+/// Where the formats write to.
+struct Sink<'a> {
+    out: &'a mut BytesMut,
+    end: usize,
+    full: bool,
+}
+
+impl io::Write for &mut Sink<'_> {
+    #[inline]
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.write_all(bytes)?;
+        Ok(bytes.len())
+    }
+
+    #[inline]
+    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        if bytes.len() > self.end.saturating_sub(self.out.len()) {
+            self.full = true;
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        self.out.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    #[inline]
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

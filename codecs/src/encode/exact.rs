@@ -1,0 +1,262 @@
+//! The layer between a value and its format's serializer, for what the format would lose.
+//!
+//! What always holds: everything but floats and integers beyond 64 bits passes as it is, and every value inside
+//! another is wrapped again. Neighbours: `compound` does the same for lists and maps, `value/serde` marks large
+//! integers.
+
+use std::fmt;
+
+use num_bigint::{BigInt, Sign};
+use serde::ser::{Error, Serialize, Serializer};
+use serde_json::value::RawValue;
+
+use super::compound::Compound;
+use super::json_floats::NonFinite;
+use crate::value::BIG_INTEGER;
+
+/// What the format needs help with.
+#[derive(Clone, Copy)]
+pub(super) enum Rules<'n> {
+    Json(&'n NonFinite),
+    MsgPack,
+    Cbor,
+}
+
+/// A serializer, or a value to be serialized, under a format's rules.
+pub(super) struct Exact<'n, S> {
+    inner: S,
+    rules: Rules<'n>,
+}
+
+impl<'n, S> Exact<'n, S> {
+    #[inline]
+    pub(super) fn new(inner: S, rules: Rules<'n>) -> Exact<'n, S> {
+        Exact { inner, rules }
+    }
+
+    #[inline]
+    fn compound<C>(rules: Rules<'n>, inner: C) -> Compound<'n, C> {
+        Compound { inner, rules }
+    }
+}
+
+impl<T: Serialize + ?Sized> Serialize for Exact<'_, &T> {
+    #[inline]
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.inner.serialize(Exact::new(serializer, self.rules))
+    }
+}
+
+impl<S: Serializer> Exact<'_, S> {
+    /// An integer beyond 64 bits.
+    #[cold]
+    fn large(self, value: BigInt) -> Result<S::Ok, S::Error> {
+        match self.rules {
+            Rules::Json(_) => {
+                RawValue::from_string(value.to_string()).map_err(S::Error::custom)?.serialize(self.inner)
+            }
+            Rules::MsgPack => Err(S::Error::custom(format_args!(
+                "MsgPack has no integers beyond 64 bits; send {value} as a text, or use JSON or CBOR"
+            ))),
+            Rules::Cbor => {
+                use ciborium::tag::Required;
+                let (sign, magnitude) = value.to_bytes_be();
+                if sign == Sign::Minus {
+                    let beyond: BigInt = -1 - value;
+                    let (_, magnitude) = beyond.to_bytes_be();
+                    Required::<_, 3>(ByteString(&magnitude)).serialize(self.inner)
+                } else {
+                    Required::<_, 2>(ByteString(&magnitude)).serialize(self.inner)
+                }
+            }
+        }
+    }
+}
+
+/// Bytes that serde is to write as bytes.
+struct ByteString<'a>(&'a [u8]);
+
+impl Serialize for ByteString<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(self.0)
+    }
+}
+
+/// A value that is a text, as that text.
+struct Shown<'a, T: ?Sized>(&'a T);
+
+impl<T: Serialize + ?Sized> fmt::Display for Shown<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.serialize(f)
+    }
+}
+
+macro_rules! as_it_is {
+    ($($method:ident($scalar:ty))*) => {
+        $(#[inline]
+        fn $method(self, value: $scalar) -> Result<S::Ok, S::Error> {
+            self.inner.$method(value)
+        })*
+    };
+}
+
+impl<'n, S: Serializer> Serializer for Exact<'n, S> {
+    type Ok = S::Ok;
+    type Error = S::Error;
+    type SerializeSeq = Compound<'n, S::SerializeSeq>;
+    type SerializeTuple = Compound<'n, S::SerializeTuple>;
+    type SerializeTupleStruct = Compound<'n, S::SerializeTupleStruct>;
+    type SerializeTupleVariant = Compound<'n, S::SerializeTupleVariant>;
+    type SerializeMap = Compound<'n, S::SerializeMap>;
+    type SerializeStruct = Compound<'n, S::SerializeStruct>;
+    type SerializeStructVariant = Compound<'n, S::SerializeStructVariant>;
+
+    as_it_is! {
+        serialize_bool(bool) serialize_i8(i8) serialize_i16(i16) serialize_i32(i32) serialize_i64(i64)
+        serialize_u8(u8) serialize_u16(u16) serialize_u32(u32) serialize_u64(u64) serialize_char(char)
+        serialize_str(&str) serialize_bytes(&[u8]) serialize_unit_struct(&'static str)
+    }
+
+    fn serialize_i128(self, value: i128) -> Result<S::Ok, S::Error> {
+        match (i64::try_from(value), u64::try_from(value)) {
+            (Ok(value), _) => self.inner.serialize_i64(value),
+            (_, Ok(value)) => self.inner.serialize_u64(value),
+            _ => self.large(value.into()),
+        }
+    }
+
+    fn serialize_u128(self, value: u128) -> Result<S::Ok, S::Error> {
+        match u64::try_from(value) {
+            Ok(value) => self.inner.serialize_u64(value),
+            Err(_) => self.large(value.into()),
+        }
+    }
+
+    #[inline]
+    fn serialize_f32(self, value: f32) -> Result<S::Ok, S::Error> {
+        if let Rules::Json(pending) = self.rules {
+            pending.note(value.into());
+        }
+        self.inner.serialize_f32(value)
+    }
+
+    #[inline]
+    fn serialize_f64(self, value: f64) -> Result<S::Ok, S::Error> {
+        if let Rules::Json(pending) = self.rules {
+            pending.note(value);
+        }
+        self.inner.serialize_f64(value)
+    }
+
+    #[inline]
+    fn serialize_none(self) -> Result<S::Ok, S::Error> {
+        self.inner.serialize_none()
+    }
+
+    #[inline]
+    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<S::Ok, S::Error> {
+        self.inner.serialize_some(&Exact::new(value, self.rules))
+    }
+
+    #[inline]
+    fn serialize_unit(self) -> Result<S::Ok, S::Error> {
+        self.inner.serialize_unit()
+    }
+
+    #[inline]
+    fn serialize_unit_variant(
+        self,
+        name: &'static str,
+        index: u32,
+        variant: &'static str,
+    ) -> Result<S::Ok, S::Error> {
+        self.inner.serialize_unit_variant(name, index, variant)
+    }
+
+    #[inline]
+    fn serialize_newtype_struct<T: Serialize + ?Sized>(
+        self,
+        name: &'static str,
+        value: &T,
+    ) -> Result<S::Ok, S::Error> {
+        if name != BIG_INTEGER {
+            return self.inner.serialize_newtype_struct(name, &Exact::new(value, self.rules));
+        }
+        match Shown(value).to_string().parse() {
+            Ok(value) => self.large(value),
+            Err(_) => Err(S::Error::custom("a large integer is not written in decimal digits")),
+        }
+    }
+
+    #[inline]
+    fn serialize_newtype_variant<T: Serialize + ?Sized>(
+        self,
+        name: &'static str,
+        index: u32,
+        variant: &'static str,
+        value: &T,
+    ) -> Result<S::Ok, S::Error> {
+        self.inner.serialize_newtype_variant(name, index, variant, &Exact::new(value, self.rules))
+    }
+
+    #[inline]
+    fn serialize_seq(self, length: Option<usize>) -> Result<Self::SerializeSeq, S::Error> {
+        Ok(Self::compound(self.rules, self.inner.serialize_seq(length)?))
+    }
+
+    #[inline]
+    fn serialize_tuple(self, length: usize) -> Result<Self::SerializeTuple, S::Error> {
+        Ok(Self::compound(self.rules, self.inner.serialize_tuple(length)?))
+    }
+
+    #[inline]
+    fn serialize_tuple_struct(
+        self,
+        name: &'static str,
+        length: usize,
+    ) -> Result<Self::SerializeTupleStruct, S::Error> {
+        Ok(Self::compound(self.rules, self.inner.serialize_tuple_struct(name, length)?))
+    }
+
+    #[inline]
+    fn serialize_tuple_variant(
+        self,
+        name: &'static str,
+        index: u32,
+        variant: &'static str,
+        length: usize,
+    ) -> Result<Self::SerializeTupleVariant, S::Error> {
+        Ok(Self::compound(self.rules, self.inner.serialize_tuple_variant(name, index, variant, length)?))
+    }
+
+    #[inline]
+    fn serialize_map(self, length: Option<usize>) -> Result<Self::SerializeMap, S::Error> {
+        Ok(Self::compound(self.rules, self.inner.serialize_map(length)?))
+    }
+
+    #[inline]
+    fn serialize_struct(self, name: &'static str, length: usize) -> Result<Self::SerializeStruct, S::Error> {
+        Ok(Self::compound(self.rules, self.inner.serialize_struct(name, length)?))
+    }
+
+    #[inline]
+    fn serialize_struct_variant(
+        self,
+        name: &'static str,
+        index: u32,
+        variant: &'static str,
+        length: usize,
+    ) -> Result<Self::SerializeStructVariant, S::Error> {
+        Ok(Self::compound(self.rules, self.inner.serialize_struct_variant(name, index, variant, length)?))
+    }
+
+    #[inline]
+    fn collect_str<T: fmt::Display + ?Sized>(self, value: &T) -> Result<S::Ok, S::Error> {
+        self.inner.collect_str(value)
+    }
+
+    #[inline]
+    fn is_human_readable(&self) -> bool {
+        self.inner.is_human_readable()
+    }
+}

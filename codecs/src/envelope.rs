@@ -1,0 +1,222 @@
+//! Writes messages as whole frames: length, `[kind, id, content]`, and headers where there are any.
+//!
+//! What always holds: one pass straight into the buffer, the length patched in at the end; on an error the buffer
+//! is as it was. Neighbours: `message` reads the same, `exception` knows what an exception's content looks like.
+
+use std::fmt::Display;
+
+use bytes::BytesMut;
+use serde::Serialize;
+
+use crate::call_error::CallError;
+use crate::codec::Codec;
+use crate::codec_error::EncodeError;
+use crate::encode::{self, Room};
+use crate::exception;
+use crate::frame::HEADER_BYTES;
+use crate::headers::Headers;
+use crate::limits::Limits;
+use crate::message::{EXCEPTION, REQUEST, RESULT};
+use crate::raw_id::{self, RawId};
+
+/// Appends the frame of a request.
+///
+/// `positional` and `keyword` are encoded in `codec`: a list, and a map with texts as keys. Headers are for a peer
+/// that said Hello; empty ones are left out.
+///
+/// # Errors
+/// Where the frame would be over the limit. `out` is then as it was.
+#[expect(clippy::too_many_arguments, reason = "the parts of a message on the hot path, each used once")]
+pub fn encode_request(
+    codec: Codec,
+    out: &mut BytesMut,
+    id: u64,
+    path: &str,
+    positional: &[u8],
+    keyword: Option<&[u8]>,
+    headers: Option<&Headers>,
+    limits: &Limits,
+) -> Result<(), EncodeError> {
+    let headers = headers.filter(|headers| !headers.is_empty());
+    frame(out, limits, |out, room| {
+        let elements = if headers.is_some() { 4 } else { 3 };
+        open_list(codec, out, elements);
+        number(codec, out, REQUEST);
+        next(codec, out);
+        number(codec, out, id);
+        next(codec, out);
+        open_list(codec, out, 3);
+        encode::append(codec, path, out, room)?;
+        next(codec, out);
+        raw(out, positional, room)?;
+        next(codec, out);
+        raw(out, keyword.unwrap_or(empty_map(codec)), room)?;
+        close_list(codec, out);
+        if let Some(headers) = headers {
+            next(codec, out);
+            encode::append(codec, headers, out, room)?;
+        }
+        close_list(codec, out);
+        Ok(())
+    })
+}
+
+/// Appends the frame of a result.
+///
+/// # Errors
+/// Where the codec cannot say the value or the frame would be over the limit. `out` is then as it was.
+#[inline]
+pub fn encode_result<T: Serialize + ?Sized>(
+    codec: Codec,
+    out: &mut BytesMut,
+    id: &RawId,
+    value: &T,
+    limits: &Limits,
+) -> Result<(), EncodeError> {
+    frame(out, limits, |out, room| {
+        answer(codec, out, RESULT, id, |out| encode::append(codec, value, out, room))
+    })
+}
+
+/// Appends the frame of a result whose content is already encoded in `codec`.
+///
+/// # Errors
+/// Where the frame would be over the limit. `out` is then as it was.
+pub fn encode_result_raw(
+    codec: Codec,
+    out: &mut BytesMut,
+    id: &RawId,
+    content: &[u8],
+    limits: &Limits,
+) -> Result<(), EncodeError> {
+    frame(out, limits, |out, room| answer(codec, out, RESULT, id, |out| raw(out, content, room)))
+}
+
+/// Appends the frame of an exception.
+///
+/// `rich` says that the peer is a Folkmoot container: it gets `{code, text, data}` and can make the same error of
+/// it. A plain peer gets one text whose last line is `Type: message`. What does not fit the limit or cannot be
+/// encoded is left out: first the data, then the end of the text.
+pub fn encode_exception<E: Serialize + Display>(
+    codec: Codec,
+    out: &mut BytesMut,
+    id: &RawId,
+    error: &CallError<E>,
+    rich: bool,
+    limits: &Limits,
+) {
+    let text = exception::shorten(error.to_string());
+    let mut write = |content: &[u8]| {
+        frame(out, limits, |out, room| answer(codec, out, EXCEPTION, id, |out| raw(out, content, room)))
+    };
+    let written = match rich {
+        true => write(&exception::rich(codec, error, &text))
+            .or_else(|_| write(&exception::coded(codec, error.code(), &text, None))),
+        false => write(&exception::plain(codec, error, &text)),
+    };
+    if written.is_err() {
+        // Whatever the limits, a call is answered: this much fits any frame that brought a call.
+        let content = exception::coded_or_plain(codec, error, rich);
+        let _ = frame(out, &Limits::DEFAULT, |out, room| {
+            answer(codec, out, EXCEPTION, id, |out| raw(out, &content, room))
+        });
+    }
+}
+
+/// Writes a frame: `write` the payload, which may reach as far as its room.
+#[inline]
+fn frame(
+    out: &mut BytesMut,
+    limits: &Limits,
+    write: impl FnOnce(&mut BytesMut, Room) -> Result<(), EncodeError>,
+) -> Result<(), EncodeError> {
+    let start = out.len();
+    let most = limits.max_frame_bytes;
+    let room = Room { end: start.saturating_add(HEADER_BYTES).saturating_add(most as usize), most };
+    out.extend_from_slice(&[0; HEADER_BYTES]);
+    let result = write(out, room)
+        .and_then(|()| if out.len() > room.end { Err(EncodeError::too_long(most)) } else { Ok(()) });
+    match result {
+        Ok(()) => {
+            // No longer than `max_frame_bytes`, so it fits.
+            let length = (out.len() - start - HEADER_BYTES) as u32;
+            if let Some(header) = out.get_mut(start..start + HEADER_BYTES) {
+                header.copy_from_slice(&length.to_be_bytes());
+            }
+            Ok(())
+        }
+        Err(error) => {
+            out.truncate(start);
+            Err(error)
+        }
+    }
+}
+
+/// Writes `[kind, id, content]`.
+#[inline]
+fn answer(
+    codec: Codec,
+    out: &mut BytesMut,
+    kind: u64,
+    id: &RawId,
+    content: impl FnOnce(&mut BytesMut) -> Result<(), EncodeError>,
+) -> Result<(), EncodeError> {
+    open_list(codec, out, 3);
+    number(codec, out, kind);
+    next(codec, out);
+    out.extend_from_slice(id.as_bytes());
+    next(codec, out);
+    content(out)?;
+    close_list(codec, out);
+    Ok(())
+}
+
+#[inline]
+fn raw(out: &mut BytesMut, bytes: &[u8], room: Room) -> Result<(), EncodeError> {
+    if bytes.len() > room.end.saturating_sub(out.len()) {
+        return Err(EncodeError::too_long(room.most));
+    }
+    out.extend_from_slice(bytes);
+    Ok(())
+}
+
+#[inline]
+fn number(codec: Codec, out: &mut BytesMut, number: u64) {
+    let mut buffer = [0; raw_id::INLINE_BYTES];
+    let length = raw_id::write_number(codec, number, &mut buffer);
+    out.extend_from_slice(buffer.get(..length).unwrap_or_default());
+}
+
+/// Opens a list of at most 15 elements.
+#[inline]
+fn open_list(codec: Codec, out: &mut BytesMut, elements: u8) {
+    out.extend_from_slice(&[match codec {
+        Codec::Json => b'[',
+        Codec::MsgPack => 0x90 | elements,
+        Codec::Cbor => 0x80 | elements,
+    }]);
+}
+
+/// Writes what stands between two elements.
+#[inline]
+fn next(codec: Codec, out: &mut BytesMut) {
+    if codec == Codec::Json {
+        out.extend_from_slice(b",");
+    }
+}
+
+#[inline]
+fn close_list(codec: Codec, out: &mut BytesMut) {
+    if codec == Codec::Json {
+        out.extend_from_slice(b"]");
+    }
+}
+
+#[inline]
+fn empty_map(codec: Codec) -> &'static [u8] {
+    match codec {
+        Codec::Json => b"{}",
+        Codec::MsgPack => &[0x80],
+        Codec::Cbor => &[0xa0],
+    }
+}

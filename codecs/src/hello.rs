@@ -1,0 +1,123 @@
+//! Hello: the first request of every dialer, and the answer that tells a container from a plain peer.
+//!
+//! The request goes to the path [`Hello::PATH`] with one positional argument, a map; the result is the same kind
+//! of map. A peer that answers with an exception speaks the plain wire: no headers, exceptions as one text.
+//! Unknown keys are ignored, so that later versions can say more. Neighbours: `headers` follow a Hello.
+
+use serde::{Deserialize, Serialize};
+
+/// The wire version that this crate speaks.
+pub const WIRE_VERSION: u16 = 1;
+/// Longest name of a node, in bytes.
+pub const MAX_NODE_BYTES: usize = 1024;
+/// Longest name of a software, in bytes.
+pub const MAX_SOFTWARE_BYTES: usize = 256;
+
+/// What a container says of itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Unchecked")]
+pub struct Hello {
+    /// Lowest and highest wire version spoken.
+    pub versions: (u16, u16),
+    /// The name it claims; what its certificate proves is another matter.
+    pub node: String,
+    /// Largest payload of a frame that it takes, in bytes.
+    pub max_frame_bytes: u32,
+    /// Name and version of the software, such as `folkmoot 0.1.0`.
+    pub software: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename = "Hello", expecting = "a Hello (a map with versions, node, max_frame_bytes and software)")]
+struct Unchecked {
+    versions: (u16, u16),
+    node: String,
+    max_frame_bytes: u32,
+    software: String,
+}
+
+impl TryFrom<Unchecked> for Hello {
+    type Error = String;
+
+    fn try_from(hello: Unchecked) -> Result<Hello, String> {
+        let Unchecked { versions: (lowest, highest), node, max_frame_bytes, software } = hello;
+        if lowest > highest {
+            return Err(format!("the lowest version {lowest} is above the highest, {highest}"));
+        }
+        if node.len() > MAX_NODE_BYTES {
+            return Err(format!("the node's name is longer than {MAX_NODE_BYTES} bytes"));
+        }
+        if software.len() > MAX_SOFTWARE_BYTES {
+            return Err(format!("the software's name is longer than {MAX_SOFTWARE_BYTES} bytes"));
+        }
+        Ok(Hello { versions: (lowest, highest), node, max_frame_bytes, software })
+    }
+}
+
+impl Hello {
+    /// The path of the request.
+    pub const PATH: &'static str = "folkmoot/hello";
+
+    /// The Hello of this software, under the node's name.
+    pub fn new(node: impl Into<String>, max_frame_bytes: u32) -> Hello {
+        Hello {
+            versions: (WIRE_VERSION, WIRE_VERSION),
+            node: node.into(),
+            max_frame_bytes,
+            software: concat!("folkmoot ", env!("CARGO_PKG_VERSION")).to_owned(),
+        }
+    }
+
+    /// The highest version that both sides speak.
+    ///
+    /// # Errors
+    /// With a sentence for both logs that names both sides, where there is none.
+    pub fn agree(&self, other: &Hello) -> Result<u16, String> {
+        let lowest = self.versions.0.max(other.versions.0);
+        let highest = self.versions.1.min(other.versions.1);
+        if lowest <= highest {
+            return Ok(highest);
+        }
+        Err(format!(
+            "no common wire version: {} and {}; bring the older one up to date",
+            self.introduction(),
+            other.introduction()
+        ))
+    }
+
+    fn introduction(&self) -> String {
+        let (lowest, highest) = self.versions;
+        let (node, software) = (&self.node, &self.software);
+        if lowest == highest {
+            format!("{node:?} ({software}) speaks {lowest}")
+        } else {
+            format!("{node:?} ({software}) speaks {lowest} to {highest}")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hello(node: &str, versions: (u16, u16)) -> Hello {
+        Hello { versions, ..Hello::new(node, 1024) }
+    }
+
+    #[test]
+    fn the_highest_common_version_is_agreed_by_both() {
+        for (mine, theirs, version) in [((1, 1), (1, 1), 1), ((1, 4), (2, 3), 3), ((2, 3), (3, 9), 3)] {
+            assert_eq!(hello("a", mine).agree(&hello("b", theirs)), Ok(version));
+            assert_eq!(hello("b", theirs).agree(&hello("a", mine)), Ok(version));
+        }
+    }
+
+    #[test]
+    fn a_mismatch_names_both_sides() {
+        let sentence = hello("old", (1, 1)).agree(&hello("new", (2, 3))).unwrap_err();
+        for part in ["\"old\"", "speaks 1;", "\"new\"", "2 to 3"] {
+            let wanted = part.trim_end_matches(';');
+            assert!(sentence.contains(wanted), "{sentence}");
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! Escapes inside JSON texts.
+//!
+//! What always holds: a text that passes here is valid Unicode; a surrogate without its other half is refused.
+//! Neighbour: `json`.
+
+use crate::codec_error::DecodeError;
+
+const LOW_BITS: u64 = 0x0101_0101_0101_0101;
+const HIGH_BITS: u64 = 0x8080_8080_8080_8080;
+
+/// How many of the bytes stand for themselves: up to a quote, a backslash, a control character, or the end.
+#[inline]
+pub(super) fn plain_bytes(bytes: &[u8]) -> usize {
+    let (words, rest) = bytes.as_chunks::<8>();
+    let mut count = 0;
+    for word in words {
+        let special = special_bytes(u64::from_le_bytes(*word));
+        if special != 0 {
+            return count + special.trailing_zeros() as usize / 8;
+        }
+        count += 8;
+    }
+    count + rest.iter().take_while(|byte| !matches!(byte, b'"' | b'\\' | 0..0x20)).count()
+}
+
+/// Sets the high bit of the bytes that are special; the lowest one set is exact, those above it may be not.
+#[inline]
+fn special_bytes(word: u64) -> u64 {
+    let zero = |word: u64| word.wrapping_sub(LOW_BITS) & !word;
+    let quote = zero(word ^ (LOW_BITS * b'"' as u64));
+    let backslash = zero(word ^ (LOW_BITS * b'\\' as u64));
+    let control = word.wrapping_sub(LOW_BITS * 0x20) & !word;
+    (quote | backslash | control) & HIGH_BITS
+}
+
+/// The character that an escape stands for, and the escape's length in bytes. `text` begins with the backslash.
+pub(super) fn escape(text: &str) -> Result<(char, usize), &'static str> {
+    let character = match text.as_bytes().get(1) {
+        Some(b'"') => '"',
+        Some(b'\\') => '\\',
+        Some(b'/') => '/',
+        Some(b'b') => '\u{8}',
+        Some(b'f') => '\u{c}',
+        Some(b'n') => '\n',
+        Some(b'r') => '\r',
+        Some(b't') => '\t',
+        Some(b'u') => return unicode_escape(text),
+        Some(_) => return Err("an escape in a text is unknown"),
+        None => return Err("the bytes end inside an escape"),
+    };
+    Ok((character, 2))
+}
+
+fn unicode_escape(text: &str) -> Result<(char, usize), &'static str> {
+    let lone = "an escape is half of a surrogate pair";
+    let first = hexadecimal(text, 2)?;
+    if let Some(character) = char::from_u32(first) {
+        return Ok((character, 6));
+    }
+    if first >= 0xdc00 || text.as_bytes().get(6..8) != Some(b"\\u") {
+        return Err(lone);
+    }
+    let second = hexadecimal(text, 8)?;
+    if !(0xdc00..0xe000).contains(&second) {
+        return Err(lone);
+    }
+    match char::from_u32(0x10000 + ((first - 0xd800) << 10) + (second - 0xdc00)) {
+        Some(character) => Ok((character, 12)),
+        None => Err(lone),
+    }
+}
+
+/// The number that the four hexadecimal digits from `start` on stand for.
+fn hexadecimal(text: &str, start: usize) -> Result<u32, &'static str> {
+    match text.as_bytes().get(start..start + 4) {
+        Some(digits) => digits.iter().try_fold(0, |number, digit| {
+            let digit = char::from(*digit).to_digit(16).ok_or("\\u stands before four hexadecimal digits")?;
+            Ok(number * 16 + digit)
+        }),
+        None => Err("the bytes end inside an escape"),
+    }
+}
+
+/// The text with its escapes undone.
+#[cold]
+pub(super) fn unescape(content: &str) -> Result<String, DecodeError> {
+    let mut text = String::with_capacity(content.len());
+    let mut rest = content;
+    while let Some(backslash) = rest.find('\\') {
+        let (plain, from_escape) = rest.split_at(backslash);
+        text.push_str(plain);
+        let (character, length) = escape(from_escape).map_err(DecodeError::new)?;
+        text.push(character);
+        rest = from_escape.get(length..).unwrap_or_default();
+    }
+    text.push_str(rest);
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_bytes_stop_at_the_first_special_one() {
+        for special in [b'"', b'\\', 0, 0x1f, b'\n'] {
+            for at in 0..20 {
+                let mut bytes = [b'a'; 24];
+                bytes[at] = special;
+                assert_eq!(plain_bytes(&bytes), at, "{special:#x}");
+            }
+        }
+        let all: Vec<u8> = (0x20..=0xff).filter(|byte| !matches!(byte, b'"' | b'\\')).collect();
+        for start in 0..16 {
+            assert_eq!(plain_bytes(&all[start..]), all.len() - start);
+        }
+    }
+
+    #[test]
+    fn escapes_are_undone() {
+        let text = unescape(r#"a\"\\\/\b\f\n\r\té\ud83d\ude00\u0000z"#).unwrap();
+        assert_eq!(text, "a\"\\/\u{8}\u{c}\n\r\té😀\0z");
+    }
+
+    #[test]
+    fn wrong_escapes_are_refused() {
+        for text in [
+            r"\x41",
+            r"\",
+            r"\u12",
+            r"\u12g4",
+            r"\ud800",
+            r"\ud800x",
+            r"\ud800\n",
+            r"\udc00",
+            r"\ud800\ud800",
+            r"\u+123",
+            r"\ud83d\u0041",
+        ] {
+            assert!(escape(text).is_err(), "{text}");
+        }
+    }
+}
