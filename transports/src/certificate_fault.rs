@@ -1,6 +1,6 @@
 //! What is wrong with one certificate, ours or a peer's.
 //!
-//! Neighbours: [`crate::leaf`] and [`crate::verify`] find these; [`crate::error`] and [`crate::certs_error`]
+//! Neighbours: [`crate::leaf`] and `verify.rs` find these; [`crate::error`] and [`crate::certs_error`]
 //! carry them to whoever can mend them.
 
 /// What is wrong with a certificate.

@@ -2,7 +2,7 @@
 //!
 //! Always: what is wrong with them is found here, when the node starts, and not in the first handshake.
 //! Neighbours: [`crate::dev_certs`] writes what [`SslCerts::from_dir`] reads; [`crate::tls`] uses them;
-//! [`crate::verify`] holds the judges that go into the configurations.
+//! `verify.rs` holds the judges that go into the configurations.
 
 use std::fmt;
 use std::path::Path;

@@ -6,7 +6,7 @@
 //! ```
 //! Always: no file is overwritten; a node's folder appears whole or not at all; several processes may start
 //! on one folder at the same time and find one authority; key files are readable by their owner only.
-//! Neighbours: [`crate::issuing`] makes the certificates, [`crate::certs`] reads them; the command line's
+//! Neighbours: `issuing.rs` makes the certificates, [`crate::certs`] reads them; the command line's
 //! `certs init` and `certs issue` are [`DevCerts::with_trust_domain`], [`DevCerts::open`] and
 //! [`DevCerts::issue`].
 

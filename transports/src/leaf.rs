@@ -3,7 +3,7 @@
 //! Always: a name that comes out of [`Leaf::node_name`] cannot be mistaken for one of another kind: a URI has
 //! a scheme, a DNS name has only a host name's letters, a fingerprint starts with `sha256:`.
 //! The rules are SPIFFE's X.509-SVID (one URI SAN; no CA bit, keyCertSign or cRLSign on a leaf).
-//! Neighbours: [`crate::verify`] asks during a handshake, [`crate::tls`] after it, [`crate::certs`] at start.
+//! Neighbours: `verify.rs` asks during a handshake, [`crate::tls`] after it, [`crate::certs`] at start.
 
 use std::net::IpAddr;
 

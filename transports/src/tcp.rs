@@ -8,10 +8,14 @@ use std::net::SocketAddr;
 
 use folkmoot_codecs::{Endpoint, Principal};
 use socket2::SockRef;
-use tokio::net::{TcpListener, TcpStream, lookup_host};
+use tokio::net::{TcpListener, TcpSocket, TcpStream, lookup_host};
 
 use crate::error::TransportError;
 use crate::transport::{Accepted, BoxFuture, Connection, Listener, Transport};
+
+/// How many connections the system keeps for a listener that has not accepted them yet. With less, a crowd
+/// of nodes that reconnect at once would wait a second for the system's retry.
+pub const LISTEN_BACKLOG_CONNECTIONS: u32 = 1024;
 
 /// Serves `tcp://`.
 #[derive(Clone, Copy, Debug, Default)]
@@ -81,16 +85,38 @@ fn plain(stream: TcpStream, peer_address: String) -> Connection {
     Connection { stream: Box::new(stream), principal: Principal::anonymous(), proven: false, peer_address }
 }
 
-/// Binds a listening socket and gives the endpoint with its real port.
+/// Binds a listening socket at the first address of the host that can be had, and gives the endpoint with
+/// its real port.
 pub(crate) async fn bind(
     scheme: &'static str,
     endpoint: &Endpoint,
 ) -> Result<(TcpListener, Endpoint), TransportError> {
     let (host, port) = place(scheme, endpoint)?;
     let fail = |source| TransportError::Listen { endpoint: endpoint.clone(), source };
-    let socket = TcpListener::bind((host, port)).await.map_err(fail)?;
-    let port = socket.local_addr().map_err(fail)?.port();
-    Ok((socket, endpoint.with_port(port)))
+    let mut last = no_address();
+    for address in lookup_host((host, port)).await.map_err(fail)? {
+        match open_door(address) {
+            Ok(socket) => {
+                let port = socket.local_addr().map_err(fail)?.port();
+                return Ok((socket, endpoint.with_port(port)));
+            }
+            Err(error) => last = error,
+        }
+    }
+    Err(fail(last))
+}
+
+fn open_door(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // So that a restarted node gets its port back at once; elsewhere than on unix it would mean stealing it.
+    #[cfg(unix)]
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(LISTEN_BACKLOG_CONNECTIONS)
+}
+
+fn no_address() -> io::Error {
+    io::Error::new(io::ErrorKind::NotFound, "the host has no address")
 }
 
 /// Accepts one raw connection; those that died in the backlog are passed over.
@@ -117,7 +143,7 @@ pub(crate) async fn connect(
     let addresses = lookup_host((host, port))
         .await
         .map_err(|source| TransportError::Resolve { endpoint: endpoint.clone(), source })?;
-    let mut last = io::Error::new(io::ErrorKind::NotFound, "the host has no address");
+    let mut last = no_address();
     for address in addresses {
         match TcpStream::connect(address).await.and_then(|stream| tune(&stream).map(|()| stream)) {
             Ok(stream) => return Ok((stream, address)),
