@@ -1,1 +1,40 @@
-//! placeholder
+//! All that an author of agents touches, and the agent core beneath it.
+//!
+//! An agent is a plain struct. `#[derive(Agent)]` and `#[agent]` make it an actor whose calls are queued as turns
+//! ([`queue`]), whose panics end only the turn they happen in ([`life`]), and which is called through a typed
+//! [`Proxy`]. This crate knows no sockets, no tables and no timers: what it needs of its container stands behind the
+//! traits of [`host`].
+
+mod actor;
+pub mod agent;
+mod call;
+pub mod chain;
+mod clock;
+mod context;
+pub mod counters;
+pub mod deadlines;
+pub mod describe;
+mod erased;
+pub mod host;
+mod life;
+pub mod local;
+mod nearest;
+mod panics;
+mod proxy;
+mod queue;
+pub mod reply;
+mod running;
+pub mod shared;
+pub mod turn;
+mod untyped;
+mod waiting;
+mod waits;
+
+pub use agent::{Agent, Interface};
+pub use call::Call;
+pub use clock::{Clock, Sleep, Timestamp};
+pub use context::Context;
+pub use nearest::nearest;
+pub use proxy::Proxy;
+pub use queue::TURNS_PER_POLL;
+pub use untyped::{Untyped, UntypedCall, UntypedCalls};

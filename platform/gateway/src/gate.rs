@@ -130,6 +130,7 @@ mod tests {
     use super::*;
     use crate::rule::Rule;
 
+    #[derive(Debug)]
     struct Call(Principal, bool);
 
     impl Subject for Call {

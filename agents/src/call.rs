@@ -1,0 +1,233 @@
+//! A call: a lazy future that sends at its first poll and ends with the reply, the deadline or the cause.
+//!
+//! Always true: it is sent at most once; dropped, it is taken back. Neighbours: [`proxy`](crate::proxy) makes
+//! calls, [`waiting`](crate::waiting) is the part of them that awaits.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::BytesMut;
+use folkmoot_codecs::{ArgumentList, CallError};
+use tokio::sync::oneshot;
+
+use crate::agent::Method;
+use crate::chain::Mode;
+use crate::host::{Far, FarCall, FarReply, FarTicket, Host};
+use crate::proxy::{Near, ProxyCore, Target};
+use crate::reply::ReplyTo;
+use crate::turn::{CallHead, Ticketed, Turn};
+use crate::waiting::{Passage, Wait};
+
+/// The reply of a typed call in this process.
+type NearReply<M> = Result<<M as Method>::Ok, CallError<<M as Method>::Err>>;
+
+/// A call that has been prepared and is sent when it is first polled.
+///
+/// `.deadline(d)` and `.one_way()` come before the await. Dropping it takes the call back.
+#[must_use = "a call does nothing until it is awaited, or sent by `.one_way()`"]
+pub struct Call<M: Method> {
+    core: ProxyCore<M::Interface>,
+    deadline: Option<Duration>,
+    state: State<M>,
+}
+
+enum State<M: Method> {
+    New(M::Args),
+    Near(Wait<NearReply<M>>),
+    Far(Wait<FarReply>),
+    Done,
+}
+
+impl<M: Method> Unpin for Call<M> {}
+
+impl<M: Method> fmt::Debug for Call<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Call")
+            .field("agent", &self.core.0.origin.agent)
+            .field("method", &M::NAME)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<M: Method> Call<M> {
+    /// A call that has not been sent.
+    #[doc(hidden)]
+    pub fn new(core: &ProxyCore<M::Interface>, args: M::Args) -> Call<M> {
+        Call { core: core.clone(), deadline: None, state: State::New(args) }
+    }
+
+    /// Gives the call another deadline than its container's default. A nested call never gets more time than the
+    /// call that its turn is serving has left.
+    pub fn deadline(mut self, deadline: Duration) -> Call<M> {
+        self.deadline = Some(deadline);
+        self
+    }
+
+    /// Sends the call now, without a reply: for methods that cannot await, and for news. It carries no chain.
+    ///
+    /// # Errors
+    /// What keeps the call from being sent. Failures after that are counted and logged where they happen.
+    pub fn one_way(mut self) -> Result<(), CallError> {
+        let State::New(args) = std::mem::replace(&mut self.state, State::Done) else {
+            return Err(CallError::Unencodable { reason: "the call was sent already".to_owned() });
+        };
+        let inner = &*self.core.0;
+        let after = self.deadline.unwrap_or_else(|| inner.host.default_deadline());
+        let passage = Passage::alone(&*inner.host, after);
+        match &inner.target {
+            Target::Near(near) => send_near::<M>(
+                &inner.host,
+                near,
+                self.core.0.origin.clone(),
+                args,
+                &passage,
+                ReplyTo::nowhere(),
+            ),
+            Target::Far(far) => send_far::<M>(&**far, &self.core, &args, &passage, None).map(drop),
+        }
+    }
+
+    fn send(&mut self, args: M::Args) -> Result<State<M>, CallError> {
+        let inner = &*self.core.0;
+        let after = self.deadline.unwrap_or_else(|| inner.host.default_deadline());
+        let passage = Passage::here(&*inner.host, after);
+        match &inner.target {
+            Target::Near(near) => {
+                let edge = match (&inner.origin.target, &passage.chain) {
+                    (Some(target), Some(caller)) if caller.mode == Mode::Exclusive => {
+                        Some(passage.wait_for(caller, target)?)
+                    }
+                    _ => None,
+                };
+                let (tell, reply) = oneshot::channel();
+                let origin = inner.origin.clone();
+                send_near::<M>(&inner.host, near, origin, args, &passage, ReplyTo::typed(tell))?;
+                Ok(State::Near(Wait::new(reply, passage, edge)))
+            }
+            Target::Far(far) => {
+                let (tell, reply) = oneshot::channel();
+                let ticket = send_far::<M>(&**far, &self.core, &args, &passage, Some(tell))?;
+                Ok(State::Far(Wait::for_far(reply, passage, far.clone(), ticket)))
+            }
+        }
+    }
+}
+
+fn send_near<M: Method>(
+    host: &Arc<dyn Host>,
+    near: &Near<M::Interface>,
+    origin: Arc<crate::turn::Origin>,
+    args: M::Args,
+    passage: &Passage,
+    reply: ReplyTo<M::Ok, M::Err>,
+) -> Result<(), CallError> {
+    let Some(target) = origin.target.clone() else {
+        return Err(CallError::Disconnected { may_have_run: false, cause: "no local agent".to_owned() });
+    };
+    let head = CallHead {
+        origin,
+        method: Cow::Borrowed(M::NAME),
+        chain: passage.chain.clone(),
+        deadline: Some(passage.deadline),
+    };
+    let permit = Ticketed::new(host.admit(head)?, &target)?;
+    let turn = Turn { permit, request: M::request(args, reply) };
+    near.turns.try_send(turn).map_err(|_| target.stopped_error(false))
+}
+
+fn send_far<M: Method>(
+    far: &dyn Far,
+    core: &ProxyCore<M::Interface>,
+    args: &M::Args,
+    passage: &Passage,
+    reply: Option<oneshot::Sender<FarReply>>,
+) -> Result<FarTicket, CallError> {
+    let mut positional = BytesMut::new();
+    args.encode(far.codec(), &mut positional)
+        .map_err(|error| CallError::Unencodable { reason: error.to_string() })?;
+    Ok(far.send(FarCall {
+        origin: core.0.origin.clone(),
+        method: Cow::Borrowed(M::NAME),
+        positional,
+        keyword: None,
+        chain: passage.chain.clone(),
+        deadline: passage.deadline,
+        reply,
+    }))
+}
+
+/// The value or error of a typed method in an encoded reply.
+pub(crate) fn decode_reply<T, E>(reply: FarReply) -> Result<T, CallError<E>>
+where
+    T: serde::de::DeserializeOwned,
+    E: serde::de::DeserializeOwned,
+{
+    match reply {
+        FarReply::Result { codec, content } => {
+            codec.decode(&content).map_err(|error| CallError::BadReply { reason: error.to_string() })
+        }
+        FarReply::Exception { codec, content } => Err(CallError::from_exception(codec, &content)),
+        FarReply::Failed(error) => Err(error.widen()),
+    }
+}
+
+impl<M: Method> Future for Call<M> {
+    type Output = Result<M::Ok, CallError<M::Err>>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.get_mut();
+        if let State::New(_) = this.state {
+            let State::New(args) = std::mem::replace(&mut this.state, State::Done) else {
+                return Poll::Pending;
+            };
+            match this.send(args) {
+                Ok(state) => this.state = state,
+                Err(error) => return Poll::Ready(Err(error.widen())),
+            }
+        }
+        let inner = &*this.core.0;
+        let ended = match &mut this.state {
+            State::Near(wait) => match wait.poll_reply(&inner.host, &inner.origin, cx) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Ok(reply)) => reply,
+                Poll::Ready(Err(error)) => {
+                    sweep(inner);
+                    Err(error.widen())
+                }
+            },
+            State::Far(wait) => match wait.poll_reply(&inner.host, &inner.origin, cx) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Ok(reply)) => decode_reply(reply),
+                Poll::Ready(Err(error)) => Err(error.widen()),
+            },
+            State::New(_) | State::Done => Err(CallError::Cancelled),
+        };
+        this.state = State::Done;
+        Poll::Ready(ended)
+    }
+}
+
+/// Lets the agent throw out queued turns that nobody waits for: they hold credits.
+fn sweep<I: crate::agent::Interface + ?Sized>(inner: &crate::proxy::Inner<I>) {
+    if let Target::Near(near) = &inner.target
+        && let Some(target) = &inner.origin.target
+        && target.ask_for_sweep()
+    {
+        // An agent that has ended has nothing to throw out.
+        near.control.try_send(crate::actor::Control::Sweep).ok();
+    }
+}
+
+impl<M: Method> Drop for Call<M> {
+    fn drop(&mut self) {
+        if let State::Near(wait) = &mut self.state {
+            wait.take_back();
+            sweep(&self.core.0);
+        }
+    }
+}

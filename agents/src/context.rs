@@ -1,0 +1,151 @@
+//! What a method sees of its surroundings: who calls, the clock, other agents, its own end.
+//!
+//! Neighbours: [`queue`](crate::queue) makes a [`Scope`] for each turn, generated code asks it for a [`Context`]
+//! where the method takes one.
+
+use std::cell::Cell;
+use std::fmt;
+use std::future::Future;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use folkmoot_codecs::{CallError, Principal};
+
+use crate::agent::{Agent, Interface};
+use crate::clock::Clock;
+use crate::proxy::Proxy;
+use crate::queue::Core;
+use crate::turn::Origin;
+
+/// The surroundings of one turn, or of the agent itself where no call is being handled.
+///
+/// Cheap to clone. It is bound to its worker: what leaves the worker is a [`Proxy`].
+pub struct Context<A: Agent> {
+    core: Rc<Core<A>>,
+    turn: Option<Rc<TurnState>>,
+}
+
+impl<A: Agent> Clone for Context<A> {
+    fn clone(&self) -> Self {
+        Context { core: self.core.clone(), turn: self.turn.clone() }
+    }
+}
+
+impl<A: Agent> fmt::Debug for Context<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Context").field("agent", &self.name()).finish_non_exhaustive()
+    }
+}
+
+/// What belongs to one turn.
+#[derive(Debug)]
+struct TurnState {
+    origin: Arc<Origin>,
+    cancelled: Rc<Cell<bool>>,
+}
+
+impl<A: Agent> Context<A> {
+    pub(crate) fn of_agent(core: &Rc<Core<A>>) -> Context<A> {
+        Context { core: core.clone(), turn: None }
+    }
+
+    /// The agent's name in its container.
+    pub fn name(&self) -> &str {
+        self.core.shared().name()
+    }
+
+    /// Who calls: the proven principal of the call in hand; the container's own where a timer or the agent itself
+    /// is at work.
+    pub fn caller(&self) -> &Principal {
+        match &self.turn {
+            Some(turn) => &turn.origin.caller,
+            None => self.core.host().principal(),
+        }
+    }
+
+    /// Whether the caller went away or its deadline passed. A `&mut self` method runs on all the same: it looks
+    /// here where it can stop without leaving half an update behind.
+    pub fn cancelled(&self) -> bool {
+        self.turn.as_ref().is_some_and(|turn| turn.cancelled.get())
+    }
+
+    /// The container's clock.
+    pub fn clock(&self) -> &dyn Clock {
+        &**self.core.host().clock()
+    }
+
+    /// Sleeps on the container's clock.
+    pub async fn sleep(&self, duration: Duration) {
+        self.clock().sleep(duration).await;
+    }
+
+    /// The cause of the crash before this life of the agent, if there was one.
+    pub fn last_crash(&self) -> Option<String> {
+        self.core.last_crash()
+    }
+
+    /// Ends the agent: calls in hand finish, `#[stop]` runs, and it does not come back.
+    pub fn stop(&self) {
+        self.core.request_stop(self.core.host().default_deadline(), None);
+    }
+
+    /// A proxy to this agent itself. Calling it from one of its own `&mut self` methods is a `Deadlock`.
+    pub fn own_proxy(&self) -> Proxy<A> {
+        self.core.own_proxy()
+    }
+
+    /// A proxy to another agent of this container, speaking for this one.
+    ///
+    /// # Errors
+    /// `NoSuchAgent`, with the nearest name.
+    pub fn find<I: Interface + ?Sized>(&self, name: &str) -> Result<Proxy<I>, CallError> {
+        Proxy::to_local(self.core.host(), self.own_principal(), name)
+    }
+
+    /// A proxy to the agent at `url`, on whatever node.
+    ///
+    /// # Errors
+    /// Why the agent cannot be reached.
+    pub async fn connect<I: Interface + ?Sized>(&self, url: &str) -> Result<Proxy<I>, CallError> {
+        Proxy::to_url(self.core.host().clone(), self.own_principal(), url.to_owned()).await
+    }
+
+    /// Runs `future` beside the agent's turns, on its worker, until it is done or the agent ends or restarts. It
+    /// carries no chain of callers.
+    pub fn spawn(&self, future: impl Future<Output = ()> + 'static) {
+        self.core.spawn(Box::pin(future));
+    }
+
+    fn own_principal(&self) -> Principal {
+        self.core.host().principal().with_agent(self.core.shared().name().clone())
+    }
+}
+
+/// What generated code sees of a turn that begins.
+#[doc(hidden)]
+pub struct Scope<'a, A: Agent> {
+    pub(crate) core: &'a Rc<Core<A>>,
+    pub(crate) origin: Option<&'a Arc<Origin>>,
+}
+
+impl<A: Agent> fmt::Debug for Scope<'_, A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Scope").finish_non_exhaustive()
+    }
+}
+
+impl<A: Agent> Scope<'_, A> {
+    /// The agent's name.
+    pub fn name(&self) -> &Arc<str> {
+        self.core.shared().name()
+    }
+
+    /// A context for the method, where it takes one.
+    pub fn context(&self, cancelled: &Rc<Cell<bool>>) -> Context<A> {
+        let turn = self
+            .origin
+            .map(|origin| Rc::new(TurnState { origin: origin.clone(), cancelled: cancelled.clone() }));
+        Context { core: self.core.clone(), turn }
+    }
+}

@@ -1,0 +1,64 @@
+//! The counters of a container's agents and links, their names in one table.
+//!
+//! Handles are taken from the `metrics` recorder once, when a container starts: install the recorder before.
+//! Neighbours: agents and links count here; nothing else in Folkmoot names a metric.
+
+use metrics::{Counter, Gauge, counter, gauge};
+
+macro_rules! table {
+    ($($field:ident: $kind:ident = $name:literal, $text:literal;)*) => {
+        /// One handle per row of [`TABLE`].
+        pub struct Counters {
+            $(#[doc = $text] pub $field: $kind,)*
+        }
+
+        /// Every metric: name, kind, meaning.
+        pub const TABLE: &[(&str, &str, &str)] = &[$(($name, stringify!($kind), $text),)*];
+
+        impl Counters {
+            /// Takes all handles from the recorder, labelled with the node's name.
+            pub fn new(node: &str) -> Counters {
+                Counters { $($field: take!($kind, $name, node),)* }
+            }
+        }
+    };
+}
+
+macro_rules! take {
+    (Counter, $name:literal, $node:expr) => {
+        counter!($name, "node" => $node.to_owned())
+    };
+    (Gauge, $name:literal, $node:expr) => {
+        gauge!($name, "node" => $node.to_owned())
+    };
+}
+
+table! {
+    calls: Counter = "folkmoot_calls_total", "Calls whose turn ended, well or not.";
+    panics: Counter = "folkmoot_panics_total", "Turns, starts, stops and factories that panicked.";
+    restarts: Counter = "folkmoot_restarts_total", "Agents that were started anew after a crash.";
+    agents: Gauge = "folkmoot_agents", "Agents that live now.";
+    overloads: Counter = "folkmoot_overloads_total", "Calls refused because a bounded queue was full.";
+    cancels: Counter = "folkmoot_cancels_total", "Turns dropped because nobody waited any more.";
+    deadlocks: Counter = "folkmoot_deadlocks_total", "Calls refused because they would have waited for themselves.";
+    deadlines: Counter = "folkmoot_deadlines_total", "Calls whose deadline passed.";
+    denials: Counter = "folkmoot_denials_total", "Messages that the gate refused.";
+    links: Gauge = "folkmoot_links", "Links that are open now.";
+    links_opened: Counter = "folkmoot_links_opened_total", "Links opened, by either side.";
+    reconnects: Counter = "folkmoot_reconnects_total", "Links opened again after they had broken.";
+    links_refused: Counter = "folkmoot_links_refused_total", "Connections closed before their first frame: handshake, certificate, silence, too many.";
+    frames_in: Counter = "folkmoot_frames_in_total", "Frames received.";
+    frames_out: Counter = "folkmoot_frames_out_total", "Frames sent.";
+    bytes_in: Counter = "folkmoot_bytes_in_total", "Bytes received.";
+    bytes_out: Counter = "folkmoot_bytes_out_total", "Bytes sent.";
+    bad_frames: Counter = "folkmoot_bad_frames_total", "Frames that broke the rules of the wire and closed their link.";
+    bad_requests: Counter = "folkmoot_bad_requests_total", "Requests that could be answered only with what is wrong with them.";
+    orphan_replies: Counter = "folkmoot_orphan_replies_total", "Replies that nobody waited for.";
+    workers_blocked: Counter = "folkmoot_workers_blocked_total", "Times that a worker did not answer the watchdog.";
+}
+
+impl std::fmt::Debug for Counters {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Counters").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,240 @@
+//! Deadlines of calls: one table per worker, not a timer per call.
+//!
+//! A waiting call files its waker here and takes it out when it is answered. The platform drives the table: it
+//! installs a [`LinkTimer`] on each worker and calls [`expire`] when the earliest deadline is due. Threads that are
+//! no workers share one table behind a lock. Link time is counted in milliseconds since the process began to count.
+
+use std::cell::RefCell;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Waker;
+
+/// A moment of link time, in milliseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub struct LinkInstant(pub u64);
+
+impl LinkInstant {
+    /// This moment and `milliseconds` more.
+    pub fn plus(self, milliseconds: u64) -> LinkInstant {
+        LinkInstant(self.0.saturating_add(milliseconds))
+    }
+
+    /// Milliseconds from `earlier` to this moment; 0 if it lies before.
+    pub fn since(self, earlier: LinkInstant) -> u64 {
+        self.0.saturating_sub(earlier.0)
+    }
+}
+
+/// Link time, as the platform keeps it.
+pub trait LinkTimer: Send + Sync {
+    /// The present moment.
+    fn now(&self) -> LinkInstant;
+    /// Called when a deadline was filed that is earlier than all others: [`expire`] must be called then.
+    fn arm(&self, earliest: LinkInstant);
+}
+
+#[derive(Default)]
+struct Table {
+    entries: Vec<Entry>,
+    free: Vec<u32>,
+    /// No entry is due before this moment; `None` means that nothing is armed.
+    earliest: Option<LinkInstant>,
+}
+
+struct Entry {
+    deadline: LinkInstant,
+    generation: u32,
+    waker: Option<Waker>,
+}
+
+impl Table {
+    /// Files a waker; says whether the timer must be armed for it.
+    fn insert(&mut self, deadline: LinkInstant, waker: Waker) -> (u32, u32, bool) {
+        let index = self.free.pop().unwrap_or_else(|| {
+            self.entries.push(Entry { deadline, generation: 0, waker: None });
+            (self.entries.len() - 1) as u32
+        });
+        let entry = &mut self.entries[index as usize];
+        entry.deadline = deadline;
+        entry.waker = Some(waker);
+        let generation = entry.generation;
+        let arm = self.earliest.is_none_or(|earliest| deadline < earliest);
+        if arm {
+            self.earliest = Some(deadline);
+        }
+        (index, generation, arm)
+    }
+
+    fn remove(&mut self, index: u32, generation: u32) {
+        if let Some(entry) = self.entries.get_mut(index as usize)
+            && entry.generation == generation
+            && entry.waker.take().is_some()
+        {
+            entry.generation = entry.generation.wrapping_add(1);
+            self.free.push(index);
+        }
+    }
+
+    /// Takes out all that is due and finds the next moment to look again.
+    fn expire(&mut self, now: LinkInstant) -> (Vec<Waker>, Option<LinkInstant>) {
+        let mut due = Vec::new();
+        let mut earliest: Option<LinkInstant> = None;
+        for (index, entry) in self.entries.iter_mut().enumerate() {
+            if entry.waker.is_none() {
+                continue;
+            }
+            if entry.deadline <= now {
+                due.extend(entry.waker.take());
+                entry.generation = entry.generation.wrapping_add(1);
+                self.free.push(index as u32);
+            } else {
+                earliest = Some(earliest.map_or(entry.deadline, |e| e.min(entry.deadline)));
+            }
+        }
+        self.earliest = earliest;
+        (due, earliest)
+    }
+}
+
+struct WorkerTable {
+    table: Table,
+    timer: Arc<dyn LinkTimer>,
+    token: u64,
+}
+
+thread_local! {
+    static WORKER: RefCell<Option<WorkerTable>> = const { RefCell::new(None) };
+}
+
+/// The table of the threads that are no workers.
+pub struct SharedDeadlines {
+    table: Mutex<Table>,
+    timer: Arc<dyn LinkTimer>,
+}
+
+impl SharedDeadlines {
+    /// An empty table driven by `timer`.
+    pub fn new(timer: Arc<dyn LinkTimer>) -> Arc<SharedDeadlines> {
+        Arc::new(SharedDeadlines { table: Mutex::default(), timer })
+    }
+
+    /// Wakes what is due; returns when to call again, if anything is left.
+    pub fn expire(&self) -> Option<LinkInstant> {
+        let now = self.timer.now();
+        let (due, next) = self.table.lock().unwrap_or_else(PoisonError::into_inner).expire(now);
+        due.into_iter().for_each(Waker::wake);
+        next
+    }
+}
+
+/// Gives this thread a table of its own, driven by `timer`. Replaces an earlier one: what was filed there wakes.
+pub fn install(timer: Arc<dyn LinkTimer>) {
+    static NEXT: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(1);
+    let token = NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    let old = WORKER
+        .with(|worker| worker.borrow_mut().replace(WorkerTable { table: Table::default(), timer, token }));
+    for entry in old.into_iter().flat_map(|old| old.table.entries) {
+        entry.waker.into_iter().for_each(Waker::wake);
+    }
+}
+
+/// Whether this thread has a table of its own.
+pub fn is_installed() -> bool {
+    WORKER.with(|worker| worker.borrow().is_some())
+}
+
+/// Wakes what is due on this thread; returns when to call again, if anything is left.
+pub fn expire() -> Option<LinkInstant> {
+    let (due, next) = WORKER.with(|worker| match &mut *worker.borrow_mut() {
+        None => (Vec::new(), None),
+        Some(worker) => {
+            let now = worker.timer.now();
+            worker.table.expire(now)
+        }
+    });
+    due.into_iter().for_each(Waker::wake);
+    next
+}
+
+/// A filed deadline; dropping it takes it out.
+pub(crate) struct Ticket {
+    place: Place,
+    index: u32,
+    generation: u32,
+}
+
+enum Place {
+    Worker { token: u64 },
+    Shared(Arc<SharedDeadlines>),
+}
+
+/// Files `waker` for `deadline`: on this thread's table, or on the shared one where the thread has none.
+pub(crate) fn file(deadline: LinkInstant, waker: &Waker, shared: &Arc<SharedDeadlines>) -> Ticket {
+    let on_worker = WORKER.with(|worker| {
+        worker.borrow_mut().as_mut().map(|worker| {
+            let (index, generation, arm) = worker.table.insert(deadline, waker.clone());
+            let armed = arm.then(|| worker.timer.clone());
+            (Ticket { place: Place::Worker { token: worker.token }, index, generation }, armed)
+        })
+    });
+    match on_worker {
+        Some((ticket, armed)) => {
+            if let Some(timer) = armed {
+                timer.arm(deadline);
+            }
+            ticket
+        }
+        None => {
+            let (index, generation, arm) =
+                shared.table.lock().unwrap_or_else(PoisonError::into_inner).insert(deadline, waker.clone());
+            if arm {
+                shared.timer.arm(deadline);
+            }
+            Ticket { place: Place::Shared(shared.clone()), index, generation }
+        }
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        match &self.place {
+            // A call that was moved to another thread leaves its entry to lapse: it wakes nobody who waits.
+            Place::Worker { token } => WORKER.with(|worker| {
+                if let Ok(mut worker) = worker.try_borrow_mut()
+                    && let Some(worker) = worker.as_mut()
+                    && worker.token == *token
+                {
+                    worker.table.remove(self.index, self.generation);
+                }
+            }),
+            Place::Shared(shared) => shared
+                .table
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .remove(self.index, self.generation),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_wakes_what_is_due_and_reuses_what_was_taken_out() {
+        let mut table = Table::default();
+        let waker = Waker::noop();
+        let (a, a_gen, arm) = table.insert(LinkInstant(50), waker.clone());
+        assert!(arm);
+        let (_, _, arm) = table.insert(LinkInstant(90), waker.clone());
+        assert!(!arm, "a later deadline needs no earlier look");
+        table.remove(a, a_gen);
+        let (again, again_gen, arm) = table.insert(LinkInstant(30), waker.clone());
+        assert!(arm);
+        assert_eq!(again, a);
+        assert_ne!(again_gen, a_gen);
+        table.remove(a, a_gen);
+        let (due, next) = table.expire(LinkInstant(40));
+        assert_eq!(due.len(), 1, "a stale ticket took out the wrong entry");
+        assert_eq!(next, Some(LinkInstant(90)));
+    }
+}

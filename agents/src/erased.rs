@@ -1,0 +1,113 @@
+//! A local agent reached by encoded calls: through `dyn Trait` and untyped proxies.
+//!
+//! The call passes the same gate; only the types are not known. Neighbours: [`proxy`](crate::proxy) chooses this
+//! way where the caller does not have the agent's own type.
+
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::BytesMut;
+use folkmoot_codecs::{Arguments, CallError, Codec, Limits, Message, RawId};
+use tokio::sync::oneshot;
+
+use crate::host::{Far, FarCall, FarReply, FarTicket, Host, LocalAgent};
+use crate::reply::{ReplyFormat, ReplySink};
+use crate::turn::CallHead;
+
+/// The codec between agents of one process: it keeps every value and is the fastest.
+const CODEC: Codec = Codec::MsgPack;
+
+/// What an agent of this process returns is bounded by the process itself.
+const UNBOUNDED: Limits =
+    Limits { max_frame_bytes: u32::MAX, max_nodes: u32::MAX, max_depth: Limits::DEFAULT.max_depth };
+
+pub(crate) struct Erased {
+    host: Arc<dyn Host>,
+    agent: Arc<dyn LocalAgent>,
+}
+
+impl Erased {
+    pub(crate) fn new(host: Arc<dyn Host>, agent: Arc<dyn LocalAgent>) -> Erased {
+        Erased { host, agent }
+    }
+}
+
+impl Far for Erased {
+    fn codec(&self) -> Codec {
+        CODEC
+    }
+
+    fn send(&self, call: FarCall) -> FarTicket {
+        let FarCall { origin, method, positional, keyword, chain, deadline, reply } = call;
+        let head = CallHead { origin, method, chain, deadline: Some(deadline) };
+        match self.host.admit(head) {
+            Err(error) => {
+                if let Some(reply) = reply {
+                    // A caller that went away has no use for the refusal.
+                    reply.send(FarReply::Failed(error)).ok();
+                }
+            }
+            Ok(head) => {
+                let arguments =
+                    Arguments { codec: CODEC, positional: &positional, keyword: keyword.as_deref() };
+                let sink =
+                    reply.map(|reply| Box::new(LocalSink { reply: Some(reply) }) as Box<dyn ReplySink>);
+                self.agent.deliver(head, &arguments, sink);
+            }
+        }
+        FarTicket(0)
+    }
+
+    fn cancel(&self, _: FarTicket) {
+        // The dropped channel tells the agent.
+    }
+
+    fn agent(&self) -> &str {
+        self.agent.shared().name()
+    }
+
+    fn url(&self) -> String {
+        self.host.url_of(self.agent.shared().name())
+    }
+}
+
+/// Takes the encoded reply back to a caller in this process.
+struct LocalSink {
+    reply: Option<oneshot::Sender<FarReply>>,
+}
+
+impl ReplySink for LocalSink {
+    fn finish(mut self: Box<Self>, write: &mut dyn FnMut(ReplyFormat<'_>, &mut BytesMut)) {
+        let mut frame = BytesMut::new();
+        let id = RawId::of_number(CODEC, 0);
+        let format = ReplyFormat { codec: CODEC, id: &id, rich: true, limits: &UNBOUNDED };
+        write(format, &mut frame);
+        if let Some(reply) = self.reply.take() {
+            reply.send(read_frame(frame)).ok();
+        }
+    }
+
+    fn poll_cancelled(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.reply.as_mut().map_or(Poll::Ready(()), |reply| reply.poll_closed(cx))
+    }
+
+    fn is_cancelled(&self) -> bool {
+        self.reply.as_ref().is_none_or(oneshot::Sender::is_closed)
+    }
+}
+
+/// The content of a reply frame written in this process.
+fn read_frame(frame: BytesMut) -> FarReply {
+    let frame = frame.freeze();
+    let payload = frame.slice(frame.len().min(4)..);
+    match Message::decode(CODEC, &payload, &UNBOUNDED) {
+        Ok(Message::Result { content, .. }) => {
+            FarReply::Result { codec: CODEC, content: payload.slice_ref(content) }
+        }
+        Ok(Message::Exception { content, .. }) => {
+            FarReply::Exception { codec: CODEC, content: payload.slice_ref(content) }
+        }
+        Ok(_) => FarReply::Failed(CallError::BadReply { reason: "no reply".to_owned() }),
+        Err(error) => FarReply::Failed(CallError::BadReply { reason: error.to_string() }),
+    }
+}

@@ -1,0 +1,184 @@
+//! What an agent needs of its container: the small traits that the platform implements.
+//!
+//! Agents know no sockets, no tables and no timers; all of that stands behind [`Host`], [`LocalAgent`] and
+//! [`Far`]. Neighbours: [`proxy`](crate::proxy) and [`life`](crate::life) are the users.
+
+use std::any::Any;
+use std::borrow::Cow;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use folkmoot_codecs::{Arguments, CallError, Codec, Principal};
+use folkmoot_gateway::Admitted;
+use tokio::sync::oneshot;
+
+use crate::chain::Chain;
+use crate::clock::{Clock, Sleep};
+use crate::counters::Counters;
+use crate::deadlines::{LinkInstant, SharedDeadlines};
+use crate::describe::AgentDescription;
+use crate::reply::ReplySink;
+use crate::shared::AgentShared;
+use crate::turn::{CallHead, Origin};
+
+/// A future that may move between threads.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// An agent's container, as the agent and its callers see it.
+pub trait Host: Send + Sync + 'static {
+    /// Brings a call before the gate.
+    ///
+    /// # Errors
+    /// `Denied`, with the reason.
+    fn admit(&self, head: CallHead) -> Result<Admitted<CallHead>, CallError>;
+    /// The container's own principal.
+    fn principal(&self) -> &Principal;
+    /// Link time.
+    fn now(&self) -> LinkInstant;
+    /// A sleep on link time.
+    fn link_sleep(&self, duration: Duration) -> Sleep;
+    /// The deadlines of callers that are on no worker.
+    fn shared_deadlines(&self) -> &Arc<SharedDeadlines>;
+    /// The deadline of calls that set none.
+    fn default_deadline(&self) -> Duration;
+    /// The agents' time.
+    fn clock(&self) -> &Arc<dyn Clock>;
+    /// The container's counters.
+    fn counters(&self) -> &Arc<Counters>;
+    /// The agent of that name here.
+    ///
+    /// # Errors
+    /// `NoSuchAgent`, with the nearest name.
+    fn find(&self, name: &str) -> Result<Arc<dyn LocalAgent>, CallError>;
+    /// A way to the agent at `url`, on whatever node.
+    ///
+    /// # Errors
+    /// Why there is none.
+    fn reach(self: Arc<Self>, url: String) -> BoxFuture<'static, Result<Arc<dyn Far>, CallError>>;
+    /// The URL of an agent of this container.
+    fn url_of(&self, agent: &str) -> String;
+}
+
+/// An agent of this process behind its type.
+pub trait LocalAgent: Send + Sync + 'static {
+    /// The half of it that other threads see.
+    fn shared(&self) -> &Arc<AgentShared>;
+    /// Hands an admitted, encoded call to the agent. Answers through `sink`, also when it refuses.
+    fn deliver(&self, head: Admitted<CallHead>, arguments: &Arguments<'_>, sink: Option<Box<dyn ReplySink>>);
+    /// The exposed method of that name.
+    fn method_name(&self, name: &str) -> Option<&'static str>;
+    /// Its type's name.
+    fn agent_type(&self) -> &'static str;
+    /// What it exposes.
+    fn describe(&self) -> AgentDescription;
+    /// Asks it to end: no new calls, those in hand finish within `grace`. The receiver is told when it has ended.
+    fn stop(&self, grace: Duration) -> oneshot::Receiver<()>;
+    /// The typed doors of its mailbox, for proxies of its own type.
+    #[doc(hidden)]
+    fn doors(&self) -> Box<dyn Any>;
+}
+
+/// An agent that is reached by encoded calls.
+pub trait Far: Send + Sync + 'static {
+    /// The codec of its arguments and replies.
+    fn codec(&self) -> Codec;
+    /// Sends a call. The reply, or why there is none, comes through the call's own channel.
+    fn send(&self, call: FarCall) -> FarTicket;
+    /// Takes a call back whose caller went away.
+    fn cancel(&self, ticket: FarTicket);
+    /// The agent's name in its container.
+    fn agent(&self) -> &str;
+    /// Where the agent is.
+    fn url(&self) -> String;
+}
+
+/// Names a call that was sent, to take it back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FarTicket(pub u64);
+
+/// An encoded call.
+#[derive(Debug)]
+pub struct FarCall {
+    /// Who speaks to whom.
+    pub origin: Arc<Origin>,
+    /// The method's name.
+    pub method: Cow<'static, str>,
+    /// The encoded list of positional arguments.
+    pub positional: BytesMut,
+    /// The encoded map of keyword arguments.
+    pub keyword: Option<BytesMut>,
+    /// Who waits for the reply.
+    pub chain: Option<Chain>,
+    /// When the reply must be there.
+    pub deadline: LinkInstant,
+    /// Where the reply goes; `None` for a one-way call.
+    pub reply: Option<oneshot::Sender<FarReply>>,
+}
+
+/// What came of an encoded call.
+#[derive(Debug)]
+pub enum FarReply {
+    /// The encoded value.
+    Result {
+        /// Its codec.
+        codec: Codec,
+        /// One encoded value, scanned.
+        content: Bytes,
+    },
+    /// The encoded exception.
+    Exception {
+        /// Its codec.
+        codec: Codec,
+        /// One encoded value, scanned.
+        content: Bytes,
+    },
+    /// There is no answer.
+    Failed(CallError),
+}
+
+/// What to do with an agent that crashed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// Start it anew after a pause.
+    Restart {
+        /// Length of the pause; zero for none.
+        after: Duration,
+    },
+    /// Leave it ended.
+    GiveUp {
+        /// The rule that said so.
+        reason: String,
+    },
+}
+
+/// The rules of an agent's supervision.
+pub trait Supervision: 'static {
+    /// Decides after a crash.
+    fn crashed(&mut self, cause: &str, now: LinkInstant) -> Decision;
+    /// The agent has ended and everyone is answered.
+    fn ended(&mut self, cause: &str);
+}
+
+/// What a worker is doing, for the watchdog.
+#[derive(Debug, Default)]
+pub struct WorkerStatus {
+    agent: std::sync::atomic::AtomicU64,
+}
+
+impl WorkerStatus {
+    /// The agent whose turn is being polled now.
+    pub fn agent(&self) -> Option<crate::chain::AgentId> {
+        match self.agent.load(std::sync::atomic::Ordering::Relaxed) {
+            0 => None,
+            id => Some(crate::chain::AgentId(id)),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn set(&self, id: u64) {
+        self.agent.store(id, std::sync::atomic::Ordering::Relaxed);
+    }
+}

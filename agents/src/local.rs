@@ -1,0 +1,151 @@
+//! An agent of this process behind its type: how a container spawns it, finds it and hands it encoded calls.
+//!
+//! Neighbours: the platform keeps `Arc<dyn LocalAgent>` in its tables; [`life`](crate::life) is the agent itself.
+
+use std::any::Any;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::{Addr, Context as ActorContext};
+use folkmoot_codecs::{Arguments, CallError, Never};
+use folkmoot_gateway::Admitted;
+use tokio::sync::oneshot;
+
+use crate::actor::{AgentActor, Control};
+use crate::agent::{Agent, Interface, Refused};
+use crate::describe::AgentDescription;
+use crate::host::{Host, LocalAgent, Supervision, WorkerStatus};
+use crate::life::Life;
+use crate::nearest::nearest;
+use crate::proxy::{Near, Proxy, Target};
+use crate::queue::Core;
+use crate::reply::{ReplySink, ReplyTo};
+use crate::shared::AgentShared;
+use crate::turn::{CallHead, Origin, Ticketed, Turn};
+
+/// A spawned agent and the news of its birth.
+#[derive(Debug)]
+pub struct Newborn<A: Agent> {
+    /// The agent for the container's tables.
+    pub handle: Arc<dyn LocalAgent>,
+    /// Told when the first `#[start]` has ended, well or with a cause.
+    pub born: oneshot::Receiver<Result<(), String>>,
+    /// The agent's own proxy, speaking for itself.
+    pub own: Proxy<A>,
+}
+
+/// Begins an agent's life on the current worker. The factory is called here.
+pub fn spawn_here<A: Agent>(
+    shared: Arc<AgentShared>,
+    host: Arc<dyn Host>,
+    factory: Box<dyn Fn() -> A>,
+    supervision: Box<dyn Supervision>,
+    worker: Arc<WorkerStatus>,
+) -> Newborn<A> {
+    let core = Core::new(shared.clone(), host.clone());
+    let actor_context = ActorContext::<AgentActor<A>>::new();
+    let actor = actor_context.into_future(AgentActor { core: core.clone() });
+    let address = actor.address();
+    let handle = LocalHandle { address, shared: shared.clone() };
+    let own = handle.proxy(host.clone(), host.principal().with_agent(shared.name().clone()));
+    core.set_own_proxy(own.clone());
+    let (tell, born) = oneshot::channel();
+    actix::spawn(Life::new(actor, core, factory, supervision, worker, tell));
+    Newborn { handle: Arc::new(handle), born, own }
+}
+
+struct LocalHandle<A: Agent> {
+    address: Addr<AgentActor<A>>,
+    shared: Arc<AgentShared>,
+}
+
+impl<A: Agent> std::fmt::Debug for LocalHandle<A> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("LocalHandle").field(&self.shared.full_name()).finish()
+    }
+}
+
+impl std::fmt::Debug for dyn LocalAgent {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("LocalAgent").field(&self.shared().full_name()).finish()
+    }
+}
+
+impl<A: Agent> LocalHandle<A> {
+    fn doors(&self) -> Near<A> {
+        Near { turns: self.address.clone().recipient(), control: self.address.clone().recipient() }
+    }
+
+    fn proxy(&self, host: Arc<dyn Host>, caller: folkmoot_codecs::Principal) -> Proxy<A> {
+        let origin = Arc::new(Origin {
+            agent: self.shared.name().clone(),
+            target: Some(self.shared.clone()),
+            caller,
+            inside: true,
+        });
+        Proxy::over(host, origin, Target::Near(self.doors()))
+    }
+
+    /// The permit of a call, its credit taken, and the place of its method.
+    fn check(&self, head: Admitted<CallHead>) -> Result<(Ticketed, usize), CallError> {
+        let method = &head.message().method;
+        let index = A::method_index(method).ok_or_else(|| CallError::NoSuchMethod {
+            agent: self.shared.name().to_string(),
+            method: method.to_string(),
+            nearest: nearest(method, A::METHODS.iter().map(|info| info.name)),
+        })?;
+        Ok((Ticketed::new(head, &self.shared)?, index))
+    }
+}
+
+impl<A: Agent> LocalAgent for LocalHandle<A> {
+    fn shared(&self) -> &Arc<AgentShared> {
+        &self.shared
+    }
+
+    fn deliver(&self, head: Admitted<CallHead>, arguments: &Arguments<'_>, sink: Option<Box<dyn ReplySink>>) {
+        let (permit, index) = match self.check(head) {
+            Ok(checked) => checked,
+            Err(error) => return ReplyTo::<(), Never>::encoded(sink).refuse(error),
+        };
+        match A::decode(index, arguments, sink) {
+            Err(Refused { error, sink }) => ReplyTo::<(), Never>::encoded(sink).refuse(error),
+            Ok(request) => {
+                let turn = Turn { permit, request };
+                if let Err(actix::prelude::SendError::Full(turn) | actix::prelude::SendError::Closed(turn)) =
+                    self.address.try_send(turn)
+                {
+                    A::refuse(turn.request, self.shared.stopped_error(false));
+                }
+            }
+        }
+    }
+
+    fn method_name(&self, name: &str) -> Option<&'static str> {
+        A::method_index(name).and_then(|index| A::METHODS.get(index)).map(|info| info.name)
+    }
+
+    fn agent_type(&self) -> &'static str {
+        A::TYPE
+    }
+
+    fn describe(&self) -> AgentDescription {
+        A::describe()
+    }
+
+    fn stop(&self, grace: Duration) -> oneshot::Receiver<()> {
+        let (tell, done) = oneshot::channel();
+        // An agent that has ended drops the message and with it `tell`: the receiver learns of it.
+        self.address.try_send(Control::Stop(grace, tell)).ok();
+        done
+    }
+
+    fn doors(&self) -> Box<dyn Any> {
+        Box::new(LocalHandle::doors(self))
+    }
+}
+
+/// The typed doors of an agent, where `I` is its own type.
+pub(crate) fn typed_recipient<I: Interface + ?Sized>(agent: &dyn LocalAgent) -> Option<Near<I>> {
+    agent.doors().downcast::<Near<I>>().ok().map(|doors| *doors)
+}

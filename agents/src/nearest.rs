@@ -1,0 +1,52 @@
+//! "Did you mean": the known name that looks most like a wrong one.
+
+/// Longest name that is compared, in bytes: what is longer has no near neighbour.
+const MAX_NAME_BYTES: usize = 128;
+/// Most names that are compared.
+const MAX_NAMES: usize = 10_000;
+
+/// The name among `known` that differs from `wrong` by the fewest edits, if these are at most a third of its
+/// length (and at least one is allowed).
+pub fn nearest<'a>(wrong: &str, known: impl Iterator<Item = &'a str>) -> Option<String> {
+    if wrong.len() > MAX_NAME_BYTES {
+        return None;
+    }
+    let allowed = (wrong.chars().count() / 3).max(1);
+    known
+        .take(MAX_NAMES)
+        .filter(|name| name.len() <= MAX_NAME_BYTES)
+        .map(|name| (edits(wrong, name), name))
+        .filter(|(edits, _)| *edits <= allowed)
+        .min_by(|a, b| a.0.cmp(&b.0).then(a.1.cmp(b.1)))
+        .map(|(_, name)| name.to_owned())
+}
+
+/// Levenshtein distance, in characters.
+fn edits(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, from) in a.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, to) in b.iter().enumerate() {
+            let replaced = diagonal + usize::from(from != *to);
+            diagonal = row[j + 1];
+            row[j + 1] = replaced.min(diagonal + 1).min(row[j] + 1);
+        }
+    }
+    row[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slip_finds_its_name_and_a_stranger_finds_none() {
+        let known = ["counter", "market", "household-1"];
+        assert_eq!(nearest("conter", known.into_iter()).as_deref(), Some("counter"));
+        assert_eq!(nearest("household-2", known.into_iter()).as_deref(), Some("household-1"));
+        assert_eq!(nearest("zebra", known.into_iter()), None);
+        assert_eq!(nearest(&"x".repeat(1_000_000), known.into_iter()), None);
+    }
+}

@@ -1,0 +1,153 @@
+//! A typed, cheap, cloneable handle to an agent, local or remote.
+//!
+//! A proxy speaks for whoever obtained it and derefs to the generated calls, so it has no methods of its own: only
+//! associated functions. It sends typed turns to an agent of its own process and encoded calls to all others.
+//! Neighbours: [`call`](crate::call) sends, [`host`](crate::host) tells where to.
+
+use std::fmt;
+use std::ops::Deref;
+use std::sync::Arc;
+
+use actix::Recipient;
+use folkmoot_codecs::{CallError, Principal};
+
+use crate::actor::Control;
+use crate::agent::{CallsOf, Interface};
+use crate::erased::Erased;
+use crate::host::{Far, Host};
+use crate::local::typed_recipient;
+use crate::turn::{Origin, Turn};
+
+/// A handle to an agent that exposes `I`.
+///
+/// Calls are methods of what it derefs to: `counter.add(2).await`. Cloning costs one atomic increment.
+pub struct Proxy<I: Interface + ?Sized> {
+    calls: I::Calls,
+}
+
+impl<I: Interface + ?Sized> Proxy<I> {
+    /// Where the agent is: a URL that another container can connect to, where its container listens.
+    pub fn url(proxy: &Proxy<I>) -> String {
+        let core = proxy.calls.core();
+        match &core.0.target {
+            Target::Near(_) => core.host().url_of(&core.0.origin.agent),
+            Target::Far(far) => far.url(),
+        }
+    }
+
+    /// The agent's name in its container.
+    pub fn agent_name(proxy: &Proxy<I>) -> &str {
+        &proxy.calls.core().0.origin.agent
+    }
+
+    /// The same agent through the calls of another interface; calls that it does not expose fail as
+    /// `NoSuchMethod`.
+    ///
+    /// # Errors
+    /// `NoSuchAgent`, where a local agent has ended meanwhile.
+    pub fn cast<J: Interface + ?Sized>(proxy: &Proxy<I>) -> Result<Proxy<J>, CallError> {
+        let inner = &proxy.calls.core().0;
+        match &inner.target {
+            Target::Far(far) => {
+                Ok(Proxy::over(inner.host.clone(), inner.origin.clone(), Target::Far(far.clone())))
+            }
+            Target::Near(_) => Proxy::to_local(&inner.host, inner.origin.caller.clone(), &inner.origin.agent),
+        }
+    }
+
+    pub(crate) fn over(host: Arc<dyn Host>, origin: Arc<Origin>, target: Target<I>) -> Proxy<I> {
+        Proxy { calls: I::Calls::new(ProxyCore(Arc::new(Inner { host, origin, target }))) }
+    }
+
+    /// A proxy to an agent of `host`, speaking for `caller`, who lives there.
+    #[doc(hidden)]
+    pub fn to_local(host: &Arc<dyn Host>, caller: Principal, name: &str) -> Result<Proxy<I>, CallError> {
+        let agent = host.find(name)?;
+        let origin = Arc::new(Origin {
+            agent: agent.shared().name().clone(),
+            target: Some(agent.shared().clone()),
+            caller,
+            inside: true,
+        });
+        let target = match typed_recipient::<I>(&*agent) {
+            Some(typed) => Target::Near(typed),
+            None => Target::Far(Arc::new(Erased::new(host.clone(), agent))),
+        };
+        Ok(Proxy::over(host.clone(), origin, target))
+    }
+
+    /// A proxy to the agent at `url`, speaking for `caller`.
+    #[doc(hidden)]
+    pub async fn to_url(host: Arc<dyn Host>, caller: Principal, url: String) -> Result<Proxy<I>, CallError> {
+        let far = host.clone().reach(url).await?;
+        Ok(Proxy::to_far(host, caller, far))
+    }
+
+    /// A proxy over a known way to an agent.
+    #[doc(hidden)]
+    pub fn to_far(host: Arc<dyn Host>, caller: Principal, far: Arc<dyn Far>) -> Proxy<I> {
+        let origin = Arc::new(Origin { agent: far.agent().into(), target: None, caller, inside: false });
+        Proxy::over(host, origin, Target::Far(far))
+    }
+}
+
+impl<I: Interface + ?Sized> Clone for Proxy<I> {
+    fn clone(&self) -> Self {
+        Proxy { calls: I::Calls::new(self.calls.core().clone()) }
+    }
+}
+
+impl<I: Interface + ?Sized> Deref for Proxy<I> {
+    type Target = I::Calls;
+
+    fn deref(&self) -> &I::Calls {
+        &self.calls
+    }
+}
+
+impl<I: Interface + ?Sized> fmt::Debug for Proxy<I> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Proxy<{}>({})", I::NAME, Proxy::url(self))
+    }
+}
+
+/// The way to an agent, shared by a proxy, its clones and its calls.
+pub struct ProxyCore<I: Interface + ?Sized>(pub(crate) Arc<Inner<I>>);
+
+pub(crate) struct Inner<I: Interface + ?Sized> {
+    pub(crate) host: Arc<dyn Host>,
+    pub(crate) origin: Arc<Origin>,
+    pub(crate) target: Target<I>,
+}
+
+/// Where calls go.
+pub(crate) enum Target<I: Interface + ?Sized> {
+    /// To an agent of this process, typed.
+    Near(Near<I>),
+    /// Encoded.
+    Far(Arc<dyn Far>),
+}
+
+/// The two doors of an agent's mailbox.
+pub(crate) struct Near<I: Interface + ?Sized> {
+    pub(crate) turns: Recipient<Turn<I>>,
+    pub(crate) control: Recipient<Control>,
+}
+
+impl<I: Interface + ?Sized> ProxyCore<I> {
+    pub(crate) fn host(&self) -> &Arc<dyn Host> {
+        &self.0.host
+    }
+}
+
+impl<I: Interface + ?Sized> Clone for ProxyCore<I> {
+    fn clone(&self) -> Self {
+        ProxyCore(self.0.clone())
+    }
+}
+
+impl<I: Interface + ?Sized> fmt::Debug for ProxyCore<I> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("ProxyCore").field(&self.0.origin.agent).finish()
+    }
+}

@@ -1,0 +1,412 @@
+//! The turn queue: Rust's own rule is the concurrency rule, and this file keeps it.
+//!
+//! Always true: turns begin in the order of their arrival; either one exclusive turn runs or any number of shared
+//! ones; a turn that would wait for itself is refused; no more than [`TURNS_PER_POLL`] turns run before the worker
+//! is yielded. Neighbours: [`actor`](crate::actor) brings turns in, [`life`](crate::life) drives the queue.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context as TaskContext, Poll};
+use std::time::Duration;
+
+use folkmoot_codecs::CallError;
+use tokio::sync::oneshot;
+
+use crate::agent::{Agent, LocalFuture, MethodInfo, Step};
+use crate::chain::{self, Mode, Position};
+use crate::context::Scope;
+use crate::host::Host;
+use crate::panics::Panic;
+use crate::proxy::Proxy;
+use crate::running::{Readers, Running};
+use crate::shared::AgentShared;
+use crate::turn::{Ticketed, Turn};
+
+/// Turns that run before an agent yields its worker to its neighbours.
+pub const TURNS_PER_POLL: u32 = 64;
+
+/// A request to end the agent.
+pub(crate) struct StopRequest {
+    pub(crate) grace: Duration,
+    pub(crate) done: Vec<oneshot::Sender<()>>,
+}
+
+/// An agent on its worker: its state, its queue, its surroundings.
+pub(crate) struct Core<A: Agent> {
+    shared: Arc<AgentShared>,
+    host: Arc<dyn Host>,
+    own: RefCell<Option<Proxy<A>>>,
+    state: RefCell<Option<Rc<RefCell<A>>>>,
+    queue: RefCell<Queue<A>>,
+    budget: Cell<u32>,
+    crash: RefCell<Option<String>>,
+    last_crash: RefCell<Option<String>>,
+    stop: RefCell<Option<StopRequest>>,
+    spawned: RefCell<Vec<LocalFuture<()>>>,
+    queued_timers: Cell<u64>,
+}
+
+struct Queue<A: Agent> {
+    waiting: VecDeque<Waiting<A>>,
+    writer: Option<Running>,
+    readers: Readers,
+}
+
+/// A turn that has not begun.
+enum Waiting<A: Agent> {
+    Call(Turn<A>),
+    Timer(usize),
+}
+
+impl<A: Agent> Waiting<A> {
+    fn mode(&self) -> Mode {
+        match self {
+            Waiting::Call(turn) => A::method_of(&turn.request).mode,
+            Waiting::Timer(index) => A::method_of(&A::timer(*index)).mode,
+        }
+    }
+}
+
+impl<A: Agent> Core<A> {
+    pub(crate) fn new(shared: Arc<AgentShared>, host: Arc<dyn Host>) -> Rc<Core<A>> {
+        Rc::new(Core {
+            shared,
+            host,
+            own: RefCell::new(None),
+            state: RefCell::new(None),
+            queue: RefCell::new(Queue {
+                waiting: VecDeque::new(),
+                writer: None,
+                readers: Readers::default(),
+            }),
+            budget: Cell::new(TURNS_PER_POLL),
+            crash: RefCell::new(None),
+            last_crash: RefCell::new(None),
+            stop: RefCell::new(None),
+            spawned: RefCell::new(Vec::new()),
+            queued_timers: Cell::new(0),
+        })
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<AgentShared> {
+        &self.shared
+    }
+
+    pub(crate) fn host(&self) -> &Arc<dyn Host> {
+        &self.host
+    }
+
+    pub(crate) fn set_own_proxy(&self, proxy: Proxy<A>) {
+        *self.own.borrow_mut() = Some(proxy);
+    }
+
+    pub(crate) fn own_proxy(&self) -> Proxy<A> {
+        match &*self.own.borrow() {
+            Some(proxy) => proxy.clone(),
+            // Set before the agent's first poll, taken back only when it has ended.
+            None => unreachable!("an agent without a proxy to itself"),
+        }
+    }
+
+    pub(crate) fn last_crash(&self) -> Option<String> {
+        self.last_crash.borrow().clone()
+    }
+
+    pub(crate) fn spawn(&self, future: LocalFuture<()>) {
+        self.spawned.borrow_mut().push(future);
+    }
+
+    pub(crate) fn take_spawned(&self) -> Vec<LocalFuture<()>> {
+        self.spawned.take()
+    }
+
+    pub(crate) fn request_stop(&self, grace: Duration, done: Option<oneshot::Sender<()>>) {
+        let mut stop = self.stop.borrow_mut();
+        let request = stop.get_or_insert(StopRequest { grace, done: Vec::new() });
+        request.grace = request.grace.min(grace);
+        request.done.extend(done);
+    }
+
+    pub(crate) fn has_spawned(&self) -> bool {
+        !self.spawned.borrow().is_empty()
+    }
+
+    pub(crate) fn wants_stop(&self) -> bool {
+        self.stop.borrow().is_some()
+    }
+
+    pub(crate) fn take_stop(&self) -> Option<StopRequest> {
+        self.stop.borrow_mut().take()
+    }
+
+    /// Notes that a turn, a hook or a loop panicked or failed.
+    pub(crate) fn note_crash(&self, cause: String) {
+        self.crash.borrow_mut().get_or_insert(cause);
+    }
+
+    pub(crate) fn take_crash(&self) -> Option<String> {
+        self.crash.borrow_mut().take()
+    }
+
+    /// Puts a fresh state in the place of the old one. Shared turns in flight finish on the old one.
+    pub(crate) fn renew(&self, state: A, last_crash: Option<String>) -> Rc<RefCell<A>> {
+        let state = Rc::new(RefCell::new(state));
+        *self.state.borrow_mut() = Some(state.clone());
+        *self.last_crash.borrow_mut() = last_crash;
+        state
+    }
+
+    pub(crate) fn state(&self) -> Option<Rc<RefCell<A>>> {
+        self.state.borrow().clone()
+    }
+
+    /// Gives the agent a fresh measure of turns for one poll.
+    pub(crate) fn refill_budget(&self) {
+        self.budget.set(TURNS_PER_POLL);
+    }
+
+    /// Takes a turn in: runs it in place where nothing stands before it, else queues it.
+    pub(crate) fn accept(self: &Rc<Self>, turn: Turn<A>) {
+        let info = A::method_of(&turn.request);
+        if !turn.permit.opens(&self.shared, info.name) {
+            let reason = "the permit was not given by this container's gate for this call".to_owned();
+            return A::refuse(turn.request, CallError::Denied { reason });
+        }
+        let mut re_enters = false;
+        if turn.permit.head().chain.is_some() {
+            match self.cycle(&turn, info) {
+                Cycle::None => {}
+                Cycle::ReEnters => re_enters = true,
+                Cycle::Deadlock(chain) => {
+                    self.shared.counters().deadlocks.increment(1);
+                    return A::refuse(turn.request, CallError::Deadlock { chain });
+                }
+            }
+        }
+        // A re-entrant turn must pass a waiting exclusive one, or the queue itself would be the deadlock.
+        if (re_enters || self.nothing_before(info.mode)) && self.spend_budget() {
+            self.begin_call(turn, info);
+        } else if re_enters {
+            self.queue.borrow_mut().waiting.push_front(Waiting::Call(turn));
+        } else {
+            self.queue.borrow_mut().waiting.push_back(Waiting::Call(turn));
+        }
+    }
+
+    /// Queues a timer's turn, unless its last one still waits.
+    pub(crate) fn accept_timer(&self, index: usize) {
+        let bit = 1_u64 << (index as u32 % 64);
+        if self.queued_timers.get() & bit == 0 {
+            self.queued_timers.set(self.queued_timers.get() | bit);
+            self.queue.borrow_mut().waiting.push_back(Waiting::Timer(index));
+        }
+    }
+
+    fn cycle(&self, turn: &Turn<A>, info: MethodInfo) -> Cycle {
+        let chain = &turn.permit.head().chain;
+        let mut own = chain::callers(chain).filter(|link| link.agent == self.shared.id()).peekable();
+        if own.peek().is_none() {
+            return Cycle::None;
+        }
+        if info.mode == Mode::Exclusive || own.any(|link| link.mode == Mode::Exclusive) {
+            return Cycle::Deadlock(chain::names(chain, self.shared.full_name()));
+        }
+        Cycle::ReEnters
+    }
+
+    fn spend_budget(&self) -> bool {
+        let left = self.budget.get();
+        self.budget.set(left.saturating_sub(1));
+        left > 0
+    }
+
+    fn nothing_before(&self, mode: Mode) -> bool {
+        let queue = self.queue.borrow();
+        self.shared.status() == crate::shared::Status::Running
+            && queue.waiting.is_empty()
+            && queue.is_free_for(mode)
+    }
+
+    fn begin_call(self: &Rc<Self>, turn: Turn<A>, info: MethodInfo) {
+        let Some(state) = self.state() else {
+            return A::refuse(turn.request, self.shared.stopped_error(false));
+        };
+        let Turn { permit, request } = turn;
+        let step = {
+            let scope = Scope { core: self, origin: Some(&permit.head().origin) };
+            A::run(&state, request, &scope)
+        };
+        self.take_step(step, info.mode, Some(permit));
+    }
+
+    fn begin_timer(self: &Rc<Self>, index: usize) {
+        let bit = 1_u64 << (index as u32 % 64);
+        self.queued_timers.set(self.queued_timers.get() & !bit);
+        let Some(state) = self.state() else { return };
+        let request = A::timer(index);
+        let mode = A::method_of(&request).mode;
+        let step = A::run(&state, request, &Scope { core: self, origin: None });
+        self.take_step(step, mode, None);
+    }
+
+    fn take_step(&self, step: Step, mode: Mode, permit: Option<Ticketed>) {
+        match step {
+            Step::Done(panic) => self.end_turn(panic),
+            Step::Future(future) => {
+                let head = permit.as_ref().map(Ticketed::head);
+                let position = Position {
+                    agent: self.shared.id(),
+                    name: self.shared.full_name().clone(),
+                    mode,
+                    parent: head.and_then(|head| head.chain.clone()),
+                    link: None,
+                    deadline: head.and_then(|head| head.deadline),
+                };
+                let running = Running::new(future, position, permit);
+                let mut queue = self.queue.borrow_mut();
+                match mode {
+                    Mode::Exclusive => queue.writer = Some(running),
+                    Mode::Shared => queue.readers.push(running),
+                }
+            }
+        }
+    }
+
+    fn end_turn(&self, panic: Option<Panic>) {
+        self.shared.counters().calls.increment(1);
+        if let Some(panic) = panic {
+            self.note_crash(panic.text().to_owned());
+        }
+    }
+
+    /// Polls what runs and begins what may begin, until nothing moves or the budget is spent. Says whether work is
+    /// left that could go on at once.
+    pub(crate) fn drive(self: &Rc<Self>, cx: &mut TaskContext<'_>) -> bool {
+        loop {
+            let mut moved = self.poll_running(cx);
+            if self.crash.borrow().is_some() {
+                return true;
+            }
+            while let Some(waiting) = self.next_to_begin() {
+                moved = true;
+                self.begin(waiting);
+                if self.crash.borrow().is_some() {
+                    return true;
+                }
+            }
+            if self.budget.get() == 0 {
+                return self.can_begin();
+            }
+            if !moved {
+                return false;
+            }
+        }
+    }
+
+    fn poll_running(&self, cx: &mut TaskContext<'_>) -> bool {
+        let mut moved = false;
+        // Taken out while it is polled: the method may reach this queue through its context.
+        let writer = self.queue.borrow_mut().writer.take();
+        if let Some(mut writer) = writer {
+            match writer.poll_turn(cx) {
+                Poll::Ready(panic) => {
+                    drop(writer);
+                    self.end_turn(panic);
+                    moved = true;
+                }
+                Poll::Pending => self.queue.borrow_mut().writer = Some(writer),
+            }
+        }
+        let mut readers = std::mem::take(&mut self.queue.borrow_mut().readers);
+        while let Poll::Ready(Some(panic)) = readers.poll_next_end(cx) {
+            self.end_turn(panic);
+            moved = true;
+        }
+        self.queue.borrow_mut().readers.put_back(readers);
+        moved
+    }
+
+    fn can_begin(&self) -> bool {
+        let queue = self.queue.borrow();
+        queue.waiting.front().is_some_and(|head| queue.is_free_for(head.mode()))
+    }
+
+    fn next_to_begin(&self) -> Option<Waiting<A>> {
+        if self.budget.get() == 0 || !self.can_begin() {
+            return None;
+        }
+        self.budget.set(self.budget.get() - 1);
+        self.queue.borrow_mut().waiting.pop_front()
+    }
+
+    fn begin(self: &Rc<Self>, waiting: Waiting<A>) {
+        match waiting {
+            Waiting::Timer(index) => self.begin_timer(index),
+            Waiting::Call(turn) if A::is_cancelled(&turn.request) => {
+                self.shared.counters().cancels.increment(1);
+            }
+            Waiting::Call(turn) => {
+                let info = A::method_of(&turn.request);
+                self.begin_call(turn, info);
+            }
+        }
+    }
+
+    /// Throws out the queued turns that nobody waits for any more, so that their credits come back.
+    pub(crate) fn sweep(&self) {
+        self.shared.note_sweep();
+        let mut queue = self.queue.borrow_mut();
+        let before = queue.waiting.len();
+        queue.waiting.retain(|waiting| match waiting {
+            Waiting::Call(turn) => !A::is_cancelled(&turn.request),
+            Waiting::Timer(_) => true,
+        });
+        let swept = before - queue.waiting.len();
+        self.shared.counters().cancels.increment(swept as u64);
+    }
+
+    /// Whether no turn runs or waits.
+    pub(crate) fn is_idle(&self) -> bool {
+        let queue = self.queue.borrow();
+        queue.waiting.is_empty() && queue.writer.is_none() && queue.readers.is_empty()
+    }
+
+    /// Drops the exclusive turn in flight: its state is gone with the crash that was not its own.
+    pub(crate) fn drop_writer(&self) {
+        let writer = self.queue.borrow_mut().writer.take();
+        drop(writer);
+    }
+
+    /// Ends everything: queued turns are refused, running ones dropped, the state let go.
+    pub(crate) fn close(&self) {
+        let (waiting, writer, readers) = {
+            let mut queue = self.queue.borrow_mut();
+            (std::mem::take(&mut queue.waiting), queue.writer.take(), std::mem::take(&mut queue.readers))
+        };
+        for turn in waiting {
+            if let Waiting::Call(turn) = turn {
+                A::refuse(turn.request, self.shared.stopped_error(false));
+            }
+        }
+        drop((writer, readers));
+        self.spawned.take();
+        let state = self.state.borrow_mut().take();
+        drop(state);
+        let own = self.own.borrow_mut().take();
+        drop(own);
+    }
+}
+
+enum Cycle {
+    None,
+    ReEnters,
+    Deadlock(Vec<String>),
+}
+
+impl<A: Agent> Queue<A> {
+    fn is_free_for(&self, mode: Mode) -> bool {
+        self.writer.is_none() && (mode == Mode::Shared || self.readers.is_empty())
+    }
+}

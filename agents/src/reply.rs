@@ -1,0 +1,182 @@
+//! The way back: where a turn's answer goes, typed within a process, encoded towards a link.
+//!
+//! Always true: an answer is given at most once. Neighbours: generated code finishes replies; a link's
+//! [`ReplySink`] encodes them in one pass into its own buffer.
+
+use std::fmt;
+use std::task::{Context, Poll};
+
+use bytes::BytesMut;
+use folkmoot_codecs::{CallError, Codec, Limits, RawId, encode_exception, encode_result};
+use serde::Serialize;
+use tokio::sync::oneshot;
+
+use crate::panics::Panic;
+
+/// How an encoded reply is written.
+#[derive(Clone, Copy, Debug)]
+pub struct ReplyFormat<'a> {
+    /// The link's codec.
+    pub codec: Codec,
+    /// The request's id, as it came.
+    pub id: &'a RawId,
+    /// Whether the peer understands exceptions with a code and data.
+    pub rich: bool,
+    /// The bounds of a frame.
+    pub limits: &'a Limits,
+}
+
+/// Takes one encoded reply. Implemented by links.
+pub trait ReplySink: Send {
+    /// Lets `write` append one whole frame, then sends it.
+    fn finish(self: Box<Self>, write: &mut dyn FnMut(ReplyFormat<'_>, &mut BytesMut));
+    /// Ready when nobody waits for the reply any more.
+    fn poll_cancelled(&mut self, cx: &mut Context<'_>) -> Poll<()>;
+    /// Whether nobody waits for the reply any more.
+    fn is_cancelled(&self) -> bool;
+}
+
+/// Where the answer to one call goes.
+pub struct ReplyTo<T, E>(Way<T, E>);
+
+enum Way<T, E> {
+    Typed(oneshot::Sender<Result<T, CallError<E>>>),
+    Encoded(Box<dyn ReplySink>),
+    Nowhere,
+}
+
+impl<T, E> fmt::Debug for ReplyTo<T, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.0 {
+            Way::Typed(_) => "ReplyTo(typed)",
+            Way::Encoded(_) => "ReplyTo(encoded)",
+            Way::Nowhere => "ReplyTo(nowhere)",
+        })
+    }
+}
+
+impl<T, E> ReplyTo<T, E> {
+    /// To a caller in this process.
+    pub(crate) fn typed(sender: oneshot::Sender<Result<T, CallError<E>>>) -> ReplyTo<T, E> {
+        ReplyTo(Way::Typed(sender))
+    }
+
+    /// To a link; `None` for a one-way call.
+    #[doc(hidden)]
+    pub fn encoded(sink: Option<Box<dyn ReplySink>>) -> ReplyTo<T, E> {
+        ReplyTo(sink.map_or(Way::Nowhere, Way::Encoded))
+    }
+
+    /// To nobody.
+    pub(crate) fn nowhere() -> ReplyTo<T, E> {
+        ReplyTo(Way::Nowhere)
+    }
+
+    /// Whether nobody waits for the answer any more.
+    #[doc(hidden)]
+    pub fn is_cancelled(&self) -> bool {
+        match &self.0 {
+            Way::Typed(sender) => sender.is_closed(),
+            Way::Encoded(sink) => sink.is_cancelled(),
+            Way::Nowhere => false,
+        }
+    }
+
+    pub(crate) fn poll_cancelled(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        match &mut self.0 {
+            Way::Typed(sender) => sender.poll_closed(cx),
+            Way::Encoded(sink) => sink.poll_cancelled(cx),
+            Way::Nowhere => Poll::Pending,
+        }
+    }
+}
+
+impl<T: Serialize, E: Serialize + fmt::Display> ReplyTo<T, E> {
+    /// Answers; an answer that cannot be encoded becomes an exception that says so.
+    pub(crate) fn send(self, answer: Result<T, CallError<E>>) {
+        match self.0 {
+            // A caller that went away has no use for the answer.
+            Way::Typed(sender) => drop(sender.send(answer)),
+            Way::Encoded(sink) => sink.finish(&mut |format, out| write_reply(format, out, &answer)),
+            Way::Nowhere => {}
+        }
+    }
+
+    /// Answers without having run.
+    #[doc(hidden)]
+    pub fn refuse(self, error: CallError) {
+        self.send(Err(error.widen()));
+    }
+
+    /// Answers with what a method returned, or with its panic, which is passed on.
+    #[doc(hidden)]
+    pub fn finish<R: Outcome<T, E>>(self, outcome: Result<R, Panic>, agent: &str) -> Option<Panic> {
+        match outcome {
+            Ok(returned) => {
+                self.send(returned.into_result().map_err(CallError::Agent));
+                None
+            }
+            Err(panic) => {
+                self.send(Err(CallError::AgentPanicked {
+                    agent: agent.to_owned(),
+                    text: panic.text().to_owned(),
+                }));
+                Some(panic)
+            }
+        }
+    }
+}
+
+fn write_reply<T: Serialize, E: Serialize + fmt::Display>(
+    format: ReplyFormat<'_>,
+    out: &mut BytesMut,
+    answer: &Result<T, CallError<E>>,
+) {
+    let ReplyFormat { codec, id, rich, limits } = format;
+    match answer {
+        Err(error) => encode_exception(codec, out, id, error, rich, limits),
+        Ok(value) => {
+            if let Err(error) = encode_result(codec, out, id, value, limits) {
+                let error: CallError = CallError::BadReply { reason: error.to_string() };
+                encode_exception(codec, out, id, &error, rich, limits);
+            }
+        }
+    }
+}
+
+/// What a method may return: a value, or a result with the method's own error.
+pub trait Outcome<T, E> {
+    /// The value or the method's own error.
+    fn into_result(self) -> Result<T, E>;
+}
+
+/// Wraps the value of a method that cannot fail.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Plain<T>(pub T);
+
+impl<T> Outcome<T, folkmoot_codecs::Never> for Plain<T> {
+    fn into_result(self) -> Result<T, folkmoot_codecs::Never> {
+        Ok(self.0)
+    }
+}
+
+impl<T, E> Outcome<T, E> for Result<T, E> {
+    fn into_result(self) -> Result<T, E> {
+        self
+    }
+}
+
+/// Names the two halves of a `Result`, also behind an alias with one parameter.
+#[doc(hidden)]
+pub trait ResultParts {
+    /// The value.
+    type Ok;
+    /// The error.
+    type Err;
+}
+
+impl<T, E> ResultParts for Result<T, E> {
+    type Ok = T;
+    type Err = E;
+}

@@ -1,0 +1,108 @@
+//! One piece of an agent's work on its way in: an admitted call, its arguments and the way back.
+//!
+//! Always true: a [`Turn`] holds one credit of its agent from the moment it is sent until it is dropped.
+//! Neighbours: [`call`](crate::call) makes turns, [`queue`](crate::queue) runs them, [`reply`](crate::reply)
+//! takes the answer back.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
+
+use folkmoot_codecs::{CallError, Principal};
+use folkmoot_gateway::{Admitted, Subject};
+
+use crate::agent::Interface;
+use crate::chain::Chain;
+use crate::deadlines::LinkInstant;
+use crate::shared::AgentShared;
+
+/// Who speaks to whom: the part of a call that is the same for every call of one proxy.
+#[derive(Debug)]
+pub struct Origin {
+    /// The agent that is called.
+    pub agent: Arc<str>,
+    /// That agent's shared half, where it lives in this process.
+    pub target: Option<Arc<AgentShared>>,
+    /// Who speaks.
+    pub caller: Principal,
+    /// Whether the speaker lives in the called agent's own container.
+    pub inside: bool,
+}
+
+/// What the gate judges and the agent checks.
+#[derive(Debug)]
+pub struct CallHead {
+    /// Who speaks to whom.
+    pub origin: Arc<Origin>,
+    /// The called method.
+    pub method: Cow<'static, str>,
+    /// Who waits for the reply, innermost first.
+    pub chain: Option<Chain>,
+    /// When the reply must be there, for calls whose sender cannot take them back.
+    pub deadline: Option<LinkInstant>,
+}
+
+impl Subject for CallHead {
+    fn principal(&self) -> &Principal {
+        &self.origin.caller
+    }
+    fn agent(&self) -> &str {
+        &self.origin.agent
+    }
+    fn method(&self) -> &str {
+        &self.method
+    }
+    fn is_inside(&self) -> bool {
+        self.origin.inside
+    }
+}
+
+/// An admitted call with one credit of its agent.
+#[derive(Debug)]
+pub(crate) struct Ticketed {
+    head: Admitted<CallHead>,
+    target: Arc<AgentShared>,
+}
+
+impl Ticketed {
+    /// Takes a credit for the call.
+    ///
+    /// # Errors
+    /// `Overloaded` where the agent has none left, `AgentStopped` where it has ended, and the other refusals of
+    /// [`AgentShared::take_credit`].
+    pub(crate) fn new(head: Admitted<CallHead>, target: &Arc<AgentShared>) -> Result<Ticketed, CallError> {
+        target.take_credit()?;
+        Ok(Ticketed { head, target: target.clone() })
+    }
+
+    pub(crate) fn head(&self) -> &CallHead {
+        self.head.message()
+    }
+
+    /// Whether this permit opens this agent for this method.
+    pub(crate) fn opens(&self, agent: &Arc<AgentShared>, method: &str) -> bool {
+        Arc::ptr_eq(&self.target, agent) && self.head.gate() == agent.gate() && self.head().method == method
+    }
+}
+
+impl Drop for Ticketed {
+    fn drop(&mut self) {
+        self.target.give_credit();
+    }
+}
+
+/// A call on its way to an agent's queue.
+pub struct Turn<I: Interface + ?Sized> {
+    pub(crate) permit: Ticketed,
+    pub(crate) request: I::Request,
+}
+
+impl<I: Interface + ?Sized> fmt::Debug for Turn<I> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Turn").field("method", &self.permit.head().method).finish_non_exhaustive()
+    }
+}
+
+impl<I: Interface + ?Sized> actix::Message for Turn<I> {
+    type Result = ();
+}

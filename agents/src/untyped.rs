@@ -1,0 +1,145 @@
+//! Calls by method name, for tools and for agents whose types are not at hand.
+//!
+//! `Proxy<Untyped>` calls any agent with dynamic values. Neighbours: [`proxy`](crate::proxy),
+//! [`erased`](crate::erased) for agents of this process.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::BytesMut;
+use folkmoot_codecs::{CallError, Never, Value};
+use tokio::sync::oneshot;
+
+use crate::agent::{CallsOf, Interface};
+use crate::call::decode_reply;
+use crate::host::{Far, FarCall, FarReply};
+use crate::proxy::{ProxyCore, Target};
+use crate::waiting::{Passage, Wait};
+
+/// The interface of an agent of whatever type.
+#[derive(Clone, Copy, Debug)]
+pub enum Untyped {}
+
+impl Interface for Untyped {
+    type Calls = UntypedCalls;
+    type Request = Never;
+    const NAME: &'static str = "Untyped";
+}
+
+/// Calls by name.
+#[derive(Debug)]
+pub struct UntypedCalls(ProxyCore<Untyped>);
+
+impl CallsOf<Untyped> for UntypedCalls {
+    fn new(core: ProxyCore<Untyped>) -> Self {
+        UntypedCalls(core)
+    }
+
+    fn core(&self) -> &ProxyCore<Untyped> {
+        &self.0
+    }
+}
+
+impl UntypedCalls {
+    /// Calls `method` with positional arguments.
+    pub fn call(&self, method: &str, arguments: impl IntoIterator<Item = impl Into<Value>>) -> UntypedCall {
+        UntypedCall {
+            core: self.0.clone(),
+            method: method.to_owned(),
+            positional: arguments.into_iter().map(Into::into).collect(),
+            keyword: Vec::new(),
+            deadline: None,
+            wait: None,
+        }
+    }
+}
+
+/// A call by name; a lazy future of the reply's value. The method's own error comes as a value too.
+#[must_use = "a call does nothing until it is awaited"]
+pub struct UntypedCall {
+    core: ProxyCore<Untyped>,
+    method: String,
+    positional: Vec<Value>,
+    keyword: Vec<(Value, Value)>,
+    deadline: Option<Duration>,
+    wait: Option<Wait<FarReply>>,
+}
+
+impl fmt::Debug for UntypedCall {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UntypedCall").field("method", &self.method).finish_non_exhaustive()
+    }
+}
+
+impl UntypedCall {
+    /// Adds a keyword argument.
+    pub fn with(mut self, name: &str, value: impl Into<Value>) -> UntypedCall {
+        self.keyword.push((Value::Text(name.to_owned()), value.into()));
+        self
+    }
+
+    /// Gives the call another deadline than its container's default.
+    pub fn deadline(mut self, deadline: Duration) -> UntypedCall {
+        self.deadline = Some(deadline);
+        self
+    }
+
+    fn send(&self) -> Result<Wait<FarReply>, CallError> {
+        let inner = &*self.core.0;
+        let Target::Far(far) = &inner.target else {
+            return Err(CallError::Unencodable { reason: "an untyped proxy to typed doors".to_owned() });
+        };
+        let after = self.deadline.unwrap_or_else(|| inner.host.default_deadline());
+        let passage = Passage::here(&*inner.host, after);
+        let (tell, reply) = oneshot::channel();
+        let ticket = far.send(FarCall {
+            origin: inner.origin.clone(),
+            method: Cow::Owned(self.method.clone()),
+            positional: encode(far, &self.positional)?,
+            keyword: match self.keyword.as_slice() {
+                [] => None,
+                keyword => Some(encode(far, &Value::Map(keyword.to_vec()))?),
+            },
+            chain: passage.chain.clone(),
+            deadline: passage.deadline,
+            reply: Some(tell),
+        });
+        Ok(Wait::for_far(reply, passage, far.clone(), ticket))
+    }
+}
+
+fn encode<T: serde::Serialize>(far: &Arc<dyn Far>, value: &T) -> Result<BytesMut, CallError> {
+    let mut out = BytesMut::new();
+    far.codec()
+        .encode(value, &mut out)
+        .map_err(|error| CallError::Unencodable { reason: error.to_string() })?;
+    Ok(out)
+}
+
+impl Future for UntypedCall {
+    type Output = Result<Value, CallError<Value>>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.get_mut();
+        if this.wait.is_none() {
+            match this.send() {
+                Ok(wait) => this.wait = Some(wait),
+                Err(error) => return Poll::Ready(Err(error.widen())),
+            }
+        }
+        let inner = &*this.core.0;
+        match &mut this.wait {
+            Some(wait) => match wait.poll_reply(&inner.host, &inner.origin, cx) {
+                Poll::Pending => Poll::Pending,
+                Poll::Ready(Ok(reply)) => Poll::Ready(decode_reply(reply)),
+                Poll::Ready(Err(error)) => Poll::Ready(Err(error.widen())),
+            },
+            None => Poll::Ready(Err(CallError::Cancelled)),
+        }
+    }
+}

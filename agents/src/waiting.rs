@@ -1,0 +1,145 @@
+//! The part of a call that awaits: what it inherited, its deadline, its place in the wait-for graph.
+//!
+//! Neighbours: [`call`](crate::call) and [`untyped`](crate::untyped) calls; [`deadlines`](crate::deadlines) wakes
+//! what is due.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use folkmoot_codecs::CallError;
+use tokio::sync::oneshot;
+
+use crate::chain::{self, Chain};
+use crate::deadlines::{LinkInstant, Ticket, file};
+use crate::host::{Far, FarTicket, Host};
+use crate::shared::AgentShared;
+use crate::turn::Origin;
+use crate::waits::Edge;
+
+/// What a call takes with it.
+pub(crate) struct Passage {
+    pub(crate) chain: Option<Chain>,
+    pub(crate) sent: LinkInstant,
+    pub(crate) deadline: LinkInstant,
+}
+
+impl Passage {
+    /// From the turn that is being polled now: its chain, and no more time than it has left.
+    pub(crate) fn here(host: &dyn Host, after: Duration) -> Passage {
+        let inherited = chain::inherit();
+        let sent = host.now();
+        let own = sent.plus(milliseconds(after));
+        let deadline = inherited.deadline.map_or(own, |outer| outer.min(own));
+        Passage { chain: inherited.chain, sent, deadline }
+    }
+
+    /// With nobody waiting.
+    pub(crate) fn alone(host: &dyn Host, after: Duration) -> Passage {
+        let sent = host.now();
+        Passage { chain: None, sent, deadline: sent.plus(milliseconds(after)) }
+    }
+
+    /// Notes that `caller`'s exclusive turn waits for `target`.
+    pub(crate) fn wait_for(&self, caller: &Chain, target: &AgentShared) -> Result<Edge, CallError> {
+        Edge::add(caller.agent, target.id()).map_err(|ring| {
+            target.counters().deadlocks.increment(1);
+            let mut chain = chain::names(&self.chain, target.full_name());
+            if ring.len() > 2 {
+                // The rest of the ring are turns of other chains; the one who waits for us closes it.
+                chain.push(caller.name.to_string());
+            }
+            CallError::Deadlock { chain }
+        })
+    }
+}
+
+/// Whole milliseconds, rounded up: a deadline never comes early.
+fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX)
+}
+
+/// An answer that is on its way.
+pub(crate) struct Wait<R> {
+    reply: oneshot::Receiver<R>,
+    passage: Passage,
+    ticket: Option<Ticket>,
+    far: Option<(Arc<dyn Far>, FarTicket)>,
+    _edge: Option<Edge>,
+}
+
+impl<R> Wait<R> {
+    pub(crate) fn new(reply: oneshot::Receiver<R>, passage: Passage, edge: Option<Edge>) -> Wait<R> {
+        Wait { reply, passage, ticket: None, far: None, _edge: edge }
+    }
+
+    /// A wait for an encoded call, which is taken back when nobody waits any more.
+    pub(crate) fn for_far(
+        reply: oneshot::Receiver<R>,
+        passage: Passage,
+        far: Arc<dyn Far>,
+        ticket: FarTicket,
+    ) -> Wait<R> {
+        Wait { reply, passage, ticket: None, far: Some((far, ticket)), _edge: None }
+    }
+
+    /// Tells the callee that nobody waits any more.
+    pub(crate) fn take_back(&mut self) {
+        self.reply.close();
+        if let Some((far, ticket)) = self.far.take() {
+            far.cancel(ticket);
+        }
+    }
+
+    /// The reply, or why there will be none.
+    pub(crate) fn poll_reply(
+        &mut self,
+        host: &Arc<dyn Host>,
+        origin: &Origin,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<R, CallError>> {
+        match Pin::new(&mut self.reply).poll(cx) {
+            Poll::Ready(Ok(reply)) => {
+                self.far = None;
+                return Poll::Ready(Ok(reply));
+            }
+            Poll::Ready(Err(_)) => {
+                self.far = None;
+                return Poll::Ready(Err(match &origin.target {
+                    Some(target) => target.lost_error(),
+                    None => {
+                        CallError::Disconnected { may_have_run: true, cause: "the link ended".to_owned() }
+                    }
+                }));
+            }
+            Poll::Pending => {}
+        }
+        // Filed before the first look at the time only once: at the first poll no time has passed.
+        if self.ticket.is_some() && host.now() >= self.passage.deadline {
+            return Poll::Ready(Err(self.expired(host, origin)));
+        }
+        self.ticket = None;
+        self.ticket = Some(file(self.passage.deadline, cx.waker(), host.shared_deadlines()));
+        Poll::Pending
+    }
+
+    fn expired(&mut self, host: &Arc<dyn Host>, origin: &Origin) -> CallError {
+        self.take_back();
+        host.counters().deadlines.increment(1);
+        let callee = origin.target.as_ref().map_or(&origin.agent, |target| target.full_name());
+        CallError::DeadlineExceeded {
+            after: Duration::from_millis(self.passage.deadline.since(self.passage.sent)),
+            may_have_run: true,
+            chain: chain::names(&self.passage.chain, callee),
+        }
+    }
+}
+
+impl<R> Drop for Wait<R> {
+    fn drop(&mut self) {
+        if self.far.is_some() {
+            self.take_back();
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! The wait-for graph of exclusive turns: finds agents that wait for each other on crossed chains.
+//!
+//! An edge `a -> b` stands while an exclusive turn of `a` awaits a call to `b`. Adding an edge that closes a ring
+//! is refused, so the ring never forms. Neighbours: [`call`](crate::call) holds an [`Edge`] while it waits.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::chain::AgentId;
+
+/// The edges of one process. Small: one entry per nested call of an exclusive turn that is waiting now.
+#[derive(Debug, Default)]
+struct Graph {
+    edges: HashMap<AgentId, Vec<AgentId>>,
+}
+
+static GRAPH: Mutex<Option<Graph>> = Mutex::new(None);
+
+fn lock() -> MutexGuard<'static, Option<Graph>> {
+    GRAPH.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// One wait; dropped when the call is over.
+#[derive(Debug)]
+pub(crate) struct Edge {
+    from: AgentId,
+    to: AgentId,
+}
+
+impl Edge {
+    /// Notes that an exclusive turn of `from` waits for `to`.
+    ///
+    /// # Errors
+    /// The agents of the ring that this wait would close, beginning with `from`.
+    pub(crate) fn add(from: AgentId, to: AgentId) -> Result<Edge, Vec<AgentId>> {
+        let mut guard = lock();
+        let graph = guard.get_or_insert_with(Graph::default);
+        let mut path = vec![from];
+        if graph.reaches(to, from, &mut path) {
+            return Err(path);
+        }
+        graph.edges.entry(from).or_default().push(to);
+        Ok(Edge { from, to })
+    }
+}
+
+impl Drop for Edge {
+    fn drop(&mut self) {
+        if let Some(graph) = &mut *lock()
+            && let Some(targets) = graph.edges.get_mut(&self.from)
+        {
+            if let Some(at) = targets.iter().position(|to| *to == self.to) {
+                targets.swap_remove(at);
+            }
+            if targets.is_empty() {
+                graph.edges.remove(&self.from);
+            }
+        }
+    }
+}
+
+impl Graph {
+    /// Depth-first from `at`; each agent is visited once, as rings are never let in.
+    fn reaches(&self, at: AgentId, goal: AgentId, path: &mut Vec<AgentId>) -> bool {
+        path.push(at);
+        if at == goal {
+            return true;
+        }
+        for next in self.edges.get(&at).into_iter().flatten() {
+            if self.reaches(*next, goal, path) {
+                return true;
+            }
+        }
+        path.pop();
+        false
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ring_of_three_is_refused_and_a_dropped_edge_frees_it() {
+        let [a, b, c] = [AgentId(u64::MAX), AgentId(u64::MAX - 1), AgentId(u64::MAX - 2)];
+        let ab = Edge::add(a, b).unwrap();
+        let _bc = Edge::add(b, c).unwrap();
+        assert_eq!(Edge::add(c, a).unwrap_err(), vec![c, a, b, c]);
+        drop(ab);
+        assert!(Edge::add(c, a).is_ok());
+    }
+}
