@@ -1,0 +1,135 @@
+//! From model to code: what `#[agent]` adds beside the user's block.
+//!
+//! Always true: every path is absolute, every name within is out of the user's way (`__` before it), and the code
+//! gives no warnings in the user's crate. Neighbours: [`model`](crate::model) is what comes in; the functions that
+//! generated code calls are in the `__private` module of the agents crate.
+
+mod calls;
+mod decode;
+mod describe;
+mod hooks;
+mod methods;
+mod requests;
+mod run;
+
+use proc_macro2::{Ident, TokenStream};
+use quote::{format_ident, quote};
+use syn::Type;
+use syn::ext::IdentExt;
+
+use crate::model::{Behaviour, Contract, Exposed, Returns};
+use crate::parse::Root;
+
+/// What `#[agent]` adds to an `impl` block.
+pub(crate) fn behaviour(model: &Behaviour, root: &Root) -> TokenStream {
+    let Behaviour { ty, name, .. } = model;
+    let target = Target { root, interface: quote!(#ty), name, request: Some(request_ident()) };
+    let calls = calls::structure(&target);
+    let inside = [
+        calls::methods(&target, &model.exposed),
+        calls::interface(&target),
+        methods::markers(&target, &model.exposed),
+        requests::enumeration(root, model),
+        trait_impl(root, model),
+    ];
+    let block = quiet(&inside);
+    quote!(#calls #block)
+}
+
+/// What `#[agent]` adds to a trait.
+pub(crate) fn contract(model: &Contract, root: &Root) -> TokenStream {
+    let name = &model.name;
+    let target = Target { root, interface: quote!(dyn #name), name, request: None };
+    let calls = calls::structure(&target);
+    let inside = [
+        calls::methods(&target, &model.exposed),
+        calls::interface(&target),
+        methods::markers(&target, &model.exposed),
+    ];
+    let block = quiet(&inside);
+    quote!(#calls #block)
+}
+
+/// What calls are generated for.
+struct Target<'a> {
+    root: &'a Root,
+    /// `Counter` or `dyn CounterApi`.
+    interface: TokenStream,
+    /// `Counter` or `CounterApi`.
+    name: &'a Ident,
+    /// The enum of typed requests; none for a trait, whose calls are always encoded.
+    request: Option<Ident>,
+}
+
+/// Puts items where their names are in nobody's way and their lints are off.
+fn quiet(items: &[TokenStream]) -> TokenStream {
+    quote! {
+        #[doc(hidden)]
+        #[allow(
+            clippy::all,
+            dead_code,
+            deprecated,
+            missing_debug_implementations,
+            missing_docs,
+            non_camel_case_types,
+            private_bounds,
+            private_interfaces,
+            unreachable_code,
+            unreachable_pub,
+            unused_qualifications,
+            unused_variables
+        )]
+        const _: () = {
+            #(#items)*
+        };
+    }
+}
+
+fn trait_impl(root: &Root, model: &Behaviour) -> TokenStream {
+    let ty = &model.ty;
+    let parts = [
+        requests::tables(root, model),
+        describe::describe(root, model),
+        decode::method_index(model),
+        decode::decode(root, model),
+        requests::method_of(root, model),
+        requests::refuse(root, model),
+        requests::is_cancelled(model),
+        requests::timer(model),
+        run::run(root, model),
+        hooks::start(root, model),
+        hooks::stop(root, model),
+        hooks::loops(root, model),
+    ];
+    quote! {
+        #[automatically_derived]
+        impl #root::Behaviour for #ty {
+            #(#parts)*
+        }
+    }
+}
+
+fn request_ident() -> Ident {
+    format_ident!("__Request")
+}
+
+/// The name of a method as callers write it.
+fn plain_name(name: &Ident) -> String {
+    name.unraw().to_string()
+}
+
+/// The types of a method's value and of its own error.
+fn result_types(exposed: &Exposed, root: &Root) -> (TokenStream, TokenStream) {
+    match &exposed.returns {
+        Returns::Value(ty) => (quote!(#ty), quote!(#root::Never)),
+        Returns::Result(ty) => {
+            (quote!(<#ty as #root::ResultParts>::Ok), quote!(<#ty as #root::ResultParts>::Err))
+        }
+    }
+}
+
+/// The tuple of a method's argument types.
+fn argument_tuple(exposed: &Exposed) -> TokenStream {
+    let types: Vec<&Type> = exposed.routine.arguments().map(|argument| &argument.ty).collect();
+    quote!((#(#types,)*))
+}

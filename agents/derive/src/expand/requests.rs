@@ -1,0 +1,121 @@
+//! The enum of an agent's requests, with what the queue asks of one without running it.
+//!
+//! One variant for each exposed method, with its arguments and its way back, and one for each timer. Neighbours:
+//! [`decode`](super::decode) makes requests from bytes, [`run`](super::run) runs them.
+
+use proc_macro2::TokenStream;
+use quote::quote;
+
+use super::{argument_tuple, plain_name, request_ident, result_types};
+use crate::model::{Behaviour, Mode, Routine};
+use crate::parse::Root;
+
+/// The enum.
+pub(super) fn enumeration(root: &Root, model: &Behaviour) -> TokenStream {
+    let request = request_ident();
+    let exposed = model.exposed.iter().map(|exposed| {
+        let variant = &exposed.routine.name;
+        let arguments = argument_tuple(exposed);
+        let (ok, err) = result_types(exposed, root);
+        quote!(#variant(#arguments, #root::ReplyTo<#ok, #err>))
+    });
+    let timers = model.timers.iter().map(|timer| &timer.routine.name);
+    quote! {
+        pub enum #request {
+            #(#exposed,)*
+            #(#timers,)*
+        }
+    }
+}
+
+/// The queue's view of the methods and timers.
+pub(super) fn tables(root: &Root, model: &Behaviour) -> TokenStream {
+    let methods = model.exposed.iter().map(|exposed| info(root, &exposed.routine));
+    let timers = model.timers.iter().map(|timer| {
+        let (name, nanos) = (plain_name(&timer.routine.name), timer.period_nanos);
+        quote!(#root::TimerInfo { name: #name, period: ::core::time::Duration::from_nanos(#nanos) })
+    });
+    quote! {
+        const METHODS: &'static [#root::MethodInfo] = &[#(#methods),*];
+        const TIMERS: &'static [#root::TimerInfo] = &[#(#timers),*];
+    }
+}
+
+fn info(root: &Root, routine: &Routine) -> TokenStream {
+    let name = plain_name(&routine.name);
+    let mode = match routine.mode {
+        Mode::Shared => quote!(Shared),
+        Mode::Exclusive => quote!(Exclusive),
+    };
+    quote!(#root::MethodInfo { name: #name, mode: #root::Mode::#mode })
+}
+
+/// `method_of`.
+pub(super) fn method_of(root: &Root, model: &Behaviour) -> TokenStream {
+    let request = request_ident();
+    let exposed = model.exposed.iter().map(|exposed| {
+        let (variant, info) = (&exposed.routine.name, info(root, &exposed.routine));
+        quote!(#request::#variant(..) => #info)
+    });
+    let timers = model.timers.iter().map(|timer| {
+        let (variant, info) = (&timer.routine.name, info(root, &timer.routine));
+        quote!(#request::#variant => #info)
+    });
+    quote! {
+        #[inline]
+        fn method_of(__request: &Self::Request) -> #root::MethodInfo {
+            match *__request {
+                #(#exposed,)*
+                #(#timers,)*
+            }
+        }
+    }
+}
+
+/// `refuse`.
+pub(super) fn refuse(root: &Root, model: &Behaviour) -> TokenStream {
+    let request = request_ident();
+    let exposed = model.exposed.iter().map(|exposed| &exposed.routine.name);
+    let timers = model.timers.iter().map(|timer| &timer.routine.name);
+    quote! {
+        fn refuse(__request: Self::Request, __error: #root::CallError) {
+            match __request {
+                #(#request::#exposed(_, __reply) => __reply.refuse(__error),)*
+                #(#request::#timers => {})*
+            }
+        }
+    }
+}
+
+/// `is_cancelled`.
+pub(super) fn is_cancelled(model: &Behaviour) -> TokenStream {
+    let request = request_ident();
+    let exposed = model.exposed.iter().map(|exposed| &exposed.routine.name);
+    let timers = model.timers.iter().map(|timer| &timer.routine.name);
+    quote! {
+        #[inline]
+        fn is_cancelled(__request: &Self::Request) -> bool {
+            match *__request {
+                #(#request::#exposed(_, ref __reply) => __reply.is_cancelled(),)*
+                #(#request::#timers => false,)*
+            }
+        }
+    }
+}
+
+/// `timer`.
+pub(super) fn timer(model: &Behaviour) -> TokenStream {
+    let request = request_ident();
+    let timers = model.timers.iter().enumerate().map(|(index, timer)| {
+        let variant = &timer.routine.name;
+        quote!(#index => #request::#variant)
+    });
+    quote! {
+        fn timer(__index: usize) -> Self::Request {
+            match __index {
+                #(#timers,)*
+                _ => ::core::unreachable!("a timer that the agent does not have"),
+            }
+        }
+    }
+}

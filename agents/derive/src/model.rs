@@ -1,0 +1,121 @@
+//! What the macros know of an agent once its source is read and found right.
+//!
+//! Always true: whatever stands here expands without a further check. Neighbours: [`parse`](crate::parse) fills
+//! these types in, [`expand`](crate::expand) reads them.
+
+use proc_macro2::Ident;
+use syn::{Attribute, Path, Type};
+
+/// An `#[agent] impl` block.
+pub(crate) struct Behaviour {
+    /// The agent's type.
+    pub(crate) ty: Type,
+    /// The last segment of that type.
+    pub(crate) name: Ident,
+    /// The trait of `#[agent] impl Trait for Type`, which holds the exposed methods.
+    pub(crate) of_trait: Option<Path>,
+    /// The methods marked `#[expose]`.
+    pub(crate) exposed: Vec<Exposed>,
+    /// The methods marked `#[every]`.
+    pub(crate) timers: Vec<Timer>,
+    /// The functions marked `#[run]`.
+    pub(crate) loops: Vec<Loop>,
+    /// The method marked `#[start]`.
+    pub(crate) start: Option<Routine>,
+    /// The method marked `#[stop]`.
+    pub(crate) stop: Option<Routine>,
+}
+
+/// An `#[agent]` trait.
+pub(crate) struct Contract {
+    /// The trait's name.
+    pub(crate) name: Ident,
+    /// Its methods.
+    pub(crate) exposed: Vec<Exposed>,
+}
+
+/// How a method uses its agent's state.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// `&self`.
+    Shared,
+    /// `&mut self`.
+    Exclusive,
+}
+
+/// How a method is run, whatever marks it.
+pub(crate) struct Routine {
+    /// Its name.
+    pub(crate) name: Ident,
+    /// Its receiver.
+    pub(crate) mode: Mode,
+    /// Whether it is an `async fn`.
+    pub(crate) is_async: bool,
+    /// What it takes beside `self`.
+    pub(crate) parameters: Vec<Parameter>,
+}
+
+/// One parameter of a method.
+pub(crate) enum Parameter {
+    /// `&Context<Self>`.
+    Context,
+    /// An argument that callers pass.
+    Argument(Argument),
+}
+
+/// An argument that callers pass.
+pub(crate) struct Argument {
+    /// Its name, without `mut`.
+    pub(crate) name: Ident,
+    /// Its type, without `Self`.
+    pub(crate) ty: Type,
+}
+
+/// An exposed method.
+pub(crate) struct Exposed {
+    /// How it is run.
+    pub(crate) routine: Routine,
+    /// Its `#[doc]` and `#[deprecated]` attributes, which the generated call repeats.
+    pub(crate) shown: Vec<Attribute>,
+    /// What it returns.
+    pub(crate) returns: Returns,
+}
+
+/// What an exposed method returns.
+pub(crate) enum Returns {
+    /// A value, or `()`: its own error is `Never`.
+    Value(Type),
+    /// A `Result`, perhaps behind an alias.
+    Result(Type),
+}
+
+/// A method that the clock calls.
+pub(crate) struct Timer {
+    /// How it is run.
+    pub(crate) routine: Routine,
+    /// Time between two turns, in nanoseconds; at least one.
+    pub(crate) period_nanos: u64,
+}
+
+/// A loop of its own.
+pub(crate) struct Loop {
+    /// The function's name.
+    pub(crate) name: Ident,
+    /// Whether it takes `&Context<Self>`, not `Context<Self>`.
+    pub(crate) borrows_context: bool,
+}
+
+impl Routine {
+    /// The arguments that callers pass, in order.
+    pub(crate) fn arguments(&self) -> impl Iterator<Item = &Argument> {
+        self.parameters.iter().filter_map(|parameter| match parameter {
+            Parameter::Argument(argument) => Some(argument),
+            Parameter::Context => None,
+        })
+    }
+
+    /// Whether it takes a context.
+    pub(crate) fn takes_context(&self) -> bool {
+        self.parameters.iter().any(|parameter| matches!(parameter, Parameter::Context))
+    }
+}

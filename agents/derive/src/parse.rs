@@ -1,0 +1,21 @@
+//! From source to model: reads an `#[agent]` block or trait, notes what is wrong, takes the markers off.
+//!
+//! Always true: what has a mistake is left out of the model, so that nothing else is said about it. Neighbours:
+//! [`model`](crate::model) is what comes out, [`mistakes`](crate::mistakes) what was wrong.
+
+mod behaviour;
+mod contract;
+mod docs;
+mod exposed;
+mod internal;
+mod marker;
+mod names;
+mod options;
+mod owned;
+mod period;
+mod signature;
+
+pub(crate) use behaviour::behaviour;
+pub(crate) use contract::contract;
+pub(crate) use docs::docs_text;
+pub(crate) use options::{Root, root_of_derive};

@@ -1,0 +1,147 @@
+//! `#[agent] impl Counter { .. }` and `#[agent] impl CounterApi for Counter { .. }`.
+//!
+//! Neighbours: [`marker`](super::marker) tells what a method is, [`exposed`](super::exposed) and
+//! [`internal`](super::internal) read it.
+
+use proc_macro2::Ident;
+use syn::{ImplItem, ImplItemFn, ItemImpl, Path, PathArguments, Type};
+
+use super::marker::{self, Marker};
+use super::signature::Asker;
+use super::{exposed, internal};
+use crate::mistakes::Mistakes;
+use crate::model::{Behaviour, Routine};
+
+/// The most `#[every]` methods of one agent: its queue keeps a bit for each.
+const MAX_TIMERS: usize = 64;
+
+/// Reads a block and takes its markers off; `None` where the block as a whole is wrong.
+///
+/// The methods that are no part of the trait, where the block is of one, are moved to the second result.
+pub(crate) fn behaviour(block: &mut ItemImpl, mistakes: &mut Mistakes) -> (Option<Behaviour>, Vec<ImplItem>) {
+    let model = empty(block, mistakes);
+    let (Some(mut model), Some(agent)) = (model, path_of(&block.self_ty).cloned()) else {
+        strip(block);
+        return (None, Vec::new());
+    };
+    let (mut kept, mut moved) = (Vec::new(), Vec::new());
+    for mut item in std::mem::take(&mut block.items) {
+        let is_of_trait = match &mut item {
+            ImplItem::Fn(method) => read(method, &agent, &mut model, mistakes) == Some(Marker::Expose),
+            _ => true,
+        };
+        if is_of_trait || model.of_trait.is_none() { kept.push(item) } else { moved.push(item) }
+    }
+    block.items = kept;
+    if model.timers.len() > MAX_TIMERS {
+        mistakes.note(
+            &model.timers[MAX_TIMERS].routine.name,
+            format!("an agent has at most {MAX_TIMERS} #[every] methods"),
+        );
+        model.timers.truncate(MAX_TIMERS);
+    }
+    (Some(model), moved)
+}
+
+fn strip(block: &mut ItemImpl) {
+    for item in &mut block.items {
+        if let ImplItem::Fn(method) = item {
+            // The block is wrong as a whole: what is wrong within can wait.
+            marker::take(&mut method.attrs, &method.sig.ident, &mut Mistakes::default()).ok();
+        }
+    }
+}
+
+/// The model of a block before its methods are read.
+fn empty(block: &ItemImpl, mistakes: &mut Mistakes) -> Option<Behaviour> {
+    let before = mistakes.count();
+    if !block.generics.params.is_empty() {
+        mistakes.note(
+            &block.generics,
+            "an agent's type cannot be generic: callers on other nodes know it by its name alone",
+        );
+    }
+    if let Some(token) = &block.unsafety {
+        mistakes.note(token, "an `#[agent]` block cannot be `unsafe`");
+    }
+    if let Some((Some(not), ..)) = &block.trait_ {
+        mistakes.note(not, "an `#[agent]` block cannot be of a negated trait");
+    }
+    let name = name_of(&block.self_ty, mistakes)?;
+    let of_trait = block.trait_.as_ref().map(|(_, path, _)| path.clone());
+    (mistakes.count() == before).then(|| Behaviour {
+        ty: (*block.self_ty).clone(),
+        name,
+        of_trait,
+        exposed: Vec::new(),
+        timers: Vec::new(),
+        loops: Vec::new(),
+        start: None,
+        stop: None,
+    })
+}
+
+fn path_of(ty: &Type) -> Option<&Path> {
+    match ty {
+        Type::Group(group) => path_of(&group.elem),
+        Type::Paren(paren) => path_of(&paren.elem),
+        Type::Path(path) if path.qself.is_none() => Some(&path.path),
+        _ => None,
+    }
+}
+
+fn name_of(ty: &Type, mistakes: &mut Mistakes) -> Option<Ident> {
+    let last = path_of(ty).and_then(|path| path.segments.last());
+    match last {
+        Some(last) if matches!(last.arguments, PathArguments::None) => Some(last.ident.clone()),
+        Some(last) => {
+            mistakes.note(
+                &last.arguments,
+                "an agent's type cannot be generic: callers on other nodes know it by its name alone",
+            );
+            None
+        }
+        None => {
+            mistakes.note(ty, "`#[agent]` goes on the `impl` block of a struct that derives `Agent`");
+            None
+        }
+    }
+}
+
+/// Reads one method into the model and tells its marker.
+fn read(
+    method: &mut ImplItemFn,
+    agent: &Path,
+    model: &mut Behaviour,
+    mistakes: &mut Mistakes,
+) -> Option<Marker> {
+    let marked = marker::take(&mut method.attrs, &method.sig.ident, mistakes);
+    let (marker, mark) = marked.ok().flatten()?;
+    let asker = Asker { marker, agent: Some(agent) };
+    let (attributes, signature) = (&method.attrs, &method.sig);
+    match marker {
+        Marker::Expose => model.exposed.extend(exposed::exposed(attributes, signature, asker, mistakes)),
+        Marker::Every => model.timers.extend(internal::timer(&mark, attributes, signature, asker, mistakes)),
+        Marker::Run => model.loops.extend(internal::run(attributes, signature, mistakes)),
+        Marker::Start | Marker::Stop => {
+            let hook = internal::hook(attributes, signature, asker, mistakes);
+            let place = if marker == Marker::Start { &mut model.start } else { &mut model.stop };
+            set_once(place, hook, asker, mistakes);
+        }
+    }
+    Some(marker)
+}
+
+fn set_once(place: &mut Option<Routine>, hook: Option<Routine>, asker: Asker<'_>, mistakes: &mut Mistakes) {
+    let Some(hook) = hook else { return };
+    match place {
+        None => *place = Some(hook),
+        Some(first) => mistakes.note(
+            &hook.name,
+            format!(
+                "`{}` is marked {} already: an agent has one, so call this method from it",
+                first.name, asker.marker
+            ),
+        ),
+    }
+}

@@ -1,0 +1,52 @@
+//! The options of the macros: `crate = path`, the path of the items that generated code names.
+//!
+//! Neighbour: [`lib`](crate) reads them before anything else.
+
+use proc_macro2::TokenStream;
+use quote::{ToTokens, quote};
+use syn::parse::{Parse, ParseStream};
+use syn::{Attribute, Path, Token};
+
+/// Where generated code finds what it names.
+pub(crate) struct Root(Option<Path>);
+
+impl Parse for Root {
+    fn parse(input: ParseStream<'_>) -> syn::Result<Root> {
+        if input.is_empty() {
+            return Ok(Root(None));
+        }
+        if !input.peek(Token![crate]) {
+            return Err(input.error(
+                "`#[agent]` has one option, `crate = some::path`; how an agent is supervised is said where it is spawned",
+            ));
+        }
+        input.parse::<Token![crate]>()?;
+        input.parse::<Token![=]>()?;
+        let path = Path::parse_mod_style(input)?;
+        input.parse::<Option<Token![,]>>()?;
+        if input.is_empty() { Ok(Root(Some(path))) } else { Err(input.error("nothing may follow the path")) }
+    }
+}
+
+impl ToTokens for Root {
+    fn to_tokens(&self, tokens: &mut TokenStream) {
+        match &self.0 {
+            Some(path) => path.to_tokens(tokens),
+            None => quote!(::folkmoot::__private).to_tokens(tokens),
+        }
+    }
+}
+
+impl Root {
+    /// The root without any option.
+    pub(crate) const DEFAULT: Root = Root(None);
+}
+
+/// The root that a derive's `#[agent(crate = path)]` sets.
+pub(crate) fn root_of_derive(attributes: &[Attribute]) -> syn::Result<Root> {
+    let mut root = Root::DEFAULT;
+    for attribute in attributes.iter().filter(|at| at.path().is_ident("agent")) {
+        root = attribute.parse_args()?;
+    }
+    Ok(root)
+}

@@ -1,0 +1,23 @@
+//! What the macros' code names; no part of the public interface.
+//!
+//! Everything that generated code needs beside `std` stands here, so that a user depends on one crate.
+//! Neighbours: the facade passes this module on; [`begin`](crate::begin) is written for it.
+
+pub use folkmoot_codecs::{ArgumentList, Arguments, CallError, Never};
+
+pub use crate::agent::{
+    Agent, Behaviour, CallsOf, HookOutcome, Interface, LocalFuture, Method, MethodInfo, Refused, Step, TimerInfo,
+};
+pub use crate::begin::{
+    begin_exclusive, begin_exclusive_async, begin_shared, begin_shared_async, decode, hook_exclusive,
+    hook_exclusive_async, hook_shared, hook_shared_async, timer_outcome, watched_context,
+};
+pub use crate::call::Call;
+pub use crate::chain::Mode;
+pub use crate::context::{Context, Scope};
+pub use crate::describe::{
+    AgentDescription, ArgumentDescription, MethodDescription, Probe, WithSchema, WithoutSchema,
+};
+pub use crate::panics::Panic;
+pub use crate::proxy::ProxyCore;
+pub use crate::reply::{Outcome, Plain, ReplySink, ReplyTo, ResultParts};

@@ -1,0 +1,189 @@
+//! How generated code begins turns and hooks: the guards around a user's method.
+//!
+//! Always true: the method runs inside a panic guard, the state is borrowed only while it runs, and an answer is
+//! given whatever comes of it. Neighbours: `#[agent]` calls these, [`queue`](crate::queue) takes the [`Step`]s.
+
+use std::cell::{Cell, RefCell};
+use std::fmt::Display;
+use std::pin::pin;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use folkmoot_codecs::{ArgumentList, Arguments};
+use serde::Serialize;
+
+use crate::agent::{Agent, HookOutcome, LocalFuture, Refused, Step};
+use crate::context::{Context, Scope};
+use crate::panics::{Attended, Panic, attend, guard};
+use crate::reply::{Outcome, Plain, ReplySink, ReplyTo};
+use crate::shared::AgentShared;
+
+/// Runs a plain `&self` method.
+#[inline]
+pub fn begin_shared<A: Agent, T: Serialize, E: Serialize + Display, R: Outcome<T, E>>(
+    state: &Rc<RefCell<A>>,
+    scope: &Scope<'_, A>,
+    reply: ReplyTo<T, E>,
+    method: impl FnOnce(&A) -> R,
+) -> Step {
+    let outcome = guard(|| method(&state.borrow()));
+    Step::Done(reply.finish(outcome, scope.name()))
+}
+
+/// Runs a plain `&mut self` method.
+#[inline]
+pub fn begin_exclusive<A: Agent, T: Serialize, E: Serialize + Display, R: Outcome<T, E>>(
+    state: &Rc<RefCell<A>>,
+    scope: &Scope<'_, A>,
+    reply: ReplyTo<T, E>,
+    method: impl FnOnce(&mut A) -> R,
+) -> Step {
+    let outcome = guard(|| method(&mut state.borrow_mut()));
+    Step::Done(reply.finish(outcome, scope.name()))
+}
+
+/// Begins an async `&self` method: it is dropped when nobody waits for it any more.
+pub fn begin_shared_async<A, T, E, R>(
+    state: &Rc<RefCell<A>>,
+    scope: &Scope<'_, A>,
+    mut reply: ReplyTo<T, E>,
+    flag: Option<Rc<Cell<bool>>>,
+    method: impl AsyncFnOnce(&A) -> R + 'static,
+) -> Step
+where
+    A: Agent,
+    T: Serialize + 'static,
+    E: Serialize + Display + 'static,
+    R: Outcome<T, E> + 'static,
+{
+    let (state, shared) = (state.clone(), scope.core.shared().clone());
+    Step::Future(Box::pin(async move {
+        let attended = {
+            let agent = state.borrow();
+            let future = pin!(method(&agent));
+            attend(future, &mut reply, flag.as_ref(), true).await
+        };
+        // The answer is given when the state is free: the caller's next call must not find it borrowed.
+        drop(state);
+        end(attended, reply, &shared)
+    }))
+}
+
+/// Begins an async `&mut self` method: it runs to its end, and sees `flag` when nobody waits for it any more.
+pub fn begin_exclusive_async<A, T, E, R>(
+    state: &Rc<RefCell<A>>,
+    scope: &Scope<'_, A>,
+    mut reply: ReplyTo<T, E>,
+    flag: Option<Rc<Cell<bool>>>,
+    method: impl AsyncFnOnce(&mut A) -> R + 'static,
+) -> Step
+where
+    A: Agent,
+    T: Serialize + 'static,
+    E: Serialize + Display + 'static,
+    R: Outcome<T, E> + 'static,
+{
+    let (state, shared) = (state.clone(), scope.core.shared().clone());
+    Step::Future(Box::pin(async move {
+        let attended = {
+            let mut agent = state.borrow_mut();
+            let future = pin!(method(&mut agent));
+            attend(future, &mut reply, flag.as_ref(), false).await
+        };
+        drop(state);
+        end(attended, reply, &shared)
+    }))
+}
+
+fn end<T: Serialize, E: Serialize + Display, R: Outcome<T, E>>(
+    attended: Attended<R>,
+    reply: ReplyTo<T, E>,
+    shared: &AgentShared,
+) -> Option<Panic> {
+    match attended {
+        Attended::Done(returned) => reply.finish(Ok(returned), shared.name()),
+        Attended::Panicked(panic) => reply.finish(Err::<R, _>(panic), shared.name()),
+        Attended::Cancelled => {
+            shared.counters().cancels.increment(1);
+            None
+        }
+    }
+}
+
+/// A context for a turn, with the flag that tells it of a cancel.
+pub fn watched_context<A: Agent>(scope: &Scope<'_, A>) -> (Context<A>, Rc<Cell<bool>>) {
+    let flag = Rc::new(Cell::new(false));
+    (scope.context(&flag), flag)
+}
+
+/// What came of an `#[every]` method: a failure goes to the log, for nobody waits for it.
+pub fn timer_outcome(agent: &Arc<str>, method: &str, returned: impl HookOutcome) -> Plain<()> {
+    if let Err(error) = returned.into_outcome() {
+        tracing::warn!(%agent, method, %error, "a timed method failed");
+    }
+    Plain(())
+}
+
+/// A hook on its way; `None` where it is over and went well.
+type Hook = Option<LocalFuture<Result<(), String>>>;
+
+fn hook_over(outcome: Result<(), String>) -> Hook {
+    match outcome {
+        Ok(()) => None,
+        Err(error) => Some(Box::pin(std::future::ready(Err(error)))),
+    }
+}
+
+/// Runs a plain `&self` hook.
+pub fn hook_shared<A: Agent, R: HookOutcome>(state: &Rc<RefCell<A>>, hook: impl FnOnce(&A) -> R) -> Hook {
+    hook_over(hook(&state.borrow()).into_outcome())
+}
+
+/// Runs a plain `&mut self` hook.
+pub fn hook_exclusive<A: Agent, R: HookOutcome>(
+    state: &Rc<RefCell<A>>,
+    hook: impl FnOnce(&mut A) -> R,
+) -> Hook {
+    hook_over(hook(&mut state.borrow_mut()).into_outcome())
+}
+
+/// Begins an async `&self` hook.
+pub fn hook_shared_async<A: Agent, R: HookOutcome>(
+    state: &Rc<RefCell<A>>,
+    hook: impl AsyncFnOnce(&A) -> R + 'static,
+) -> Hook {
+    let state = state.clone();
+    Some(Box::pin(async move {
+        let agent = state.borrow();
+        hook(&agent).await.into_outcome()
+    }))
+}
+
+/// Begins an async `&mut self` hook.
+pub fn hook_exclusive_async<A: Agent, R: HookOutcome>(
+    state: &Rc<RefCell<A>>,
+    hook: impl AsyncFnOnce(&mut A) -> R + 'static,
+) -> Hook {
+    let state = state.clone();
+    Some(Box::pin(async move {
+        let mut agent = state.borrow_mut();
+        hook(&mut agent).await.into_outcome()
+    }))
+}
+
+/// Reads the arguments of a call into the request of its method, or gives the way back with what is wrong.
+///
+/// # Errors
+/// `BadArguments`, with the path of the wrong value.
+pub fn decode<T: ArgumentList, Q, O, E>(
+    arguments: &Arguments<'_>,
+    method: &str,
+    names: &[&str],
+    sink: Option<Box<dyn ReplySink>>,
+    request: impl FnOnce(T, ReplyTo<O, E>) -> Q,
+) -> Result<Q, Refused> {
+    match T::decode(arguments, method, names) {
+        Ok(decoded) => Ok(request(decoded, ReplyTo::encoded(sink))),
+        Err(error) => Err(Refused { error, sink }),
+    }
+}
