@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use folkmoot_codecs::{Endpoint, Principal};
 use tokio::io::DuplexStream;
@@ -47,6 +47,12 @@ struct Arrival {
 }
 
 impl LocalNetwork {
+    /// The network that everything in this process shares which was given none of its own.
+    pub fn process() -> LocalNetwork {
+        static PROCESS: OnceLock<LocalNetwork> = OnceLock::new();
+        PROCESS.get_or_init(LocalNetwork::new).clone()
+    }
+
     /// A network without any meeting point.
     pub fn new() -> LocalNetwork {
         LocalNetwork::default()

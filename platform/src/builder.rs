@@ -1,0 +1,231 @@
+//! How a container is made: what it listens on, who may call, what it lives by.
+//!
+//! Neighbour: [`container`](crate::container).
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use folkmoot_agents::Clock;
+use folkmoot_codecs::{Codec, Endpoint, Principal};
+use folkmoot_gateway::{Gate, Rule, RuleSet};
+use folkmoot_transports::{LocalNetwork, LocalTransport, SslCerts, TcpTransport, TlsTransport, Transport};
+
+use crate::clock::RealClock;
+use crate::container::{Container, Hall, Open};
+use crate::error::StartError;
+use crate::limits::LinkLimits;
+use crate::link_time;
+use crate::listener::{self, Accepteds};
+use crate::tables::{Facts, Tables};
+use crate::watchdog::Watchdog;
+use crate::workers::Workers;
+
+/// The deadline of calls that set none.
+const DEFAULT_DEADLINE: Duration = Duration::from_secs(30);
+
+/// A container that has not started.
+#[must_use = "a container does nothing until `.start().await`"]
+pub struct Builder {
+    endpoint: String,
+    name: Option<String>,
+    certs: Option<SslCerts>,
+    rules: Vec<(String, String, String)>,
+    insecure: bool,
+    workers: usize,
+    codec: Codec,
+    limits: LinkLimits,
+    deadline: Duration,
+    clock: Arc<dyn Clock>,
+    transports: Vec<Arc<dyn Transport>>,
+    network: Option<LocalNetwork>,
+}
+
+impl std::fmt::Debug for Builder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Builder").field("endpoint", &self.endpoint).finish_non_exhaustive()
+    }
+}
+
+impl Builder {
+    pub(crate) fn new(endpoint: &str) -> Builder {
+        Builder {
+            endpoint: endpoint.to_owned(),
+            name: None,
+            certs: None,
+            rules: Vec::new(),
+            insecure: false,
+            workers: 1,
+            codec: Codec::MsgPack,
+            limits: LinkLimits::default(),
+            deadline: DEFAULT_DEADLINE,
+            clock: Arc::new(RealClock),
+            transports: Vec::new(),
+            network: None,
+        }
+    }
+
+    /// The node's name where it has no certificate; its endpoint unless told otherwise.
+    pub fn name(mut self, name: &str) -> Builder {
+        self.name = Some(name.to_owned());
+        self
+    }
+
+    /// The node's certificates: for `tls://`, and to prove its name. With them the gate denies what no rule allows.
+    pub fn certs(mut self, certs: SslCerts) -> Builder {
+        self.certs = Some(certs);
+        self
+    }
+
+    /// Lets the nodes that match `principal` call the methods that match `method` of the agents that match `agent`.
+    /// Each is a name, a prefix followed by `*`, or `*`.
+    pub fn allow(mut self, principal: &str, agent: &str, method: &str) -> Builder {
+        self.rules.push((principal.to_owned(), agent.to_owned(), method.to_owned()));
+        self
+    }
+
+    /// Listens on plain TCP beyond this machine, where everyone on the network is let in.
+    pub fn insecure(mut self) -> Builder {
+        self.insecure = true;
+        self
+    }
+
+    /// How many threads run agents and links, the starting one included; 1 unless told otherwise.
+    pub fn workers(mut self, count: usize) -> Builder {
+        self.workers = count.max(1);
+        self
+    }
+
+    /// The codec of links that this container opens; MsgPack unless told otherwise.
+    pub fn codec(mut self, codec: Codec) -> Builder {
+        self.codec = codec;
+        self
+    }
+
+    /// The bounds of links and listeners.
+    pub fn limits(mut self, limits: LinkLimits) -> Builder {
+        self.limits = limits;
+        self
+    }
+
+    /// The deadline of calls that set none; 30 s unless told otherwise.
+    pub fn deadline(mut self, deadline: Duration) -> Builder {
+        self.deadline = deadline;
+        self
+    }
+
+    /// The agents' clock; the machine's wall clock unless told otherwise.
+    pub fn clock(mut self, clock: impl Clock) -> Builder {
+        self.clock = Arc::new(clock);
+        self
+    }
+
+    /// A transport of one's own, in the place of the built-in one of its scheme.
+    pub fn transport(mut self, transport: impl Transport) -> Builder {
+        self.transports.push(Arc::new(transport));
+        self
+    }
+
+    /// The network on which `local://` names are known; one that the whole process shares unless told otherwise.
+    pub fn network(mut self, network: &LocalNetwork) -> Builder {
+        self.network = Some(network.clone());
+        self
+    }
+
+    /// Starts the container on this thread.
+    ///
+    /// # Errors
+    /// What in the configuration cannot be, or what kept it from listening.
+    pub async fn start(mut self) -> Result<Container, StartError> {
+        if actix::System::try_current().is_none() {
+            return Err(StartError::NoRuntime);
+        }
+        let endpoint: Endpoint = self.endpoint.parse()?;
+        self.check(&endpoint)?;
+        let gate = self.gate(&endpoint)?;
+        let transports = self.transports(&endpoint);
+        let transport = transports.get(endpoint.scheme()).ok_or_else(|| StartError::NoTransport {
+            endpoint: endpoint.to_string(),
+            scheme: endpoint.scheme().to_owned(),
+        })?;
+        let listener = transport
+            .listen(&endpoint)
+            .await
+            .map_err(|source| StartError::Listen { endpoint: endpoint.to_string(), source })?;
+        let endpoint = listener.endpoint().clone();
+        let tables = Arc::new(Tables::new(Facts {
+            gate,
+            principal: Principal::node(self.node_name(&endpoint)),
+            endpoint,
+            limits: self.limits,
+            default_deadline: self.deadline,
+            clock: self.clock,
+            shared_deadlines: link_time::shared_deadlines(),
+        }));
+        let workers = Arc::new(Workers::start(self.workers).await);
+        let accepteds = Arc::new(Accepteds::default());
+        let watchdog = Watchdog::start(&workers, &tables)
+            .inspect_err(|error| tracing::warn!(%error, "no watchdog: blocked workers will not be noticed"))
+            .ok();
+        let listening =
+            actix::spawn(listener::run(listener, tables.clone(), workers.clone(), accepteds.clone()));
+        tracing::info!(endpoint = %tables.endpoint, node = tables.principal.node_name(), "the container listens");
+        let open = Open { listening, watchdog };
+        Ok(Container::over(Arc::new(Hall::new(tables, workers, self.codec, transports, (accepteds, open)))))
+    }
+
+    fn check(&self, endpoint: &Endpoint) -> Result<(), StartError> {
+        let named = || endpoint.to_string();
+        match endpoint {
+            Endpoint::Tls { .. } if self.certs.is_none() && !self.has_transport("tls") => {
+                Err(StartError::NoCerts { endpoint: named() })
+            }
+            Endpoint::Tcp { host, .. } if !self.insecure && !is_loopback(host) => {
+                Err(StartError::Insecure { endpoint: named() })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn has_transport(&self, scheme: &str) -> bool {
+        self.transports.iter().any(|transport| transport.scheme() == scheme)
+    }
+
+    /// Deny by default where speakers can be told apart, or rules say who may call; else open, with a word about it.
+    fn gate(&self, endpoint: &Endpoint) -> Result<Gate, StartError> {
+        let mut rules = RuleSet::default();
+        for (principal, agent, method) in &self.rules {
+            rules.allow(Rule::new(principal, agent, method)?);
+        }
+        if self.certs.is_some() || !rules.is_empty() {
+            return Ok(Gate::deny_by_default(rules));
+        }
+        tracing::warn!(%endpoint, "there are no certificates and no rules: whoever can connect may call everything");
+        Ok(Gate::open())
+    }
+
+    fn node_name(&self, endpoint: &Endpoint) -> String {
+        let certified = self.certs.as_ref().and_then(SslCerts::node_name).map(str::to_owned);
+        certified.or_else(|| self.name.clone()).unwrap_or_else(|| endpoint.to_string())
+    }
+
+    fn transports(&mut self, endpoint: &Endpoint) -> HashMap<&'static str, Arc<dyn Transport>> {
+        let network = self.network.take().unwrap_or_else(LocalNetwork::process);
+        let node = self.node_name(endpoint);
+        let mut transports: HashMap<&'static str, Arc<dyn Transport>> = HashMap::new();
+        transports.insert("tcp", Arc::new(TcpTransport::new()));
+        transports.insert("local", Arc::new(LocalTransport::named(network, &node)));
+        if let Some(certs) = &self.certs {
+            transports.insert("tls", Arc::new(TlsTransport::new(certs.clone())));
+        }
+        for transport in self.transports.drain(..) {
+            transports.insert(transport.scheme(), transport);
+        }
+        transports
+    }
+}
+
+fn is_loopback(host: &str) -> bool {
+    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}

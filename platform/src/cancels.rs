@@ -1,0 +1,89 @@
+//! Requests of a peer that it took back.
+//!
+//! Costs nothing while nothing is cancelled: a flag is looked at. Neighbours: [`inbound`](crate::inbound) writes
+//! here on `folkmoot/cancel`; the reply sinks of running turns look.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+/// Most ids that are remembered: a peer that cancels more than it has requests in hand gains nothing.
+const MAX_CANCELLED: usize = 16_384;
+
+/// What was taken back on one link.
+#[derive(Debug, Default)]
+pub(crate) struct Cancels {
+    any: AtomicBool,
+    closed: AtomicBool,
+    inner: Mutex<Inner>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    cancelled: HashSet<u64>,
+    watching: HashMap<u64, Waker>,
+}
+
+impl Cancels {
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The peer takes request `id` back.
+    pub(crate) fn cancel(&self, id: u64) {
+        let mut inner = self.lock();
+        if inner.cancelled.len() < MAX_CANCELLED {
+            inner.cancelled.insert(id);
+        }
+        let watcher = inner.watching.remove(&id);
+        drop(inner);
+        self.any.store(true, Ordering::Release);
+        if let Some(watcher) = watcher {
+            watcher.wake();
+        }
+    }
+
+    /// Whether request `id` was taken back, or the link is gone.
+    pub(crate) fn is_cancelled(&self, id: u64) -> bool {
+        self.closed.load(Ordering::Acquire)
+            || (self.any.load(Ordering::Acquire) && self.lock().cancelled.contains(&id))
+    }
+
+    /// Ready when request `id` is taken back or the link is gone.
+    pub(crate) fn poll_cancelled(&self, id: u64, cx: &Context<'_>) -> Poll<()> {
+        let mut inner = self.lock();
+        if self.closed.load(Ordering::Acquire) || inner.cancelled.contains(&id) {
+            return Poll::Ready(());
+        }
+        inner.watching.insert(id, cx.waker().clone());
+        Poll::Pending
+    }
+
+    /// Request `id` is over.
+    pub(crate) fn forget(&self, id: u64, watched: bool) {
+        if watched || self.any.load(Ordering::Acquire) {
+            let mut inner = self.lock();
+            inner.watching.remove(&id);
+            inner.cancelled.remove(&id);
+            if inner.cancelled.is_empty() {
+                self.any.store(false, Ordering::Release);
+            }
+        }
+    }
+
+    /// No request is in hand: what is still remembered belongs to none.
+    pub(crate) fn clear(&self) {
+        if self.any.load(Ordering::Acquire) {
+            self.lock().cancelled.clear();
+            self.any.store(false, Ordering::Release);
+        }
+    }
+
+    /// The link is gone: everything is taken back.
+    pub(crate) fn close(&self) {
+        self.closed.store(true, Ordering::Release);
+        let watching = std::mem::take(&mut self.lock().watching);
+        watching.into_values().for_each(Waker::wake);
+    }
+}

@@ -1,0 +1,149 @@
+//! Connecting to an agent on another node: the link, and whether the agent is there.
+//!
+//! Neighbours: [`container`](crate::container) begins it, [`remote`](crate::remote) keeps the link.
+
+use std::future::{Future, IntoFuture};
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::BytesMut;
+use folkmoot_agents::host::{Far, FarReply, Host};
+use folkmoot_agents::{Interface, Proxy};
+use folkmoot_codecs::{Address, CallError, Codec};
+
+use crate::container::Hall;
+use crate::inbound::VALIDATE;
+use crate::peer::Destination;
+use crate::remote::{Remote, RemoteAgent};
+
+pub use crate::remote::Retry;
+
+/// A connection that has been prepared; awaited, it gives a proxy to an agent that is known to be there.
+#[must_use = "nothing is connected until this is awaited"]
+pub struct Connect<I: Interface + ?Sized> {
+    hall: Arc<Hall>,
+    url: String,
+    retry: Retry,
+    codec: Option<Codec>,
+    expected_peer: Option<String>,
+    interface: PhantomData<fn() -> Box<I>>,
+}
+
+impl<I: Interface + ?Sized> std::fmt::Debug for Connect<I> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Connect").field("url", &self.url).field("retry", &self.retry).finish_non_exhaustive()
+    }
+}
+
+impl<I: Interface + ?Sized> Connect<I> {
+    pub(crate) fn new(hall: Arc<Hall>, url: String) -> Connect<I> {
+        Connect {
+            hall,
+            url,
+            retry: Retry::Never,
+            codec: None,
+            expected_peer: None,
+            interface: PhantomData,
+        }
+    }
+
+    /// Tries again for this long where there is no link, now and whenever the link breaks. Calls that are made
+    /// meanwhile wait within their deadlines.
+    pub fn retry_for(mut self, time: Duration) -> Connect<I> {
+        self.retry = Retry::For(time);
+        self
+    }
+
+    /// Tries again until there is a link, now and whenever it breaks.
+    pub fn retry_forever(mut self) -> Connect<I> {
+        self.retry = Retry::Forever;
+        self
+    }
+
+    /// The codec of the link; the container's own unless told otherwise.
+    pub fn codec(mut self, codec: Codec) -> Connect<I> {
+        self.codec = Some(codec);
+        self
+    }
+
+    /// The name that the other node must prove (`spiffe://..`), in the place of a certificate that matches the URL.
+    pub fn peer(mut self, name: impl Into<String>) -> Connect<I> {
+        self.expected_peer = Some(name.into());
+        self
+    }
+
+    async fn connect(self) -> Result<Proxy<I>, CallError> {
+        let Connect { hall, url, retry, codec, expected_peer, .. } = self;
+        let (endpoint, agent) = parse(&url)?;
+        let caller = hall.tables.principal.clone();
+        let host: Arc<dyn Host> = hall.clone();
+        if endpoint == hall.tables.endpoint {
+            return Proxy::to_local(&host, caller, &agent);
+        }
+        let codec = codec.unwrap_or(hall.codec);
+        let far = reach(&hall, Destination { endpoint, expected_peer, codec }, agent, retry).await?;
+        Ok(Proxy::to_far(host, caller, far))
+    }
+}
+
+fn parse(url: &str) -> Result<(folkmoot_codecs::Endpoint, String), CallError> {
+    let unusable = |cause: String| CallError::Disconnected { may_have_run: false, cause };
+    let address: Address = url.parse().map_err(|error: folkmoot_codecs::AddressError| unusable(error.to_string()))?;
+    match address.agent {
+        Some(agent) => Ok((address.endpoint, agent)),
+        None => Err(unusable(format!("`{url}` names no agent: write one behind a slash, as in {url}/counter"))),
+    }
+}
+
+/// A way to an agent behind a URL with the container's own codec and one attempt.
+pub(crate) async fn reach_url(hall: Arc<Hall>, url: String) -> Result<Arc<dyn Far>, CallError> {
+    let (endpoint, agent) = parse(&url)?;
+    let codec = hall.codec;
+    reach(&hall, Destination { endpoint, expected_peer: None, codec }, agent, Retry::Never).await
+}
+
+/// A link, and an agent that is known to be behind it.
+async fn reach(
+    hall: &Arc<Hall>,
+    to: Destination,
+    agent: String,
+    retry: Retry,
+) -> Result<Arc<dyn Far>, CallError> {
+    let codec = to.codec;
+    let remote = hall.remote(to)?;
+    remote.up(retry).await?;
+    validate(&remote, codec, &agent, hall.tables.default_deadline).await?;
+    Ok(Arc::new(RemoteAgent::new(remote, agent)))
+}
+
+/// Asks the container for the agent's type: it has none if there is no such agent.
+async fn validate(remote: &Remote, codec: Codec, agent: &str, within: Duration) -> Result<(), CallError> {
+    let mut positional = BytesMut::new();
+    codec
+        .encode(&(agent,), &mut positional)
+        .map_err(|error| CallError::Unencodable { reason: error.to_string() })?;
+    match remote.ask(VALIDATE, &positional, within).await {
+        FarReply::Failed(error) => Err(error),
+        FarReply::Exception { codec, content } => Err(CallError::from_exception(codec, &content)),
+        FarReply::Result { codec, content } => {
+            let agent_type: Option<String> = codec
+                .decode(&content)
+                .map_err(|error| CallError::BadReply { reason: error.to_string() })?;
+            match agent_type {
+                Some(_) => Ok(()),
+                None => Err(CallError::NoSuchAgent { agent: agent.to_owned(), nearest: None }),
+            }
+        }
+    }
+}
+
+impl<I: Interface + ?Sized> IntoFuture for Connect<I> {
+    type Output = Result<Proxy<I>, CallError>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.connect())
+    }
+}

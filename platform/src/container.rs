@@ -1,0 +1,296 @@
+//! A container: the actor that is one node, and the handle to it.
+//!
+//! The handle is cheap to clone and may be used from every thread. Neighbours: [`builder`](crate::builder) starts
+//! it; [`spawning`](crate::spawning) and [`connecting`](crate::connecting) do its two main works.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use folkmoot_agents::deadlines::{LinkInstant, SharedDeadlines};
+use folkmoot_agents::host::{BoxFuture, Far, Host, LocalAgent};
+use folkmoot_agents::turn::CallHead;
+use folkmoot_agents::{Agent, Clock, Interface, Proxy, Sleep};
+use folkmoot_agents::counters::Counters;
+use folkmoot_codecs::{CallError, Codec, Endpoint, Principal};
+use folkmoot_gateway::Admitted;
+use folkmoot_transports::Transport;
+use tokio::sync::oneshot;
+
+use crate::builder::Builder;
+use crate::connecting::{Connect, reach_url};
+use crate::link_time;
+use crate::listener::Accepteds;
+use crate::peer::Destination;
+use crate::remote::Remote;
+use crate::router;
+use crate::spawning::Spawn;
+use crate::tables::Tables;
+use crate::watchdog::Watchdog;
+use crate::workers::Workers;
+
+/// Longest time that a shutdown gives agents to finish what they have in hand.
+const SHUTDOWN_GRACE: Duration = Duration::from_secs(10);
+/// Longest time that a shutdown waits for links to write their last replies.
+const FAREWELL_TIME: Duration = Duration::from_secs(2);
+
+/// The supervising actor of one node, by its handle.
+#[derive(Clone)]
+pub struct Container {
+    hall: Arc<Hall>,
+}
+
+/// What a container is made of.
+pub(crate) struct Hall {
+    pub(crate) tables: Arc<Tables>,
+    pub(crate) workers: Arc<Workers>,
+    pub(crate) codec: Codec,
+    pub(crate) transports: HashMap<&'static str, Arc<dyn Transport>>,
+    pub(crate) accepteds: Arc<Accepteds>,
+    remotes: Mutex<HashMap<Destination, Arc<Remote>>>,
+    open: Mutex<Option<Open>>,
+}
+
+/// What is closed by a shutdown.
+pub(crate) struct Open {
+    pub(crate) listening: tokio::task::JoinHandle<()>,
+    pub(crate) watchdog: Option<Watchdog>,
+}
+
+impl Hall {
+    pub(crate) fn new(
+        tables: Arc<Tables>,
+        workers: Arc<Workers>,
+        codec: Codec,
+        transports: HashMap<&'static str, Arc<dyn Transport>>,
+        open: (Arc<Accepteds>, Open),
+    ) -> Hall {
+        let (accepteds, open) = open;
+        Hall {
+            tables,
+            workers,
+            codec,
+            transports,
+            accepteds,
+            remotes: Mutex::default(),
+            open: Mutex::new(Some(open)),
+        }
+    }
+
+    /// The way to a remote container, made when it is first asked for.
+    pub(crate) fn remote(&self, to: Destination) -> Result<Arc<Remote>, CallError> {
+        let unreachable = |cause| CallError::Disconnected { may_have_run: false, cause };
+        let mut remotes = self.remotes.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(remote) = remotes.get(&to) {
+            return Ok(remote.clone());
+        }
+        let scheme = to.endpoint.scheme();
+        let Some(transport) = self.transports.get(scheme).cloned() else {
+            let cause = match scheme {
+                "tls" => "tls:// needs certificates: give this container's builder `.certs(..)`".to_owned(),
+                _ => format!("this container has no transport for {scheme}://"),
+            };
+            return Err(unreachable(cause));
+        };
+        let (tell, told) = std::sync::mpsc::sync_channel(1);
+        let worker = self.workers.get(self.workers.next());
+        let remote = if worker.is_current() {
+            Remote::start(to.clone(), self.tables.clone(), transport)
+        } else {
+            let (to, tables) = (to.clone(), self.tables.clone());
+            let start = move || drop(tell.send(Remote::start(to, tables, transport)));
+            if !worker.arbiter.spawn_fn(start) {
+                return Err(unreachable("the container was shut down".to_owned()));
+            }
+            told.recv().map_err(|_| unreachable("the container was shut down".to_owned()))?
+        };
+        remotes.insert(to, remote.clone());
+        Ok(remote)
+    }
+}
+
+impl Host for Hall {
+    fn admit(&self, head: CallHead) -> Result<Admitted<CallHead>, CallError> {
+        router::admit(&self.tables, head)
+    }
+
+    fn principal(&self) -> &Principal {
+        &self.tables.principal
+    }
+
+    fn now(&self) -> LinkInstant {
+        link_time::now()
+    }
+
+    fn link_sleep(&self, duration: Duration) -> Sleep {
+        link_time::sleep(duration)
+    }
+
+    fn shared_deadlines(&self) -> &Arc<SharedDeadlines> {
+        &self.tables.shared_deadlines
+    }
+
+    fn default_deadline(&self) -> Duration {
+        self.tables.default_deadline
+    }
+
+    fn clock(&self) -> &Arc<dyn Clock> {
+        &self.tables.clock
+    }
+
+    fn counters(&self) -> &Arc<Counters> {
+        &self.tables.counters
+    }
+
+    fn find(&self, name: &str) -> Result<Arc<dyn LocalAgent>, CallError> {
+        self.tables.agent(name).map(|entry| entry.agent).ok_or_else(|| CallError::NoSuchAgent {
+            agent: name.to_owned(),
+            nearest: self.tables.nearest(name),
+        })
+    }
+
+    fn reach(self: Arc<Self>, url: String) -> BoxFuture<'static, Result<Arc<dyn Far>, CallError>> {
+        Box::pin(reach_url(self, url))
+    }
+
+    fn url_of(&self, agent: &str) -> String {
+        self.tables.endpoint.agent(agent).to_string()
+    }
+}
+
+impl fmt::Debug for Container {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Container({})", self.hall.tables.endpoint)
+    }
+}
+
+impl Container {
+    /// Prepares a container that listens at `endpoint`: `tls://host:port`, `tcp://host:port` or `local://name`. Port
+    /// 0 takes a free port.
+    pub fn builder(endpoint: &str) -> Builder {
+        Builder::new(endpoint)
+    }
+
+    pub(crate) fn over(hall: Arc<Hall>) -> Container {
+        Container { hall }
+    }
+
+    pub(crate) fn hall(&self) -> &Arc<Hall> {
+        &self.hall
+    }
+
+    /// Where the container listens, the real port in it.
+    pub fn endpoint(&self) -> &Endpoint {
+        &self.hall.tables.endpoint
+    }
+
+    /// The URL of an agent of this container.
+    pub fn url(&self, agent: &str) -> String {
+        self.hall.url_of(agent)
+    }
+
+    /// Who this container is to others: its node, as its certificate names it.
+    pub fn principal(&self) -> &Principal {
+        &self.hall.tables.principal
+    }
+
+    /// Spawns an agent. The factory makes its state, now and after each crash.
+    ///
+    /// Awaited, it gives a proxy once `#[start]` has finished; options come before the await.
+    pub fn spawn<A: Agent>(&self, name: &str, factory: impl Fn() -> A + Send + 'static) -> Spawn<A> {
+        Spawn::new(self.clone(), name.to_owned(), Box::new(factory))
+    }
+
+    /// Spawns an agent on the worker of another one of this container: a call between them stays on one thread.
+    pub fn spawn_near<A: Agent, I: Interface + ?Sized>(
+        &self,
+        neighbour: &Proxy<I>,
+        name: &str,
+        factory: impl Fn() -> A + Send + 'static,
+    ) -> Spawn<A> {
+        self.spawn(name, factory).near(Proxy::agent_name(neighbour))
+    }
+
+    /// A proxy to an agent of this container.
+    ///
+    /// # Errors
+    /// `NoSuchAgent`, with the nearest name.
+    pub fn find<I: Interface + ?Sized>(&self, name: &str) -> Result<Proxy<I>, CallError> {
+        let host: Arc<dyn Host> = self.hall.clone();
+        Proxy::to_local(&host, self.hall.tables.principal.clone(), name)
+    }
+
+    /// A proxy to an agent of another container, or of this one.
+    ///
+    /// Awaited, it opens a link, unless there is one, and asks whether the agent is there.
+    pub fn connect<I: Interface + ?Sized>(&self, url: impl Into<String>) -> Connect<I> {
+        Connect::new(self.hall.clone(), url.into())
+    }
+
+    /// The names of the agents that live here, sorted.
+    pub fn agents(&self) -> Vec<String> {
+        self.hall.tables.list().iter().map(|agent| agent.shared().name().to_string()).collect()
+    }
+
+    /// What an agent of this container exposes.
+    ///
+    /// # Errors
+    /// `NoSuchAgent`, with the nearest name.
+    pub fn describe(&self, agent: &str) -> Result<crate::AgentDescription, CallError> {
+        Ok(self.hall.find(agent)?.describe())
+    }
+
+    /// How often an agent was started anew.
+    ///
+    /// # Errors
+    /// `NoSuchAgent`, with the nearest name.
+    pub fn restarts(&self, agent: &str) -> Result<u64, CallError> {
+        Ok(self.hall.find(agent)?.shared().restarts())
+    }
+
+    /// Ends an agent: calls in hand finish within `grace`, `#[stop]` runs, its name is free again.
+    ///
+    /// # Errors
+    /// `NoSuchAgent`, with the nearest name.
+    pub async fn stop(&self, agent: &str, grace: Duration) -> Result<(), CallError> {
+        let ended = self.hall.find(agent)?.stop(grace);
+        // An agent that ended by itself meanwhile is what was asked for.
+        ended.await.ok();
+        Ok(())
+    }
+
+    /// Ends the node: no new links or agents, agents finish what they have in hand (10 s at most), links say goodbye.
+    pub async fn shutdown(&self) {
+        self.shutdown_within(SHUTDOWN_GRACE).await;
+    }
+
+    /// As [`shutdown`](Container::shutdown), with another time for agents to finish.
+    pub async fn shutdown_within(&self, grace: Duration) {
+        let open = self.hall.open.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(open) = open else { return };
+        open.listening.abort();
+        let stopping: Vec<oneshot::Receiver<()>> =
+            self.hall.tables.close().iter().map(|agent| agent.stop(grace)).collect();
+        // Drained one after the other, each within the same grace; `#[stop]` has as long again.
+        link_time::within(grace * 2 + FAREWELL_TIME, async {
+            for ended in stopping {
+                ended.await.ok();
+            }
+        })
+        .await;
+        let remotes = std::mem::take(&mut *self.hall.remotes.lock().unwrap_or_else(PoisonError::into_inner));
+        for remote in remotes.values() {
+            remote.close("the node is shutting down");
+        }
+        self.hall.accepteds.leave("the node is shutting down");
+        link_time::within(FAREWELL_TIME, async {
+            while self.hall.accepteds.count() > 0 {
+                link_time::sleep(Duration::from_millis(5)).await;
+            }
+        })
+        .await;
+        drop(open.watchdog);
+        self.hall.workers.stop();
+    }
+}

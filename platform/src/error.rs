@@ -1,0 +1,141 @@
+//! Errors of the platform, split by what one was about to do.
+//!
+//! Calls fail with `CallError`; this file has the errors of starting a container and spawning an agent, and one
+//! [`Error`] for programs that treat them all alike.
+
+use std::fmt;
+
+use folkmoot_codecs::{AddressError, CallError};
+use folkmoot_gateway::PatternError;
+use folkmoot_transports::{CertsError, TransportError};
+
+/// `Result` with Folkmoot's [`Error`] unless told otherwise.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Any failure of a program with agents.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A container did not start.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// An agent was not spawned.
+    #[error(transparent)]
+    Spawn(#[from] SpawnError),
+    /// A text is no address.
+    #[error(transparent)]
+    Address(#[from] AddressError),
+    /// Certificates could not be read or made.
+    #[error(transparent)]
+    Certs(#[from] CertsError),
+    /// A call failed.
+    #[error(transparent)]
+    Call(Box<dyn std::error::Error + Send + Sync>),
+    /// Something of the program's own.
+    #[error(transparent)]
+    Other(Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl<E: fmt::Debug + fmt::Display + Send + Sync + 'static> From<CallError<E>> for Error {
+    fn from(error: CallError<E>) -> Error {
+        Error::Call(Box::new(error))
+    }
+}
+
+impl From<std::io::Error> for Error {
+    fn from(error: std::io::Error) -> Error {
+        Error::Other(Box::new(error))
+    }
+}
+
+impl From<String> for Error {
+    fn from(text: String) -> Error {
+        Error::Other(text.into())
+    }
+}
+
+impl From<&str> for Error {
+    fn from(text: &str) -> Error {
+        Error::Other(text.into())
+    }
+}
+
+/// Why a container did not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The address is none.
+    #[error(transparent)]
+    Address(#[from] AddressError),
+    /// There is no transport for the address's scheme.
+    #[error("`{endpoint}`: no transport for {scheme}://; give the builder one with `.transport(..)`")]
+    NoTransport {
+        /// Where the container was to listen.
+        endpoint: String,
+        /// The scheme.
+        scheme: String,
+    },
+    /// `tls://` without certificates.
+    #[error("`{endpoint}` needs certificates: give the builder `.certs(..)`")]
+    NoCerts {
+        /// Where the container was to listen.
+        endpoint: String,
+    },
+    /// Plain TCP beyond this machine.
+    #[error(
+        "`{endpoint}` would let everyone on the network in: listen on tls:// with `.certs(..)`, on 127.0.0.1, or \
+         say `.insecure()`"
+    )]
+    Insecure {
+        /// Where the container was to listen.
+        endpoint: String,
+    },
+    /// An allow rule is none.
+    #[error("an allow rule cannot be read: {0}")]
+    Rule(#[from] PatternError),
+    /// The endpoint could not be opened.
+    #[error("cannot listen on {endpoint}: {source}")]
+    Listen {
+        /// Where the container was to listen.
+        endpoint: String,
+        /// What the transport said.
+        source: TransportError,
+    },
+    /// There is no runtime here.
+    #[error("a container starts inside #[folkmoot::main], #[folkmoot::test] or an actix System")]
+    NoRuntime,
+    /// The clock does not fit the rest of the configuration.
+    #[error("{0}")]
+    Configuration(String),
+}
+
+/// Why an agent was not spawned.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SpawnError {
+    /// The name is none.
+    #[error(
+        "{name:?} is no name for an agent: 1 to 128 characters, none of them a slash, a space or a control character"
+    )]
+    BadName {
+        /// The name as given.
+        name: String,
+    },
+    /// Another agent has the name.
+    #[error("there is an agent \"{name}\" already")]
+    NameTaken {
+        /// The name.
+        name: String,
+    },
+    /// The factory or `#[start]` failed.
+    #[error("agent \"{name}\" did not start: {cause}")]
+    Failed {
+        /// The name.
+        name: String,
+        /// What went wrong.
+        cause: String,
+    },
+    /// The container takes no more agents.
+    #[error("the container has been shut down")]
+    ShutDown,
+}

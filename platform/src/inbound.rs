@@ -1,0 +1,267 @@
+//! Requests of a peer: the platform's own paths, and calls on their way to the router.
+//!
+//! Every path is in `codecs/WIRE.md`. Always true: each request is answered exactly once, unless it asked for no
+//! reply or its link is gone. Neighbours: the [`link_task`](crate::link_task) brings requests, the
+//! [`router`](crate::router) takes calls on.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll};
+
+use bytes::BytesMut;
+use folkmoot_agents::chain::{self, AgentId, Chain, Mode};
+use folkmoot_agents::reply::{ReplyFormat, ReplySink};
+use folkmoot_agents::shared::AgentShared;
+use folkmoot_codecs::{
+    ArgumentList, Arguments, CallError, Headers, Hello, RawId, encode_exception, encode_result,
+};
+use serde::Serialize;
+
+use crate::link::Link;
+use crate::link_time;
+use crate::router::{self, Inbound};
+
+/// Takes a request back: its id.
+pub(crate) const CANCEL: &str = "folkmoot/cancel";
+/// The peer leaves: a sentence.
+pub(crate) const GOODBYE: &str = "folkmoot/goodbye";
+/// Answers nothing, at once.
+pub(crate) const PING: &str = "folkmoot/ping";
+/// Describes an agent: its name.
+pub(crate) const DESCRIBE: &str = "folkmoot/describe";
+/// Tells an agent's type, or null: its name.
+pub(crate) const VALIDATE: &str = "validate_aid";
+
+/// One request as it came.
+pub(crate) struct Request<'a> {
+    pub(crate) id: RawId,
+    pub(crate) path: Cow<'a, str>,
+    pub(crate) arguments: Arguments<'a>,
+    pub(crate) headers: Headers,
+}
+
+/// Handles a request.
+///
+/// # Errors
+/// Why the link must end.
+pub(crate) fn request(link: &Arc<Link>, request: Request<'_>) -> Result<(), String> {
+    let Request { id, path, arguments, headers } = request;
+    match &*path {
+        Hello::PATH => return hello(link, &id, &arguments),
+        CANCEL => {
+            if let Ok((id,)) = <(u64,)>::decode(&arguments, CANCEL, &["id"]) {
+                link.cancels.cancel(id);
+            }
+        }
+        GOODBYE => {
+            let reason = <(String,)>::decode(&arguments, GOODBYE, &["reason"]).map_or_else(|_| String::new(), |r| r.0);
+            return Err(format!("the peer said goodbye: {reason}"));
+        }
+        PING => answer(link, &id, &Ok(())),
+        VALIDATE => answer(link, &id, &agent_type(link, &arguments)),
+        DESCRIBE => answer(link, &id, &describe(link, &arguments)),
+        path => match path.strip_prefix("agents/").and_then(|rest| rest.split_once('/')) {
+            Some((agent, method)) => call(link, id, agent, method, arguments, headers),
+            None => {
+                let error = CallError::NoSuchAgent { agent: path.to_owned(), nearest: None };
+                answer::<()>(link, &id, &Err(error));
+            }
+        },
+    }
+    Ok(())
+}
+
+/// Answers a request whose content is none.
+pub(crate) fn refuse_bad_request(link: &Arc<Link>, id: &RawId, reason: String) {
+    link.tables.counters.bad_requests.increment(1);
+    tracing::warn!(peer = %link.peer_address, %reason, "a bad request");
+    let error = CallError::BadArguments { method: String::new(), path: String::new(), reason };
+    answer::<()>(link, id, &Err(error));
+}
+
+fn answer<T: Serialize>(link: &Arc<Link>, id: &RawId, answer: &Result<T, CallError>) {
+    let (codec, rich, limits) = (link.codec, link.is_rich(), &link.tables.limits.frame);
+    let pushed = link.outbox.push(|out| match answer {
+        Ok(value) => encode_result(codec, out, id, value, limits),
+        Err(error) => {
+            encode_exception(codec, out, id, error, rich, limits);
+            Ok(())
+        }
+    });
+    if let Some(Err(error)) = pushed {
+        tracing::error!(peer = %link.peer_address, %error, "an answer of the platform did not encode");
+    }
+}
+
+/// The peer is a Folkmoot container: tells it what we are.
+fn hello(link: &Arc<Link>, id: &RawId, arguments: &Arguments<'_>) -> Result<(), String> {
+    let theirs = match <(Hello,)>::decode(arguments, Hello::PATH, &["hello"]) {
+        Ok((theirs,)) => theirs,
+        Err(error) => {
+            answer::<()>(link, id, &Err(error));
+            return Ok(());
+        }
+    };
+    let ours = own_hello(link);
+    match ours.agree(&theirs) {
+        Ok(_) => {
+            answer(link, id, &Ok(&ours));
+            link.set_rich();
+            Ok(())
+        }
+        Err(sentence) => {
+            let error = CallError::Disconnected { may_have_run: false, cause: sentence.clone() };
+            answer::<()>(link, id, &Err(error));
+            Err(sentence)
+        }
+    }
+}
+
+pub(crate) fn own_hello(link: &Link) -> Hello {
+    let tables = &link.tables;
+    Hello::new(tables.principal.node_name(), tables.limits.frame.max_frame_bytes)
+}
+
+/// The type of the agent that the request names, for principals that may know of it.
+fn agent_type(link: &Link, arguments: &Arguments<'_>) -> Result<Option<&'static str>, CallError> {
+    let (name,) = <(String,)>::decode(arguments, VALIDATE, &["aid"])?;
+    may_reach(link, &name)?;
+    Ok(link.tables.agent(&name).map(|entry| entry.agent.agent_type()))
+}
+
+fn describe(link: &Link, arguments: &Arguments<'_>) -> Result<folkmoot_agents::describe::AgentDescription, CallError> {
+    let (name,) = <(String,)>::decode(arguments, DESCRIBE, &["agent"])?;
+    may_reach(link, &name)?;
+    match link.tables.agent(&name) {
+        Some(entry) => Ok(entry.agent.describe()),
+        None => Err(CallError::NoSuchAgent { nearest: link.tables.nearest(&name), agent: name }),
+    }
+}
+
+fn may_reach(link: &Link, agent: &str) -> Result<(), CallError> {
+    if link.tables.gate.may_reach(&link.peer, agent) {
+        return Ok(());
+    }
+    link.tables.counters.denials.increment(1);
+    Err(CallError::Denied { reason: format!("no rule lets {} call agent \"{agent}\"", link.peer) })
+}
+
+fn call(
+    link: &Arc<Link>,
+    id: RawId,
+    agent: &str,
+    method: &str,
+    arguments: Arguments<'_>,
+    headers: Headers,
+) {
+    let tables = link.tables.clone();
+    let limit = tables.limits.max_requests_in_hand;
+    if link.in_hand.fetch_add(1, Ordering::AcqRel) >= limit {
+        link.in_hand.fetch_sub(1, Ordering::AcqRel);
+        tables.counters.overloads.increment(1);
+        if !headers.no_reply {
+            let queue = format!("requests of {} in hand", link.peer_address);
+            answer::<()>(link, &id, &Err(CallError::Overloaded { queue, limit }));
+        }
+        return;
+    }
+    let entry = tables.agent(agent);
+    let sink = LinkSink {
+        agent: entry.as_ref().map(|entry| entry.agent.shared().clone()),
+        number: id.as_u64(),
+        id,
+        link: link.clone(),
+        watched: false,
+        no_reply: headers.no_reply,
+        done: false,
+    };
+    let deadline = headers.deadline_ms.map(|remaining| link_time::now().plus(remaining));
+    let chain = chain_of(link, &headers);
+    router::route(&tables, Inbound {
+        caller: &link.peer,
+        name: agent,
+        entry,
+        method,
+        arguments,
+        chain,
+        deadline,
+        sink: Some(Box::new(sink)),
+    });
+}
+
+/// The chain of callers that the peer told, with our own agents recognised by their names.
+fn chain_of(link: &Link, headers: &Headers) -> Option<Chain> {
+    let own = link.tables.principal.node_name();
+    let mut chain: Option<Chain> = None;
+    for caller in headers.chain.iter().rev() {
+        let local = caller.agent.strip_prefix(own).and_then(|rest| rest.strip_prefix('/'));
+        let agent = local
+            .and_then(|name| link.tables.agent(name))
+            .map_or(AgentId::FOREIGN, |entry| entry.agent.shared().id());
+        let mode = if caller.exclusive { Mode::Exclusive } else { Mode::Shared };
+        chain = Some(Arc::new(chain::Link { agent, name: caller.agent.as_str().into(), mode, parent: chain }));
+    }
+    chain
+}
+
+/// Where the reply to one request goes.
+struct LinkSink {
+    agent: Option<Arc<AgentShared>>,
+    link: Arc<Link>,
+    id: RawId,
+    number: Option<u64>,
+    watched: bool,
+    no_reply: bool,
+    done: bool,
+}
+
+impl ReplySink for LinkSink {
+    fn finish(mut self: Box<Self>, write: &mut dyn FnMut(ReplyFormat<'_>, &mut BytesMut)) {
+        self.done = true;
+        if self.no_reply {
+            return;
+        }
+        let format = ReplyFormat {
+            codec: self.link.codec,
+            id: &self.id,
+            rich: self.link.is_rich(),
+            limits: &self.link.tables.limits.frame,
+        };
+        // `None`: the link is gone, and with it whoever waited.
+        self.link.outbox.push(|out| write(format, out));
+    }
+
+    fn poll_cancelled(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        match self.number {
+            Some(number) => {
+                self.watched = true;
+                self.link.cancels.poll_cancelled(number, cx)
+            }
+            None => Poll::Pending,
+        }
+    }
+
+    fn is_cancelled(&self) -> bool {
+        self.number.is_some_and(|number| self.link.cancels.is_cancelled(number))
+    }
+}
+
+impl Drop for LinkSink {
+    fn drop(&mut self) {
+        if let Some(number) = self.number {
+            self.link.cancels.forget(number, self.watched);
+        }
+        if !self.done && !self.no_reply && !self.is_cancelled() {
+            // The turn vanished without an answer: its agent crashed or ended under it.
+            let error = match &self.agent {
+                Some(agent) => agent.lost_error(),
+                None => CallError::AgentRestarted { agent: String::new(), may_have_run: true },
+            };
+            answer::<()>(&self.link, &self.id, &Err(error));
+        }
+        if self.link.in_hand.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.link.cancels.clear();
+        }
+    }
+}

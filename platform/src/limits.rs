@@ -1,0 +1,45 @@
+//! Every bound of links and listeners, by name and unit.
+
+use std::time::Duration;
+
+use folkmoot_codecs::Limits;
+
+/// Bounds on what peers can make a container hold or wait for.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct LinkLimits {
+    /// Bounds on one frame.
+    pub frame: Limits,
+    /// Longest time for a connection's handshake; also for its first frame after that.
+    pub handshake_time: Duration,
+    /// Most connections that have not sent their first frame; more are closed at once.
+    pub max_unproven_connections: usize,
+    /// Most links at once, accepted ones.
+    pub max_links: usize,
+    /// Most requests of one peer that are being handled at once; more are refused as `Overloaded`.
+    pub max_requests_in_hand: usize,
+    /// Most calls to one peer that wait for their replies; more are refused as `Overloaded`.
+    pub max_pending_calls: usize,
+    /// Bytes waiting to be written at which a link stops reading requests, until they are written.
+    pub outbox_high_water_bytes: usize,
+    /// Bytes waiting to be written at which further calls are refused as `Overloaded`.
+    pub max_outbox_bytes: usize,
+    /// Longest time that a peer may take none of the bytes waiting for it.
+    pub write_stall_time: Duration,
+}
+
+impl Default for LinkLimits {
+    fn default() -> Self {
+        LinkLimits {
+            frame: Limits::DEFAULT,
+            handshake_time: Duration::from_secs(5),
+            max_unproven_connections: 256,
+            max_links: 16_384,
+            max_requests_in_hand: 8_192,
+            max_pending_calls: 65_536,
+            outbox_high_water_bytes: 4 * 1024 * 1024,
+            max_outbox_bytes: 64 * 1024 * 1024,
+            write_stall_time: Duration::from_secs(30),
+        }
+    }
+}

@@ -1,0 +1,242 @@
+//! A link between two containers: the half that callers and agents see.
+//!
+//! Either side may send requests and answers on it. Always true: a reply reaches only the call whose id it names;
+//! when the link ends, everyone who waits on it is told. Neighbours: the [`link_task`](crate::link_task) moves the
+//! bytes, [`remote`](crate::remote) sends requests, [`inbound`](crate::inbound) answers those of the peer.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use bytes::Bytes;
+use folkmoot_agents::chain;
+use folkmoot_agents::host::{FarCall, FarReply};
+use folkmoot_codecs::{CallError, ChainLink, Codec, Headers, Principal, encode_request};
+use tokio::sync::oneshot;
+
+use crate::cancels::Cancels;
+use crate::outbox::Outbox;
+use crate::tables::Tables;
+
+/// One open link.
+pub(crate) struct Link {
+    pub(crate) tables: Arc<Tables>,
+    pub(crate) codec: Codec,
+    pub(crate) peer: Principal,
+    pub(crate) peer_address: String,
+    pub(crate) outbox: Outbox,
+    pub(crate) cancels: Cancels,
+    /// Requests of the peer that are being handled.
+    pub(crate) in_hand: AtomicUsize,
+    /// Whether the peer is a Folkmoot container: set by its Hello.
+    rich: AtomicBool,
+    pending: Mutex<Pending>,
+    leaving: OnceLock<String>,
+    end: OnceLock<String>,
+}
+
+#[derive(Default)]
+struct Pending {
+    replies: HashMap<u64, oneshot::Sender<FarReply>>,
+    closed: bool,
+}
+
+/// A call that could not be sent, given back with the reason.
+pub(crate) struct NotSent {
+    pub(crate) reply: Option<oneshot::Sender<FarReply>>,
+    pub(crate) error: CallError,
+}
+
+impl Link {
+    pub(crate) fn new(tables: Arc<Tables>, codec: Codec, peer: Principal, peer_address: String) -> Arc<Link> {
+        tables.counters.links.increment(1);
+        tables.counters.links_opened.increment(1);
+        Arc::new(Link {
+            tables,
+            codec,
+            peer,
+            peer_address,
+            outbox: Outbox::default(),
+            cancels: Cancels::default(),
+            in_hand: AtomicUsize::new(0),
+            rich: AtomicBool::new(false),
+            pending: Mutex::default(),
+            leaving: OnceLock::new(),
+            end: OnceLock::new(),
+        })
+    }
+
+    fn pending(&self) -> MutexGuard<'_, Pending> {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether the peer understands headers, rich exceptions and the paths under `folkmoot/`.
+    pub(crate) fn is_rich(&self) -> bool {
+        self.rich.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn set_rich(&self) {
+        self.rich.store(true, Ordering::Release);
+    }
+
+    /// Why the link ended, once it has.
+    pub(crate) fn end(&self) -> Option<&str> {
+        self.end.get().map(String::as_str)
+    }
+
+    /// Ends the link once what waits to be written is written and what is in hand is answered.
+    pub(crate) fn leave(&self, reason: &str) {
+        self.leaving.set(reason.to_owned()).ok();
+        self.fail_pending(reason);
+        self.outbox.wake();
+    }
+
+    pub(crate) fn leaving(&self) -> Option<String> {
+        self.leaving.get().cloned()
+    }
+
+    /// Sends a call to `path`.
+    pub(crate) fn request(&self, id: u64, path: &str, call: FarCall) -> Result<(), NotSent> {
+        let FarCall { origin: _, method: _, positional, keyword, chain, deadline, reply } = call;
+        let limits = &self.tables.limits;
+        if self.outbox.waiting() > limits.max_outbox_bytes {
+            let queue = format!("bytes waiting for {}", self.peer_address);
+            let error = CallError::Overloaded { queue, limit: limits.max_outbox_bytes };
+            return Err(NotSent { reply, error });
+        }
+        let headers = self.is_rich().then(|| Headers {
+            no_reply: reply.is_none(),
+            deadline_ms: Some(deadline.since(crate::link_time::now())),
+            chain: chain::callers(&chain)
+                .map(|link| ChainLink { agent: link.name.to_string(), exclusive: link.mode == chain::Mode::Exclusive })
+                .collect(),
+            ..Headers::default()
+        });
+        if let Some(reply) = reply {
+            self.expect(id, reply)?;
+        }
+        let frame = &limits.frame;
+        let pushed = self.outbox.push(|out| {
+            encode_request(self.codec, out, id, path, &positional, keyword.as_deref(), headers.as_ref(), frame)
+        });
+        match pushed {
+            Some(Ok(())) => Ok(()),
+            Some(Err(error)) => {
+                let reply = self.pending().replies.remove(&id);
+                Err(NotSent { reply, error: CallError::Unencodable { reason: error.to_string() } })
+            }
+            // The link ended meanwhile; whoever waited on it has been told.
+            None => Ok(()),
+        }
+    }
+
+    /// Notes who waits for the reply with that id.
+    fn expect(&self, id: u64, reply: oneshot::Sender<FarReply>) -> Result<(), NotSent> {
+        let limit = self.tables.limits.max_pending_calls;
+        let mut pending = self.pending();
+        if pending.closed {
+            let cause = self.end().unwrap_or("the link ended").to_owned();
+            let error = CallError::Disconnected { may_have_run: false, cause };
+            return Err(NotSent { reply: Some(reply), error });
+        }
+        if pending.replies.len() >= limit {
+            self.tables.counters.overloads.increment(1);
+            let queue = format!("calls to {} that wait for a reply", self.peer_address);
+            return Err(NotSent { reply: Some(reply), error: CallError::Overloaded { queue, limit } });
+        }
+        pending.replies.insert(id, reply);
+        Ok(())
+    }
+
+    /// Sends a request of the platform's own, whose reply is awaited.
+    pub(crate) fn ask(&self, id: u64, path: &str, positional: &[u8]) -> oneshot::Receiver<FarReply> {
+        let (tell, reply) = oneshot::channel();
+        match self.expect(id, tell) {
+            Err(refused) => {
+                if let Some(tell) = refused.reply {
+                    tell.send(FarReply::Failed(refused.error)).ok();
+                }
+            }
+            Ok(()) => self.push_request(id, path, positional, None),
+        }
+        reply
+    }
+
+    /// Sends a request of the platform's own that has no reply.
+    pub(crate) fn tell(&self, id: u64, path: &str, positional: &[u8]) {
+        let headers = Headers { no_reply: true, ..Headers::default() };
+        self.push_request(id, path, positional, Some(&headers));
+    }
+
+    fn push_request(&self, id: u64, path: &str, positional: &[u8], headers: Option<&Headers>) {
+        let frame = &self.tables.limits.frame;
+        let pushed = self
+            .outbox
+            .push(|out| encode_request(self.codec, out, id, path, positional, None, headers, frame));
+        if let Some(Err(error)) = pushed {
+            tracing::error!(peer = %self.peer_address, %path, %error, "a request of the platform did not encode");
+        }
+    }
+
+    /// Nobody waits for that reply any more; the peer is told, where it understands.
+    pub(crate) fn cancel(&self, id: u64) {
+        if self.pending().replies.remove(&id).is_some() && self.is_rich() {
+            let mut positional = bytes::BytesMut::new();
+            match self.codec.encode(&(id,), &mut positional) {
+                Ok(()) => self.tell(u64::MAX >> 1, crate::inbound::CANCEL, &positional),
+                Err(error) => tracing::error!(%error, "an id did not encode"),
+            }
+        }
+    }
+
+    /// Hands a reply to the call that waits for it.
+    pub(crate) fn reply(&self, id: u64, make: impl FnOnce(Codec) -> FarReply) {
+        let waiting = self.pending().replies.remove(&id);
+        match waiting {
+            // A caller that went away at this very moment has no use for the reply.
+            Some(reply) => drop(reply.send(make(self.codec))),
+            None => {
+                self.tables.counters.orphan_replies.increment(1);
+                tracing::debug!(peer = %self.peer_address, id, "a reply that nobody waits for");
+            }
+        }
+    }
+
+
+    /// Ends the link for all who wait on it. The first cause stands.
+    pub(crate) fn close(&self, cause: &str) {
+        if self.end.set(cause.to_owned()).is_err() {
+            return;
+        }
+        self.tables.counters.links.decrement(1);
+        self.outbox.close();
+        self.cancels.close();
+        self.fail_pending(cause);
+    }
+
+    /// Tells everyone who waits for a reply that there will be none.
+    pub(crate) fn fail_pending(&self, cause: &str) {
+        let waiting = {
+            let mut pending = self.pending();
+            pending.closed = true;
+            std::mem::take(&mut pending.replies)
+        };
+        let mut ids: Vec<_> = waiting.into_iter().collect();
+        ids.sort_unstable_by_key(|(id, _)| *id);
+        for (_, reply) in ids {
+            let cause = cause.to_owned();
+            reply.send(FarReply::Failed(CallError::Disconnected { may_have_run: true, cause })).ok();
+        }
+    }
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        self.close("the link was dropped");
+    }
+}
+
+/// The part of a frame that holds `content`, without a copy.
+pub(crate) fn slice(payload: &Bytes, content: &[u8]) -> Bytes {
+    payload.slice_ref(content)
+}

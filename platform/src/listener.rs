@@ -1,0 +1,140 @@
+//! The listening side: accepts connections, lets them prove themselves in bounded time and number, opens links.
+//!
+//! Always true: nobody who has not sent a first frame holds more than a place among the unproven, and that not for
+//! long. Neighbours: [`link_task`](crate::link_task) runs what was accepted.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use bytes::BytesMut;
+use folkmoot_codecs::Codec;
+use folkmoot_transports::{Accepted, ByteStream, Connection, Listener, explain_io, looks_like_http, looks_like_tls};
+use tokio::io::AsyncReadExt;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::link::Link;
+use crate::link_task::LinkTask;
+use crate::link_time;
+use crate::tables::Tables;
+use crate::workers::Workers;
+
+/// The pause after the system could not give us a connection.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// Bytes needed to know a first frame's codec: its length and its first byte.
+const FIRST_BYTES: usize = 5;
+
+/// The open links of a listener, to end them at shutdown.
+#[derive(Default)]
+pub(crate) struct Accepteds {
+    links: std::sync::Mutex<Vec<std::sync::Weak<Link>>>,
+    count: AtomicUsize,
+}
+
+impl Accepteds {
+    fn add(&self, link: &Arc<Link>) {
+        let mut links = self.links.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        // Now and then: the list stays within twice the number of links that live.
+        if links.len() >= 16 && links.len() >= 2 * self.count.load(Ordering::Relaxed) {
+            links.retain(|link| link.strong_count() > 0);
+        }
+        links.push(Arc::downgrade(link));
+    }
+
+    /// Ends all links after what is in hand.
+    pub(crate) fn leave(&self, reason: &str) {
+        let links = std::mem::take(&mut *self.links.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
+        for link in links.iter().filter_map(std::sync::Weak::upgrade) {
+            link.leave(reason);
+        }
+    }
+
+    /// How many links are open.
+    pub(crate) fn count(&self) -> usize {
+        self.count.load(Ordering::Acquire)
+    }
+}
+
+/// Accepts for ever. Dropping the future closes the door; links that are open live on.
+pub(crate) async fn run(
+    mut listener: Box<dyn Listener>,
+    tables: Arc<Tables>,
+    workers: Arc<Workers>,
+    accepteds: Arc<Accepteds>,
+) {
+    let unproven = Arc::new(Semaphore::new(tables.limits.max_unproven_connections));
+    loop {
+        let accepted = match listener.accept().await {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                tracing::warn!(endpoint = %tables.endpoint, %error, "could not accept a connection");
+                link_time::sleep(ACCEPT_PAUSE).await;
+                continue;
+            }
+        };
+        let refused = match unproven.clone().try_acquire_owned() {
+            Err(_) => "too many connections have not proven themselves yet",
+            Ok(_) if accepteds.count() >= tables.limits.max_links => "there are too many links",
+            Ok(place) => {
+                let (tables, accepteds) = (tables.clone(), accepteds.clone());
+                let worker = workers.get(workers.next());
+                worker.arbiter.spawn_fn(move || {
+                    actix::spawn(welcome(accepted, place, tables, accepteds));
+                });
+                continue;
+            }
+        };
+        tables.counters.links_refused.increment(1);
+        tracing::warn!(peer = accepted.peer_address(), "a connection was closed at once: {refused}");
+    }
+}
+
+/// Takes a connection from its handshake to the end of its link.
+async fn welcome(accepted: Accepted, place: OwnedSemaphorePermit, tables: Arc<Tables>, accepteds: Arc<Accepteds>) {
+    let peer_address = accepted.peer_address().to_owned();
+    let time = tables.limits.handshake_time;
+    let refused = match link_time::within(time, accepted.handshake()).await {
+        None => format!("no handshake within {time:?}"),
+        Some(Err(error)) => error.to_string(),
+        Some(Ok(connection)) => {
+            let Connection { mut stream, principal, .. } = connection;
+            match link_time::within(time, first_bytes(&mut stream)).await {
+                None => format!("no frame within {time:?}"),
+                Some(Err(reason)) => reason,
+                Some(Ok((codec, read))) => {
+                    let link = Link::new(tables.clone(), codec, principal, peer_address);
+                    accepteds.add(&link);
+                    accepteds.count.fetch_add(1, Ordering::AcqRel);
+                    tracing::info!(peer = %link.peer_address, principal = %link.peer, %codec, "a link was opened");
+                    LinkTask::accepted(link, stream, read, Some(place)).run().await;
+                    accepteds.count.fetch_sub(1, Ordering::AcqRel);
+                    return;
+                }
+            }
+        }
+    };
+    tables.counters.links_refused.increment(1);
+    tracing::warn!(peer = %peer_address, reason = %refused, "a connection was refused");
+}
+
+/// Reads until the codec of the first frame shows.
+async fn first_bytes(stream: &mut Box<dyn ByteStream>) -> Result<(Codec, BytesMut), String> {
+    let mut read = BytesMut::new();
+    while read.len() < FIRST_BYTES {
+        match stream.read_buf(&mut read).await {
+            Ok(0) => return Err(format!("it closed after {} bytes", read.len())),
+            Ok(_) => {}
+            Err(error) => return Err(explain_io(&error)),
+        }
+    }
+    if looks_like_tls(&read) {
+        return Err("it speaks TLS to a plain port: connect with tcp://, or listen on tls://".to_owned());
+    }
+    if looks_like_http(&read) {
+        return Err("it speaks HTTP, which is not served here".to_owned());
+    }
+    match read.get(FIRST_BYTES - 1).copied().and_then(Codec::detect) {
+        Some(codec) => Ok((codec, read)),
+        None => Err("its first frame is neither JSON, MsgPack nor CBOR".to_owned()),
+    }
+}

@@ -1,0 +1,59 @@
+//! The router: one function brings every message before the gate, wherever it comes from.
+//!
+//! Always true: [`admit`] is the only place that calls the gate. A local call begins here, an encoded one is
+//! brought here by [`inbound`](crate::inbound). Neighbours: [`tables`](crate::tables).
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use folkmoot_agents::chain::Chain;
+use folkmoot_agents::deadlines::LinkInstant;
+use folkmoot_agents::reply::{ReplySink, ReplyTo};
+use folkmoot_agents::turn::{CallHead, Origin};
+use folkmoot_codecs::{Arguments, CallError, Never, Principal};
+use folkmoot_gateway::Admitted;
+
+use crate::tables::{Entry, Tables};
+
+/// Brings a call before the gate; a refusal is counted, and logged with its reason.
+#[inline]
+pub(crate) fn admit(tables: &Tables, head: CallHead) -> Result<Admitted<CallHead>, CallError> {
+    tables.gate.admit(head).map_err(|denied| {
+        tables.counters.denials.increment(1);
+        tracing::info!(node = tables.principal.node_name(), reason = %denied.reason, "denied");
+        CallError::Denied { reason: denied.reason }
+    })
+}
+
+/// An encoded call from a link.
+pub(crate) struct Inbound<'a> {
+    pub(crate) caller: &'a Principal,
+    pub(crate) name: &'a str,
+    /// The agent of that name, where there is one.
+    pub(crate) entry: Option<Entry>,
+    pub(crate) method: &'a str,
+    pub(crate) arguments: Arguments<'a>,
+    pub(crate) chain: Option<Chain>,
+    pub(crate) deadline: Option<LinkInstant>,
+    pub(crate) sink: Option<Box<dyn ReplySink>>,
+}
+
+/// Brings an encoded call to its agent: gate first, so that nobody learns what is behind it.
+pub(crate) fn route(tables: &Tables, call: Inbound<'_>) {
+    let Inbound { caller, name, entry, method, arguments, chain, deadline, sink } = call;
+    let agent = entry.as_ref().map_or_else(|| name.into(), |entry| entry.agent.shared().name().clone());
+    let method = match entry.as_ref().and_then(|entry| entry.agent.method_name(method)) {
+        Some(known) => Cow::Borrowed(known),
+        None => Cow::Owned(method.to_owned()),
+    };
+    let origin = Arc::new(Origin { agent, target: None, caller: caller.clone(), inside: false });
+    let refuse = |sink, error| ReplyTo::<(), Never>::encoded(sink).refuse(error);
+    match (admit(tables, CallHead { origin, method, chain, deadline }), entry) {
+        (Err(error), _) => refuse(sink, error),
+        (Ok(_), None) => {
+            let (agent, nearest) = (name.to_owned(), tables.nearest(name));
+            refuse(sink, CallError::NoSuchAgent { agent, nearest });
+        }
+        (Ok(head), Some(entry)) => entry.agent.deliver(head, &arguments, sink),
+    }
+}

@@ -1,0 +1,167 @@
+//! Spawning an agent: its name, its worker, its rules.
+//!
+//! Neighbours: [`container`](crate::container) begins a spawn, `agents` begins the life.
+
+use std::future::{Future, IntoFuture};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use folkmoot_agents::host::{Host, LocalAgent};
+use folkmoot_agents::local::{Newborn, spawn_here};
+use folkmoot_agents::shared::AgentShared;
+use folkmoot_agents::{Agent, Proxy};
+use tokio::sync::oneshot;
+
+use crate::container::Container;
+use crate::error::SpawnError;
+use crate::supervision::{Backoff, Restart, Rules, Supervisor};
+use crate::tables::{Entry, NotEntered};
+
+/// Calls that an agent takes at once, queued and running, unless told otherwise.
+const DEFAULT_CAPACITY: usize = 1024;
+/// Longest name of an agent, in bytes.
+const MAX_NAME_BYTES: usize = 128;
+
+/// A spawn that has been prepared; awaited, it gives a proxy once the agent's `#[start]` has finished.
+#[must_use = "nothing is spawned until this is awaited"]
+pub struct Spawn<A: Agent> {
+    container: Container,
+    name: String,
+    factory: Box<dyn Fn() -> A + Send>,
+    rules: Rules,
+    capacity: usize,
+    near: Option<String>,
+}
+
+impl<A: Agent> std::fmt::Debug for Spawn<A> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Spawn").field("name", &self.name).field("rules", &self.rules).finish_non_exhaustive()
+    }
+}
+
+impl<A: Agent> Spawn<A> {
+    pub(crate) fn new(container: Container, name: String, factory: Box<dyn Fn() -> A + Send>) -> Spawn<A> {
+        Spawn { container, name, factory, rules: Rules::default(), capacity: DEFAULT_CAPACITY, near: None }
+    }
+
+    /// When the agent is started anew after a crash; permanent unless told otherwise.
+    pub fn restart(mut self, restart: Restart) -> Spawn<A> {
+        self.rules.restart = restart;
+        self
+    }
+
+    /// How many new starts within a period are too many; 10 within 10 s unless told otherwise.
+    pub fn intensity(mut self, starts: u32, period: Duration) -> Spawn<A> {
+        self.rules.intensity = starts;
+        self.rules.period = period;
+        self
+    }
+
+    /// The pauses between new starts.
+    pub fn backoff(mut self, backoff: Backoff) -> Spawn<A> {
+        self.rules.backoff = backoff;
+        self
+    }
+
+    /// How many calls the agent takes at once, queued and running, before it refuses more as `Overloaded`; 1,024
+    /// unless told otherwise.
+    pub fn capacity(mut self, calls: usize) -> Spawn<A> {
+        self.capacity = calls.max(1);
+        self
+    }
+
+    /// On the worker of another agent of this container: those that talk much share one.
+    pub(crate) fn near(mut self, agent: &str) -> Spawn<A> {
+        self.near = Some(agent.to_owned());
+        self
+    }
+
+    async fn spawn(self) -> Result<Proxy<A>, SpawnError> {
+        let Spawn { container, name, factory, rules, capacity, near } = self;
+        check_name(&name)?;
+        let hall = container.hall().clone();
+        let tables = hall.tables.clone();
+        tables.check_name(&name).map_err(|why| not_entered(why, &name))?;
+        let worker = match near.and_then(|near| tables.agent(&near)) {
+            Some(entry) => entry.worker,
+            None => hall.workers.next(),
+        };
+        let node = tables.principal.node_name();
+        let shared = AgentShared::new(&name, node, tables.gate.id(), capacity, tables.counters.clone());
+        let birth = Birth { shared, host: hall.clone(), factory, rules, worker };
+        let (own, born) = if hall.workers.get(worker).is_current() {
+            birth.here()?
+        } else {
+            let (tell, told) = oneshot::channel();
+            hall.workers.get(worker).arbiter.spawn_fn(move || {
+                // The spawner may have gone; then the agent lives without a witness.
+                tell.send(birth.here()).ok();
+            });
+            told.await.map_err(|_| SpawnError::ShutDown)??
+        };
+        match born.await {
+            Ok(Ok(())) => {
+                let caller = tables.principal.clone();
+                Ok(Proxy::speaking_for(&own, caller))
+            }
+            Ok(Err(cause)) => Err(SpawnError::Failed { name, cause }),
+            Err(_) => Err(SpawnError::ShutDown),
+        }
+    }
+}
+
+type Born = oneshot::Receiver<Result<(), String>>;
+
+/// All that an agent's life begins with, on its way to the worker.
+struct Birth<A: Agent> {
+    shared: Arc<AgentShared>,
+    host: Arc<crate::container::Hall>,
+    factory: Box<dyn Fn() -> A + Send>,
+    rules: Rules,
+    worker: usize,
+}
+
+impl<A: Agent> Birth<A> {
+    /// Begins the life on the current thread, which is the agent's worker.
+    fn here(self) -> Result<(Proxy<A>, Born), SpawnError> {
+        let Birth { shared, host, factory, rules, worker } = self;
+        let tables = host.tables.clone();
+        let supervisor = Supervisor::new(rules, shared.clone(), Arc::downgrade(&tables));
+        let status = host.workers.get(worker).status.clone();
+        let name = shared.name().to_string();
+        let host: Arc<dyn Host> = host;
+        let Newborn { handle, born, own } = spawn_here(shared, host, factory, Box::new(supervisor), status);
+        let agent: Arc<dyn LocalAgent> = handle;
+        match tables.enter(Entry { agent: agent.clone(), worker }) {
+            Ok(()) => Ok((own, born)),
+            Err(why) => {
+                drop(agent.stop(Duration::ZERO));
+                Err(not_entered(why, &name))
+            }
+        }
+    }
+}
+
+impl<A: Agent> IntoFuture for Spawn<A> {
+    type Output = Result<Proxy<A>, SpawnError>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.spawn())
+    }
+}
+
+fn not_entered(why: NotEntered, name: &str) -> SpawnError {
+    match why {
+        NotEntered::NameTaken => SpawnError::NameTaken { name: name.to_owned() },
+        NotEntered::ShutDown => SpawnError::ShutDown,
+    }
+}
+
+fn check_name(name: &str) -> Result<(), SpawnError> {
+    let bad = name.is_empty()
+        || name.len() > MAX_NAME_BYTES
+        || name.chars().any(|c| c == '/' || c.is_whitespace() || c.is_control());
+    if bad { Err(SpawnError::BadName { name: name.to_owned() }) } else { Ok(()) }
+}

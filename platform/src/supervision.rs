@@ -1,0 +1,160 @@
+//! What follows a crash: the rules of an agent's supervision, as in OTP.
+//!
+//! | policy | after a panic | after `ctx.stop()` or `Container::stop` |
+//! |---|---|---|
+//! | permanent | started anew | ends |
+//! | transient | started anew | ends |
+//! | temporary | ends | ends |
+//!
+//! An agent asked to stop does stop, whatever its policy. More than `intensity` new starts within `period` end it.
+//! The first new start follows at once; each further one within the period waits twice as long as the one before,
+//! with jitter. Neighbours: `agents` asks through its `Supervision` trait.
+
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use folkmoot_agents::deadlines::LinkInstant;
+use folkmoot_agents::host::{Decision, Supervision};
+use folkmoot_agents::shared::AgentShared;
+
+use crate::tables::Tables;
+
+/// When an agent that crashed is started anew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Restart {
+    /// Always.
+    #[default]
+    Permanent,
+    /// After a crash, like permanent; an agent that ended its own work by `ctx.stop()` is not missed.
+    Transient,
+    /// Never.
+    Temporary,
+}
+
+/// The pauses between new starts that follow each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Backoff {
+    /// The pause before the second new start within the period.
+    pub first: Duration,
+    /// The longest pause.
+    pub longest: Duration,
+}
+
+impl Backoff {
+    /// No pauses: for agents whose crashes are independent of each other.
+    pub const NONE: Backoff = Backoff { first: Duration::ZERO, longest: Duration::ZERO };
+}
+
+impl Default for Backoff {
+    fn default() -> Self {
+        Backoff { first: Duration::from_millis(50), longest: Duration::from_secs(10) }
+    }
+}
+
+/// The rules for one agent.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rules {
+    pub(crate) restart: Restart,
+    pub(crate) intensity: u32,
+    pub(crate) period: Duration,
+    pub(crate) backoff: Backoff,
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        Rules {
+            restart: Restart::Permanent,
+            intensity: 10,
+            period: Duration::from_secs(10),
+            backoff: Backoff::default(),
+        }
+    }
+}
+
+/// Watches over one agent.
+pub(crate) struct Supervisor {
+    rules: Rules,
+    window_start: LinkInstant,
+    starts_in_window: u32,
+    agent: Arc<AgentShared>,
+    tables: Weak<Tables>,
+}
+
+impl Supervisor {
+    pub(crate) fn new(rules: Rules, agent: Arc<AgentShared>, tables: Weak<Tables>) -> Supervisor {
+        Supervisor { rules, window_start: LinkInstant(0), starts_in_window: 0, agent, tables }
+    }
+}
+
+impl Supervision for Supervisor {
+    fn crashed(&mut self, _: &str, now: LinkInstant) -> Decision {
+        if self.rules.restart == Restart::Temporary {
+            return Decision::GiveUp { reason: "it is temporary".to_owned() };
+        }
+        let period = u64::try_from(self.rules.period.as_millis()).unwrap_or(u64::MAX);
+        if self.starts_in_window == 0 || now.since(self.window_start) > period {
+            self.window_start = now;
+            self.starts_in_window = 0;
+        }
+        self.starts_in_window = self.starts_in_window.saturating_add(1);
+        if self.starts_in_window > self.rules.intensity {
+            return Decision::GiveUp {
+                reason: format!("more than {} new starts within {:?}", self.rules.intensity, self.rules.period),
+            };
+        }
+        Decision::Restart { after: pause(self.rules.backoff, self.starts_in_window) }
+    }
+
+    fn ended(&mut self, _: &str) {
+        if let Some(tables) = self.tables.upgrade() {
+            tables.remove(self.agent.id(), self.agent.name());
+        }
+    }
+}
+
+/// The pause before the `nth` new start of a period: none before the first, then doubling, each between half of
+/// its length and the whole.
+fn pause(backoff: Backoff, nth: u32) -> Duration {
+    let Some(doublings) = nth.checked_sub(2) else { return Duration::ZERO };
+    let whole = backoff.first.saturating_mul(1_u32.checked_shl(doublings.min(31)).unwrap_or(u32::MAX));
+    let whole = whole.min(backoff.longest);
+    whole.div_f64(2.0) + whole.div_f64(2.0).mul_f64(fastrand::f64())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_double_up_to_the_longest_with_jitter_below() {
+        let backoff = Backoff { first: Duration::from_millis(100), longest: Duration::from_secs(1) };
+        assert_eq!(pause(backoff, 1), Duration::ZERO);
+        for (nth, whole) in [(2, 100), (3, 200), (4, 400), (5, 800), (6, 1000), (60, 1000)] {
+            let pause = pause(backoff, nth);
+            let whole = Duration::from_millis(whole);
+            assert!(pause <= whole && pause >= whole / 2, "{nth}: {pause:?}");
+        }
+        assert_eq!(pause(Backoff::NONE, 9), Duration::ZERO);
+    }
+
+    fn supervisor(rules: Rules) -> Supervisor {
+        let counters = Arc::new(folkmoot_agents::counters::Counters::new("test"));
+        let gate = folkmoot_gateway::Gate::open();
+        let agent = AgentShared::new("agent", "test", gate.id(), 1, counters);
+        Supervisor::new(rules, agent, Weak::new())
+    }
+
+    #[test]
+    fn intensity_counts_within_the_period_only() {
+        let rules = Rules { intensity: 2, period: Duration::from_secs(1), ..Rules::default() };
+        let mut supervisor = supervisor(rules);
+        let restarts = |decision| matches!(decision, Decision::Restart { .. });
+        assert!(restarts(supervisor.crashed("", LinkInstant(0))));
+        assert!(restarts(supervisor.crashed("", LinkInstant(500))));
+        assert!(restarts(supervisor.crashed("", LinkInstant(1_501))));
+        assert!(restarts(supervisor.crashed("", LinkInstant(1_502))));
+        assert!(!restarts(supervisor.crashed("", LinkInstant(1_503))));
+        let rules = Rules { restart: Restart::Temporary, ..Rules::default() };
+        assert!(!restarts(supervisor(rules).crashed("", LinkInstant(0))));
+    }
+}

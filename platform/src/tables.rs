@@ -1,0 +1,154 @@
+//! What a container knows: its agents by name, its gate, its name and its times. Read from every worker.
+//!
+//! Always true: a name belongs to at most one agent. Neighbours: the [`router`](crate::router) looks agents up
+//! here, [`spawning`](crate::spawning) puts them in, [`children`](crate::children) takes them out.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::time::Duration;
+
+use folkmoot_agents::Clock;
+use folkmoot_agents::chain::AgentId;
+use folkmoot_agents::counters::Counters;
+use folkmoot_agents::deadlines::SharedDeadlines;
+use folkmoot_agents::host::LocalAgent;
+use folkmoot_codecs::{Endpoint, Principal};
+use folkmoot_gateway::Gate;
+
+use crate::limits::LinkLimits;
+
+/// The shared facts of one container.
+pub(crate) struct Tables {
+    pub(crate) gate: Gate,
+    pub(crate) principal: Principal,
+    pub(crate) endpoint: Endpoint,
+    pub(crate) limits: LinkLimits,
+    pub(crate) default_deadline: Duration,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) counters: Arc<Counters>,
+    pub(crate) shared_deadlines: Arc<SharedDeadlines>,
+    agents: RwLock<Agents>,
+}
+
+#[derive(Default)]
+struct Agents {
+    by_name: HashMap<Arc<str>, Entry>,
+    closed: bool,
+}
+
+/// One agent and its worker.
+#[derive(Clone)]
+pub(crate) struct Entry {
+    pub(crate) agent: Arc<dyn LocalAgent>,
+    pub(crate) worker: usize,
+}
+
+/// Why an agent was not entered.
+pub(crate) enum NotEntered {
+    NameTaken,
+    ShutDown,
+}
+
+/// All that a container's tables are made of.
+pub(crate) struct Facts {
+    pub(crate) gate: Gate,
+    pub(crate) principal: Principal,
+    pub(crate) endpoint: Endpoint,
+    pub(crate) limits: LinkLimits,
+    pub(crate) default_deadline: Duration,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) shared_deadlines: Arc<SharedDeadlines>,
+}
+
+impl Tables {
+    pub(crate) fn new(facts: Facts) -> Tables {
+        let counters = Arc::new(Counters::new(facts.principal.node_name()));
+        let Facts { gate, principal, endpoint, limits, default_deadline, clock, shared_deadlines } = facts;
+        let agents = RwLock::default();
+        Tables {
+            gate,
+            principal,
+            endpoint,
+            limits,
+            default_deadline,
+            clock,
+            counters,
+            shared_deadlines,
+            agents,
+        }
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, Agents> {
+        self.agents.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Agents> {
+        self.agents.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn agent(&self, name: &str) -> Option<Entry> {
+        self.read().by_name.get(name).cloned()
+    }
+
+    /// The name here that looks most like `wrong`.
+    pub(crate) fn nearest(&self, wrong: &str) -> Option<String> {
+        folkmoot_agents::nearest(wrong, self.read().by_name.keys().map(|name| &**name))
+    }
+
+    /// Whether a new agent may have `name`.
+    pub(crate) fn check_name(&self, name: &str) -> Result<(), NotEntered> {
+        let agents = self.read();
+        match () {
+            () if agents.closed => Err(NotEntered::ShutDown),
+            () if agents.by_name.contains_key(name) => Err(NotEntered::NameTaken),
+            () => Ok(()),
+        }
+    }
+
+    pub(crate) fn enter(&self, entry: Entry) -> Result<(), NotEntered> {
+        let mut agents = self.write();
+        let name = entry.agent.shared().name().clone();
+        if agents.closed {
+            return Err(NotEntered::ShutDown);
+        }
+        match agents.by_name.entry(name) {
+            std::collections::hash_map::Entry::Occupied(_) => Err(NotEntered::NameTaken),
+            std::collections::hash_map::Entry::Vacant(vacant) => {
+                vacant.insert(entry);
+                self.counters.agents.increment(1);
+                Ok(())
+            }
+        }
+    }
+
+    /// Takes an agent out, if it is still the one of that name.
+    pub(crate) fn remove(&self, id: AgentId, name: &str) {
+        let mut agents = self.write();
+        if agents.by_name.get(name).is_some_and(|entry| entry.agent.shared().id() == id) {
+            agents.by_name.remove(name);
+            self.counters.agents.decrement(1);
+        }
+    }
+
+    /// Takes no more agents; returns those that live.
+    pub(crate) fn close(&self) -> Vec<Arc<dyn LocalAgent>> {
+        let mut agents = self.write();
+        agents.closed = true;
+        agents.by_name.values().map(|entry| entry.agent.clone()).collect()
+    }
+
+    /// All agents, by name.
+    pub(crate) fn list(&self) -> Vec<Arc<dyn LocalAgent>> {
+        let mut all: Vec<_> = self.read().by_name.values().map(|entry| entry.agent.clone()).collect();
+        all.sort_by(|a, b| a.shared().name().cmp(b.shared().name()));
+        all
+    }
+
+    /// The full name of the agent with that id.
+    pub(crate) fn name_of(&self, id: AgentId) -> Option<String> {
+        let agents = self.read();
+        let mut all = agents.by_name.values();
+        all.find(|entry| entry.agent.shared().id() == id)
+            .map(|entry| entry.agent.shared().full_name().to_string())
+    }
+}
