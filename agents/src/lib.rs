@@ -5,8 +5,11 @@
 //! [`Proxy`]. This crate knows no sockets, no tables and no timers: what it needs of its container stands behind the
 //! traits of [`host`].
 
+#[doc(hidden)]
+pub mod __private;
 mod actor;
 pub mod agent;
+mod begin;
 mod call;
 pub mod chain;
 mod clock;
@@ -34,6 +37,7 @@ pub use agent::{Agent, Interface};
 pub use call::Call;
 pub use clock::{Clock, Sleep, Timestamp};
 pub use context::Context;
+pub use folkmoot_derive::{Agent, agent, main, test};
 pub use nearest::nearest;
 pub use proxy::Proxy;
 pub use queue::TURNS_PER_POLL;

@@ -48,7 +48,7 @@ pub use runtime::block_on;
 pub use spawning::Spawn;
 pub use supervision::{Backoff, Restart};
 
-pub use folkmoot_agents::agent;
+pub use folkmoot_agents::{agent, main, test};
 
 /// What generated code needs; nothing here is meant for people.
 #[doc(hidden)]

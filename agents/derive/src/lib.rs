@@ -1,8 +1,9 @@
 //! Folkmoot's macros: `#[derive(Agent)]` and `#[agent]`.
 //!
-//! Each goes one way: [`parse`] reads the source into a [`model`] and notes [`mistakes`], [`expand`] writes the code.
+//! Each goes one way: `parse` reads the source into a `model` and notes `mistakes`, `expand` writes the code.
 //! Neighbour: the agents crate has the traits that the code implements; users take the macros from `folkmoot`.
 
+mod entry;
 mod expand;
 mod mistakes;
 mod model;
@@ -17,14 +18,85 @@ use syn::{Data, DeriveInput, Item, parse_macro_input};
 use crate::mistakes::Mistakes;
 use crate::parse::Root;
 
-/// TODO
+/// Makes a struct an agent: `impl Agent`, with the type's name and docs.
+///
+/// The struct's methods come with [`#[agent]`](macro@agent) on its `impl` block; without one the struct is no agent.
+/// Its fields are the agent's state. They may be anything: they never leave their worker. What is refused: an enum, a
+/// union, type parameters and lifetimes.
+///
+/// ```text
+/// /// Counts what it is told.                  impl Agent for Counter {
+/// #[derive(Agent, Default)]            ->          const TYPE: &'static str = "Counter";
+/// struct Counter { total: i64 }                    const DOCS: &'static str = "Counts what it is told.";
+///                                              }
+/// ```
 #[proc_macro_derive(Agent, attributes(agent))]
 pub fn derive_agent(input: TokenStream) -> TokenStream {
     let input = parse_macro_input!(input as DeriveInput);
     derive(&input).into()
 }
 
-/// TODO
+/// Makes methods callable, timed or part of an agent's life, by the markers on them.
+///
+/// # On an `impl` block of an agent
+///
+/// | marker | on | takes | returns |
+/// |---|---|---|---|
+/// | `#[expose]` | `fn` or `async fn` with `&self` or `&mut self` | up to 12 owned arguments and `ctx: &Context<Self>` | a value, nothing, or `Result<T, E>` |
+/// | `#[every(seconds = 5)]` | `fn` or `async fn` with `&self` or `&mut self` | `ctx: &Context<Self>` or nothing | nothing, or `Result<(), E>` whose error is logged |
+/// | `#[run]` | `async fn` without `self` | `ctx: Context<Self>` or `ctx: &Context<Self>` | nothing |
+/// | `#[start]`, `#[stop]` | `fn` or `async fn` with `&self` or `&mut self`; one each | `ctx: &Context<Self>` or nothing | nothing, or `Result<(), E>` |
+///
+/// The units of `#[every]` are `milliseconds`, `seconds`, `minutes` and `hours`: a number above zero, such as `0.5`.
+/// Methods without a marker, constants and the like stay as they are. An agent has one `#[agent]` block.
+///
+/// - Rust's own rule is the concurrency rule: `&self` methods that await run at the same time, a `&mut self` method
+///   runs alone. When its caller goes away, a `&self` method is dropped at its next await, a `&mut self` method runs
+///   on and sees `ctx.cancelled()`.
+/// - Arguments and values are owned and implement serde's `Serialize` and `Deserialize`; an error `E` does so too, and
+///   `Display`. Where they implement schemars' `JsonSchema`, `describe` tells the schema.
+/// - `Result` is known by its name, so an alias such as `type Result<T> = ..` is understood as well.
+/// - Refused as names of exposed methods is what a proxy has of its own: `clone`, `into`, `to_owned`, ...
+///
+/// It adds `CounterCalls`, whose methods a `Proxy<Counter>` has by `Deref`:
+///
+/// ```text
+/// #[agent]                                     impl Counter { fn add(..) -> i64 { .. } /* as written */ }
+/// impl Counter {
+///     /// Adds `amount`.                       pub struct CounterCalls(..);
+///     #[expose]                                impl CounterCalls {
+///     fn add(&mut self, amount: i64)   ->          /// Adds `amount`.
+///         -> i64 { .. }                            pub fn add(&self, amount: i64) -> Call<..>;
+///                                              }
+///     #[every(seconds = 5)]                    impl Interface for Counter { type Calls = CounterCalls; .. }
+///     fn report(&self) { .. }                  impl Behaviour for Counter { /* decode, run, describe */ }
+/// }
+/// ```
+///
+/// A `Call<..>` is a lazy future of `Result<i64, CallError>`, and of `Result<T, CallError<E>>` for a method that
+/// returns `Result<T, E>`.
+///
+/// # On a trait, for callers without the agent's code
+///
+/// ```text
+/// #[agent]                                     trait CounterApi { .. }
+/// trait CounterApi {                           pub struct CounterApiCalls(..);
+///     fn add(&mut self, amount: i64)   ->      impl CounterApiCalls { pub fn add(..); pub fn total(..); }
+///         -> i64;                              impl Interface for dyn CounterApi { .. }
+///     async fn total(&self) -> i64;
+/// }
+/// ```
+///
+/// Every method is exposed, and `Proxy<dyn CounterApi>` calls them by name. The trait has no default bodies, type
+/// parameters, supertraits, constants or types, and no method that takes a context.
+///
+/// The agent implements it with `#[agent] impl CounterApi for Counter { .. }`, where the methods marked `#[expose]` are
+/// the trait's and all others become the agent's own.
+///
+/// # Options
+///
+/// `#[agent(crate = some::path)]` names the module that generated code uses, for crates that pass Folkmoot on under
+/// another name; behind the derive, `#[agent(crate = some::path)]` on the struct does the same.
 #[proc_macro_attribute]
 pub fn agent(options: TokenStream, item: TokenStream) -> TokenStream {
     let mut mistakes = Mistakes::default();
@@ -67,6 +139,32 @@ fn derive(input: &DeriveInput) -> Tokens {
             const DOCS: &'static str = #docs;
         }
     }
+}
+
+/// Runs an `async fn main` on the platform's runtime, as the first worker.
+///
+/// ```text
+/// #[folkmoot::main]
+/// async fn main() -> Result<()> { .. }
+/// ```
+#[proc_macro_attribute]
+pub fn main(options: TokenStream, item: TokenStream) -> TokenStream {
+    entry::wrap(options.into(), item.into(), Tokens::new())
+        .unwrap_or_else(syn::Error::into_compile_error)
+        .into()
+}
+
+/// Runs an `async fn` as a test on a runtime of its own.
+///
+/// ```text
+/// #[folkmoot::test]
+/// async fn two_agents_agree() { .. }
+/// ```
+#[proc_macro_attribute]
+pub fn test(options: TokenStream, item: TokenStream) -> TokenStream {
+    entry::wrap(options.into(), item.into(), quote!(#[::core::prelude::v1::test]))
+        .unwrap_or_else(syn::Error::into_compile_error)
+        .into()
 }
 
 fn block(item: Item, root: &Root, mut mistakes: Mistakes) -> Tokens {
