@@ -209,13 +209,18 @@ fn from_traceback<E>(traceback: String) -> CallError<E> {
         let start = line.rfind('\n').map_or(0, |newline| newline + 1);
         let from_here = text.get(start..).unwrap_or_default();
         let (kind, message) = from_here.split_once(": ").unwrap_or((from_here, ""));
-        if is_type(kind) {
+        if is_type(kind) && (!message.is_empty() || is_capital(kind)) {
             return CallError::Remote { kind: kind.to_owned(), message: message.to_owned(), traceback };
         }
         end_of_line = start.saturating_sub(1);
     }
     let message = text.lines().last().unwrap_or_default().to_owned();
     CallError::Remote { kind: String::new(), message, traceback }
+}
+
+/// Whether a name alone, without a message, is more likely an exception's than a word of the message before it.
+fn is_capital(name: &str) -> bool {
+    name.rsplit('.').next().is_some_and(|last| last.starts_with(char::is_uppercase))
 }
 
 /// Whether it looks like the name of an exception, such as `ValueError` or `package.module.Wrong`.

@@ -1,0 +1,202 @@
+//! Call errors as exceptions.
+
+use std::collections::HashSet;
+use std::fmt;
+use std::time::Duration;
+
+use bytes::BytesMut;
+use folkmoot_codecs::{CallError, Codec, Limits, Message, Never, RawId, encode_exception};
+use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+use serde::{Deserialize, Serialize};
+
+use crate::sample::{codec, encoded};
+
+/// A method's own error.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+enum Refusal {
+    Closed,
+    Short { missing: i64, of: Vec<String> },
+    Other(String),
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "refused: {self:?}")
+    }
+}
+
+fn refusal() -> impl Strategy<Value = Refusal> {
+    prop_oneof![
+        Just(Refusal::Closed),
+        any::<(i64, Vec<String>)>().prop_map(|(missing, of)| Refusal::Short { missing, of }),
+        any::<String>().prop_map(Refusal::Other),
+    ]
+}
+
+fn error() -> impl Strategy<Value = CallError<Refusal>> {
+    type Texts = (String, String, Option<String>, Vec<String>);
+    (0..16u8, refusal(), any::<Texts>(), any::<(Duration, bool, usize)>()).prop_map(
+        |(kind, refusal, (a, b, nearest, chain), (after, may_have_run, limit))| match kind {
+            0 => CallError::Agent(refusal),
+            1 => CallError::NoSuchAgent { agent: a, nearest },
+            2 => CallError::NoSuchMethod { agent: a, method: b, nearest },
+            3 => CallError::BadArguments { method: a, path: b, reason: chain.concat() },
+            4 => CallError::Denied { reason: a },
+            5 => CallError::DeadlineExceeded { after, may_have_run, chain },
+            6 => CallError::Cancelled,
+            7 => CallError::Overloaded { queue: a, limit },
+            8 => CallError::Deadlock { chain },
+            9 => CallError::AgentPanicked { agent: a, text: b },
+            10 => CallError::AgentRestarted { agent: a, may_have_run },
+            11 => CallError::AgentStopped { agent: a, cause: b, may_have_run },
+            12 => CallError::Disconnected { may_have_run, cause: a },
+            13 => CallError::Remote { kind: a, message: b, traceback: chain.concat() },
+            14 => CallError::Unencodable { reason: a },
+            _ => CallError::BadReply { reason: a },
+        },
+    )
+}
+
+/// The content of the exception as it arrives.
+fn sent<E: Serialize + fmt::Display>(
+    codec: Codec,
+    error: &CallError<E>,
+    rich: bool,
+    limits: &Limits,
+) -> BytesMut {
+    let mut out = BytesMut::new();
+    encode_exception(codec, &mut out, &RawId::of_number(codec, 3), error, rich, limits);
+    let length = u32::from_be_bytes(*out.first_chunk().unwrap()) as usize;
+    assert_eq!(length, out.len() - 4);
+    match Message::decode(codec, &out[4..], &Limits::DEFAULT).unwrap() {
+        Message::Exception { id: 3, content } => BytesMut::from(content),
+        other => panic!("{other:?}"),
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn between_containers_every_error_comes_back(codec in codec(), error in error()) {
+        let content = sent(codec, &error, true, &Limits::DEFAULT);
+        prop_assert_eq!(CallError::<Refusal>::from_exception(codec, &content), error);
+    }
+
+    #[test]
+    fn a_plain_peer_gets_one_line_with_a_type(codec in codec(), error in error()) {
+        let content = sent(codec, &error, false, &Limits::DEFAULT);
+        let text: String = codec.decode(&content).unwrap();
+        prop_assert!(text.ends_with('\n') && text.lines().count() == 1, "{:?}", text);
+        let kind = match &error {
+            CallError::NoSuchAgent { .. } | CallError::NoSuchMethod { .. } => "LookupError",
+            CallError::BadArguments { .. } => "TypeError",
+            CallError::Denied { .. } => "PermissionError",
+            CallError::DeadlineExceeded { .. } => "TimeoutError",
+            _ => "RuntimeError",
+        };
+        let CallError::Remote { kind: found, traceback, .. } = CallError::<Refusal>::from_exception(codec, &content)
+        else { unreachable!() };
+        prop_assert_eq!((&*found, traceback), (kind, text));
+    }
+
+    #[test]
+    fn any_content_makes_an_error(codec in codec(), content in any::<Vec<u8>>()) {
+        let error = CallError::<Refusal>::from_exception(codec, &content);
+        prop_assert!(matches!(error, CallError::Remote { .. } | CallError::BadReply { .. }), "{error}");
+    }
+
+    #[test]
+    fn the_code_on_the_wire_is_that_of_the_error(codec in codec(), error in error()) {
+        #[derive(Deserialize)]
+        struct Coded { code: String, text: String }
+        let coded: Coded = codec.decode(&sent(codec, &error, true, &Limits::DEFAULT)).unwrap();
+        prop_assert_eq!((&*coded.code, coded.text), (error.code(), error.to_string()));
+    }
+}
+
+#[test]
+fn tracebacks_are_taken_apart() {
+    let python = "Traceback (most recent call last):\n  File \"x.py\", line 1, in f\n    raise Wrong()\n";
+    for (end, kind, message) in [
+        ("ValueError: no: such\n", "ValueError", "no: such"),
+        ("KeyError: 'x'\n", "KeyError", "'x'"),
+        ("house.market.Wrong: a\n  b\nc\n", "house.market.Wrong", "a\n  b\nc"),
+        ("AssertionError\n", "AssertionError", ""),
+    ] {
+        for codec in Codec::ALL {
+            let traceback = format!("{python}{end}");
+            let error = CallError::<Never>::from_exception(codec, &encoded(codec, &traceback));
+            let wanted = CallError::Remote { kind: kind.into(), message: message.into(), traceback };
+            assert_eq!(error, wanted, "{codec}");
+        }
+    }
+    for (text, message) in [("", ""), ("just words here", "just words here"), ("  a b\n c d\n", " c d")] {
+        let error = CallError::<Never>::from_exception(Codec::Cbor, &encoded(Codec::Cbor, text));
+        let wanted = CallError::Remote { kind: "".into(), message: message.into(), traceback: text.into() };
+        assert_eq!(error, wanted);
+    }
+}
+
+#[test]
+fn unknown_codes_and_foreign_errors_keep_their_text() {
+    for codec in Codec::ALL {
+        let content =
+            encoded(codec, &serde_json::json!({"text": "t", "code": "on-fire", "data": [1], "more": {}}));
+        let remote =
+            |kind: &str| CallError::Remote { kind: kind.into(), message: "t".into(), traceback: "t".into() };
+        assert_eq!(CallError::<Refusal>::from_exception(codec, &content), remote("on-fire"), "{codec}");
+
+        let content =
+            encoded(codec, &serde_json::json!({"code": "agent", "text": "t", "data": "Unheard of"}));
+        assert_eq!(CallError::<Refusal>::from_exception(codec, &content), remote("agent"), "{codec}");
+        let never = CallError::<Never>::from_exception(codec, &content);
+        assert_eq!(never.widen(), remote("agent"), "{codec}");
+    }
+    let odd = CallError::<Never>::from_exception(Codec::Json, b"[1, null]");
+    assert!(matches!(&odd, CallError::Remote { message, .. } if message == "[1, null]"), "{odd}");
+}
+
+#[test]
+fn an_exception_is_always_written() {
+    /// An error that cannot be encoded.
+    #[derive(Debug)]
+    struct Stubborn;
+    impl Serialize for Stubborn {
+        fn serialize<S: serde::Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
+            Err(serde::ser::Error::custom("no"))
+        }
+    }
+    impl fmt::Display for Stubborn {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("stubborn")
+        }
+    }
+    let tight = Limits { max_frame_bytes: 300, ..Limits::DEFAULT };
+    for codec in Codec::ALL {
+        let content = sent(codec, &CallError::Agent(Stubborn), true, &Limits::DEFAULT);
+        match CallError::<Refusal>::from_exception(codec, &content) {
+            CallError::Remote { kind, message, .. } => assert_eq!((&*kind, &*message), ("agent", "stubborn")),
+            other => panic!("{codec}: {other}"),
+        }
+        let long = CallError::<Never>::Denied { reason: "é".repeat(200_000) };
+        for (limits, most) in [(&Limits::DEFAULT, 1_000_000), (&tight, 300)] {
+            for rich in [true, false] {
+                let content = sent(codec, &long, rich, limits);
+                assert!(content.len() < most, "{codec}: {} bytes", content.len());
+            }
+        }
+    }
+}
+
+#[test]
+fn codes_are_distinct() {
+    let mut seen = HashSet::new();
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    for _ in 0..500 {
+        let error = error().new_tree(&mut runner).unwrap().current();
+        seen.insert(error.code());
+    }
+    assert_eq!(seen.len(), 16, "{seen:?}");
+}

@@ -1,0 +1,9 @@
+//! One body of tests, run over every codec: what goes in comes out, and as the libraries of record write it.
+
+mod arguments;
+mod differential;
+mod errors;
+mod messages;
+mod sample;
+mod typed;
+mod values;
