@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 
+use serde::de::value::MapAccessDeserializer;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// Most callers that a chain may name.
@@ -40,6 +41,27 @@ impl Headers {
     pub fn is_empty(&self) -> bool {
         let Headers { no_reply, deadline_ms, chain, trace, idempotency_key } = self;
         !no_reply && deadline_ms.is_none() && chain.is_empty() && trace.is_none() && idempotency_key.is_none()
+    }
+}
+
+/// Headers as they must come: as a map, although serde would take a list of their values too.
+pub(crate) struct HeaderMap(pub(crate) Headers);
+
+impl<'de> Deserialize<'de> for HeaderMap {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<HeaderMap, D::Error> {
+        struct Map;
+        impl<'de> de::Visitor<'de> for Map {
+            type Value = HeaderMap;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a map of headers")
+            }
+
+            fn visit_map<A: de::MapAccess<'de>>(self, map: A) -> Result<HeaderMap, A::Error> {
+                Headers::deserialize(MapAccessDeserializer::new(map)).map(HeaderMap)
+            }
+        }
+        deserializer.deserialize_map(Map)
     }
 }
 

@@ -9,7 +9,7 @@ use std::collections::HashSet;
 use super::{Envelope, Message, MessageError};
 use crate::arguments::Arguments;
 use crate::codec_error::DecodeError;
-use crate::headers::Headers;
+use crate::headers::{HeaderMap, Headers};
 use crate::raw_id::RawId;
 use crate::scan::{self, Head, Open, Reader, Token};
 
@@ -34,9 +34,9 @@ impl<'a, R: Reader<'a>> Envelope<R> {
             Ok(content) => content,
             Err(reason) => return Err(MessageError::BadRequest { id, reason }),
         };
-        let headers = match headers.map(|headers| self.codec.decode::<Headers>(headers)) {
+        let headers = match headers.map(|headers| self.codec.decode::<HeaderMap>(headers)) {
             None => Headers::default(),
-            Some(Ok(headers)) => headers,
+            Some(Ok(HeaderMap(headers))) => headers,
             Some(Err(error)) => {
                 return Err(MessageError::BadRequest { id, reason: error.in_field("headers").to_string() });
             }

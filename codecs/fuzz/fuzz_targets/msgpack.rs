@@ -1,0 +1,4 @@
+//! Fuzzes `bodies::msgpack`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| folkmoot_codecs_fuzz::bodies::msgpack(bytes));
