@@ -4,6 +4,7 @@ mod arguments;
 mod differential;
 mod errors;
 mod messages;
+mod recorded;
 mod sample;
 mod typed;
 mod values;

@@ -6,6 +6,7 @@
 use std::fs;
 use std::path::Path;
 
+#[expect(unreachable_pub, reason = "the fuzz targets use it from another crate")]
 #[path = "../../fuzz/src/bodies.rs"]
 mod bodies;
 
