@@ -6,11 +6,12 @@
 pub use folkmoot_codecs::{ArgumentList, Arguments, CallError, Never};
 
 pub use crate::agent::{
-    Agent, Behaviour, CallsOf, HookOutcome, Interface, LocalFuture, Method, MethodInfo, Refused, Step, TimerInfo,
+    Agent, Behaviour, CallsOf, HookOutcome, Interface, LocalFuture, Method, MethodInfo, Refused, Step,
+    TimerInfo,
 };
 pub use crate::begin::{
-    begin_exclusive, begin_exclusive_async, begin_shared, begin_shared_async, decode, hook_exclusive,
-    hook_exclusive_async, hook_shared, hook_shared_async, timer_outcome, watched_context,
+    Timed, begin_exclusive, begin_exclusive_async, begin_shared, begin_shared_async, decode, hook_exclusive,
+    hook_exclusive_async, hook_shared, hook_shared_async, refuse, timer_outcome, watched_context,
 };
 pub use crate::call::Call;
 pub use crate::chain::Mode;

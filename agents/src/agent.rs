@@ -62,7 +62,7 @@ pub trait Method: 'static {
     fn request(
         args: Self::Args,
         reply: ReplyTo<Self::Ok, Self::Err>,
-    ) -> <Self::Interface as Interface>::Request;
+    ) -> Option<<Self::Interface as Interface>::Request>;
 }
 
 /// A method as the queue sees it.

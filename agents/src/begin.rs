@@ -1,18 +1,21 @@
 //! How generated code begins turns and hooks: the guards around a user's method.
 //!
 //! Always true: the method runs inside a panic guard, the state is borrowed only while it runs, and an answer is
-//! given whatever comes of it. Neighbours: `#[agent]` calls these, [`queue`](crate::queue) takes the [`Step`]s.
+//! given whatever comes of it. Bounds stand on [`Method`] alone, so that a type that cannot travel is told once.
+//! Neighbours: `#[agent]` calls these, [`queue`](crate::queue) takes the [`Step`]s.
+
+// The queue is what keeps a borrow that lasts over an await from meeting another: one exclusive turn, or shared ones.
+#![allow(clippy::await_holding_refcell_ref)]
 
 use std::cell::{Cell, RefCell};
-use std::fmt::Display;
+use std::marker::PhantomData;
 use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use folkmoot_codecs::{ArgumentList, Arguments};
-use serde::Serialize;
+use folkmoot_codecs::{ArgumentList, Arguments, CallError, Never};
 
-use crate::agent::{Agent, HookOutcome, LocalFuture, Refused, Step};
+use crate::agent::{Agent, HookOutcome, LocalFuture, Method, Refused, Step};
 use crate::context::{Context, Scope};
 use crate::panics::{Attended, Panic, attend, guard};
 use crate::reply::{Outcome, Plain, ReplySink, ReplyTo};
@@ -20,10 +23,10 @@ use crate::shared::AgentShared;
 
 /// Runs a plain `&self` method.
 #[inline]
-pub fn begin_shared<A: Agent, T: Serialize, E: Serialize + Display, R: Outcome<T, E>>(
+pub fn begin_shared<M: Method, A: Agent, R: Outcome<M::Ok, M::Err>>(
     state: &Rc<RefCell<A>>,
     scope: &Scope<'_, A>,
-    reply: ReplyTo<T, E>,
+    reply: ReplyTo<M::Ok, M::Err>,
     method: impl FnOnce(&A) -> R,
 ) -> Step {
     let outcome = guard(|| method(&state.borrow()));
@@ -32,10 +35,10 @@ pub fn begin_shared<A: Agent, T: Serialize, E: Serialize + Display, R: Outcome<T
 
 /// Runs a plain `&mut self` method.
 #[inline]
-pub fn begin_exclusive<A: Agent, T: Serialize, E: Serialize + Display, R: Outcome<T, E>>(
+pub fn begin_exclusive<M: Method, A: Agent, R: Outcome<M::Ok, M::Err>>(
     state: &Rc<RefCell<A>>,
     scope: &Scope<'_, A>,
-    reply: ReplyTo<T, E>,
+    reply: ReplyTo<M::Ok, M::Err>,
     method: impl FnOnce(&mut A) -> R,
 ) -> Step {
     let outcome = guard(|| method(&mut state.borrow_mut()));
@@ -43,18 +46,17 @@ pub fn begin_exclusive<A: Agent, T: Serialize, E: Serialize + Display, R: Outcom
 }
 
 /// Begins an async `&self` method: it is dropped when nobody waits for it any more.
-pub fn begin_shared_async<A, T, E, R>(
+pub fn begin_shared_async<M, A, R>(
     state: &Rc<RefCell<A>>,
     scope: &Scope<'_, A>,
-    mut reply: ReplyTo<T, E>,
+    mut reply: ReplyTo<M::Ok, M::Err>,
     flag: Option<Rc<Cell<bool>>>,
     method: impl AsyncFnOnce(&A) -> R + 'static,
 ) -> Step
 where
+    M: Method,
     A: Agent,
-    T: Serialize + 'static,
-    E: Serialize + Display + 'static,
-    R: Outcome<T, E> + 'static,
+    R: Outcome<M::Ok, M::Err> + 'static,
 {
     let (state, shared) = (state.clone(), scope.core.shared().clone());
     Step::Future(Box::pin(async move {
@@ -65,23 +67,22 @@ where
         };
         // The answer is given when the state is free: the caller's next call must not find it borrowed.
         drop(state);
-        end(attended, reply, &shared)
+        end::<M, R>(attended, reply, &shared)
     }))
 }
 
 /// Begins an async `&mut self` method: it runs to its end, and sees `flag` when nobody waits for it any more.
-pub fn begin_exclusive_async<A, T, E, R>(
+pub fn begin_exclusive_async<M, A, R>(
     state: &Rc<RefCell<A>>,
     scope: &Scope<'_, A>,
-    mut reply: ReplyTo<T, E>,
+    mut reply: ReplyTo<M::Ok, M::Err>,
     flag: Option<Rc<Cell<bool>>>,
     method: impl AsyncFnOnce(&mut A) -> R + 'static,
 ) -> Step
 where
+    M: Method,
     A: Agent,
-    T: Serialize + 'static,
-    E: Serialize + Display + 'static,
-    R: Outcome<T, E> + 'static,
+    R: Outcome<M::Ok, M::Err> + 'static,
 {
     let (state, shared) = (state.clone(), scope.core.shared().clone());
     Step::Future(Box::pin(async move {
@@ -91,13 +92,13 @@ where
             attend(future, &mut reply, flag.as_ref(), false).await
         };
         drop(state);
-        end(attended, reply, &shared)
+        end::<M, R>(attended, reply, &shared)
     }))
 }
 
-fn end<T: Serialize, E: Serialize + Display, R: Outcome<T, E>>(
+fn end<M: Method, R: Outcome<M::Ok, M::Err>>(
     attended: Attended<R>,
-    reply: ReplyTo<T, E>,
+    reply: ReplyTo<M::Ok, M::Err>,
     shared: &AgentShared,
 ) -> Option<Panic> {
     match attended {
@@ -175,15 +176,35 @@ pub fn hook_exclusive_async<A: Agent, R: HookOutcome>(
 ///
 /// # Errors
 /// `BadArguments`, with the path of the wrong value.
-pub fn decode<T: ArgumentList, Q, O, E>(
+pub fn decode<M: Method, Q>(
     arguments: &Arguments<'_>,
-    method: &str,
     names: &[&str],
     sink: Option<Box<dyn ReplySink>>,
-    request: impl FnOnce(T, ReplyTo<O, E>) -> Q,
+    request: impl FnOnce(M::Args, ReplyTo<M::Ok, M::Err>) -> Q,
 ) -> Result<Q, Refused> {
-    match T::decode(arguments, method, names) {
+    match M::Args::decode(arguments, M::NAME, names) {
         Ok(decoded) => Ok(request(decoded, ReplyTo::encoded(sink))),
         Err(error) => Err(Refused { error, sink }),
+    }
+}
+
+/// Answers a call that does not run.
+pub fn refuse<M: Method>(reply: ReplyTo<M::Ok, M::Err>, error: CallError) {
+    reply.refuse(error);
+}
+
+/// The method of a timer's turn, for which nobody waits.
+#[derive(Debug)]
+pub struct Timed<A>(PhantomData<A>);
+
+impl<A: Agent> Method for Timed<A> {
+    type Interface = A;
+    type Args = ();
+    type Ok = ();
+    type Err = Never;
+    const NAME: &'static str = "";
+
+    fn request((): (), _: ReplyTo<(), Never>) -> Option<A::Request> {
+        None
     }
 }

@@ -136,7 +136,10 @@ fn send_near<M: Method>(
         deadline: Some(passage.deadline),
     };
     let permit = Ticketed::new(host.admit(head)?, &target)?;
-    let turn = Turn { permit, request: M::request(args, reply) };
+    let Some(request) = M::request(args, reply) else {
+        return Err(CallError::Unencodable { reason: "a trait's call to typed doors".to_owned() });
+    };
+    let turn = Turn { permit, request };
     near.turns.try_send(turn).map_err(|_| target.stopped_error(false))
 }
 

@@ -43,17 +43,15 @@ impl Panic {
 ///
 /// # Errors
 /// The panic.
-#[doc(hidden)]
 #[inline]
-pub fn guard<R>(f: impl FnOnce() -> R) -> Result<R, Panic> {
+pub(crate) fn guard<R>(f: impl FnOnce() -> R) -> Result<R, Panic> {
     // What a panicking turn leaves behind is thrown away: the agent's state is rebuilt by its factory.
     catch_unwind(AssertUnwindSafe(f)).map_err(Panic::from_payload)
 }
 
 /// How a method that awaits came to its end.
-#[doc(hidden)]
 #[derive(Debug)]
-pub enum Attended<R> {
+pub(crate) enum Attended<R> {
     /// It returned.
     Done(R),
     /// It panicked.
@@ -63,8 +61,7 @@ pub enum Attended<R> {
 }
 
 /// Polls a method's future: catches its panic and notices that its caller went away.
-#[doc(hidden)]
-pub struct Attend<'r, F, T, E> {
+pub(crate) struct Attend<'r, F, T, E> {
     future: Pin<&'r mut F>,
     reply: &'r mut ReplyTo<T, E>,
     cancelled: Option<&'r Rc<Cell<bool>>>,
@@ -80,8 +77,7 @@ impl<F, T, E> std::fmt::Debug for Attend<'_, F, T, E> {
 
 /// Attends `future` for the caller behind `reply`. With `drop_on_cancel` the method ends when the caller goes away;
 /// without, it runs on and sees the flag.
-#[doc(hidden)]
-pub fn attend<'r, F: Future, T, E>(
+pub(crate) fn attend<'r, F: Future, T, E>(
     future: Pin<&'r mut F>,
     reply: &'r mut ReplyTo<T, E>,
     cancelled: Option<&'r Rc<Cell<bool>>>,

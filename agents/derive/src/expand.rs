@@ -12,10 +12,11 @@ mod methods;
 mod requests;
 mod run;
 
-use proc_macro2::{Ident, TokenStream};
-use quote::{format_ident, quote};
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{format_ident, quote, quote_spanned};
 use syn::Type;
 use syn::ext::IdentExt;
+use syn::spanned::Spanned;
 
 use crate::model::{Behaviour, Contract, Exposed, Returns};
 use crate::parse::Root;
@@ -109,8 +110,9 @@ fn trait_impl(root: &Root, model: &Behaviour) -> TokenStream {
     }
 }
 
+/// The enum of requests: no method's type is called so.
 fn request_ident() -> Ident {
-    format_ident!("__Request")
+    format_ident!("__Request__")
 }
 
 /// The name of a method as callers write it.
@@ -118,18 +120,24 @@ fn plain_name(name: &Ident) -> String {
     name.unraw().to_string()
 }
 
-/// The types of a method's value and of its own error.
+/// The types of a method's value and of its own error, where the method says them.
 fn result_types(exposed: &Exposed, root: &Root) -> (TokenStream, TokenStream) {
     match &exposed.returns {
         Returns::Value(ty) => (quote!(#ty), quote!(#root::Never)),
-        Returns::Result(ty) => {
-            (quote!(<#ty as #root::ResultParts>::Ok), quote!(<#ty as #root::ResultParts>::Err))
-        }
+        Returns::Result(ty) => (
+            quote_spanned!(ty.span()=> <#ty as #root::ResultParts>::Ok),
+            quote_spanned!(ty.span()=> <#ty as #root::ResultParts>::Err),
+        ),
     }
 }
 
-/// The tuple of a method's argument types.
+/// The tuple of a method's argument types: in the place of the one argument, or else of the method's name, for that is
+/// where an argument that cannot travel is told.
 fn argument_tuple(exposed: &Exposed) -> TokenStream {
     let types: Vec<&Type> = exposed.routine.arguments().map(|argument| &argument.ty).collect();
-    quote!((#(#types,)*))
+    let span = match types.as_slice() {
+        [only] => only.span(),
+        _ => exposed.routine.name.span(),
+    };
+    quote_spanned!(span.resolved_at(Span::call_site())=> (#(#types,)*))
 }

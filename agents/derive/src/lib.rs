@@ -181,7 +181,7 @@ fn block(item: Item, root: &Root, mut mistakes: Mistakes) -> Tokens {
         }
         Item::Trait(mut item) => {
             let model = parse::contract(&mut item, &mut mistakes);
-            let added = expand::contract(&model, root);
+            let added = model.map(|model| expand::contract(&model, root));
             let mistakes = mistakes.into_tokens();
             quote!(#item #added #mistakes)
         }

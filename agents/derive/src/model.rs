@@ -60,7 +60,7 @@ pub(crate) enum Parameter {
     /// `&Context<Self>`.
     Context,
     /// An argument that callers pass.
-    Argument(Argument),
+    Argument(Box<Argument>),
 }
 
 /// An argument that callers pass.
@@ -105,11 +105,20 @@ pub(crate) struct Loop {
     pub(crate) borrows_context: bool,
 }
 
+impl Returns {
+    /// The type as it is written.
+    pub(crate) fn ty(&self) -> &Type {
+        match self {
+            Returns::Value(ty) | Returns::Result(ty) => ty,
+        }
+    }
+}
+
 impl Routine {
     /// The arguments that callers pass, in order.
     pub(crate) fn arguments(&self) -> impl Iterator<Item = &Argument> {
         self.parameters.iter().filter_map(|parameter| match parameter {
-            Parameter::Argument(argument) => Some(argument),
+            Parameter::Argument(argument) => Some(&**argument),
             Parameter::Context => None,
         })
     }

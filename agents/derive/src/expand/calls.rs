@@ -31,7 +31,7 @@ pub(super) fn methods(target: &Target<'_>, exposed: &[Exposed]) -> TokenStream {
     let calls = ident(target);
     let methods = exposed.iter().map(|exposed| {
         let (name, shown) = (&exposed.routine.name, &exposed.shown);
-        let marker = methods::marker(exposed);
+        let marker = methods::marker(exposed, &target.interface);
         let names: Vec<_> = exposed.routine.arguments().map(|Argument { name, .. }| name).collect();
         let types: Vec<_> = exposed.routine.arguments().map(|Argument { ty, .. }| ty).collect();
         quote! {

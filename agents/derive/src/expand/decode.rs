@@ -5,7 +5,8 @@
 use proc_macro2::TokenStream;
 use quote::quote;
 
-use super::{argument_tuple, plain_name, request_ident};
+use super::methods::marker;
+use super::{plain_name, request_ident};
 use crate::model::Behaviour;
 use crate::parse::Root;
 
@@ -30,13 +31,10 @@ pub(super) fn decode(root: &Root, model: &Behaviour) -> TokenStream {
     let request = request_ident();
     let arms = model.exposed.iter().enumerate().map(|(index, exposed)| {
         let variant = &exposed.routine.name;
-        let name = plain_name(variant);
-        let tuple = argument_tuple(exposed);
+        let marker = marker(exposed, &model.ty);
         let arguments = exposed.routine.arguments().map(|argument| plain_name(&argument.name));
         quote! {
-            #index => #root::decode::<#tuple, _, _, _>(
-                __arguments, #name, &[#(#arguments),*], __sink, #request::#variant,
-            )
+            #index => #root::decode::<#marker, _>(__arguments, &[#(#arguments),*], __sink, #request::#variant)
         }
     });
     quote! {

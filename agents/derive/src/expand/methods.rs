@@ -3,13 +3,21 @@
 //! Neighbours: [`calls`](super::calls) returns calls of these types, [`requests`](super::requests) holds the enum.
 
 use proc_macro2::{Ident, TokenStream};
-use quote::{format_ident, quote};
+use quote::{ToTokens, format_ident, quote};
 
 use super::{Target, argument_tuple, plain_name, result_types};
 use crate::model::Exposed;
 
-/// The type of a method.
-pub(super) fn marker(exposed: &Exposed) -> Ident {
+/// The type of a method: `__add<Counter, (i64,), i64>`.
+///
+/// It is public, for callers in other modules hold calls of it, and it carries the types that the method says: so it is
+/// as private as the most private of them, and no agent needs to make its types public for the macro's sake.
+pub(super) fn marker(exposed: &Exposed, interface: &impl ToTokens) -> TokenStream {
+    let (ident, arguments, returned) = (ident(exposed), argument_tuple(exposed), exposed.returns.ty());
+    quote!(#ident<#interface, #arguments, #returned>)
+}
+
+fn ident(exposed: &Exposed) -> Ident {
     format_ident!("__{}", plain_name(&exposed.routine.name), span = exposed.routine.name.span())
 }
 
@@ -20,7 +28,7 @@ pub(super) fn markers(target: &Target<'_>, exposed: &[Exposed]) -> TokenStream {
 
 fn one(target: &Target<'_>, exposed: &Exposed) -> TokenStream {
     let Target { root, interface, request, .. } = target;
-    let marker = marker(exposed);
+    let (ident, marker) = (ident(exposed), marker(exposed, interface));
     let name = plain_name(&exposed.routine.name);
     let arguments = argument_tuple(exposed);
     let (ok, err) = result_types(exposed, root);
@@ -30,7 +38,10 @@ fn one(target: &Target<'_>, exposed: &Exposed) -> TokenStream {
         None => quote!(::core::option::Option::None),
     };
     quote! {
-        enum #marker {}
+        pub struct #ident<I: ?::core::marker::Sized, A, R> {
+            types: ::core::marker::PhantomData<(A, R)>,
+            interface: ::core::marker::PhantomData<I>,
+        }
 
         #[automatically_derived]
         impl #root::Method for #marker {

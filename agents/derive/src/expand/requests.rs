@@ -6,6 +6,7 @@
 use proc_macro2::TokenStream;
 use quote::quote;
 
+use super::methods::marker;
 use super::{argument_tuple, plain_name, request_ident, result_types};
 use crate::model::{Behaviour, Mode, Routine};
 use crate::parse::Root;
@@ -75,12 +76,15 @@ pub(super) fn method_of(root: &Root, model: &Behaviour) -> TokenStream {
 /// `refuse`.
 pub(super) fn refuse(root: &Root, model: &Behaviour) -> TokenStream {
     let request = request_ident();
-    let exposed = model.exposed.iter().map(|exposed| &exposed.routine.name);
+    let exposed = model.exposed.iter().map(|exposed| {
+        let (variant, marker) = (&exposed.routine.name, marker(exposed, &model.ty));
+        quote!(#request::#variant(_, __reply) => #root::refuse::<#marker>(__reply, __error))
+    });
     let timers = model.timers.iter().map(|timer| &timer.routine.name);
     quote! {
         fn refuse(__request: Self::Request, __error: #root::CallError) {
             match __request {
-                #(#request::#exposed(_, __reply) => __reply.refuse(__error),)*
+                #(#exposed,)*
                 #(#request::#timers => {})*
             }
         }

@@ -6,6 +6,7 @@
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
 
+use super::methods::marker;
 use super::{plain_name, request_ident};
 use crate::model::{Behaviour, Mode, Parameter, Returns, Routine};
 use crate::parse::Root;
@@ -16,16 +17,14 @@ pub(super) fn run(root: &Root, model: &Behaviour) -> TokenStream {
     let exposed = model.exposed.iter().map(|exposed| {
         let routine = &exposed.routine;
         let (variant, names) = (&routine.name, argument_names(routine));
-        let path = match &model.of_trait {
-            Some(of_trait) => method_path(model, Some(of_trait), routine),
-            None => method_path(model, None, routine),
-        };
-        let called = call(routine, &path);
+        let called = call(routine, &method_path(model, model.of_trait.as_ref(), routine));
         let outcome = match exposed.returns {
             Returns::Value(_) => quote!(#root::Plain(#called)),
             Returns::Result(_) => called,
         };
-        let turn = turn(root, model, routine, &quote!(__reply), &outcome);
+        let marker = marker(exposed, &model.ty);
+        let turn =
+            turn(root, model, routine, &Way { marker: quote!(#marker), reply: quote!(__reply) }, &outcome);
         quote!(#request::#variant((#(#names,)*), __reply) => #turn)
     });
     let timers = model.timers.iter().map(|timer| {
@@ -33,13 +32,9 @@ pub(super) fn run(root: &Root, model: &Behaviour) -> TokenStream {
         let (variant, name) = (&routine.name, plain_name(&routine.name));
         let called = call(routine, &method_path(model, None, routine));
         let outcome = quote!(#root::timer_outcome(&__name, #name, #called));
-        let turn = turn(
-            root,
-            model,
-            routine,
-            &quote!(#root::ReplyTo::encoded(::core::option::Option::None)),
-            &outcome,
-        );
+        let nowhere = quote!(#root::ReplyTo::encoded(::core::option::Option::None));
+        let turn =
+            turn(root, model, routine, &Way { marker: quote!(#root::Timed<Self>), reply: nowhere }, &outcome);
         quote!(#request::#variant => {
             let __name = ::std::sync::Arc::clone(__scope.name());
             #turn
@@ -100,11 +95,19 @@ pub(super) fn state_reference(model: &Behaviour, routine: &Routine) -> TokenStre
     }
 }
 
+/// Where a turn's answer goes.
+struct Way {
+    /// The type of the method.
+    marker: TokenStream,
+    /// The `ReplyTo`.
+    reply: TokenStream,
+}
+
 fn turn(
     root: &Root,
     model: &Behaviour,
     routine: &Routine,
-    reply: &TokenStream,
+    Way { marker, reply }: &Way,
     outcome: &TokenStream,
 ) -> TokenStream {
     let agent = state_reference(model, routine);
@@ -117,7 +120,7 @@ fn turn(
     let watched = routine.takes_context();
     let context = watched.then(|| quote!(let (__context, __flag) = #root::watched_context(__scope);));
     if !routine.is_async {
-        return quote!({ #context #root::#begin(__state, __scope, #reply, |__agent: #agent| #outcome) });
+        return quote!({ #context #root::#begin::<#marker, _, _>(__state, __scope, #reply, |__agent: #agent| #outcome) });
     }
     let flag = if watched {
         quote!(::core::option::Option::Some(__flag))
@@ -126,6 +129,6 @@ fn turn(
     };
     quote!({
         #context
-        #root::#begin(__state, __scope, #reply, #flag, async move |__agent: #agent| #outcome)
+        #root::#begin::<#marker, _, _>(__state, __scope, #reply, #flag, async move |__agent: #agent| #outcome)
     })
 }

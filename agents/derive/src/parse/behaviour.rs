@@ -6,7 +6,7 @@
 use proc_macro2::Ident;
 use syn::{ImplItem, ImplItemFn, ItemImpl, Path, PathArguments, Type};
 
-use super::marker::{self, Marker};
+use super::marker::{self, Marked, Marker};
 use super::signature::Asker;
 use super::{exposed, internal};
 use crate::mistakes::Mistakes;
@@ -27,7 +27,7 @@ pub(crate) fn behaviour(block: &mut ItemImpl, mistakes: &mut Mistakes) -> (Optio
     let (mut kept, mut moved) = (Vec::new(), Vec::new());
     for mut item in std::mem::take(&mut block.items) {
         let is_of_trait = match &mut item {
-            ImplItem::Fn(method) => read(method, &agent, &mut model, mistakes) == Some(Marker::Expose),
+            ImplItem::Fn(method) => read(method, &agent, &mut model, mistakes),
             _ => true,
         };
         if is_of_trait || model.of_trait.is_none() { kept.push(item) } else { moved.push(item) }
@@ -36,7 +36,7 @@ pub(crate) fn behaviour(block: &mut ItemImpl, mistakes: &mut Mistakes) -> (Optio
     if model.timers.len() > MAX_TIMERS {
         mistakes.note(
             &model.timers[MAX_TIMERS].routine.name,
-            format!("an agent has at most {MAX_TIMERS} #[every] methods"),
+            format!("an agent has at most {MAX_TIMERS} `#[every]` methods"),
         );
         model.timers.truncate(MAX_TIMERS);
     }
@@ -47,7 +47,7 @@ fn strip(block: &mut ItemImpl) {
     for item in &mut block.items {
         if let ImplItem::Fn(method) = item {
             // The block is wrong as a whole: what is wrong within can wait.
-            marker::take(&mut method.attrs, &method.sig.ident, &mut Mistakes::default()).ok();
+            marker::take(&mut method.attrs, &method.sig.ident, &mut Mistakes::default());
         }
     }
 }
@@ -67,9 +67,12 @@ fn empty(block: &ItemImpl, mistakes: &mut Mistakes) -> Option<Behaviour> {
     if let Some((Some(not), ..)) = &block.trait_ {
         mistakes.note(not, "an `#[agent]` block cannot be of a negated trait");
     }
+    if mistakes.count() > before {
+        return None;
+    }
     let name = name_of(&block.self_ty, mistakes)?;
     let of_trait = block.trait_.as_ref().map(|(_, path, _)| path.clone());
-    (mistakes.count() == before).then(|| Behaviour {
+    Some(Behaviour {
         ty: (*block.self_ty).clone(),
         name,
         of_trait,
@@ -108,15 +111,13 @@ fn name_of(ty: &Type, mistakes: &mut Mistakes) -> Option<Ident> {
     }
 }
 
-/// Reads one method into the model and tells its marker.
-fn read(
-    method: &mut ImplItemFn,
-    agent: &Path,
-    model: &mut Behaviour,
-    mistakes: &mut Mistakes,
-) -> Option<Marker> {
-    let marked = marker::take(&mut method.attrs, &method.sig.ident, mistakes);
-    let (marker, mark) = marked.ok().flatten()?;
+/// Reads one method into the model and tells whether it is marked as exposed, rightly or not.
+fn read(method: &mut ImplItemFn, agent: &Path, model: &mut Behaviour, mistakes: &mut Mistakes) -> bool {
+    let (marker, mark) = match marker::take(&mut method.attrs, &method.sig.ident, mistakes) {
+        Marked::As(marker, mark) => (marker, mark),
+        Marked::Wrongly { exposed } => return exposed,
+        Marked::Not => return false,
+    };
     let asker = Asker { marker, agent: Some(agent) };
     let (attributes, signature) = (&method.attrs, &method.sig);
     match marker {
@@ -129,7 +130,7 @@ fn read(
             set_once(place, hook, asker, mistakes);
         }
     }
-    Some(marker)
+    marker == Marker::Expose
 }
 
 fn set_once(place: &mut Option<Routine>, hook: Option<Routine>, asker: Asker<'_>, mistakes: &mut Mistakes) {

@@ -61,12 +61,13 @@ pub(crate) fn run(attributes: &[Attribute], signature: &Signature, mistakes: &mu
     refuse_conditions(attributes, mistakes);
     signature::refuse_qualifiers(signature, Marker::Run, mistakes);
     if signature.asyncness.is_none() {
-        mistakes.note(signature.fn_token, "#[run] waits again and again: write `async fn`");
+        mistakes.note(signature.fn_token, "`#[run]` waits again and again: write `async fn`");
     }
     if let ReturnType::Type(_, ty) = &signature.output
         && !owned::is_unit(ty)
     {
-        mistakes.note(ty, "nobody takes what #[run] returns: return nothing, and handle errors in the loop");
+        mistakes
+            .note(ty, "nobody takes what `#[run]` returns: return nothing, and handle errors in the loop");
     }
     let borrows_context = context_of_loop(signature, mistakes);
     let name = signature.ident.clone();
@@ -80,7 +81,7 @@ fn context_of_loop(signature: &Signature, mistakes: &mut Mistakes) -> Option<boo
     if let Some(receiver) = signature.receiver() {
         mistakes.note(
             receiver,
-            "#[run] runs beside the turns, so it cannot hold the state: take `ctx: Context<Self>` and call `ctx.own_proxy()`",
+            "`#[run]` runs beside the turns, so it cannot hold the state: take `ctx: Context<Self>` and call `ctx.own_proxy()`",
         );
         return None;
     }
@@ -93,7 +94,7 @@ fn context_of_loop(signature: &Signature, mistakes: &mut Mistakes) -> Option<boo
             Some(false)
         }
         _ => {
-            mistakes.note(&signature.ident, "#[run] takes `ctx: Context<Self>` and nothing else");
+            mistakes.note(&signature.ident, "`#[run]` takes `ctx: Context<Self>` and nothing else");
             None
         }
     }

@@ -5,7 +5,6 @@
 use std::fmt;
 
 use proc_macro2::Ident;
-use syn::spanned::Spanned;
 use syn::{Attribute, Meta};
 
 use crate::mistakes::Mistakes;
@@ -45,35 +44,47 @@ impl Marker {
 
 impl fmt::Display for Marker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "#[{}]", self.word())
+        write!(f, "`#[{}]`", self.word())
     }
 }
 
+/// What stood on a method.
+pub(crate) enum Marked {
+    /// No marker.
+    Not,
+    /// One marker, with its attribute.
+    As(Marker, Box<Attribute>),
+    /// Markers that are wrong, which is noted.
+    Wrongly {
+        /// Whether one of them is `#[expose]`.
+        exposed: bool,
+    },
+}
+
 /// Takes the markers off a method.
-///
-/// `Ok(None)` where there is none; `Err(())` where they are wrong, which is noted.
-pub(crate) fn take(
-    attributes: &mut Vec<Attribute>,
-    method: &Ident,
-    mistakes: &mut Mistakes,
-) -> Result<Option<(Marker, Attribute)>, ()> {
-    let (marks, others): (Vec<_>, Vec<_>) =
-        std::mem::take(attributes).into_iter().partition(|at| Marker::of(at).is_some());
-    *attributes = others;
-    let mut found = marks.into_iter().filter_map(|at| Marker::of(&at).map(|marker| (marker, at)));
-    let Some((marker, attribute)) = found.next() else { return Ok(None) };
-    if let Some((second, at)) = found.next() {
-        mistakes.note(
-            at,
-            format!(
-                "`{method}` is marked {marker} already: a method has one marker, so write a second method for {second}"
-            ),
-        );
-        return Err(());
+pub(crate) fn take(attributes: &mut Vec<Attribute>, method: &Ident, mistakes: &mut Mistakes) -> Marked {
+    let mut marks = Vec::new();
+    attributes.retain(|attribute| match Marker::of(attribute) {
+        Some(marker) => {
+            marks.push((marker, attribute.clone()));
+            false
+        }
+        None => true,
+    });
+    let exposed = marks.iter().any(|(marker, _)| *marker == Marker::Expose);
+    if let [(first, _), (second, at), ..] = marks.as_slice() {
+        let text = if first == second {
+            format!("`{method}` is marked {first} already")
+        } else {
+            format!("`{method}` is marked {first} already: write a second method for {second}")
+        };
+        mistakes.note(at, text);
+        return Marked::Wrongly { exposed };
     }
+    let Some((marker, attribute)) = marks.pop() else { return Marked::Not };
     if marker != Marker::Every && !matches!(attribute.meta, Meta::Path(_)) {
-        mistakes.add(syn::Error::new(attribute.meta.span(), format!("{marker} takes no options")));
-        return Err(());
+        mistakes.note(&attribute, format!("{marker} takes no options"));
+        return Marked::Wrongly { exposed };
     }
-    Ok(Some((marker, attribute)))
+    Marked::As(marker, Box::new(attribute))
 }

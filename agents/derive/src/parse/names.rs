@@ -8,34 +8,37 @@ use syn::ext::IdentExt;
 
 use crate::mistakes::Mistakes;
 
-/// The methods that every value, or a proxy, has already; and two of the generated calls' own.
-const TAKEN: [&str; 14] = [
+/// Methods that every value has, or a proxy.
+const OF_PROXIES: [&str; 12] = [
     "borrow",
     "borrow_mut",
     "clone",
     "clone_from",
     "clone_into",
-    "core",
     "deref",
     "fmt",
     "from",
     "into",
-    "new",
     "to_owned",
     "try_into",
     "type_id",
 ];
 
-/// Notes a name that would hide behind a method of `Proxy` itself.
+/// Functions of the generated calls.
+const OF_CALLS: [&str; 2] = ["core", "new"];
+
+/// Notes a name that would hide behind another.
 pub(crate) fn check(name: &Ident, mistakes: &mut Mistakes) {
     let plain = name.unraw().to_string();
-    if TAKEN.contains(&plain.as_str()) {
-        mistakes.note(
-            name,
-            format!(
-                "a proxy has a `{plain}` of its own, so a call of that name could not be reached: \
-                 rename the method, for example to `{plain}_it` or to what it does for the caller"
-            ),
-        );
-    }
+    let why = if OF_PROXIES.contains(&plain.as_str()) {
+        "a proxy has a method of that name itself, so the call could not be reached"
+    } else if OF_CALLS.contains(&plain.as_str()) {
+        "the generated calls have a function of that name themselves"
+    } else {
+        return;
+    };
+    mistakes.note(
+        name,
+        format!("`{plain}` cannot be exposed: {why}; rename the method after what it does for its caller"),
+    );
 }

@@ -20,9 +20,11 @@ impl Parse for Root {
                 "`#[agent]` has one option, `crate = some::path`; how an agent is supervised is said where it is spawned",
             ));
         }
-        input.parse::<Token![crate]>()?;
-        input.parse::<Token![=]>()?;
-        let path = Path::parse_mod_style(input)?;
+        let option = input.parse::<Token![crate]>()?;
+        let path = input
+            .parse::<Token![=]>()
+            .and_then(|_| Path::parse_mod_style(input))
+            .map_err(|_| syn::Error::new_spanned(option, "say which module: `crate = some::path`"))?;
         input.parse::<Option<Token![,]>>()?;
         if input.is_empty() { Ok(Root(Some(path))) } else { Err(input.error("nothing may follow the path")) }
     }

@@ -21,24 +21,51 @@ pub(crate) fn period_nanos(attribute: &Attribute) -> syn::Result<u64> {
     let usage = || syn::Error::new_spanned(attribute, USAGE);
     let setting: MetaNameValue = attribute.parse_args().map_err(|_| usage())?;
     let unit = UNITS.into_iter().find(|(unit, _)| setting.path.is_ident(unit));
-    let Some((_, nanos)) = unit else {
+    let Some((_, unit_nanos)) = unit else {
         return Err(syn::Error::new_spanned(&setting.path, USAGE));
     };
     let wrong = |text: &str| syn::Error::new_spanned(&setting.value, text);
-    let Expr::Lit(ExprLit { lit, .. }) = &setting.value else {
-        return Err(wrong("the period is a number above zero, written out: `#[every(seconds = 5)]`"));
-    };
-    let too_long = || wrong("the period is longer than the clock can count (584 years)");
-    let period = match lit {
-        Lit::Int(count) => count.base10_parse::<u64>()?.checked_mul(nanos).ok_or_else(too_long)?,
-        Lit::Float(count) => {
-            let exact = count.base10_parse::<f64>()? * nanos as f64;
-            if exact >= u64::MAX as f64 {
-                return Err(too_long());
-            }
-            exact.round() as u64
+    let number = match &setting.value {
+        Expr::Lit(ExprLit { lit: Lit::Int(number), .. }) if number.suffix().is_empty() => {
+            number.base10_digits()
+        }
+        Expr::Lit(ExprLit { lit: Lit::Float(number), .. }) if number.suffix().is_empty() => {
+            number.base10_digits()
         }
         _ => return Err(wrong("the period is a number above zero, written out: `#[every(seconds = 5)]`")),
     };
-    if period == 0 { Err(wrong("the period must be above zero")) } else { Ok(period) }
+    nanos_of(number, unit_nanos).map_err(wrong)
+}
+
+/// Whole numbers are exact; fractions are rounded to the nanosecond.
+fn nanos_of(number: &str, unit_nanos: u64) -> Result<u64, &'static str> {
+    const TOO_LONG: &str = "the period is longer than the clock can count (584 years)";
+    let period = match number.parse::<u64>() {
+        Ok(count) => count.checked_mul(unit_nanos).ok_or(TOO_LONG)?,
+        Err(_) => {
+            let fraction: f64 = number.parse().map_err(|_| "the period is a number above zero")?;
+            let nanos = fraction * unit_nanos as f64;
+            if nanos >= u64::MAX as f64 {
+                return Err(TOO_LONG);
+            }
+            nanos.round() as u64
+        }
+    };
+    if period == 0 { Err("the period must be above zero") } else { Ok(period) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::nanos_of;
+
+    #[test]
+    fn numbers_become_nanoseconds() {
+        assert_eq!(nanos_of("5", 1_000_000_000), Ok(5_000_000_000));
+        assert_eq!(nanos_of("1.5", 1_000_000), Ok(1_500_000));
+        assert_eq!(nanos_of("0.000001", 1_000_000), Ok(1));
+        assert_eq!(nanos_of("18446744073709", 1_000_000), Ok(18_446_744_073_709_000_000));
+        for wrong in ["0", "0.0", "-1", "-0.5", "1e300", "18446744073710", "0.0000000001"] {
+            assert!(nanos_of(wrong, 1_000_000).is_err(), "{wrong}");
+        }
+    }
 }

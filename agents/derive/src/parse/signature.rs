@@ -53,9 +53,7 @@ pub(crate) fn refuse_qualifiers(signature: &Signature, marker: Marker, mistakes:
     if !generics.params.is_empty() {
         mistakes.note(
             &generics.params,
-            format!(
-                "{marker} cannot be generic: a caller on another node names no types, so write a concrete one"
-            ),
+            format!("{marker} cannot be generic: whoever calls it names no types, so write concrete ones"),
         );
     } else if let Some(clause) = &generics.where_clause {
         mistakes
@@ -123,7 +121,7 @@ fn parameter(input: &PatType, asker: Asker<'_>, mistakes: &mut Mistakes) -> Opti
             "an argument cannot be `Self` here: the trait's callers do not know the agent's type",
         ));
     }
-    Some(Parameter::Argument(Argument { name: name?, ty }))
+    Some(Parameter::Argument(Box::new(Argument { name: name?, ty })))
 }
 
 fn argument_name(input: &PatType, mistakes: &mut Mistakes) -> Option<Ident> {
@@ -170,16 +168,18 @@ fn context(input: &PatType, asker: Asker<'_>, mistakes: &mut Mistakes) -> Option
 }
 
 fn refuse_excess(signature: &Signature, parameters: &[Parameter], mistakes: &mut Mistakes) {
-    let inputs = || signature.inputs.iter().filter(|input| matches!(input, FnArg::Typed(_)));
-    let contexts = inputs().filter(|input| matches!(input, FnArg::Typed(input) if is_context(&input.ty)));
-    if let Some(second) = contexts.skip(1).next() {
+    let mut contexts =
+        signature.inputs.iter().filter(|input| matches!(input, FnArg::Typed(input) if is_context(&input.ty)));
+    if let Some(second) = contexts.nth(1) {
         mistakes.note(second, "one context is enough: remove this one");
     }
     let arguments = parameters.iter().filter(|parameter| matches!(parameter, Parameter::Argument(_))).count();
     if arguments > MAX_ARGUMENTS {
         mistakes.note(
             &signature.inputs,
-            format!("a call carries at most {MAX_ARGUMENTS} arguments, this one has {arguments}: group them in a struct"),
+            format!(
+                "a call carries at most {MAX_ARGUMENTS} arguments, this one has {arguments}: group them in a struct"
+            ),
         );
     }
 }

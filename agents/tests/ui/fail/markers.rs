@@ -1,0 +1,27 @@
+//! A method has one marker, and most markers have no options.
+use folkmoot_agents::{Agent, agent};
+
+#[derive(Agent)]
+#[agent(crate = folkmoot_agents::__private)]
+struct Counter {
+    total: i64,
+}
+
+#[agent(crate = folkmoot_agents::__private)]
+impl Counter {
+    #[expose]
+    #[every(seconds = 5)]
+    fn both(&self) {}
+
+    #[expose]
+    #[expose]
+    fn twice(&self) {}
+
+    #[expose(name = "other")]
+    fn renamed(&self) {}
+
+    #[start()]
+    fn begin(&mut self) {}
+}
+
+fn main() {}
