@@ -1,2 +1,68 @@
-//! The folkmoot command.
-fn main() {}
+//! The command `folkmoot`: certificates for development, and calls by hand.
+//!
+//! What always holds: results go to standard output, one sentence about a failure to standard error; the exit
+//! code is 0, 1 for a failure, 2 for a command line that cannot be understood. Each verb has its file.
+
+mod call;
+mod certs;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Works with Folkmoot's nodes.
+#[derive(Debug, Parser)]
+#[command(name = "folkmoot", version, arg_required_else_help = true)]
+struct CommandLine {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Makes and issues certificates for development
+    #[command(subcommand)]
+    Certs(certs::Verb),
+    /// Calls a method of an agent and prints its reply
+    Call(call::Call),
+}
+
+fn main() -> ExitCode {
+    let command_line = CommandLine::parse();
+    tell_logs();
+    let done = match command_line.verb {
+        Verb::Certs(verb) => certs::run(verb),
+        Verb::Call(call) => call::run(call),
+    };
+    let printed = done.and_then(|text| writeln!(std::io::stdout(), "{text}").map_err(folkmoot::Error::from));
+    match printed {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Where even this cannot be written, the exit code still tells.
+            writeln!(std::io::stderr(), "folkmoot: {}", sentence(&error)).ok();
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Logs go to standard error, and only where the variable `RUST_LOG` asks for them.
+fn tell_logs() {
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env();
+    let filter = filter.unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("off"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+}
+
+/// An error with its causes, as far as it does not quote them itself.
+fn sentence(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let words = error.to_string();
+        if !text.contains(&words) {
+            text = format!("{text}: {words}");
+        }
+        cause = error.source();
+    }
+    text
+}

@@ -1,0 +1,117 @@
+//! `folkmoot call` as a person runs it, against a container of the test.
+//!
+//! Neighbour: `certs.rs` has the certificates' own tests.
+
+#[path = "running/command.rs"]
+mod command;
+
+use folkmoot::prelude::*;
+use folkmoot::{DevCerts, Value};
+
+use command::{Ended, Folder, command, folkmoot};
+
+#[derive(Agent, Default)]
+struct Mirror;
+
+#[agent]
+impl Mirror {
+    #[expose]
+    fn echo(&self, value: Value) -> Value {
+        value
+    }
+
+    #[expose]
+    fn add(&self, a: i64, b: i64) -> i64 {
+        a + b
+    }
+
+    #[expose]
+    fn fail(&self, message: String) -> Result<(), String> {
+        Err(message)
+    }
+}
+
+/// Runs the binary beside the container of the test, which lives on this thread.
+async fn run(folder: &Folder, arguments: &[&str]) -> Ended {
+    Ended(tokio::process::Command::from(command(folder, arguments)).output().await.unwrap())
+}
+
+async fn plain() -> (Container, String) {
+    let container = Container::builder("tcp://127.0.0.1:0").start().await.unwrap();
+    container.spawn("mirror", Mirror::default).await.unwrap();
+    let url = container.url("mirror");
+    (container, url)
+}
+
+#[folkmoot::test]
+async fn the_reply_is_printed_in_json() {
+    let (container, url) = plain().await;
+    let folder = Folder::new();
+    for codec in ["JSON", "MsgPack", "cbor"] {
+        for (json, printed) in [
+            ("null", "null"),
+            ("-7", "-7"),
+            ("1.0", "1.0"),
+            (r#""Grüße \"2\"""#, r#""Grüße \"2\"""#),
+            (r#"[1,{"a":[true]}]"#, r#"[1, {"a": [true]}]"#),
+            ("18446744073709551615", "18446744073709551615"),
+        ] {
+            let said = run(&folder, &["call", &url, "echo", json, "--codec", codec]).await.succeeds();
+            assert_eq!(said, format!("{printed}\n"), "{codec}");
+        }
+    }
+    assert_eq!(run(&folder, &["call", &url, "add", "40", "2"]).await.succeeds(), "42\n");
+    container.shutdown().await;
+}
+
+#[folkmoot::test]
+async fn a_failure_is_one_sentence() {
+    let (container, url) = plain().await;
+    let folder = Folder::new();
+    let unknown = url.replace("mirror", "miror");
+    for (arguments, word) in [
+        (&["call", &url, "fail", r#""no bread today""#][..], "no bread today"),
+        (&["call", &url, "ad", "1", "2"], "did you mean \"add\"?"),
+        (&["call", &url, "add", "1"], "\"add\": b: "),
+        (&["call", &url, "add", "1", r#""two""#], "\"add\": b: "),
+        (&["call", &unknown, "add", "1", "2"], "there is no agent \"miror\""),
+        (&["call", "tls://127.0.0.1:1/mirror", "add"], "--certs DIR"),
+        (&["call", "mirror", "add"], "it has no scheme"),
+    ] {
+        let error = run(&folder, arguments).await.fails();
+        assert!(error.contains(word), "{arguments:?}: {error}");
+    }
+    container.shutdown().await;
+}
+
+#[test]
+fn an_argument_that_is_no_json_is_shown_how_to_be_one() {
+    let help =
+        folkmoot(&Folder::new(), &["call", "tcp://127.0.0.1:1/mirror", "echo", "hello"]).is_misunderstood();
+    assert!(help.contains("'hello'") && help.contains(r#"'"text"'"#), "{help}");
+}
+
+#[folkmoot::test]
+async fn a_call_over_tls_speaks_for_its_certificate() {
+    let folder = Folder::new();
+    let authority = DevCerts::in_dir(folder.join("certs")).unwrap();
+    authority.node("caller").unwrap();
+    let container = Container::builder("tls://127.0.0.1:0")
+        .certs(authority.node("market").unwrap())
+        .allow("spiffe://demo/node/caller", "mirror", "add")
+        .start()
+        .await
+        .unwrap();
+    container.spawn("mirror", Mirror::default).await.unwrap();
+    let url = container.url("mirror");
+    let call = |rest: &'static [&'static str]| [&["call", &url, "--certs", "certs/caller"], rest].concat();
+
+    assert_eq!(run(&folder, &call(&["add", "40", "2"])).await.succeeds(), "42\n");
+    let named = call(&["--peer", "spiffe://demo/node/market", "add", "1", "1"]);
+    assert_eq!(run(&folder, &named).await.succeeds(), "2\n");
+    let denied = run(&folder, &call(&["echo", "1"])).await.fails();
+    assert!(denied.contains("denied") && denied.contains("spiffe://demo/node/caller"), "{denied}");
+    let impostor = run(&folder, &call(&["--peer", "spiffe://demo/node/bank", "add", "1", "1"])).await.fails();
+    assert!(impostor.contains("spiffe://demo/node/bank"), "{impostor}");
+    container.shutdown().await;
+}
