@@ -252,3 +252,45 @@ impl<E: fmt::Display> fmt::Display for CallError<E> {
 }
 
 impl<E: fmt::Debug + fmt::Display> std::error::Error for CallError<E> {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(error: CallError) -> String {
+        error.to_string()
+    }
+
+    #[test]
+    fn texts_say_what_happened_and_whether_it_may_have_run() {
+        let no_such = |nearest| CallError::NoSuchAgent { agent: "conter".into(), nearest };
+        assert_eq!(text(no_such(None)), "there is no agent \"conter\"");
+        assert_eq!(
+            text(no_such(Some("counter".into()))),
+            "there is no agent \"conter\"; did you mean \"counter\"?"
+        );
+        let late = CallError::DeadlineExceeded {
+            after: Duration::from_secs(30),
+            may_have_run: true,
+            chain: vec!["a".into(), "b".into()],
+        };
+        assert_eq!(text(late), "no reply within 30s, the method may have run (a -> b)");
+        let gone = CallError::Disconnected { may_have_run: false, cause: "refused".into() };
+        assert_eq!(text(gone), "disconnected: refused, the method has not run");
+        let remote = |kind: &str| CallError::Remote {
+            kind: kind.into(),
+            message: "no".into(),
+            traceback: String::new(),
+        };
+        assert_eq!(text(remote("ValueError")), "remote exception: ValueError: no");
+        assert_eq!(text(remote("")), "remote exception: no");
+    }
+
+    #[test]
+    fn only_the_methods_own_error_is_changed() {
+        let own: CallError<u8> = CallError::Agent(7);
+        assert_eq!(own.map_agent(u16::from), CallError::Agent(7u16));
+        let full = || CallError::Overloaded { queue: "turns".into(), limit: 9 };
+        assert_eq!(full().widen::<u8>(), full().map_agent(|never| match never {}));
+    }
+}

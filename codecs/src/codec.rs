@@ -34,7 +34,7 @@ pub enum Codec {
 }
 
 impl Codec {
-    /// Every codec, in the order of preference of a listener that may choose.
+    /// Every codec.
     pub const ALL: [Codec; 3] = [Codec::MsgPack, Codec::Cbor, Codec::Json];
 
     /// The codec of a message by the first byte of its frame's payload, if it is one of a message's.

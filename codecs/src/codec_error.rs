@@ -1,11 +1,33 @@
 //! Why bytes do not decode, or a value does not encode.
 //!
 //! A [`DecodeError`] always says which value is wrong (its path) and what is wrong with it; it is one pointer
-//! wide, so that the good path pays nothing for it. Neighbours: `scan` and `decode` raise the one, `encode` the other.
+//! wide, so that the good path pays nothing for it. What a peer wrote is shortened before it gets into an error,
+//! so that no error is longer than a few lines of a log. Neighbours: `scan` and `decode` raise the one, `encode` the other.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::{de, ser};
+
+/// Longest name or text of a peer that is shown in an error, in bytes.
+const MAX_SHOWN_BYTES: usize = 60;
+
+/// Longest reason or path, in bytes.
+const MAX_REASON_BYTES: usize = 1000;
+
+/// The beginning of a text that a peer chose, for an error.
+pub(crate) fn shown(text: &str) -> Cow<'_, str> {
+    shortened(text, MAX_SHOWN_BYTES)
+}
+
+/// The text if it is short, else its beginning and three dots.
+pub(crate) fn shortened(text: &str, most: usize) -> Cow<'_, str> {
+    if text.len() <= most {
+        return Cow::Borrowed(text);
+    }
+    let end = (0..=most).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
+    format!("{}...", text.get(..end).unwrap_or_default()).into()
+}
 
 /// A value that a codec cannot write, or a frame that would be too long.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -85,7 +107,7 @@ impl DecodeError {
     /// The same error seen from the map that holds the value under `key`.
     #[cold]
     pub(crate) fn in_field(self, key: &str) -> DecodeError {
-        self.inside(key.to_owned())
+        self.inside(shown(key).into_owned())
     }
 
     fn inside(mut self, outer: String) -> DecodeError {
@@ -93,7 +115,7 @@ impl DecodeError {
         if !inner.is_empty() && !inner.starts_with('[') {
             self.0.path.push('.');
         }
-        self.0.path.push_str(&inner);
+        self.0.path.push_str(&shortened(&inner, MAX_REASON_BYTES));
         self
     }
 }
@@ -125,10 +147,7 @@ fn found(unexpected: de::Unexpected<'_>) -> String {
         de::Unexpected::Unsigned(value) => format!("the integer {value}"),
         de::Unexpected::Signed(value) => format!("the integer {value}"),
         de::Unexpected::Float(value) => format!("the float {value}"),
-        de::Unexpected::Str(text) => match text.char_indices().nth(60) {
-            Some((end, _)) => format!("the text {:?}...", text.get(..end).unwrap_or_default()),
-            None => format!("the text {text:?}"),
-        },
+        de::Unexpected::Str(text) => format!("the text {:?}", shown(text)),
         de::Unexpected::Bytes(bytes) => format!("{} bytes", bytes.len()),
         other => other.to_string(),
     }
@@ -136,7 +155,7 @@ fn found(unexpected: de::Unexpected<'_>) -> String {
 
 impl de::Error for DecodeError {
     fn custom<T: fmt::Display>(reason: T) -> DecodeError {
-        DecodeError::new(reason.to_string())
+        DecodeError::new(shortened(&reason.to_string(), MAX_REASON_BYTES))
     }
 
     fn invalid_type(unexpected: de::Unexpected<'_>, expected: &dyn de::Expected) -> DecodeError {
@@ -165,8 +184,12 @@ mod tests {
     }
 
     #[test]
-    fn long_texts_are_cut() {
-        let text = "é".repeat(1000);
+    fn what_a_peer_wrote_is_cut() {
+        let text = "é".repeat(100_000);
+        let error = (0..1000).fold(DecodeError::new("x"), |error, _| error.in_field(&text));
+        assert!(error.path().len() < 1200, "{} bytes", error.path().len());
+        let error = <DecodeError as de::Error>::unknown_field(&text, &["a"]);
+        assert!(error.reason().len() < 1200, "{} bytes", error.reason().len());
         let error = <DecodeError as de::Error>::invalid_type(de::Unexpected::Str(&text), &"i64");
         assert!(error.reason().len() < 200, "{error}");
         assert!(error.reason().starts_with("expected i64, found the text"), "{error}");

@@ -159,7 +159,12 @@ impl<'de, R: Reader<'de>> Deserializer<'de> for &mut Decoder<R> {
     #[inline]
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
         match self.reader.token()? {
-            Token::Bytes(bytes) => visitor.visit_seq(byte_items(&bytes)),
+            Token::Bytes(bytes) => {
+                let mut items = byte_items(&bytes);
+                let value = visitor.visit_seq(&mut items)?;
+                items.end()?;
+                Ok(value)
+            }
             token => self.visit(token, visitor),
         }
     }

@@ -5,13 +5,15 @@
 //! the table of codes. What always holds: whatever comes, a [`CallError`] comes out of it.
 //! Neighbours: `call_error` has the variants, `envelope` writes the frame around.
 
+use std::borrow::Cow;
+
 use bytes::BytesMut;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::call_error::CallError;
 use crate::codec::Codec;
-use crate::codec_error::DecodeError;
+use crate::codec_error::{DecodeError, shortened};
 use crate::limits::Limits;
 use crate::scan::cbor::CborReader;
 use crate::scan::json::JsonReader;
@@ -22,13 +24,11 @@ use crate::scan::{self, Budget, Reader, Token};
 pub const MAX_TEXT_BYTES: usize = 64 * 1024;
 
 /// Cuts a text that is too long, at a character's boundary.
-pub(crate) fn shorten(mut text: String) -> String {
-    if text.len() > MAX_TEXT_BYTES {
-        let end = (0..=MAX_TEXT_BYTES).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
-        text.truncate(end);
-        text.push_str("...");
+pub(crate) fn shorten(text: String) -> String {
+    match shortened(&text, MAX_TEXT_BYTES) {
+        Cow::Owned(short) => short,
+        Cow::Borrowed(_) => text,
     }
-    text
 }
 
 /// `{code, text, data}`; without data where there is none or it cannot be encoded.

@@ -56,3 +56,19 @@ impl fmt::Display for Principal {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Principal;
+
+    #[test]
+    fn principals_show_who_speaks() {
+        let node = Principal::node("spiffe://demo/node/market");
+        assert_eq!(node.to_string(), "spiffe://demo/node/market");
+        let agent = node.with_agent("counter");
+        assert_eq!(agent.to_string(), "spiffe://demo/node/market agent \"counter\"");
+        assert_eq!((agent.node_name(), agent.agent_name()), (node.node_name(), Some("counter")));
+        assert_ne!(agent, node);
+        assert!(Principal::anonymous().is_anonymous() && !node.is_anonymous());
+    }
+}

@@ -9,7 +9,7 @@ use serde::de::{DeserializeOwned, Error, Visitor};
 
 use super::{Arguments, BadArgument};
 use crate::codec::Codec;
-use crate::codec_error::DecodeError;
+use crate::codec_error::{DecodeError, shown};
 use crate::decode::Decoder;
 use crate::limits::Limits;
 use crate::scan::cbor::CborReader;
@@ -128,7 +128,7 @@ impl<'a, 'n> Source<'a, 'n> {
         match self.keywords.iter().find(|keyword| !keyword.used) {
             None => Ok(()),
             Some(unknown) => Err(BadArgument {
-                path: unknown.name.to_string().into(),
+                path: shown(&unknown.name).into_owned().into(),
                 reason: match self.names {
                     [] => "no argument has this name; the method takes none".into(),
                     names => format!("no argument has this name; known are {}", names.join(", ")).into(),

@@ -8,7 +8,7 @@ use std::collections::HashSet;
 
 use super::{Envelope, Message, MessageError};
 use crate::arguments::Arguments;
-use crate::codec_error::DecodeError;
+use crate::codec_error::{DecodeError, shown};
 use crate::headers::{HeaderMap, Headers};
 use crate::raw_id::RawId;
 use crate::scan::{self, Head, Open, Reader, Token};
@@ -189,7 +189,7 @@ impl<'a, R: Reader<'a>> Envelope<R> {
             self.budget.node(self.reader.position())?;
             match self.reader.token()? {
                 Token::Text(name) if names.contains(&name) => {
-                    wrong = Some(format!("the keyword argument {name:?} is given twice"));
+                    wrong = Some(format!("the keyword argument {:?} is given twice", shown(&name)));
                 }
                 Token::Text(name) => {
                     names.insert(name);

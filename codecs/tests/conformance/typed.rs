@@ -128,6 +128,8 @@ fn texts_and_bytes_are_borrowed_where_they_stand_whole() {
     assert_eq!(Codec::Cbor.decode::<&[u8]>(b"\x43abc"), Ok(&b"abc"[..]));
     assert_eq!(Codec::MsgPack.decode::<&[u8]>(b"\xc4\x03abc"), Ok(&b"abc"[..]));
     assert_eq!(Codec::MsgPack.decode::<Vec<u8>>(b"\xc4\x03abc"), Ok(b"abc".to_vec()));
+    assert_eq!(Codec::MsgPack.decode::<[u8; 3]>(b"\xc4\x03abc"), Ok(*b"abc"));
+    assert!(Codec::MsgPack.decode::<[u8; 2]>(b"\xc4\x03abc").is_err());
 }
 
 #[test]
@@ -189,6 +191,40 @@ fn a_list_must_be_read_to_its_end() {
         let error = codec.decode::<(i32, i32)>(&bytes).unwrap_err();
         assert!(error.reason().contains("expected 2 items, found more"), "{codec}: {error}");
         assert!(codec.decode::<(i32, i32, i32, i32)>(&bytes).is_err(), "{codec}");
+    }
+}
+
+#[test]
+fn tagged_untagged_and_flattened_types_come_back() {
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    #[serde(tag = "type", rename_all = "snake_case")]
+    enum Tagged {
+        Bid { price: f64, lots: Vec<u32> },
+        Done,
+    }
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    #[serde(untagged)]
+    enum Untagged {
+        Number(f64),
+        Text(String),
+        List(Vec<i64>),
+    }
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    struct Outer {
+        tagged: Tagged,
+        #[serde(flatten)]
+        rest: BTreeMap<String, Untagged>,
+    }
+    for codec in Codec::ALL {
+        let rest = BTreeMap::from([
+            ("a".to_owned(), Untagged::Number(2.5)),
+            ("b".to_owned(), Untagged::Text("x\"".to_owned())),
+            ("c".to_owned(), Untagged::List(vec![1, -1])),
+            ("d".to_owned(), Untagged::Number(f64::INFINITY)),
+        ]);
+        let outer = Outer { tagged: Tagged::Bid { price: 1.0, lots: vec![7] }, rest };
+        assert_eq!(codec.decode::<Outer>(&encoded(codec, &outer)), Ok(outer), "{codec}");
+        assert_eq!(codec.decode::<Tagged>(&encoded(codec, &Tagged::Done)), Ok(Tagged::Done), "{codec}");
     }
 }
 
