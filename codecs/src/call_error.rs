@@ -23,7 +23,7 @@ impl std::error::Error for Never {}
 /// Why a call failed.
 ///
 /// `may_have_run` says whether the method may have been started before the failure: where it is `false`, calling
-/// again is safe.
+/// again is safe. To serde it is an enum whose variants are named by their codes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]

@@ -109,10 +109,11 @@ pub fn encode_exception<E: Serialize + Display>(
     let mut write = |content: &[u8]| {
         frame(out, limits, |out, room| answer(codec, out, EXCEPTION, id, |out| raw(out, content, room)))
     };
-    let written = match rich {
-        true => write(&exception::rich(codec, error, &text))
-            .or_else(|_| write(&exception::coded(codec, error.code(), &text, None))),
-        false => write(&exception::plain(codec, error, &text)),
+    let written = if rich {
+        write(&exception::rich(codec, error, &text))
+            .or_else(|_| write(&exception::coded(codec, error.code(), &text, None)))
+    } else {
+        write(&exception::plain(codec, error, &text))
     };
     if written.is_err() {
         // Whatever the limits, a call is answered: this much fits any frame that brought a call.

@@ -6,6 +6,30 @@
 //! The way in: [`FrameDecoder`] cuts a stream into payloads, [`Codec::detect`] knows the codec by the first byte,
 //! [`Message::decode`] scans a payload and cuts it into parts, [`ArgumentList::decode`] reads the arguments as a
 //! method's types. The way out: [`encode_request`], [`encode_result`] and [`encode_exception`] write whole frames.
+//! The format itself is described in `WIRE.md`, beside this crate's manifest.
+//!
+//! ```
+//! use bytes::BytesMut;
+//! use folkmoot_codecs::{ArgumentList, Codec, FrameDecoder, Limits, Message, encode_request};
+//! use tokio_util::codec::Decoder;
+//!
+//! let (codec, limits) = (Codec::MsgPack, Limits::DEFAULT);
+//! let (mut arguments, mut stream) = (BytesMut::new(), BytesMut::new());
+//! (2i64, "for the road".to_owned()).encode(codec, &mut arguments)?;
+//! encode_request(codec, &mut stream, 1, "agents/counter/add", &arguments, None, None, &limits)?;
+//!
+//! let payload = FrameDecoder::new(limits).decode(&mut stream)?.expect("a whole frame has arrived");
+//! assert_eq!(payload.first().and_then(|first| Codec::detect(*first)), Some(codec));
+//! match Message::decode(codec, &payload, &limits)? {
+//!     Message::Request { path, arguments, .. } => {
+//!         assert_eq!(path, "agents/counter/add");
+//!         let (amount, note) = <(i64, Option<String>)>::decode(&arguments, "add", &["amount", "note"])?;
+//!         assert_eq!((amount, note.as_deref()), (2, Some("for the road")));
+//!     }
+//!     other => unreachable!("{other:?}"),
+//! }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing))]
 
 pub mod address;

@@ -50,8 +50,7 @@ impl<'a, R: Reader<'a>> Envelope<R> {
         self.next("id")?;
         self.reader.space();
         let start = self.reader.position();
-        let mut ahead = self.budget;
-        ahead.node(start)?;
+        self.budget.node(start)?;
         let number = match self.reader.token()? {
             Token::List(_) | Token::Map(_) => {
                 return Err(DecodeError::at(
@@ -61,7 +60,6 @@ impl<'a, R: Reader<'a>> Envelope<R> {
             }
             scalar => scalar.as_u64(),
         };
-        self.budget = ahead;
         let bytes = self.reader.since(start);
         if bytes.len() > RawId::MAX_BYTES {
             let most = RawId::MAX_BYTES;

@@ -190,12 +190,24 @@ fn an_exception_is_always_written() {
     }
 }
 
+/// The row of a code in WIRE.md, and the Python type in its last column.
+fn documented(code: &str) -> String {
+    let page = include_str!("../../WIRE.md");
+    let row = page
+        .lines()
+        .find(|line| line.starts_with(&format!("| `{code}` |")))
+        .unwrap_or_else(|| panic!("{code}"));
+    row.trim_end_matches(" |").rsplit("| ").next().unwrap().trim_matches('`').to_owned()
+}
+
 #[test]
-fn codes_are_distinct() {
+fn codes_are_distinct_and_documented() {
     let mut seen = HashSet::new();
     let mut runner = proptest::test_runner::TestRunner::deterministic();
     for _ in 0..500 {
         let error = error().new_tree(&mut runner).unwrap().current();
+        let text: String = Codec::Json.decode(&sent(Codec::Json, &error, false, &Limits::DEFAULT)).unwrap();
+        assert_eq!(text.split_once(": ").unwrap().0, documented(error.code()));
         seen.insert(error.code());
     }
     assert_eq!(seen.len(), 16, "{seen:?}");
