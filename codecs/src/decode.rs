@@ -119,8 +119,7 @@ impl<'de, R: Reader<'de>> Deserializer<'de> for &mut Decoder<R> {
 
     by_token! {
         deserialize_bool deserialize_i8 deserialize_i16 deserialize_i32 deserialize_i64 deserialize_i128
-        deserialize_u8 deserialize_u16 deserialize_u32 deserialize_u64 deserialize_u128 deserialize_f32
-        deserialize_f64 deserialize_char deserialize_str deserialize_string deserialize_bytes
+        deserialize_u8 deserialize_u16 deserialize_u32 deserialize_u64 deserialize_u128 deserialize_char deserialize_str deserialize_string deserialize_bytes
         deserialize_byte_buf deserialize_unit deserialize_map deserialize_identifier
     }
 
@@ -130,12 +129,36 @@ impl<'de, R: Reader<'de>> Deserializer<'de> for &mut Decoder<R> {
     }
 
     #[inline]
+    fn deserialize_f32<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
+        self.deserialize_f64(visitor)
+    }
+
+    /// An integer does for a float, however large it is.
+    #[inline]
+    fn deserialize_f64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
+        match self.reader.token()? {
+            Token::Big(value) => match value.to_string().parse::<f64>() {
+                Ok(float) if float.is_finite() => visitor.visit_f64(float),
+                _ => self.visit(Token::Big(value), visitor),
+            },
+            token => self.visit(token, visitor),
+        }
+    }
+
+    /// Null; or an empty list, which is how some write it.
+    #[inline]
     fn deserialize_unit_struct<V: Visitor<'de>>(
         self,
         _name: &'static str,
         visitor: V,
     ) -> Result<V::Value, DecodeError> {
-        self.deserialize_any(visitor)
+        match self.reader.token()? {
+            Token::List(mut list) if self.reader.more_items(&mut list)? => {
+                Err(DecodeError::invalid_type(Unexpected::Seq, &visitor))
+            }
+            Token::List(_) => visitor.visit_unit(),
+            token => self.visit(token, visitor),
+        }
     }
 
     #[inline]

@@ -103,10 +103,14 @@ impl<'de, R: Reader<'de>> Deserializer<'de> for KeyDecoder<'_, 'de, R> {
 
     fn deserialize_enum<V: Visitor<'de>>(
         mut self,
-        _name: &'static str,
-        _variants: &'static [&'static str],
+        name: &'static str,
+        variants: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, DecodeError> {
+        if !R::TEXT_KEYS {
+            *self.name = Cow::Borrowed("key");
+            return self.decoder.deserialize_enum(name, variants, visitor);
+        }
         match self.token()? {
             Token::Text(name) => {
                 visitor.visit_enum(IntoDeserializer::<DecodeError>::into_deserializer(&*name))

@@ -114,7 +114,7 @@ impl<'n, S: Serializer> Serializer for Exact<'n, S> {
     as_it_is! {
         serialize_bool(bool) serialize_i8(i8) serialize_i16(i16) serialize_i32(i32) serialize_i64(i64)
         serialize_u8(u8) serialize_u16(u16) serialize_u32(u32) serialize_u64(u64) serialize_char(char)
-        serialize_str(&str) serialize_bytes(&[u8]) serialize_unit_struct(&'static str)
+        serialize_str(&str) serialize_bytes(&[u8])
     }
 
     fn serialize_i128(self, value: i128) -> Result<S::Ok, S::Error> {
@@ -160,6 +160,12 @@ impl<'n, S: Serializer> Serializer for Exact<'n, S> {
 
     #[inline]
     fn serialize_unit(self) -> Result<S::Ok, S::Error> {
+        self.inner.serialize_unit()
+    }
+
+    /// Null in every format; rmp-serde alone would write an empty list.
+    #[inline]
+    fn serialize_unit_struct(self, _name: &'static str) -> Result<S::Ok, S::Error> {
         self.inner.serialize_unit()
     }
 

@@ -2,6 +2,9 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::ops::Range;
+use std::time::{Duration, SystemTime};
 
 use folkmoot_codecs::{Codec, Limits};
 use proptest::prelude::*;
@@ -137,6 +140,15 @@ fn an_integer_does_for_a_float_but_not_the_reverse() {
     for codec in Codec::ALL {
         assert_eq!(codec.decode::<f64>(&encoded(codec, &3)), Ok(3.0), "{codec}");
         assert!(codec.decode::<i64>(&encoded(codec, &3.5)).is_err(), "{codec}");
+        assert_eq!(codec.decode::<f64>(&encoded(codec, &u64::MAX)), Ok(u64::MAX as f64), "{codec}");
+    }
+    for codec in [Codec::Json, Codec::Cbor] {
+        assert_eq!(codec.decode::<f64>(&encoded(codec, &i128::MIN)), Ok(i128::MIN as f64), "{codec}");
+        assert_eq!(
+            codec.decode::<f32>(&encoded(codec, &(1u128 << 100))),
+            Ok((1u128 << 100) as f32),
+            "{codec}"
+        );
     }
 }
 
@@ -192,6 +204,46 @@ fn a_list_must_be_read_to_its_end() {
         assert!(error.reason().contains("expected 2 items, found more"), "{codec}: {error}");
         assert!(codec.decode::<(i32, i32, i32, i32)>(&bytes).is_err(), "{codec}");
     }
+}
+
+#[test]
+fn types_of_the_standard_library_come_back() {
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    struct Unit;
+    type Standard = (Duration, SystemTime, [IpAddr; 2], Range<u8>, Unit, Result<u8, String>, Option<()>);
+    let value: Standard = (
+        Duration::from_nanos(1_500_000_001),
+        SystemTime::UNIX_EPOCH + Duration::from_secs(1),
+        [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()],
+        3..7,
+        Unit,
+        Err("no".to_owned()),
+        None,
+    );
+    for codec in Codec::ALL {
+        assert_eq!(codec.decode::<Standard>(&encoded(codec, &value)).as_ref(), Ok(&value), "{codec}");
+        let empty: [u8; 0] = [];
+        assert_eq!(codec.decode::<Unit>(&encoded(codec, &empty)), Ok(Unit), "{codec}");
+        assert_eq!(encoded(codec, &Unit), encoded(codec, &()), "{codec}");
+        assert!(codec.decode::<Unit>(&encoded(codec, &[1])).is_err(), "{codec}");
+    }
+}
+
+#[test]
+fn binary_codecs_take_any_key() {
+    #[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+    enum Place {
+        Here,
+        At(u8, u8),
+    }
+    let map = BTreeMap::from([((Place::Here, vec![1]), 1), ((Place::At(1, 2), vec![]), 2)]);
+    let by_place = BTreeMap::from([(Place::Here, 1), (Place::At(1, 2), 2)]);
+    for codec in [Codec::MsgPack, Codec::Cbor] {
+        assert_eq!(codec.decode(&encoded(codec, &map)).as_ref(), Ok(&map), "{codec}");
+        assert_eq!(codec.decode(&encoded(codec, &by_place)).as_ref(), Ok(&by_place), "{codec}");
+    }
+    let here = BTreeMap::from([(Place::Here, 1)]);
+    assert_eq!(Codec::Json.decode(&encoded(Codec::Json, &here)).as_ref(), Ok(&here));
 }
 
 #[test]
