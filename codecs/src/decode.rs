@@ -153,10 +153,12 @@ impl<'de, R: Reader<'de>> Deserializer<'de> for &mut Decoder<R> {
         visitor: V,
     ) -> Result<V::Value, DecodeError> {
         match self.reader.token()? {
-            Token::List(mut list) if self.reader.more_items(&mut list)? => {
-                Err(DecodeError::invalid_type(Unexpected::Seq, &visitor))
+            Token::List(mut list) => {
+                if self.reader.more_items(&mut list)? {
+                    return Err(DecodeError::invalid_type(Unexpected::Seq, &visitor));
+                }
+                visitor.visit_unit()
             }
-            Token::List(_) => visitor.visit_unit(),
             token => self.visit(token, visitor),
         }
     }
