@@ -8,11 +8,11 @@ use folkmoot::prelude::*;
 use futures_util::future::{try_join, try_join3};
 use tempfile::TempDir;
 
-use crate::counters::{RECONNECTS, RESTARTS};
+use crate::counters::{RECONNECTS, RESTARTS, Teller};
 use crate::market::{Market, Round};
 use crate::nodes::{MARKET, OPERATOR, Role, TELLER};
 use crate::processes::NodeProcess;
-use crate::profiles::QUARTERS;
+use crate::profiles::{QUARTERS, clock};
 use crate::progress::Progress;
 use crate::report::Day;
 
@@ -26,22 +26,29 @@ pub(crate) const KILLED: (Role, usize) = (Role::HouseholdsB, 48);
 pub(crate) async fn live(progress: &mut Progress) -> Result<Day> {
     let dir = TempDir::with_prefix("folkmoot-demo-")?;
     let certs = DevCerts::in_dir(dir.path())?;
-    let start = |role| NodeProcess::start(role, &certs);
-    let (market_node, a, mut b) =
-        try_join3(start(Role::Market), start(Role::HouseholdsA), start(Role::HouseholdsB)).await?;
+    let mut nodes = Nodes::start(&certs).await?;
     let operator = Container::builder("tls://127.0.0.1:0").certs(certs.node(OPERATOR)?).start().await?;
+    let market: Proxy<Market> = operator.connect(nodes.market.url(MARKET)).await?;
 
-    let market: Proxy<Market> = operator.connect(market_node.url(MARKET)).await?;
-    let households = households(Role::HouseholdsA, &a).chain(households(Role::HouseholdsB, &b)).collect();
-    let seats = market.open(households).await?;
+    let seats = market.open(nodes.households()).await?;
     progress.say(&format!("three nodes are up, {seats} households are at the market over mutual TLS"));
+    let mut day = hold_auctions(&market, &mut nodes, progress).await?;
+    if day.absent().next().is_none() {
+        nodes.count(&operator, &mut day).await?;
+        nodes.end().await?;
+    }
+    operator.shutdown().await;
+    Ok(day)
+}
 
+/// Has the market trade for each quarter hour until the day is over or a household stays away.
+async fn hold_auctions(market: &Proxy<Market>, nodes: &mut Nodes, progress: &mut Progress) -> Result<Day> {
     let mut day = Day::default();
     for quarter in 0..QUARTERS {
         let round = if quarter == KILLED.1 {
-            progress
-                .say(&format!("12:00  node {} is killed, as by kill -9, and started again", KILLED.0.name()));
-            trade_while_killing(&market, quarter, &mut b).await?
+            let (time, name) = (clock(quarter), KILLED.0.name());
+            progress.say(&format!("{time}  node {name} is killed, as by kill -9, and started again"));
+            trade_while_killing(market, quarter, &mut nodes.b).await?
         } else {
             market.trade(quarter).await?
         };
@@ -51,20 +58,7 @@ pub(crate) async fn live(progress: &mut Progress) -> Result<Day> {
             break;
         }
     }
-
-    for node in [&market_node, &a, &b] {
-        let teller: Proxy<crate::counters::Teller> = operator.connect(node.url(TELLER)).await?;
-        let counted = teller.counters().await?;
-        day.restarts += counted.get(RESTARTS).copied().unwrap_or_default();
-        day.reconnects += counted.get(RECONNECTS).copied().unwrap_or_default();
-    }
-    operator.shutdown().await;
     Ok(day)
-}
-
-/// The URLs of the households that live on a node.
-fn households(role: Role, node: &NodeProcess) -> impl Iterator<Item = String> {
-    role.members().into_iter().map(|member| node.url(&member.name))
 }
 
 /// Holds an auction that a node drops out of and comes back to.
@@ -80,4 +74,45 @@ async fn trade_while_killing(
     };
     let (round, ()) = try_join(trade, kill).await?;
     Ok(round)
+}
+
+/// The three processes.
+struct Nodes {
+    market: NodeProcess,
+    a: NodeProcess,
+    b: NodeProcess,
+}
+
+impl Nodes {
+    async fn start(certs: &DevCerts) -> Result<Nodes> {
+        let start = |role| NodeProcess::start(role, certs);
+        let (market, a, b) =
+            try_join3(start(Role::Market), start(Role::HouseholdsA), start(Role::HouseholdsB)).await?;
+        Ok(Nodes { market, a, b })
+    }
+
+    /// The URLs of all households.
+    fn households(&self) -> Vec<String> {
+        let on = |node: &NodeProcess, role: Role| -> Vec<String> {
+            role.members().iter().map(|member| node.url(&member.name)).collect()
+        };
+        [on(&self.a, Role::HouseholdsA), on(&self.b, Role::HouseholdsB)].concat()
+    }
+
+    /// Adds up what the platform counted on each of them.
+    async fn count(&self, operator: &Container, day: &mut Day) -> Result<()> {
+        for node in [&self.market, &self.a, &self.b] {
+            let teller: Proxy<Teller> = operator.connect(node.url(TELLER)).await?;
+            let counted = teller.counters().await?;
+            let count = |name: &str| counted.get(name).copied().unwrap_or_default();
+            day.restarts += count(RESTARTS);
+            day.reconnects += count(RECONNECTS);
+        }
+        Ok(())
+    }
+
+    async fn end(self) -> Result<()> {
+        try_join3(self.market.end(), self.a.end(), self.b.end()).await?;
+        Ok(())
+    }
 }

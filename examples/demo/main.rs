@@ -23,12 +23,12 @@ mod table;
 
 use std::io::{self, Write};
 use std::path::PathBuf;
+use std::pin::pin;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use folkmoot::prelude::*;
 use futures_util::future::{Either, select};
-use std::pin::pin;
 
 use crate::nodes::Role;
 use crate::progress::Progress;

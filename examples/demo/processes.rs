@@ -56,6 +56,19 @@ impl NodeProcess {
         Ok(())
     }
 
+    /// Lets it shut down: its standard input ends.
+    ///
+    /// # Errors
+    /// Where it ended otherwise than well, with the last lines of its log.
+    pub(crate) async fn end(mut self) -> Result<()> {
+        drop(self.child.stdin.take());
+        let status = self.child.wait().await?;
+        if status.success() {
+            return Ok(());
+        }
+        Err(format!("the node {} ended with {status}:\n{}", self.role.name(), end_of(&self.log)).into())
+    }
+
     /// The URL of one of its agents.
     pub(crate) fn url(&self, agent: &str) -> String {
         format!("{}/{agent}", self.url)

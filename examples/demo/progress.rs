@@ -64,7 +64,7 @@ fn together(incidents: &[Incident]) -> String {
     let slowest = incidents.iter().map(|incident| incident.seconds).fold(0.0, f64::max);
     let first = incidents.first().map(|incident| incident.text.as_str()).unwrap_or_default();
     format!(
-        "{} households were lost ({first}); {back} answered again, through the same proxies, within {:.0} ms",
+        "{} households had to be asked again ({first}); {back} answered, through the same proxies, within {:.0} ms",
         incidents.len(),
         slowest * 1_000.0
     )
