@@ -87,7 +87,7 @@ async fn a_failure_is_one_sentence() {
 #[test]
 fn an_argument_that_is_no_json_is_shown_how_to_be_one() {
     let help =
-        folkmoot(&Folder::new(), &["call", "tcp://127.0.0.1:1/mirror", "echo", "hello"]).is_misunderstood();
+        folkmoot(&Folder::new(), &["call", "tcp://127.0.0.1:1/mirror", "echo", "hello"]).misunderstands();
     assert!(help.contains("'hello'") && help.contains(r#"'"text"'"#), "{help}");
 }
 

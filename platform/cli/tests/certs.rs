@@ -142,7 +142,7 @@ fn a_command_line_that_cannot_be_understood_is_another_failure() {
         &["certs", "issue", "--dir", "certs"],
         &["certs", "issue", "market", "--dir", "certs", "--ip", "1.2.3"],
     ] {
-        folkmoot(&folder, arguments).is_misunderstood();
+        folkmoot(&folder, arguments).misunderstands();
     }
 }
 

@@ -66,7 +66,7 @@ impl Ended {
     }
 
     /// Exit code 2, help on standard error, nothing on standard output. Gives the help.
-    pub(crate) fn is_misunderstood(self) -> String {
+    pub(crate) fn misunderstands(self) -> String {
         let (out, err) = self.expect(2);
         assert_eq!(out, "");
         assert!(err.contains("--help") || err.contains("Usage:"), "{err}");
