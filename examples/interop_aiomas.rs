@@ -5,8 +5,8 @@
 //! cargo run --release --example interop_aiomas -- --call tcp://127.0.0.1:5556/0 --codec MsgPack
 //! ```
 //! Served, it prints `READY <url>` first, the URL as `await container.connect(url)` takes it in Python, and ends at
-//! SIGTERM or SIGINT. Neighbours: [`checks`] has the calls; `platform/tests/aiomas` has the
-//! Python of both directions.
+//! SIGTERM or SIGINT. Neighbours: [`checks`] has the calls; `platform/tests/aiomas` has the Python of both
+//! directions.
 
 #[path = "interop_aiomas/checks.rs"]
 mod checks;
@@ -17,7 +17,7 @@ use std::pin::pin;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::Parser;
+use clap::{ArgGroup, Parser};
 use folkmoot::prelude::*;
 use folkmoot::{Builder, Value};
 use futures_util::future::select;
@@ -29,9 +29,10 @@ const MOST_CHARACTERS: usize = 1 << 20;
 
 /// Serves an agent to aiomas, or calls one that aiomas serves.
 #[derive(Debug, Parser)]
+#[command(group = ArgGroup::new("side").required(true).args(["listen", "call"]))]
 struct Arguments {
     /// Where to serve: tcp://127.0.0.1:5555, port 0 takes a free one
-    #[arg(long, value_name = "ENDPOINT", required_unless_present = "call", conflicts_with = "call")]
+    #[arg(long, value_name = "ENDPOINT")]
     listen: Option<String>,
     /// The agent to call: tcp://127.0.0.1:5555/0
     #[arg(long, value_name = "URL")]
