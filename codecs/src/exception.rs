@@ -56,11 +56,13 @@ pub(crate) fn coded(codec: Codec, code: &str, text: &str, data: Option<&[u8]>) -
     close_map(codec, out, if data.is_some() { 3 } else { 2 })
 }
 
-/// One text: `Type: message` and a newline.
+/// One text: `Type: message` and a newline; as in Python, `Type` alone where there is no message.
 pub(crate) fn plain<E>(codec: Codec, error: &CallError<E>, text: &str) -> BytesMut {
-    let message: Vec<&str> = text.lines().collect();
+    let lines: Vec<&str> = text.lines().collect();
+    let message = lines.join(" ");
+    let colon = if message.is_empty() { "" } else { ": " };
     let mut out = BytesMut::new();
-    text_into(codec, &format!("{}: {}\n", python_type(error), message.join(" ")), &mut out);
+    text_into(codec, &format!("{}{colon}{message}\n", python_type(error)), &mut out);
     out
 }
 
@@ -203,7 +205,8 @@ fn exact<E: DeserializeOwned>(codec: Codec, code: &str, data: Option<&[u8]>) -> 
 /// Finds `Type: message` in a Python traceback: its last line, or, where the message has several lines, the last
 /// one that begins with a type.
 fn from_traceback<E>(traceback: String) -> CallError<E> {
-    let text = traceback.trim_end();
+    // A message may end in spaces, and consist of them.
+    let text = traceback.trim_end_matches(['\n', '\r']);
     let mut end_of_line = text.len();
     while let Some(line) = text.get(..end_of_line).filter(|text| !text.is_empty()) {
         let start = line.rfind('\n').map_or(0, |newline| newline + 1);
