@@ -55,7 +55,8 @@ pub(crate) fn request(link: &Arc<Link>, request: Request<'_>) -> Result<(), Stri
             }
         }
         GOODBYE => {
-            let reason = <(String,)>::decode(&arguments, GOODBYE, &["reason"]).map_or_else(|_| String::new(), |r| r.0);
+            let reason =
+                <(String,)>::decode(&arguments, GOODBYE, &["reason"]).map_or_else(|_| String::new(), |r| r.0);
             return Err(format!("the peer said goodbye: {reason}"));
         }
         PING => answer(link, &id, &Ok(())),
@@ -63,10 +64,7 @@ pub(crate) fn request(link: &Arc<Link>, request: Request<'_>) -> Result<(), Stri
         DESCRIBE => answer(link, &id, &describe(link, &arguments)),
         path => match path.strip_prefix("agents/").and_then(|rest| rest.split_once('/')) {
             Some((agent, method)) => call(link, id, agent, method, arguments, headers),
-            None => {
-                let error = CallError::NoSuchAgent { agent: path.to_owned(), nearest: None };
-                answer::<()>(link, &id, &Err(error));
-            }
+            None => answer::<()>(link, &id, &Err(no_method(link, path))),
         },
     }
     Ok(())
@@ -130,13 +128,27 @@ fn agent_type(link: &Link, arguments: &Arguments<'_>) -> Result<Option<&'static 
     Ok(link.tables.agent(&name).map(|entry| entry.agent.agent_type()))
 }
 
-fn describe(link: &Link, arguments: &Arguments<'_>) -> Result<folkmoot_agents::describe::AgentDescription, CallError> {
+fn describe(
+    link: &Link,
+    arguments: &Arguments<'_>,
+) -> Result<folkmoot_agents::describe::AgentDescription, CallError> {
     let (name,) = <(String,)>::decode(arguments, DESCRIBE, &["agent"])?;
     may_reach(link, &name)?;
     match link.tables.agent(&name) {
         Some(entry) => Ok(entry.agent.describe()),
         None => Err(CallError::NoSuchAgent { nearest: link.tables.nearest(&name), agent: name }),
     }
+}
+
+/// A path that leads to no method: to an agent itself, or nowhere.
+fn no_method(link: &Link, path: &str) -> CallError {
+    let agent = path.strip_prefix("agents/").unwrap_or_default();
+    if link.tables.gate.may_reach(&link.peer, agent) && link.tables.agent(agent).is_some() {
+        let reason =
+            format!("the path leads to an agent; write one of its methods behind it, as in {path}/add");
+        return CallError::BadArguments { method: path.to_owned(), path: String::new(), reason };
+    }
+    CallError::NoSuchAgent { agent: path.to_owned(), nearest: None }
 }
 
 fn may_reach(link: &Link, agent: &str) -> Result<(), CallError> {
@@ -147,14 +159,7 @@ fn may_reach(link: &Link, agent: &str) -> Result<(), CallError> {
     Err(CallError::Denied { reason: format!("no rule lets {} call agent \"{agent}\"", link.peer) })
 }
 
-fn call(
-    link: &Arc<Link>,
-    id: RawId,
-    agent: &str,
-    method: &str,
-    arguments: Arguments<'_>,
-    headers: Headers,
-) {
+fn call(link: &Arc<Link>, id: RawId, agent: &str, method: &str, arguments: Arguments<'_>, headers: Headers) {
     let tables = link.tables.clone();
     let limit = tables.limits.max_requests_in_hand;
     if link.in_hand.fetch_add(1, Ordering::AcqRel) >= limit {
@@ -178,16 +183,19 @@ fn call(
     };
     let deadline = headers.deadline_ms.map(|remaining| link_time::now().plus(remaining));
     let chain = chain_of(link, &headers);
-    router::route(&tables, Inbound {
-        caller: &link.peer,
-        name: agent,
-        entry,
-        method,
-        arguments,
-        chain,
-        deadline,
-        sink: Some(Box::new(sink)),
-    });
+    router::route(
+        &tables,
+        Inbound {
+            caller: &link.peer,
+            name: agent,
+            entry,
+            method,
+            arguments,
+            chain,
+            deadline,
+            sink: Some(Box::new(sink)),
+        },
+    );
 }
 
 /// The chain of callers that the peer told, with our own agents recognised by their names.
@@ -200,7 +208,8 @@ fn chain_of(link: &Link, headers: &Headers) -> Option<Chain> {
             .and_then(|name| link.tables.agent(name))
             .map_or(AgentId::FOREIGN, |entry| entry.agent.shared().id());
         let mode = if caller.exclusive { Mode::Exclusive } else { Mode::Shared };
-        chain = Some(Arc::new(chain::Link { agent, name: caller.agent.as_str().into(), mode, parent: chain }));
+        chain =
+            Some(Arc::new(chain::Link { agent, name: caller.agent.as_str().into(), mode, parent: chain }));
     }
     chain
 }
