@@ -23,11 +23,6 @@ impl<A: Agent> Unpin for AgentActor<A> {}
 impl<A: Agent> Actor for AgentActor<A> {
     type Context = actix::Context<Self>;
 
-    fn started(&mut self, ctx: &mut Self::Context) {
-        // 0 is "no bound" to actix: every message holds one of the agent's credits, which are the bound.
-        ctx.set_mailbox_capacity(0);
-    }
-
     fn stopping(&mut self, _: &mut Self::Context) -> Running {
         // The agent's life decides when it ends, not the number of its proxies.
         Running::Continue

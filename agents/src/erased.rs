@@ -58,8 +58,9 @@ impl Far for Erased {
         FarTicket(0)
     }
 
-    fn cancel(&self, _: FarTicket) {
+    fn cancel(&self, _: FarTicket) -> Option<CallError> {
         // The dropped channel tells the agent.
+        None
     }
 
     fn agent(&self) -> &str {

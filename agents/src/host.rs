@@ -87,8 +87,8 @@ pub trait Far: Send + Sync + 'static {
     fn codec(&self) -> Codec;
     /// Sends a call. The reply, or why there is none, comes through the call's own channel.
     fn send(&self, call: FarCall) -> FarTicket;
-    /// Takes a call back whose caller went away.
-    fn cancel(&self, ticket: FarTicket);
+    /// Takes a call back whose caller went away. Where it never left, says what kept it.
+    fn cancel(&self, ticket: FarTicket) -> Option<CallError>;
     /// The agent's name in its container.
     fn agent(&self) -> &str;
     /// Where the agent is.

@@ -33,6 +33,8 @@ const PAUSE_AFTER_FAILED_START: Duration = Duration::from_millis(10);
 
 /// What an agent is doing, with the futures that belong to it.
 enum Phase {
+    /// Before the first poll.
+    Unborn,
     /// `#[start]` runs.
     Starting(LocalFuture<Result<(), String>>),
     Running,
@@ -84,12 +86,9 @@ impl<A: Agent> Life<A> {
         worker: Arc<WorkerStatus>,
         born: oneshot::Sender<Result<(), String>>,
     ) -> Life<A> {
-        let phase = Phase::Running;
+        let phase = Phase::Unborn;
         let (timers, loops) = (Vec::new(), Vec::new());
-        let mut life =
-            Life { actor, core, factory, supervision, phase, born: Some(born), timers, loops, worker };
-        life.begin(None);
-        life
+        Life { actor, core, factory, supervision, phase, born: Some(born), timers, loops, worker }
     }
 
     /// Makes a state and starts it.
@@ -203,6 +202,10 @@ impl<A: Agent> Life<A> {
             self.phase = Phase::Draining { until, request };
         }
         match &mut self.phase {
+            Phase::Unborn => {
+                self.begin(None);
+                true
+            }
             Phase::Running | Phase::Ended => false,
             Phase::Starting(hook) => match guard(|| hook.as_mut().poll(cx)) {
                 Ok(Poll::Pending) => false,

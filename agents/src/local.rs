@@ -43,7 +43,9 @@ pub fn spawn_here<A: Agent>(
     worker: Arc<WorkerStatus>,
 ) -> Newborn<A> {
     let core = Core::new(shared.clone(), host.clone());
-    let actor_context = ActorContext::<AgentActor<A>>::new();
+    let mut actor_context = ActorContext::<AgentActor<A>>::new();
+    // 0 is "no bound" to actix: every message holds one of the agent's credits, which are the bound.
+    actor_context.set_mailbox_capacity(0);
     let actor = actor_context.into_future(AgentActor { core: core.clone() });
     let address = actor.address();
     let handle = LocalHandle { address, shared: shared.clone() };

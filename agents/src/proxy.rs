@@ -83,6 +83,26 @@ impl<I: Interface + ?Sized> Proxy<I> {
         Ok(Proxy::to_far(host, caller, far))
     }
 
+    /// The same way, speaking for another principal of the agent's own container.
+    #[doc(hidden)]
+    pub fn speaking_for(proxy: &Proxy<I>, caller: Principal) -> Proxy<I> {
+        let inner = &proxy.calls.core().0;
+        let old = &inner.origin;
+        let origin = Arc::new(Origin {
+            agent: old.agent.clone(),
+            target: old.target.clone(),
+            caller,
+            inside: old.inside,
+        });
+        let target = match &inner.target {
+            Target::Near(near) => {
+                Target::Near(Near { turns: near.turns.clone(), control: near.control.clone() })
+            }
+            Target::Far(far) => Target::Far(far.clone()),
+        };
+        Proxy::over(inner.host.clone(), origin, target)
+    }
+
     /// A proxy over a known way to an agent.
     #[doc(hidden)]
     pub fn to_far(host: Arc<dyn Host>, caller: Principal, far: Arc<dyn Far>) -> Proxy<I> {

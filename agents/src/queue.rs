@@ -52,6 +52,8 @@ struct Queue<A: Agent> {
     waiting: VecDeque<Waiting<A>>,
     writer: Option<Running>,
     readers: Readers,
+    /// Shared turns that finish on a state that has been replaced: nobody waits for them.
+    old_readers: Readers,
 }
 
 /// A turn that has not begun.
@@ -80,6 +82,7 @@ impl<A: Agent> Core<A> {
                 waiting: VecDeque::new(),
                 writer: None,
                 readers: Readers::default(),
+                old_readers: Readers::default(),
             }),
             budget: Cell::new(TURNS_PER_POLL),
             crash: RefCell::new(None),
@@ -153,6 +156,10 @@ impl<A: Agent> Core<A> {
     /// Puts a fresh state in the place of the old one. Shared turns in flight finish on the old one.
     pub(crate) fn renew(&self, state: A, last_crash: Option<String>) -> Rc<RefCell<A>> {
         let state = Rc::new(RefCell::new(state));
+        let mut queue = self.queue.borrow_mut();
+        let old = std::mem::take(&mut queue.readers);
+        queue.old_readers.put_back(old);
+        drop(queue);
         *self.state.borrow_mut() = Some(state.clone());
         *self.last_crash.borrow_mut() = last_crash;
         state
@@ -186,7 +193,9 @@ impl<A: Agent> Core<A> {
             }
         }
         // A re-entrant turn must pass a waiting exclusive one, or the queue itself would be the deadlock.
-        if (re_enters || self.nothing_before(info.mode)) && self.spend_budget() {
+        if (re_enters && self.crash.borrow().is_none() || self.nothing_before(info.mode))
+            && self.spend_budget()
+        {
             self.begin_call(turn, info);
         } else if re_enters {
             self.queue.borrow_mut().waiting.push_front(Waiting::Call(turn));
@@ -227,6 +236,8 @@ impl<A: Agent> Core<A> {
         self.shared.status() == crate::shared::Status::Running
             && queue.waiting.is_empty()
             && queue.is_free_for(mode)
+            // After a crash the old state takes no more turns.
+            && self.crash.borrow().is_none()
     }
 
     fn begin_call(self: &Rc<Self>, turn: Turn<A>, info: MethodInfo) {
@@ -319,12 +330,22 @@ impl<A: Agent> Core<A> {
                 Poll::Pending => self.queue.borrow_mut().writer = Some(writer),
             }
         }
-        let mut readers = std::mem::take(&mut self.queue.borrow_mut().readers);
+        moved
+            | self.poll_readers(|queue| &mut queue.readers, cx)
+            | self.poll_readers(|queue| &mut queue.old_readers, cx)
+    }
+
+    fn poll_readers(&self, of: impl Fn(&mut Queue<A>) -> &mut Readers, cx: &mut TaskContext<'_>) -> bool {
+        if of(&mut self.queue.borrow_mut()).is_empty() {
+            return false;
+        }
+        let mut moved = false;
+        let mut readers = std::mem::take(of(&mut self.queue.borrow_mut()));
         while let Poll::Ready(Some(panic)) = readers.poll_next_end(cx) {
             self.end_turn(panic);
             moved = true;
         }
-        self.queue.borrow_mut().readers.put_back(readers);
+        of(&mut self.queue.borrow_mut()).put_back(readers);
         moved
     }
 
@@ -370,7 +391,10 @@ impl<A: Agent> Core<A> {
     /// Whether no turn runs or waits.
     pub(crate) fn is_idle(&self) -> bool {
         let queue = self.queue.borrow();
-        queue.waiting.is_empty() && queue.writer.is_none() && queue.readers.is_empty()
+        queue.waiting.is_empty()
+            && queue.writer.is_none()
+            && queue.readers.is_empty()
+            && queue.old_readers.is_empty()
     }
 
     /// Drops the exclusive turn in flight: its state is gone with the crash that was not its own.
@@ -381,16 +405,21 @@ impl<A: Agent> Core<A> {
 
     /// Ends everything: queued turns are refused, running ones dropped, the state let go.
     pub(crate) fn close(&self) {
-        let (waiting, writer, readers) = {
+        let (waiting, writer, readers, old_readers) = {
             let mut queue = self.queue.borrow_mut();
-            (std::mem::take(&mut queue.waiting), queue.writer.take(), std::mem::take(&mut queue.readers))
+            (
+                std::mem::take(&mut queue.waiting),
+                queue.writer.take(),
+                std::mem::take(&mut queue.readers),
+                std::mem::take(&mut queue.old_readers),
+            )
         };
         for turn in waiting {
             if let Waiting::Call(turn) = turn {
                 A::refuse(turn.request, self.shared.stopped_error(false));
             }
         }
-        drop((writer, readers));
+        drop((writer, readers, old_readers));
         self.spawned.take();
         let state = self.state.borrow_mut().take();
         drop(state);

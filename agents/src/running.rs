@@ -75,6 +75,10 @@ impl Readers {
 
     /// Puts turns back that were taken out to be polled, before those that came meanwhile.
     pub(crate) fn put_back(&mut self, mut polled: Readers) {
+        if self.is_empty() {
+            *self = polled;
+            return;
+        }
         let came = std::mem::take(self);
         for running in came.few.into_iter().chain(came.many.into_iter().flat_map(|many| *many)) {
             polled.push(running);

@@ -45,8 +45,9 @@ impl Passage {
     pub(crate) fn wait_for(&self, caller: &Chain, target: &AgentShared) -> Result<Edge, CallError> {
         Edge::add(caller.agent, target.id()).map_err(|ring| {
             target.counters().deadlocks.increment(1);
+            debug_assert!(ring.len() > 1);
             let mut chain = chain::names(&self.chain, target.full_name());
-            if ring.len() > 2 {
+            if !chain::callers(&self.chain).any(|link| link.agent == target.id()) {
                 // The rest of the ring are turns of other chains; the one who waits for us closes it.
                 chain.push(caller.name.to_string());
             }
@@ -85,11 +86,12 @@ impl<R> Wait<R> {
     }
 
     /// Tells the callee that nobody waits any more.
-    pub(crate) fn take_back(&mut self) {
+    ///
+    /// Returns what kept the call from leaving, where it never left.
+    pub(crate) fn take_back(&mut self) -> Option<CallError> {
         self.reply.close();
-        if let Some((far, ticket)) = self.far.take() {
-            far.cancel(ticket);
-        }
+        let (far, ticket) = self.far.take()?;
+        far.cancel(ticket)
     }
 
     /// The reply, or why there will be none.
@@ -125,7 +127,9 @@ impl<R> Wait<R> {
     }
 
     fn expired(&mut self, host: &Arc<dyn Host>, origin: &Origin) -> CallError {
-        self.take_back();
+        if let Some(kept) = self.take_back() {
+            return kept;
+        }
         host.counters().deadlines.increment(1);
         let callee = origin.target.as_ref().map_or(&origin.agent, |target| target.full_name());
         CallError::DeadlineExceeded {

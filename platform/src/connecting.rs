@@ -39,14 +39,7 @@ impl<I: Interface + ?Sized> std::fmt::Debug for Connect<I> {
 
 impl<I: Interface + ?Sized> Connect<I> {
     pub(crate) fn new(hall: Arc<Hall>, url: String) -> Connect<I> {
-        Connect {
-            hall,
-            url,
-            retry: Retry::Never,
-            codec: None,
-            expected_peer: None,
-            interface: PhantomData,
-        }
+        Connect { hall, url, retry: Retry::Never, codec: None, expected_peer: None, interface: PhantomData }
     }
 
     /// Tries again for this long where there is no link, now and whenever the link breaks. Calls that are made
@@ -90,10 +83,13 @@ impl<I: Interface + ?Sized> Connect<I> {
 
 fn parse(url: &str) -> Result<(folkmoot_codecs::Endpoint, String), CallError> {
     let unusable = |cause: String| CallError::Disconnected { may_have_run: false, cause };
-    let address: Address = url.parse().map_err(|error: folkmoot_codecs::AddressError| unusable(error.to_string()))?;
+    let address: Address =
+        url.parse().map_err(|error: folkmoot_codecs::AddressError| unusable(error.to_string()))?;
     match address.agent {
         Some(agent) => Ok((address.endpoint, agent)),
-        None => Err(unusable(format!("`{url}` names no agent: write one behind a slash, as in {url}/counter"))),
+        None => {
+            Err(unusable(format!("`{url}` names no agent: write one behind a slash, as in {url}/counter")))
+        }
     }
 }
 
@@ -128,9 +124,8 @@ async fn validate(remote: &Remote, codec: Codec, agent: &str, within: Duration) 
         FarReply::Failed(error) => Err(error),
         FarReply::Exception { codec, content } => Err(CallError::from_exception(codec, &content)),
         FarReply::Result { codec, content } => {
-            let agent_type: Option<String> = codec
-                .decode(&content)
-                .map_err(|error| CallError::BadReply { reason: error.to_string() })?;
+            let agent_type: Option<String> =
+                codec.decode(&content).map_err(|error| CallError::BadReply { reason: error.to_string() })?;
             match agent_type {
                 Some(_) => Ok(()),
                 None => Err(CallError::NoSuchAgent { agent: agent.to_owned(), nearest: None }),

@@ -8,11 +8,11 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use folkmoot_agents::counters::Counters;
 use folkmoot_agents::deadlines::{LinkInstant, SharedDeadlines};
 use folkmoot_agents::host::{BoxFuture, Far, Host, LocalAgent};
 use folkmoot_agents::turn::CallHead;
 use folkmoot_agents::{Agent, Clock, Interface, Proxy, Sleep};
-use folkmoot_agents::counters::Counters;
 use folkmoot_codecs::{CallError, Codec, Endpoint, Principal};
 use folkmoot_gateway::Admitted;
 use folkmoot_transports::Transport;

@@ -24,6 +24,8 @@ pub struct LinkLimits {
     pub outbox_high_water_bytes: usize,
     /// Bytes waiting to be written at which further calls are refused as `Overloaded`.
     pub max_outbox_bytes: usize,
+    /// Longest time that nothing more may come of a frame that has begun to come.
+    pub read_stall_time: Duration,
     /// Longest time that a peer may take none of the bytes waiting for it.
     pub write_stall_time: Duration,
 }
@@ -39,6 +41,7 @@ impl Default for LinkLimits {
             max_pending_calls: 65_536,
             outbox_high_water_bytes: 4 * 1024 * 1024,
             max_outbox_bytes: 64 * 1024 * 1024,
+            read_stall_time: Duration::from_secs(30),
             write_stall_time: Duration::from_secs(30),
         }
     }

@@ -108,7 +108,10 @@ impl Link {
             no_reply: reply.is_none(),
             deadline_ms: Some(deadline.since(crate::link_time::now())),
             chain: chain::callers(&chain)
-                .map(|link| ChainLink { agent: link.name.to_string(), exclusive: link.mode == chain::Mode::Exclusive })
+                .map(|link| ChainLink {
+                    agent: link.name.to_string(),
+                    exclusive: link.mode == chain::Mode::Exclusive,
+                })
                 .collect(),
             ..Headers::default()
         });
@@ -117,7 +120,16 @@ impl Link {
         }
         let frame = &limits.frame;
         let pushed = self.outbox.push(|out| {
-            encode_request(self.codec, out, id, path, &positional, keyword.as_deref(), headers.as_ref(), frame)
+            encode_request(
+                self.codec,
+                out,
+                id,
+                path,
+                &positional,
+                keyword.as_deref(),
+                headers.as_ref(),
+                frame,
+            )
         });
         match pushed {
             Some(Ok(())) => Ok(()),
@@ -201,7 +213,6 @@ impl Link {
             }
         }
     }
-
 
     /// Ends the link for all who wait on it. The first cause stands.
     pub(crate) fn close(&self, cause: &str) {

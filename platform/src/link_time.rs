@@ -112,9 +112,8 @@ thread_local! {
 
 /// Gives the current worker its timer, unless it has one that runs.
 pub(crate) fn install_on_worker() {
-    let runs = TIMER.with(|timer| {
-        timer.borrow().as_ref().is_some_and(|timer| timer.running.load(Ordering::Acquire))
-    });
+    let runs = TIMER
+        .with(|timer| timer.borrow().as_ref().is_some_and(|timer| timer.running.load(Ordering::Acquire)));
     if !runs {
         let timer = Timer::new();
         TIMER.with(|slot| *slot.borrow_mut() = Some(timer.clone()));

@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use folkmoot_codecs::Codec;
-use folkmoot_transports::{Accepted, ByteStream, Connection, Listener, explain_io, looks_like_http, looks_like_tls};
+use folkmoot_transports::{
+    Accepted, ByteStream, Connection, Listener, explain_io, looks_like_http, looks_like_tls,
+};
 use tokio::io::AsyncReadExt;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -43,7 +45,8 @@ impl Accepteds {
 
     /// Ends all links after what is in hand.
     pub(crate) fn leave(&self, reason: &str) {
-        let links = std::mem::take(&mut *self.links.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
+        let links =
+            std::mem::take(&mut *self.links.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
         for link in links.iter().filter_map(std::sync::Weak::upgrade) {
             link.leave(reason);
         }
@@ -90,7 +93,12 @@ pub(crate) async fn run(
 }
 
 /// Takes a connection from its handshake to the end of its link.
-async fn welcome(accepted: Accepted, place: OwnedSemaphorePermit, tables: Arc<Tables>, accepteds: Arc<Accepteds>) {
+async fn welcome(
+    accepted: Accepted,
+    place: OwnedSemaphorePermit,
+    tables: Arc<Tables>,
+    accepteds: Arc<Accepteds>,
+) {
     let peer_address = accepted.peer_address().to_owned();
     let time = tables.limits.handshake_time;
     let refused = match link_time::within(time, accepted.handshake()).await {

@@ -69,8 +69,9 @@ async fn greet(link: &Arc<Link>) -> Result<(), String> {
     link.codec.encode(&(&ours,), &mut positional).map_err(|error| error.to_string())?;
     match link.ask(0, Hello::PATH, &positional).await {
         Ok(FarReply::Result { codec, content }) => {
-            let theirs: Hello =
-                codec.decode(&content).map_err(|error| format!("the peer's Hello cannot be read: {error}"))?;
+            let theirs: Hello = codec
+                .decode(&content)
+                .map_err(|error| format!("the peer's Hello cannot be read: {error}"))?;
             ours.agree(&theirs)?;
             link.set_rich();
             tracing::debug!(peer = %link.peer_address, node = %theirs.node, software = %theirs.software, "joined hands");

@@ -230,7 +230,8 @@ impl Remote {
                 return;
             }
             let ended = self.clone();
-            let opened = peer::open(&self.tables, &self.transport, &self.to, move || ended.link_ended()).await;
+            let opened =
+                peer::open(&self.tables, &self.transport, &self.to, move || ended.link_ended()).await;
             match opened {
                 Ok(link) => return self.opened(link),
                 Err(cause) => {

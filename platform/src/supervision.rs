@@ -99,7 +99,10 @@ impl Supervision for Supervisor {
         self.starts_in_window = self.starts_in_window.saturating_add(1);
         if self.starts_in_window > self.rules.intensity {
             return Decision::GiveUp {
-                reason: format!("more than {} new starts within {:?}", self.rules.intensity, self.rules.period),
+                reason: format!(
+                    "more than {} new starts within {:?}",
+                    self.rules.intensity, self.rules.period
+                ),
             };
         }
         Decision::Restart { after: pause(self.rules.backoff, self.starts_in_window) }

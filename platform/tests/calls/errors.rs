@@ -1,0 +1,108 @@
+//! Refusals name their cause, and the nearest name where a name is wrong.
+
+use std::time::Duration;
+
+use folkmoot::prelude::*;
+use folkmoot::{SpawnError, StartError, Untyped, Value};
+
+use super::counter::{Counter, hall};
+
+#[folkmoot::test]
+async fn wrong_names_get_the_nearest_right_one() {
+    let server = hall().await;
+    server.spawn("counter", Counter::default).await.unwrap();
+    let error = server.find::<Counter>("conter").unwrap_err();
+    assert_eq!(error, CallError::NoSuchAgent { agent: "conter".into(), nearest: Some("counter".into()) });
+    let client = hall().await;
+    let far: Proxy<Untyped> = client.connect(server.url("counter")).await.unwrap();
+    let error = far.call("totl", [0; 0]).await.unwrap_err();
+    assert_eq!(
+        error,
+        CallError::NoSuchMethod {
+            agent: "counter".into(),
+            method: "totl".into(),
+            nearest: Some("total".into())
+        }
+    );
+    let error = client.connect::<Counter>(server.url("nobody")).await.unwrap_err();
+    assert!(matches!(error, CallError::NoSuchAgent { .. }), "{error}");
+    client.shutdown().await;
+    server.shutdown().await;
+}
+
+#[folkmoot::test]
+async fn bad_arguments_name_the_path_of_the_wrong_value() {
+    let hall = hall().await;
+    let counter = hall.spawn("counter", Counter::default).await.unwrap();
+    let untyped: Proxy<Untyped> = Proxy::cast(&counter).unwrap();
+    let values = Value::List(vec![Value::Float(1.0), Value::Text("x".into())]);
+    let error = untyped.call("histogram", [values, Value::Map(Vec::new())]).await.unwrap_err();
+    match error {
+        CallError::BadArguments { method, path, reason } => {
+            assert_eq!((method.as_str(), path.as_str()), ("histogram", "values[1]"), "{reason}");
+        }
+        other => panic!("{other}"),
+    }
+    for wrong in [vec![], vec![Value::Int(1), Value::Int(2)], vec![Value::Null]] {
+        let error = untyped.call("add", wrong).await.unwrap_err();
+        assert!(matches!(error, CallError::BadArguments { .. }), "{error}");
+    }
+    assert_eq!(counter.total().await, Ok(0), "a refused call changed the state");
+    hall.shutdown().await;
+}
+
+#[folkmoot::test]
+async fn agents_names_are_checked_and_belong_to_one_agent_at_a_time() {
+    let hall = hall().await;
+    hall.spawn("counter", Counter::default).await.unwrap();
+    let taken = hall.spawn("counter", Counter::default).await.unwrap_err();
+    assert_eq!(taken, SpawnError::NameTaken { name: "counter".into() });
+    for name in ["", "a/b", "a b", "a\n", &"x".repeat(129)] {
+        let bad = hall.spawn(name, Counter::default).await.unwrap_err();
+        assert!(matches!(bad, SpawnError::BadName { .. }), "{name:?}: {bad}");
+    }
+    hall.stop("counter", Duration::from_secs(1)).await.unwrap();
+    assert!(hall.agents().is_empty());
+    hall.spawn("counter", Counter::default).await.unwrap();
+    hall.shutdown().await;
+    let late = hall.spawn("late", Counter::default).await.unwrap_err();
+    assert_eq!(late, SpawnError::ShutDown);
+}
+
+#[folkmoot::test]
+async fn a_stopped_agent_says_so_to_its_proxies() {
+    let hall = hall().await;
+    let counter = hall.spawn("counter", Counter::default).await.unwrap();
+    hall.stop("counter", Duration::from_secs(1)).await.unwrap();
+    let error = counter.add(1).await.unwrap_err();
+    assert_eq!(
+        error,
+        CallError::AgentStopped { agent: "counter".into(), cause: "stopped".into(), may_have_run: false }
+    );
+    assert!(counter.add(1).one_way().is_err());
+    hall.shutdown().await;
+}
+
+#[folkmoot::test]
+async fn an_insecure_or_impossible_container_does_not_start() {
+    let start = |endpoint: &str| Container::builder(endpoint).start();
+    assert!(matches!(start("tcp://0.0.0.0:0").await, Err(StartError::Insecure { .. })));
+    assert!(matches!(start("tls://127.0.0.1:0").await, Err(StartError::NoCerts { .. })));
+    assert!(matches!(start("nowhere").await, Err(StartError::Address(_))));
+    let rule = Container::builder("tcp://127.0.0.1:0").allow("a*b", "x", "y").start().await;
+    assert!(matches!(rule, Err(StartError::Rule(_))));
+    let first = hall().await;
+    let taken = start(&first.endpoint().to_string()).await;
+    assert!(matches!(taken, Err(StartError::Listen { .. })), "{taken:?}");
+    first.shutdown().await;
+}
+
+#[test]
+fn without_a_runtime_a_container_says_what_it_needs() {
+    let start = std::pin::pin!(Container::builder("tcp://127.0.0.1:0").start());
+    let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+    match std::future::Future::poll(start, &mut cx) {
+        std::task::Poll::Ready(Err(StartError::NoRuntime)) => {}
+        other => panic!("{other:?}"),
+    }
+}

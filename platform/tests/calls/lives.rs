@@ -1,0 +1,147 @@
+//! Starting, running beside the turns, and stopping.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use folkmoot::SpawnError;
+use folkmoot::prelude::*;
+use tokio::sync::{Notify, mpsc};
+
+use super::counter::hall;
+
+type Log = Arc<Mutex<Vec<&'static str>>>;
+
+#[derive(Agent)]
+struct Worker {
+    log: Log,
+    gate: Arc<Notify>,
+    news: mpsc::UnboundedSender<&'static str>,
+}
+
+impl Worker {
+    fn say(&self, word: &'static str) {
+        self.log.lock().unwrap().push(word);
+        self.news.send(word).ok();
+    }
+}
+
+#[agent]
+impl Worker {
+    #[start]
+    async fn start(&mut self) -> Result<(), String> {
+        tokio::task::yield_now().await;
+        self.say("start");
+        Ok(())
+    }
+
+    #[run]
+    async fn beside(ctx: Context<Self>) {
+        ctx.own_proxy().noted().await.unwrap();
+    }
+
+    #[expose]
+    fn noted(&self) {
+        self.say("run");
+    }
+
+    #[expose]
+    async fn work(&mut self) {
+        self.say("work begins");
+        self.gate.notified().await;
+        self.say("work ends");
+    }
+
+    #[expose]
+    fn leave(&mut self, ctx: &Context<Self>) {
+        ctx.stop();
+    }
+
+    #[stop]
+    async fn stop(&mut self) {
+        tokio::task::yield_now().await;
+        self.say("stop");
+    }
+}
+
+async fn worker(
+    hall: &Container,
+) -> (Proxy<Worker>, Log, Arc<Notify>, mpsc::UnboundedReceiver<&'static str>) {
+    let (log, gate) = (Log::default(), Arc::new(Notify::new()));
+    let (news, told) = mpsc::unbounded_channel();
+    let (for_log, for_gate) = (log.clone(), gate.clone());
+    let factory = move || Worker { log: for_log.clone(), gate: for_gate.clone(), news: news.clone() };
+    (hall.spawn("worker", factory).await.unwrap(), log, gate, told)
+}
+
+#[folkmoot::test]
+async fn a_graceful_stop_finishes_what_is_in_hand_and_refuses_what_comes() {
+    let hall = hall().await;
+    let (worker, log, gate, mut news) = worker(&hall).await;
+    assert_eq!(news.recv().await.unwrap(), "start");
+    assert_eq!(news.recv().await.unwrap(), "run");
+    let working = actix::spawn(worker.work());
+    assert_eq!(news.recv().await.unwrap(), "work begins");
+    let stopping = hall.clone();
+    let stopping = actix::spawn(async move { stopping.stop("worker", Duration::from_secs(60)).await });
+    while worker.noted().deadline(Duration::from_secs(5)).one_way().is_ok() {
+        tokio::task::yield_now().await;
+    }
+    gate.notify_one();
+    stopping.await.unwrap().unwrap();
+    working.await.unwrap().unwrap();
+    let log = log.lock().unwrap().clone();
+    assert_eq!(log.first(), Some(&"start"));
+    assert_eq!(log.last(), Some(&"stop"));
+    assert!(log.contains(&"work ends"), "{log:?}");
+    hall.shutdown().await;
+}
+
+#[folkmoot::test]
+async fn a_stop_whose_grace_is_over_drops_what_still_runs() {
+    let hall = hall().await;
+    let (worker, _, _gate, mut news) = worker(&hall).await;
+    let working = actix::spawn(worker.work());
+    while news.recv().await.unwrap() != "work begins" {}
+    hall.stop("worker", Duration::from_millis(10)).await.unwrap();
+    let error = working.await.unwrap().unwrap_err();
+    assert!(matches!(error, CallError::AgentStopped { may_have_run: true, .. }), "{error}");
+    hall.shutdown().await;
+}
+
+#[folkmoot::test]
+async fn an_agent_may_leave_by_itself() {
+    let hall = hall().await;
+    let (worker, log, _, mut news) = worker(&hall).await;
+    worker.leave().await.unwrap();
+    while news.recv().await.unwrap() != "stop" {}
+    while !hall.agents().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(log.lock().unwrap().last(), Some(&"stop"));
+    hall.shutdown().await;
+}
+
+#[derive(Agent, Default)]
+struct Unready;
+
+#[agent]
+impl Unready {
+    #[start]
+    fn start(&mut self) -> Result<(), String> {
+        Err("the meter is offline".to_owned())
+    }
+
+    #[expose]
+    fn nothing(&self) {}
+}
+
+#[folkmoot::test]
+async fn a_start_that_returns_an_error_fails_the_spawn_with_it() {
+    let hall = hall().await;
+    let error = hall.spawn("unready", Unready::default).await.unwrap_err();
+    assert_eq!(
+        error,
+        SpawnError::Failed { name: "unready".into(), cause: "#[start] failed: the meter is offline".into() }
+    );
+    hall.shutdown().await;
+}

@@ -1,0 +1,101 @@
+//! Several workers: placement, calls across them, and one that is blocked.
+
+use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, Mutex};
+
+use folkmoot::prelude::*;
+
+#[derive(Agent, Default)]
+struct Where;
+
+#[agent]
+impl Where {
+    #[expose]
+    fn thread(&self) -> String {
+        format!("{:?}", std::thread::current().id())
+    }
+
+    #[expose]
+    async fn ask(&self, ctx: &Context<Self>, other: String) -> String {
+        let other: Proxy<Where> = ctx.find(&other).unwrap();
+        other.thread().await.unwrap()
+    }
+}
+
+#[folkmoot::test]
+async fn agents_are_spread_and_neighbours_share_a_worker() {
+    let hall = Container::builder("tcp://127.0.0.1:0").workers(3).start().await.unwrap();
+    let mut threads = std::collections::BTreeSet::new();
+    let mut agents = Vec::new();
+    for n in 0..6 {
+        let agent = hall.spawn(&format!("agent-{n}"), Where::default).await.unwrap();
+        threads.insert(agent.thread().await.unwrap());
+        agents.push(agent);
+    }
+    assert_eq!(threads.len(), 3);
+    for (n, agent) in agents.iter().enumerate() {
+        let near = hall.spawn_near(agent, &format!("near-{n}"), Where::default).await.unwrap();
+        assert_eq!(near.thread().await.unwrap(), agent.thread().await.unwrap());
+        assert_eq!(
+            near.ask(format!("agent-{}", (n + 1) % 6)).await.unwrap(),
+            agents[(n + 1) % 6].thread().await.unwrap()
+        );
+    }
+    hall.shutdown().await;
+}
+
+/// Blocks its worker until it is told otherwise, as an agent never should.
+#[derive(Agent)]
+struct Blocker(Arc<Mutex<Receiver<()>>>);
+
+#[agent]
+impl Blocker {
+    #[expose]
+    fn block(&self) {
+        self.0.lock().unwrap().recv().unwrap();
+    }
+}
+
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[folkmoot::test]
+async fn a_blocked_worker_is_named_in_the_log_with_its_agent() {
+    let lines = Lines::default();
+    let writer = lines.clone();
+    let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone()).with_ansi(false).finish();
+    // The watchdog speaks from a thread of its own.
+    tracing::subscriber::set_global_default(subscriber).unwrap();
+    let hall = Container::builder("tcp://127.0.0.1:0").name("hall").workers(2).start().await.unwrap();
+    let (free, wait) = channel();
+    let wait = Arc::new(Mutex::new(wait));
+    let make = move || Blocker(wait.clone());
+    // The second one is on the second worker: the first stays free for the test.
+    hall.spawn("first", Where::default).await.unwrap();
+    let blocker = hall.spawn("blocker", make).await.unwrap();
+    let blocked = actix::spawn(blocker.block());
+    let named = async {
+        loop {
+            let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+            if let Some(line) = text.lines().find(|line| line.contains("blocked")) {
+                return line.to_owned();
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    let line = named.await;
+    assert!(line.contains("hall/blocker"), "{line}");
+    free.send(()).unwrap();
+    blocked.await.unwrap().unwrap();
+    hall.shutdown().await;
+}

@@ -1,0 +1,109 @@
+//! Links that cannot be opened, break, and come back.
+
+use std::future::IntoFuture;
+use std::time::Duration;
+
+use folkmoot::prelude::*;
+
+use super::conformance::Mirror;
+
+async fn node(endpoint: &str) -> Container {
+    Container::builder(endpoint).start().await.unwrap()
+}
+
+#[folkmoot::test]
+async fn a_failed_attempt_names_its_cause_and_does_not_spoil_the_next() {
+    let client = node("tcp://127.0.0.1:0").await;
+    let server = node("tcp://127.0.0.1:0").await;
+    let (endpoint, url) = (server.endpoint().to_string(), server.url("mirror"));
+    server.shutdown().await;
+    for _ in 0..3 {
+        let error = client.connect::<Mirror>(&url).await.unwrap_err();
+        assert!(
+            matches!(&error, CallError::Disconnected { may_have_run: false, cause } if cause.contains("refused")),
+            "{error}"
+        );
+    }
+    let server = node(&endpoint).await;
+    let error = client.connect::<Mirror>(&url).await.unwrap_err();
+    assert!(matches!(error, CallError::NoSuchAgent { .. }), "{error}");
+    server.spawn("mirror", Mirror::default).await.unwrap();
+    let mirror = client.connect::<Mirror>(&url).await.unwrap();
+    assert_eq!(mirror.text("at last".into()).await.unwrap(), "at last");
+    client.shutdown().await;
+    server.shutdown().await;
+}
+
+#[folkmoot::test]
+async fn the_same_proxy_works_again_after_the_peers_restart() {
+    let client = node("tcp://127.0.0.1:0").await;
+    let server = node("tcp://127.0.0.1:0").await;
+    server.spawn("mirror", Mirror::default).await.unwrap();
+    let endpoint = server.endpoint().to_string();
+    let mirror: Proxy<Mirror> = client.connect(server.url("mirror")).await.unwrap();
+    assert_eq!(mirror.text("one".into()).await.unwrap(), "one");
+    server.shutdown_within(Duration::ZERO).await;
+    let error = mirror.text("nobody".into()).await.unwrap_err();
+    assert!(matches!(error, CallError::Disconnected { .. }), "{error}");
+    let server = node(&endpoint).await;
+    server.spawn("mirror", Mirror::default).await.unwrap();
+    assert_eq!(mirror.text("two".into()).await.unwrap(), "two");
+    client.shutdown().await;
+    server.shutdown().await;
+}
+
+#[folkmoot::test]
+async fn a_retry_waits_for_a_server_that_comes_later() {
+    let client = node("tcp://127.0.0.1:0").await;
+    let server = node("tcp://127.0.0.1:0").await;
+    let (endpoint, url) = (server.endpoint().to_string(), server.url("mirror"));
+    server.shutdown().await;
+    let connect = client.connect::<Mirror>(&url).retry_for(Duration::from_secs(30));
+    let come = async {
+        let server = node(&endpoint).await;
+        server.spawn("mirror", Mirror::default).await.unwrap();
+        server
+    };
+    // The first attempt is refused before the server comes.
+    let (mirror, server) = tokio::join!(connect.into_future(), come);
+    // It may have met the container before its agent; then the next attempt finds it.
+    let mirror = match mirror {
+        Ok(mirror) => mirror,
+        Err(CallError::NoSuchAgent { .. }) => client.connect::<Mirror>(&url).await.unwrap(),
+        Err(error) => panic!("{error}"),
+    };
+    assert_eq!(mirror.text("hi".into()).await.unwrap(), "hi");
+    client.shutdown().await;
+    server.shutdown().await;
+}
+
+#[folkmoot::test]
+async fn pending_calls_learn_at_once_that_the_link_broke() {
+    let client = node("tcp://127.0.0.1:0").await;
+    let server = node("tcp://127.0.0.1:0").await;
+    server.spawn("mirror", Mirror::default).await.unwrap();
+    let mirror: Proxy<Mirror> = client.connect(server.url("mirror")).await.unwrap();
+    let pending = actix::spawn(mirror.late(u32::MAX));
+    mirror.text("the call before has arrived".into()).await.unwrap();
+    server.shutdown_within(Duration::ZERO).await;
+    let error = pending.await.unwrap().unwrap_err();
+    let told = matches!(
+        error,
+        CallError::AgentStopped { may_have_run: true, .. }
+            | CallError::Disconnected { may_have_run: true, .. }
+    );
+    assert!(told, "{error}");
+    client.shutdown().await;
+}
+
+#[folkmoot::test]
+async fn a_shut_down_container_refuses_its_own_calls() {
+    let client = node("tcp://127.0.0.1:0").await;
+    let server = node("tcp://127.0.0.1:0").await;
+    server.spawn("mirror", Mirror::default).await.unwrap();
+    let mirror: Proxy<Mirror> = client.connect(server.url("mirror")).await.unwrap();
+    client.shutdown().await;
+    let error = mirror.text("late".into()).await.unwrap_err();
+    assert!(matches!(&error, CallError::Disconnected { may_have_run: false, .. }), "{error}");
+    server.shutdown().await;
+}

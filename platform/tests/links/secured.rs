@@ -1,0 +1,71 @@
+//! Mutual TLS and the gate: who may call what, and what everyone else hears.
+
+use folkmoot::prelude::*;
+
+use super::conformance::Mirror;
+
+async fn node(certs: &DevCerts, name: &str, rules: &[(&str, &str, &str)]) -> Container {
+    let builder = Container::builder("tls://127.0.0.1:0").certs(certs.node(name).unwrap());
+    let builder =
+        rules.iter().fold(builder, |builder, (who, agent, method)| builder.allow(who, agent, method));
+    builder.start().await.unwrap()
+}
+
+#[folkmoot::test]
+async fn what_no_rule_allows_is_denied_with_the_reason() {
+    let dir = tempfile::tempdir().unwrap();
+    let certs = DevCerts::in_dir(dir.path()).unwrap();
+    let server = node(&certs, "server", &[("spiffe://demo/node/client", "mirror", "text")]).await;
+    server.spawn("mirror", Mirror::default).await.unwrap();
+    server.spawn("secret", Mirror::default).await.unwrap();
+    let client = node(&certs, "client", &[]).await;
+    let other = node(&certs, "other", &[]).await;
+    assert_eq!(server.principal().node_name(), "spiffe://demo/node/server");
+
+    let mirror: Proxy<Mirror> = client.connect(server.url("mirror")).await.unwrap();
+    assert_eq!(mirror.text("hi".into()).await.unwrap(), "hi");
+    let error = mirror.late(1).await.unwrap_err();
+    let reason = "no rule lets spiffe://demo/node/client call \"late\" of agent \"mirror\"".to_owned();
+    assert_eq!(error, CallError::Denied { reason });
+    // Neither an agent that exists nor one that does not is told of to those who may not call it.
+    for name in ["secret", "nobody"] {
+        let error = client.connect::<Mirror>(server.url(name)).await.unwrap_err();
+        assert!(matches!(error, CallError::Denied { .. }), "{error}");
+    }
+    let error = other.connect::<Mirror>(server.url("mirror")).await.unwrap_err();
+    assert!(matches!(error, CallError::Denied { .. }), "{error}");
+    // Inside the container no rule is needed.
+    let inside: Proxy<Mirror> = server.find("mirror").unwrap();
+    assert_eq!(inside.late(1).await.unwrap(), 1);
+    for container in [client, other, server] {
+        container.shutdown().await;
+    }
+}
+
+#[folkmoot::test]
+async fn the_expected_peer_is_checked_and_a_foreign_authority_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let certs = DevCerts::in_dir(dir.path().join("ours")).unwrap();
+    let foreign = DevCerts::in_dir(dir.path().join("theirs")).unwrap();
+    let server = node(&certs, "server", &[("*", "mirror", "*")]).await;
+    server.spawn("mirror", Mirror::default).await.unwrap();
+    let client = node(&certs, "client", &[]).await;
+    let stranger = node(&foreign, "client", &[]).await;
+
+    let url = server.url("mirror");
+    client.connect::<Mirror>(&url).peer("spiffe://demo/node/server").await.unwrap();
+    let error = client.connect::<Mirror>(&url).peer("spiffe://demo/node/other").await.unwrap_err();
+    assert!(
+        matches!(&error, CallError::Disconnected { may_have_run: false, cause }
+        if cause.contains("spiffe://demo/node/server")),
+        "{error}"
+    );
+    let error = stranger.connect::<Mirror>(&url).await.unwrap_err();
+    assert!(matches!(&error, CallError::Disconnected { may_have_run: false, .. }), "{error}");
+    let plain = Container::builder("tcp://127.0.0.1:0").start().await.unwrap();
+    let error = plain.connect::<Mirror>(&url).await.unwrap_err();
+    assert!(error.to_string().contains("certificates"), "{error}");
+    for container in [client, stranger, plain, server] {
+        container.shutdown().await;
+    }
+}
