@@ -1,7 +1,8 @@
 """Runs a server and a client against it: `pair.py NAME SERVER... -- CLIENT...`.
 
 The server's first line must be `READY URL`; `URL` among the client's arguments becomes that URL. The server is
-told to stop by the end of its standard input and by SIGTERM. Exits with 1 if either of them fails.
+told to stop by SIGTERM, upon which it must end in order, with 0; its standard input stays open until then, so that
+it can see the end of this script. Exits with 1 if either of them fails.
 """
 import signal
 import subprocess
@@ -30,7 +31,6 @@ def stop(server):
     already = server.poll()
     if already is not None:
         return "the server ended before it was told to, with code %d" % already
-    server.stdin.close()
     server.send_signal(signal.SIGTERM)
     try:
         code = server.wait(STOP_SECONDS)
