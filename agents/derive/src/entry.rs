@@ -33,9 +33,13 @@ fn facade(options: Tokens) -> syn::Result<Path> {
     if options.is_empty() {
         return Ok(syn::parse_quote!(::folkmoot));
     }
-    let option: syn::MetaNameValue = syn::parse2(options)?;
-    match &option.value {
-        syn::Expr::Path(path) if option.path.is_ident("crate") => Ok(path.path.clone()),
-        _ => Err(syn::Error::new_spanned(option, "the only option is `crate = path`")),
+    let wrong = syn::Error::new_spanned(&options, "the only option is `crate = path`");
+    match syn::parse2::<syn::MetaNameValue>(options) {
+        Ok(syn::MetaNameValue { path: option, value: syn::Expr::Path(facade), .. })
+            if option.is_ident("crate") =>
+        {
+            Ok(facade.path)
+        }
+        _ => Err(wrong),
     }
 }

@@ -1,6 +1,8 @@
 //! Every marker and every form of a method, without a single warning.
 #![deny(warnings, missing_docs, unreachable_pub, missing_debug_implementations, unused_qualifications)]
-#![deny(non_camel_case_types, clippy::all)]
+#![deny(non_camel_case_types, clippy::all, unsafe_code, unit_bindings, unused_lifetimes, single_use_lifetimes)]
+#![deny(trivial_casts, trivial_numeric_casts, elided_lifetimes_in_paths, redundant_lifetimes, unused_import_braces)]
+#![deny(unused_extern_crates, let_underscore_drop, explicit_outlives_requirements, unnameable_types, unused_results)]
 
 use folkmoot_agents::{Agent, Context, Proxy, agent};
 
@@ -94,8 +96,9 @@ impl Counter {
     #[run]
     async fn watch(ctx: Context<Self>) {
         let own: Proxy<Counter> = ctx.own_proxy();
-        own.nothing().one_way().ok();
-        let _: std::result::Result<i64, _> = own.add(2).await;
+        if own.nothing().one_way().is_ok() && own.add(2).await.is_err() {
+            ctx.stop();
+        }
     }
 
     #[run]
