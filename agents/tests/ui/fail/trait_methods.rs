@@ -1,5 +1,5 @@
 //! What the methods of a trait for callers cannot have.
-#![allow(unused_variables)]
+#![allow(unused_imports, unused_variables)]
 
 use folkmoot_agents::{Context, agent};
 
