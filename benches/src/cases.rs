@@ -1,0 +1,26 @@
+//! All cases. Each file is one kind of work: its floor, ours, and the figures to reach.
+
+mod across_workers;
+mod flooded_neighbour;
+mod idle_agents;
+mod local_call;
+mod remote_call;
+mod restart;
+mod spawn;
+
+use crate::bench::Group;
+
+pub(crate) use idle_agents::weigh;
+
+/// Every group, in the order of the table.
+pub(crate) fn all() -> Vec<Group> {
+    vec![
+        local_call::group(),
+        across_workers::group(),
+        flooded_neighbour::group(),
+        spawn::group(),
+        idle_agents::group(),
+        restart::group(),
+        remote_call::group(),
+    ]
+}

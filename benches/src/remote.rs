@@ -1,0 +1,36 @@
+//! The two processes of a remote call: a server that echoes text, and a driver that calls it whenever told.
+//!
+//! Neighbours: [`bare`] is the floor, [`ours`] goes through containers; [`cases`](crate::cases) starts both.
+
+mod bare;
+mod bare_tls;
+mod frames;
+mod ours;
+
+use crate::Result;
+use crate::role::{Drive, Serve, Side};
+
+/// The node names of the two ends in their certificates.
+const SERVER: &str = "server";
+const DRIVER: &str = "driver";
+
+/// Serves until the parent ends. First tells it where.
+pub(crate) fn serve(serve: &Serve) -> Result<()> {
+    match serve.side {
+        Side::Floor => bare::serve(serve),
+        Side::Ours => ours::serve(serve),
+    }
+}
+
+/// Makes as many calls as the parent orders, and tells it how many nanoseconds they took; until the parent ends.
+pub(crate) fn drive(drive: &Drive) -> Result<()> {
+    match drive.side {
+        Side::Floor => bare::drive(drive),
+        Side::Ours => ours::drive(drive),
+    }
+}
+
+/// A text of that many bytes.
+fn text(bytes: usize) -> String {
+    "The moot is open; speak, each in turn. ".chars().cycle().take(bytes).collect()
+}

@@ -1,0 +1,158 @@
+//! What this binary does as a process of its own, started by itself: weigh agents, serve an echo, call one.
+//!
+//! A role crosses to the child as words on its command line, the first of which no person would type. Neighbours:
+//! [`child`](crate::child) starts roles; [`remote`](crate::remote) and [`cases`](crate::cases) play them.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use folkmoot::Codec;
+
+use crate::{Result, cases, remote};
+
+const MARK: &str = "@";
+
+/// The hand-written half of a case, or Folkmoot's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Side {
+    Floor,
+    Ours,
+}
+
+/// Weigh idle agents.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Weigh {
+    pub(crate) side: Side,
+    pub(crate) keep_proxies: bool,
+}
+
+/// Answer calls from another process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Serve {
+    pub(crate) side: Side,
+    /// The folder of a development authority; `None` for plain TCP.
+    pub(crate) certs: Option<PathBuf>,
+}
+
+/// Call another process whenever told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Drive {
+    pub(crate) side: Side,
+    pub(crate) certs: Option<PathBuf>,
+    /// Where the server listens: `host:port` of a floor, an agent's URL of ours.
+    pub(crate) to: String,
+    pub(crate) codec: Codec,
+    pub(crate) text_bytes: usize,
+    pub(crate) in_flight: u64,
+}
+
+/// A process's part.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    Weigh(Weigh),
+    Serve(Serve),
+    Drive(Drive),
+}
+
+/// The role in the words of a command line; `None` where a person wrote them.
+pub(crate) fn of(words: &[String]) -> Option<Role> {
+    let (mark, words) = words.split_first()?;
+    if mark != MARK {
+        return None;
+    }
+    let word = |at: usize| words.get(at).map(String::as_str);
+    let side = match word(1)? {
+        "floor" => Side::Floor,
+        _ => Side::Ours,
+    };
+    let certs = word(2).filter(|dir| !dir.is_empty()).map(PathBuf::from);
+    match word(0)? {
+        "weigh" => Some(Role::Weigh(Weigh { side, keep_proxies: word(3)? == "true" })),
+        "serve" => Some(Role::Serve(Serve { side, certs })),
+        _ => Some(Role::Drive(Drive {
+            side,
+            certs,
+            to: word(3)?.to_owned(),
+            codec: *CODECS.iter().find(|codec| codec_name(**codec) == words[4])?,
+            text_bytes: usize::from_str(word(5)?).ok()?,
+            in_flight: u64::from_str(word(6)?).ok()?,
+        })),
+    }
+}
+
+const CODECS: [Codec; 3] = [Codec::MsgPack, Codec::Json, Codec::Cbor];
+
+/// A codec's name in tables and on command lines.
+pub(crate) fn codec_name(codec: Codec) -> &'static str {
+    match codec {
+        Codec::Json => "JSON",
+        Codec::Cbor => "CBOR",
+        _ => "MsgPack",
+    }
+}
+
+impl Role {
+    /// The role as words, for [`of`] in another process.
+    pub(crate) fn words(&self) -> Vec<String> {
+        let side = |side| if side == Side::Floor { "floor" } else { "ours" }.to_owned();
+        let dir = |certs: &Option<PathBuf>| {
+            certs.as_ref().map_or_else(String::new, |dir| dir.to_string_lossy().into_owned())
+        };
+        let mut words = vec![MARK.to_owned()];
+        match self {
+            Role::Weigh(weigh) => words.extend([
+                "weigh".to_owned(),
+                side(weigh.side),
+                String::new(),
+                weigh.keep_proxies.to_string(),
+            ]),
+            Role::Serve(serve) => words.extend(["serve".to_owned(), side(serve.side), dir(&serve.certs)]),
+            Role::Drive(drive) => words.extend([
+                "drive".to_owned(),
+                side(drive.side),
+                dir(&drive.certs),
+                drive.to.clone(),
+                codec_name(drive.codec).to_owned(),
+                drive.text_bytes.to_string(),
+                drive.in_flight.to_string(),
+            ]),
+        }
+        words
+    }
+
+    /// Does the work, to its end.
+    pub(crate) fn play(&self) -> Result<()> {
+        match self {
+            Role::Weigh(weigh) => crate::child::tell(cases::weigh(weigh)?),
+            Role::Serve(serve) => remote::serve(serve),
+            Role::Drive(drive) => remote::drive(drive),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_role_survives_the_command_line_and_a_persons_words_are_none() {
+        let certs = Some(PathBuf::from("certs"));
+        for role in [
+            Role::Weigh(Weigh { side: Side::Floor, keep_proxies: true }),
+            Role::Weigh(Weigh { side: Side::Ours, keep_proxies: false }),
+            Role::Serve(Serve { side: Side::Ours, certs: None }),
+            Role::Serve(Serve { side: Side::Floor, certs: certs.clone() }),
+            Role::Drive(Drive {
+                side: Side::Ours,
+                certs,
+                to: "tls://127.0.0.1:7/echo".to_owned(),
+                codec: Codec::Cbor,
+                text_bytes: 64,
+                in_flight: 100,
+            }),
+        ] {
+            assert_eq!(of(&role.words()), Some(role));
+        }
+        assert_eq!(of(&["local".to_owned(), "floor".to_owned()]), None);
+    }
+}

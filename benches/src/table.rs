@@ -1,0 +1,164 @@
+//! The table: printed row by row as cases end, and kept as Markdown.
+//!
+//! Neighbours: [`bench`](crate::bench) has the figures, [`machine`](crate::machine) what they were measured on.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "the table is what this program is for")]
+
+use std::fmt::Write as _;
+
+use crate::Result;
+use crate::bench::{Bench, Figures, Group, Target};
+use crate::machine::Machine;
+use crate::rounds::Pair;
+
+const HEAD: [&str; 6] = ["case", "floor", "ours", "ratio (min-max)", "target", "met?"];
+const WIDTHS: [usize; 6] = [50, 9, 9, 26, 18, 6];
+
+/// All that has been measured.
+pub(crate) struct Table {
+    machine: Machine,
+    rounds: usize,
+    groups: Vec<Part>,
+    complete: bool,
+}
+
+struct Part {
+    title: &'static str,
+    about: &'static str,
+    rows: Vec<[String; 6]>,
+}
+
+impl Table {
+    /// Prints the head.
+    pub(crate) fn begin(rounds: usize) -> Table {
+        let machine = Machine::look();
+        println!("{machine}; {rounds} rounds");
+        println!("{}", line(&HEAD.map(str::to_owned)));
+        println!("{}", line(&WIDTHS.map(|width| "-".repeat(width))));
+        Table { machine, rounds, groups: Vec::new(), complete: true }
+    }
+
+    /// Prints the row of one case and keeps it.
+    pub(crate) fn add(&mut self, group: &Group, bench: &Bench, measured: Result<Vec<Pair>>) {
+        let row = match measured {
+            Ok(pairs) => row(bench, &Figures::of(&pairs)),
+            Err(error) => {
+                self.complete = false;
+                complain(&format!("{}: {error}", bench.name));
+                let [name, target] = [bench.name.clone(), bench.target.show(bench.unit)];
+                [name, "-".to_owned(), "-".to_owned(), "not measured".to_owned(), target, "-".to_owned()]
+            }
+        };
+        println!("{}", line(&row));
+        match self.groups.last_mut() {
+            Some(part) if part.title == group.title => part.rows.push(row),
+            _ => self.groups.push(Part { title: group.title, about: group.about, rows: vec![row] }),
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.groups.is_empty()
+    }
+
+    /// Whether every case could be measured.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.complete
+    }
+
+    /// The page that is kept.
+    pub(crate) fn markdown(&self) -> String {
+        let mut page = format!(
+            "# Benchmarks\n\n\
+             Written by `just bench --write BENCHMARKS.md`; do not edit by hand.\n\n\
+             {machine}.\n\n\
+             \"Floor\" is the same work written by hand on what lies beneath (actix, tokio), as bare as one would\n\
+             write it. Floor and ours take turns within one run ({rounds} rounds each); the ratio is ours divided by\n\
+             the floor, the median over the rounds with the least and the most behind it. Where times are shown less\n\
+             is better, where rates are shown more is. Compare ratios: the absolute numbers belong to this machine,\n\
+             and to what else it was doing.\n\n\
+             | {head} |\n|---|---:|---:|---|---|---|\n",
+            machine = self.machine,
+            rounds = self.rounds,
+            head = HEAD.join(" | "),
+        );
+        for row in self.groups.iter().flat_map(|part| &part.rows) {
+            // Writing to a String cannot fail.
+            writeln!(page, "| {} |", row.join(" | ")).ok();
+        }
+        page.push_str("\n## What is measured, and against what\n");
+        for part in &self.groups {
+            writeln!(page, "\n**{}.** {}", part.title, part.about).ok();
+        }
+        page.push_str(
+            "\n## Peers\n\nNot measured yet: other actor frameworks are to stand here, for information.\n",
+        );
+        page
+    }
+}
+
+fn row(bench: &Bench, figures: &Figures) -> [String; 6] {
+    let unit = bench.unit;
+    let ratio = match bench.target {
+        Target::BeyondAtMost(_) => format!("{}; +{}", figures.ratio, unit.show(figures.beyond.median)),
+        _ => figures.ratio.to_string(),
+    };
+    let met = match figures.meet(bench.target) {
+        None => "-",
+        Some(true) => "yes",
+        Some(false) => "MISSED",
+    };
+    [
+        bench.name.clone(),
+        unit.show(figures.floor.median),
+        unit.show(figures.ours.median),
+        ratio,
+        bench.target.show(unit),
+        met.to_owned(),
+    ]
+}
+
+fn line(cells: &[String; 6]) -> String {
+    let padded = cells.iter().zip(WIDTHS).enumerate().map(|(column, (cell, width))| match column {
+        1 | 2 => format!("{cell:>width$}"),
+        _ => format!("{cell:<width$}"),
+    });
+    padded.collect::<Vec<_>>().join("  ").trim_end().to_owned()
+}
+
+/// Names every case.
+pub(crate) fn list(groups: &[Group]) {
+    for group in groups {
+        println!("{}", group.title);
+        for bench in &group.benches {
+            println!("  {}", bench.name);
+        }
+    }
+}
+
+/// Says what is wrong.
+pub(crate) fn complain(sentence: &str) {
+    eprintln!("folkmoot-benches: {sentence}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bench::Unit;
+
+    #[test]
+    fn a_missed_target_says_so_and_the_page_has_every_row() {
+        let bench = |name: &str, target| Bench::new(name, Unit::Time, target, |_| Ok(Vec::new()));
+        let group = Group { title: "Calls", about: "The floor is bare.", benches: Vec::new() };
+        let mut table = Table { machine: Machine::look(), rounds: 1, groups: Vec::new(), complete: true };
+        let pairs = || Ok(vec![Pair { floor: 1e3, ours: 7e3 }]);
+        table.add(&group, &bench("call", Target::RatioAtMost(1.5)), pairs());
+        table.add(&group, &bench("restart", Target::BeyondAtMost(6e3)), pairs());
+        assert!(table.is_complete());
+        table.add(&group, &bench("broken", Target::None), Err("no such thing".into()));
+        assert!(!table.is_complete());
+        let page = table.markdown();
+        assert!(page.contains("| call | 1.00 us | 7.00 us | 7.00 (7.00-7.00) | <= 1.5 | MISSED |"), "{page}");
+        assert!(page.contains("| 7.00 (7.00-7.00); +6.00 us | <= floor + 6.00 us | yes |"), "{page}");
+        assert!(page.contains("| broken | - | - | not measured | - | - |"), "{page}");
+        assert!(page.contains("**Calls.** The floor is bare."), "{page}");
+    }
+}
