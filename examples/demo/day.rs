@@ -50,7 +50,7 @@ async fn hold_auctions(market: &Proxy<Market>, nodes: &mut Nodes, progress: &mut
             progress.say(&format!("{time}  node {name} is killed, as by kill -9, and started again"));
             trade_while_killing(market, quarter, &mut nodes.b).await?
         } else {
-            market.trade(quarter).await?
+            trade(market, quarter).await?
         };
         progress.round(&round);
         day.rounds.push(round);
@@ -61,18 +61,23 @@ async fn hold_auctions(market: &Proxy<Market>, nodes: &mut Nodes, progress: &mut
     Ok(day)
 }
 
+/// Holds an auction.
+async fn trade(market: &Proxy<Market>, quarter: usize) -> Result<Round> {
+    let round = market.trade(quarter).await;
+    Ok(round.map_err(|error| format!("the market gave no result for {}: {error}", clock(quarter)))?)
+}
+
 /// Holds an auction that a node drops out of and comes back to.
 async fn trade_while_killing(
     market: &Proxy<Market>,
     quarter: usize,
     node: &mut NodeProcess,
 ) -> Result<Round> {
-    let trade = async { Ok::<_, Error>(market.trade(quarter).await?) };
     let kill = async {
         node.kill().await?;
         node.start_again().await
     };
-    let (round, ()) = try_join(trade, kill).await?;
+    let (round, ()) = try_join(trade(market, quarter), kill).await?;
     Ok(round)
 }
 

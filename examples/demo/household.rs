@@ -217,3 +217,85 @@ impl Household {
         imported_kwh * self.member.retail - exported_kwh * self.member.feed_in
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::community::members;
+
+    /// A household with roof and battery.
+    fn household() -> Household {
+        let profiles = Arc::new(Profiles::read().unwrap());
+        let member = members().into_iter().find(|member| member.battery.is_some()).unwrap();
+        Household::new(member, profiles, None)
+    }
+
+    /// At what its battery pays at most, it trades all of its need or surplus and charges; nothing is discharged.
+    fn settlement([need, charge, _]: &Bid) -> Settlement {
+        Settlement { price: Some(charge.limit), filled_kwh: [need.kwh, charge.kwh, 0.0] }
+    }
+
+    fn live(household: &mut Household, quarter: usize) -> Statement {
+        let bid = household.bid(quarter).unwrap();
+        household.settle(quarter, settlement(&bid)).unwrap()
+    }
+
+    #[test]
+    fn after_a_crash_it_goes_on_as_if_nothing_had_been() {
+        let (mut steady, mut crashing) = (household(), household());
+        for quarter in 0..40 {
+            let statement = live(&mut steady, quarter);
+            assert_eq!(live(&mut crashing, quarter), statement);
+            if quarter % 7 == 0 {
+                crashing = household();
+                let lost = Refusal::OutOfStep { at: 0, asked: quarter + 1 };
+                assert_eq!(crashing.bid(quarter + 1), Err(lost));
+                crashing.resume(statement.memory);
+            }
+        }
+        assert!(steady.memory.charge_kwh > 0.0);
+    }
+
+    #[test]
+    fn a_quarter_hour_that_is_settled_twice_is_booked_once() {
+        let mut household = household();
+        let settlement = settlement(&household.bid(0).unwrap());
+        let statement = household.settle(0, settlement);
+        assert_eq!(household.settle(0, settlement), statement);
+        assert_eq!(household.memory.quarter, 1);
+    }
+
+    #[test]
+    fn a_settlement_that_breaks_an_order_is_refused() {
+        let mut household = household();
+        let bid = household.bid(0).unwrap();
+        let [need, charge, discharge] = bid;
+        let fair = settlement(&bid);
+        for (price, filled_kwh, broken) in [
+            (fair.price, [need.kwh * 1.01, 0.0, 0.0], need),
+            (fair.price, [-1.0, 0.0, 0.0], need),
+            (Some(need.limit + 0.01), [need.kwh, 0.0, 0.0], need),
+            (None, [need.kwh, 0.0, 0.0], need),
+            (Some(need.limit), [need.kwh, charge.kwh, 0.0], charge),
+            (fair.price, [need.kwh, 0.0, 1.0], discharge),
+        ] {
+            let refused = household.settle(0, Settlement { price, filled_kwh });
+            assert_eq!(refused, Err(Refusal::Unfair { quarter: 0, order: broken }));
+        }
+        assert!(household.settle(0, fair).is_ok());
+    }
+
+    #[test]
+    fn without_a_market_a_day_costs_what_the_tariffs_say() {
+        let mut household = household();
+        let nothing = Settlement { price: None, filled_kwh: [0.0; 3] };
+        let Member { retail, feed_in, .. } = household.member;
+        for quarter in 0..96 {
+            let statement = household.settle(quarter, nothing).unwrap();
+            let cost_eur = statement.imported_kwh * retail - statement.exported_kwh * feed_in;
+            assert_eq!(statement.cost_eur, cost_eur);
+            // What it does not trade, it has from the grid: its battery only trades.
+            assert_eq!(statement.memory.charge_kwh, 0.0);
+        }
+    }
+}

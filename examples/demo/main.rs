@@ -38,7 +38,7 @@ use crate::table::Table;
 /// What a shell expects of a program that was interrupted.
 const INTERRUPTED: u8 = 130;
 
-/// An energy community trades for a day: three processes over mutual TLS, 200 household agents, 96 auctions.
+/// An energy community trades for a day: three nodes over mutual TLS, 200 household agents, 96 auctions.
 ///
 /// The loads are those of the BDEW standard load profiles for 19 March 2025. One household panics on purpose, one
 /// node is killed and started again; the table at the end says what came of it. It needs no network, takes a few
@@ -98,8 +98,8 @@ async fn operate(json: bool) -> Result<ExitCode> {
 
 fn print(day: &Day, json: bool) -> Result<()> {
     let text = if json { day.json().map_err(|error| error.to_string())? } else { Table(day).to_string() };
-    writeln!(io::stdout(), "{}", text.trim_end())?;
-    Ok(())
+    let written = writeln!(io::stdout(), "{}", text.trim_end());
+    Ok(written.map_err(|error| format!("the report cannot be written: {error}"))?)
 }
 
 fn fail(text: &str) -> ExitCode {

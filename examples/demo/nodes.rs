@@ -71,8 +71,8 @@ pub(crate) async fn serve(role: Role, certs: &Path, listen: &str) -> Result<()> 
     let node = allow(node, role).start().await?;
     node.spawn(TELLER, move || Teller::new(counters.clone())).await?;
     match role {
-        Role::Market => settle_market(&node).await?,
-        Role::HouseholdsA | Role::HouseholdsB => settle_households(&node, role).await?,
+        Role::Market => spawn_market(&node).await?,
+        Role::HouseholdsA | Role::HouseholdsB => spawn_households(&node, role).await?,
     }
 
     // The line that the parent waits for.
@@ -97,13 +97,13 @@ fn allow(node: folkmoot::Builder, role: Role) -> folkmoot::Builder {
     }
 }
 
-async fn settle_market(node: &Container) -> Result<()> {
+async fn spawn_market(node: &Container) -> Result<()> {
     let own = node.clone();
     node.spawn(MARKET, move || Market::new(own.clone())).await?;
     Ok(())
 }
 
-async fn settle_households(node: &Container, role: Role) -> Result<()> {
+async fn spawn_households(node: &Container, role: Role) -> Result<()> {
     let profiles = Arc::new(Profiles::read()?);
     for member in role.members() {
         let (name, profiles) = (member.name.clone(), profiles.clone());

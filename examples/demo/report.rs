@@ -111,10 +111,11 @@ impl Day {
     /// # Errors
     /// The first thing that is not, as a sentence.
     pub(crate) fn check(&self) -> Result<(), String> {
-        if let Some((quarter, incident)) = self.absent().next() {
-            let others = self.absent().count() - 1;
-            let (time, name, text) = (clock(quarter), &incident.household, &incident.text);
-            return Err(format!("at {time} {name} and {others} more households stayed away: {text}"));
+        if let Some((quarter, Incident { household, text, .. })) = self.absent().next() {
+            let (time, absent) = (clock(quarter), self.absent().count());
+            return Err(format!(
+                "at {time} {absent} of {MEMBERS} households stayed away, {household} first: {text}"
+            ));
         }
         if self.rounds.len() != QUARTERS {
             return Err(format!("{} auctions were held, a day has {QUARTERS}", self.rounds.len()));
@@ -164,5 +165,95 @@ impl Day {
             reconnects: self.reconnects,
             errors: self.absent().count(),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn good_day() -> Day {
+        let round = |quarter| Round {
+            quarter,
+            price: Some(0.25),
+            settled: MEMBERS,
+            bought_kwh: 2.0,
+            sold_kwh: 2.0,
+            cost_eur: 1.0,
+            cost_alone_eur: 1.5,
+            calls: 400,
+            seconds: 0.5,
+            ..Round::default()
+        };
+        Day { rounds: (0..QUARTERS).map(round).collect(), restarts: 1, reconnects: 1 }
+    }
+
+    fn incident(codes: &[&str], answered: bool) -> Incident {
+        Incident {
+            household: "household-007".to_owned(),
+            codes: codes.iter().map(|&code| code.to_owned()).collect(),
+            text: "it is away".to_owned(),
+            resumed: false,
+            answered,
+            seconds: 0.1,
+        }
+    }
+
+    #[test]
+    fn a_good_day_passes_and_adds_up() {
+        let mut day = good_day();
+        day.rounds[5].incidents = vec![incident(&["disconnected", "no-such-agent"], true)];
+        assert_eq!(day.check(), Ok(()));
+        let figures: serde_json::Value = serde_json::from_str(&day.json().unwrap()).unwrap();
+        for (key, value) in [
+            ("energy_traded_kwh", 192.0),
+            ("mean_price", 0.25),
+            ("calls", 38_400.0),
+            ("calls_per_second", 800.0),
+            ("retried", 2.0),
+            ("errors", 0.0),
+        ] {
+            assert_eq!(figures[key].as_f64(), Some(value), "{key}");
+        }
+    }
+
+    #[test]
+    fn the_mean_price_is_by_energy() {
+        let round = |price, kwh| Round { price, bought_kwh: kwh, ..Round::default() };
+        let sums = Sums::of(&[round(Some(0.10), 3.0), round(None, 0.0), round(Some(0.30), 1.0)]);
+        assert!((sums.mean_price.unwrap() - 0.15).abs() < 1e-12);
+        assert_eq!(Sums::of(&[]).mean_price, None);
+    }
+
+    #[test]
+    fn each_thing_that_is_wrong_has_its_sentence() {
+        let wrong = |spoil: fn(&mut Day)| {
+            let mut day = good_day();
+            spoil(&mut day);
+            day.check().unwrap_err()
+        };
+        assert_eq!(
+            wrong(|day| day.rounds[4].incidents = vec![incident(&["disconnected"], false)]),
+            "at 01:00 1 of 200 households stayed away, household-007 first: it is away"
+        );
+        assert_eq!(wrong(|day| day.rounds.truncate(3)), "3 auctions were held, a day has 96");
+        assert_eq!(
+            wrong(|day| day.rounds[4].settled = 199),
+            "at 01:00 199 households settled, 200 live here"
+        );
+        assert_eq!(wrong(|day| day.rounds[4].sold_kwh = 2.1), "at 01:00 2 kWh were bought and 2.1 kWh sold");
+        assert!(
+            wrong(|day| day.rounds[4].cost_eur = 99.0).contains("without a market it would have paid 144")
+        );
+        assert!(wrong(|day| day.restarts = 0).contains("started anew"));
+        assert!(wrong(|day| day.reconnects = 0).contains("opened again"));
+    }
+
+    #[test]
+    fn the_last_failure_of_one_that_stays_away_is_an_error_and_no_retry() {
+        let mut day = good_day();
+        day.rounds[4].incidents = vec![incident(&["disconnected", "denied"], false)];
+        assert_eq!(day.retried(), BTreeMap::from([("disconnected".to_owned(), 1)]));
+        assert_eq!(day.absent().count(), 1);
     }
 }
