@@ -106,7 +106,7 @@ impl Gate {
             Ok(Admitted { message, gate: self.id })
         } else {
             let reason = format!(
-                "no rule lets {} call \"{}\" of agent \"{}\"",
+                "no rule lets {} call {:?} of agent {:?}",
                 message.principal(),
                 message.method(),
                 message.agent()
