@@ -33,14 +33,23 @@ impl Cancels {
     /// The peer takes request `id` back.
     pub(crate) fn cancel(&self, id: u64) {
         let mut inner = self.lock();
-        if inner.cancelled.len() < MAX_CANCELLED {
-            inner.cancelled.insert(id);
+        // So many cannot be in hand: these are cancels that met their replies on the way.
+        if inner.cancelled.len() >= MAX_CANCELLED {
+            inner.cancelled.clear();
         }
+        inner.cancelled.insert(id);
         let watcher = inner.watching.remove(&id);
         drop(inner);
         self.any.store(true, Ordering::Release);
         if let Some(watcher) = watcher {
             watcher.wake();
+        }
+    }
+
+    /// Request `id` begins: a cancel that came before it meant another one.
+    pub(crate) fn begin(&self, id: u64) {
+        if self.any.load(Ordering::Acquire) {
+            self.lock().cancelled.remove(&id);
         }
     }
 
