@@ -23,6 +23,14 @@ struct Inner {
     writer: Option<Waker>,
 }
 
+impl Inner {
+    fn watch(&mut self, cx: &Context<'_>) {
+        if !self.writer.as_ref().is_some_and(|writer| writer.will_wake(cx.waker())) {
+            self.writer = Some(cx.waker().clone());
+        }
+    }
+}
+
 impl Outbox {
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
@@ -54,13 +62,16 @@ impl Outbox {
     pub(crate) fn take(&self, spare: &mut BytesMut, cx: &Context<'_>) -> bool {
         let mut inner = self.lock();
         if inner.bytes.is_empty() {
-            if !inner.writer.as_ref().is_some_and(|writer| writer.will_wake(cx.waker())) {
-                inner.writer = Some(cx.waker().clone());
-            }
+            inner.watch(cx);
             return false;
         }
         std::mem::swap(&mut inner.bytes, spare);
         true
+    }
+
+    /// The task of `cx` is woken by the next push, and by [`Outbox::wake`].
+    pub(crate) fn watch(&self, cx: &Context<'_>) {
+        self.lock().watch(cx);
     }
 
     /// Frames pushed since the last look.
