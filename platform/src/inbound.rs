@@ -20,6 +20,7 @@ use serde::Serialize;
 
 use crate::link::Link;
 use crate::link_time;
+use crate::one_line::one_line;
 use crate::router::{self, Inbound};
 
 /// Takes a request back: its id.
@@ -32,6 +33,9 @@ pub(crate) const PING: &str = "folkmoot/ping";
 pub(crate) const DESCRIBE: &str = "folkmoot/describe";
 /// Tells an agent's type, or null: its name.
 pub(crate) const VALIDATE: &str = "validate_aid";
+
+/// Longest path that is looked at, in bytes: a name of an agent, a name of a method, and some more.
+const MAX_PATH_BYTES: usize = 1024;
 
 /// One request as it came.
 pub(crate) struct Request<'a> {
@@ -47,39 +51,47 @@ pub(crate) struct Request<'a> {
 /// Why the link must end.
 pub(crate) fn request(link: &Arc<Link>, request: Request<'_>) -> Result<(), String> {
     let Request { id, path, arguments, headers } = request;
+    if path.len() > MAX_PATH_BYTES {
+        let reason = format!("the path is {} bytes long, the limit is {MAX_PATH_BYTES}", path.len());
+        refuse_bad_request(link, &id, &reason);
+        return Ok(());
+    }
+    let asked = (!headers.no_reply).then_some(&id);
     match &*path {
         Hello::PATH => return hello(link, &id, &arguments),
         CANCEL => {
-            if let Ok((id,)) = <(u64,)>::decode(&arguments, CANCEL, &["id"]) {
-                link.cancels.cancel(id);
-            }
+            let taken_back = <(u64,)>::decode(&arguments, CANCEL, &["id"]);
+            answer(link, asked, &taken_back.map(|(id,)| link.cancels.cancel(id)));
         }
         GOODBYE => {
             let reason =
                 <(String,)>::decode(&arguments, GOODBYE, &["reason"]).map_or_else(|_| String::new(), |r| r.0);
             return Err(format!("the peer said goodbye: {reason}"));
         }
-        PING => answer(link, &id, &Ok(())),
-        VALIDATE => answer(link, &id, &agent_type(link, &arguments)),
-        DESCRIBE => answer(link, &id, &describe(link, &arguments)),
+        PING => answer(link, asked, &Ok(())),
+        VALIDATE => answer(link, asked, &agent_type(link, &arguments)),
+        DESCRIBE => answer(link, asked, &describe(link, &arguments)),
         path => match path.strip_prefix("agents/").and_then(|rest| rest.split_once('/')) {
             Some((agent, method)) => call(link, id, agent, method, arguments, headers),
-            None => answer::<()>(link, &id, &Err(no_method(link, path))),
+            None => answer::<()>(link, asked, &Err(no_method(link, path))),
         },
     }
     Ok(())
 }
 
 /// Answers a request whose content is none.
-pub(crate) fn refuse_bad_request(link: &Arc<Link>, id: &RawId, reason: String) {
+pub(crate) fn refuse_bad_request(link: &Arc<Link>, id: &RawId, reason: &str) {
     link.tables.counters.bad_requests.increment(1);
+    let reason = one_line(reason);
     tracing::warn!(peer = %link.peer_address, %reason, "a bad request");
     let error = CallError::BadArguments { method: String::new(), path: String::new(), reason };
-    answer::<()>(link, id, &Err(error));
+    answer::<()>(link, Some(id), &Err(error));
 }
 
-fn answer<T: Serialize>(link: &Arc<Link>, id: &RawId, answer: &Result<T, CallError>) {
-    let (codec, rich, limits) = (link.codec, link.is_rich(), &link.tables.limits.frame);
+/// Answers a request of that id; `None` is one that wants no answer.
+fn answer<T: Serialize>(link: &Arc<Link>, id: Option<&RawId>, answer: &Result<T, CallError>) {
+    let Some(id) = id else { return };
+    let (codec, rich, limits) = (link.codec, link.is_rich(), &link.frame_limits());
     let pushed = link.outbox.push(|out| match answer {
         Ok(value) => encode_result(codec, out, id, value, limits),
         Err(error) => {
@@ -97,20 +109,21 @@ fn hello(link: &Arc<Link>, id: &RawId, arguments: &Arguments<'_>) -> Result<(), 
     let theirs = match <(Hello,)>::decode(arguments, Hello::PATH, &["hello"]) {
         Ok((theirs,)) => theirs,
         Err(error) => {
-            answer::<()>(link, id, &Err(error));
+            answer::<()>(link, Some(id), &Err(error));
             return Ok(());
         }
     };
     let ours = own_hello(link);
     match ours.agree(&theirs) {
         Ok(_) => {
-            answer(link, id, &Ok(&ours));
-            link.set_rich();
+            answer(link, Some(id), &Ok(&ours));
+            link.set_rich(&theirs);
             Ok(())
         }
         Err(sentence) => {
+            link.tables.counters.bad_requests.increment(1);
             let error = CallError::Disconnected { may_have_run: false, cause: sentence.clone() };
-            answer::<()>(link, id, &Err(error));
+            answer::<()>(link, Some(id), &Err(error));
             Err(sentence)
         }
     }
@@ -167,9 +180,12 @@ fn call(link: &Arc<Link>, id: RawId, agent: &str, method: &str, arguments: Argum
         tables.counters.overloads.increment(1);
         if !headers.no_reply {
             let queue = format!("requests of {} in hand", link.peer_address);
-            answer::<()>(link, &id, &Err(CallError::Overloaded { queue, limit }));
+            answer::<()>(link, Some(&id), &Err(CallError::Overloaded { queue, limit }));
         }
         return;
+    }
+    if let Some(number) = id.as_u64() {
+        link.cancels.begin(number);
     }
     let entry = tables.agent(agent);
     let sink = LinkSink {
@@ -231,12 +247,16 @@ impl ReplySink for LinkSink {
         if self.no_reply {
             return;
         }
-        let format = ReplyFormat {
-            codec: self.link.codec,
-            id: &self.id,
-            rich: self.link.is_rich(),
-            limits: &self.link.tables.limits.frame,
-        };
+        let most = self.link.tables.limits.max_outbox_bytes;
+        if self.link.outbox.waiting() > most {
+            self.link.tables.counters.overloads.increment(1);
+            let reason = format!(
+                "it was not sent: more than {most} bytes (max_outbox_bytes) wait for this peer already"
+            );
+            return answer::<()>(&self.link, Some(&self.id), &Err(CallError::BadReply { reason }));
+        }
+        let limits = &self.link.frame_limits();
+        let format = ReplyFormat { codec: self.link.codec, id: &self.id, rich: self.link.is_rich(), limits };
         // `None`: the link is gone, and with it whoever waited.
         self.link.outbox.push(|out| write(format, out));
     }
@@ -258,19 +278,23 @@ impl ReplySink for LinkSink {
 
 impl Drop for LinkSink {
     fn drop(&mut self) {
+        let wanted = !self.done && !self.no_reply && !self.is_cancelled();
         if let Some(number) = self.number {
             self.link.cancels.forget(number, self.watched);
         }
-        if !self.done && !self.no_reply && !self.is_cancelled() {
+        if wanted {
             // The turn vanished without an answer: its agent crashed or ended under it.
             let error = match &self.agent {
                 Some(agent) => agent.lost_error(),
                 None => CallError::AgentRestarted { agent: String::new(), may_have_run: true },
             };
-            answer::<()>(&self.link, &self.id, &Err(error));
+            answer::<()>(&self.link, Some(&self.id), &Err(error));
         }
         if self.link.in_hand.fetch_sub(1, Ordering::AcqRel) == 1 {
             self.link.cancels.clear();
+            if self.link.is_leaving() {
+                self.link.outbox.wake();
+            }
         }
     }
 }

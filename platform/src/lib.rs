@@ -19,6 +19,7 @@ mod link;
 mod link_task;
 mod link_time;
 mod listener;
+mod one_line;
 mod outbox;
 mod peer;
 mod remote;
@@ -27,6 +28,7 @@ mod runtime;
 mod spawning;
 mod supervision;
 mod tables;
+mod unproven;
 mod watchdog;
 mod workers;
 

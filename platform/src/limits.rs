@@ -12,7 +12,7 @@ pub struct LinkLimits {
     pub frame: Limits,
     /// Longest time for a connection's handshake; also for its first frame after that.
     pub handshake_time: Duration,
-    /// Most connections that have not sent their first frame; more are closed at once.
+    /// Most connections that have not sent their first frame; for one more the oldest is closed.
     pub max_unproven_connections: usize,
     /// Most links at once, accepted ones.
     pub max_links: usize,

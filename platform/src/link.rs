@@ -5,13 +5,13 @@
 //! bytes, [`remote`](crate::remote) sends requests, [`inbound`](crate::inbound) answers those of the peer.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use bytes::Bytes;
 use folkmoot_agents::chain;
 use folkmoot_agents::host::{FarCall, FarReply};
-use folkmoot_codecs::{CallError, ChainLink, Codec, Headers, Principal, encode_request};
+use folkmoot_codecs::{CallError, ChainLink, Codec, Headers, Hello, Limits, Principal, encode_request};
 use tokio::sync::oneshot;
 
 use crate::cancels::Cancels;
@@ -30,6 +30,8 @@ pub(crate) struct Link {
     pub(crate) in_hand: AtomicUsize,
     /// Whether the peer is a Folkmoot container: set by its Hello.
     rich: AtomicBool,
+    /// The largest frame that the peer takes, in bytes: told by its Hello.
+    peer_max_frame_bytes: AtomicU32,
     pending: Mutex<Pending>,
     leaving: OnceLock<String>,
     end: OnceLock<String>,
@@ -60,6 +62,7 @@ impl Link {
             cancels: Cancels::default(),
             in_hand: AtomicUsize::new(0),
             rich: AtomicBool::new(false),
+            peer_max_frame_bytes: AtomicU32::new(u32::MAX),
             pending: Mutex::default(),
             leaving: OnceLock::new(),
             end: OnceLock::new(),
@@ -75,8 +78,17 @@ impl Link {
         self.rich.load(Ordering::Acquire)
     }
 
-    pub(crate) fn set_rich(&self) {
+    /// The peer said Hello.
+    pub(crate) fn set_rich(&self, theirs: &Hello) {
+        self.peer_max_frame_bytes.store(theirs.max_frame_bytes, Ordering::Relaxed);
         self.rich.store(true, Ordering::Release);
+    }
+
+    /// The bounds of frames to this peer: what both sides take.
+    pub(crate) fn frame_limits(&self) -> Limits {
+        let own = self.tables.limits.frame;
+        let theirs = self.peer_max_frame_bytes.load(Ordering::Relaxed);
+        Limits { max_frame_bytes: own.max_frame_bytes.min(theirs), ..own }
     }
 
     /// Why the link ended, once it has.
@@ -89,6 +101,10 @@ impl Link {
         self.leaving.set(reason.to_owned()).ok();
         self.fail_pending(reason);
         self.outbox.wake();
+    }
+
+    pub(crate) fn is_leaving(&self) -> bool {
+        self.leaving.get().is_some()
     }
 
     pub(crate) fn leaving(&self) -> Option<String> {
@@ -118,7 +134,7 @@ impl Link {
         if let Some(reply) = reply {
             self.expect(id, reply)?;
         }
-        let frame = &limits.frame;
+        let frame = self.frame_limits();
         let pushed = self.outbox.push(|out| {
             encode_request(
                 self.codec,
@@ -128,7 +144,7 @@ impl Link {
                 &positional,
                 keyword.as_deref(),
                 headers.as_ref(),
-                frame,
+                &frame,
             )
         });
         match pushed {
@@ -181,10 +197,10 @@ impl Link {
     }
 
     fn push_request(&self, id: u64, path: &str, positional: &[u8], headers: Option<&Headers>) {
-        let frame = &self.tables.limits.frame;
+        let frame = self.frame_limits();
         let pushed = self
             .outbox
-            .push(|out| encode_request(self.codec, out, id, path, positional, None, headers, frame));
+            .push(|out| encode_request(self.codec, out, id, path, positional, None, headers, &frame));
         if let Some(Err(error)) = pushed {
             tracing::error!(peer = %self.peer_address, %path, %error, "a request of the platform did not encode");
         }

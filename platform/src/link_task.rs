@@ -3,28 +3,27 @@
 //! Always true: a peer's bytes never panic it; it stops reading while the peer does not take its replies; whatever
 //! ends it closes the [`Link`]. Neighbours: frames go to [`inbound`](crate::inbound), replies to the link.
 
+use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
 use folkmoot_agents::Sleep;
-use folkmoot_agents::host::FarReply;
-use folkmoot_codecs::{FrameDecoder, Message, MessageError};
-use folkmoot_transports::{ByteStream, explain_io};
+use folkmoot_codecs::FrameDecoder;
+use folkmoot_transports::ByteStream;
 use tokio::io::AsyncWrite;
-use tokio::sync::OwnedSemaphorePermit;
-use tokio_util::codec::Decoder;
-use tokio_util::io::poll_read_buf;
 
 use crate::inbound;
-use crate::link::{Link, slice};
+use crate::link::Link;
 use crate::link_time;
+use crate::one_line::one_line;
+use crate::unproven::{GAVE_WAY, Place};
 
-/// Space made for each read, in bytes.
-const READ_BYTES: usize = 64 * 1024;
+mod reading;
+
 /// Reads in one poll before the worker is yielded.
 const READS_PER_POLL: usize = 16;
 /// A write buffer that has grown beyond this is not kept, in bytes.
@@ -40,12 +39,14 @@ pub(crate) struct LinkTask {
     unflushed: bool,
     /// Runs out if the first frame does not come.
     first_frame: Option<Sleep>,
+    /// Runs out if nothing more comes of a frame that has begun.
+    read_stall: Option<Sleep>,
     /// Runs out if the peer takes no bytes.
     stall: Option<Sleep>,
-    /// Set when the peer has closed its half: what is in hand may still be answered until then.
+    /// Set when either side leaves: what is in hand may still be answered until then.
     leaving: Option<(Sleep, String)>,
     /// The place among the unproven connections, given back with the first frame.
-    place: Option<OwnedSemaphorePermit>,
+    place: Option<Place>,
 }
 
 impl LinkTask {
@@ -61,7 +62,7 @@ impl LinkTask {
         link: Arc<Link>,
         stream: Box<dyn ByteStream>,
         read: BytesMut,
-        place: Option<OwnedSemaphorePermit>,
+        place: Option<Place>,
     ) -> LinkTask {
         let limits = &link.tables.limits;
         LinkTask {
@@ -71,6 +72,7 @@ impl LinkTask {
             reading: read,
             writing: BytesMut::new(),
             unflushed: false,
+            read_stall: None,
             stall: None,
             leaving: None,
             place,
@@ -81,18 +83,26 @@ impl LinkTask {
     /// Moves bytes until the link ends.
     pub(crate) async fn run(mut self) {
         let link = self.link.clone();
-        let cause = std::future::poll_fn(|cx| self.poll_link(cx)).await;
+        let cause = one_line(&std::future::poll_fn(|cx| self.poll_link(cx)).await);
         tracing::info!(peer = %link.peer_address, principal = %link.peer, %cause, "the link ended");
         link.close(&cause);
     }
 
     fn poll_link(&mut self, cx: &mut Context<'_>) -> Poll<String> {
-        if let Err(cause) = self.take_frames() {
-            return Poll::Ready(self.say_farewell(cause, cx));
-        }
         for _ in 0..READS_PER_POLL {
-            if let Poll::Ready(Err(cause)) = self.poll_write(cx) {
-                return Poll::Ready(cause);
+            let more = match self.take_frames() {
+                Ok(more) => more,
+                Err(cause) => return Poll::Ready(self.say_farewell(cause, cx)),
+            };
+            if let Poll::Ready(Err(error)) = self.poll_write(cx) {
+                return Poll::Ready(self.last_words(&error, cx));
+            }
+            if more {
+                // Where it is full, the write that makes room wakes this task; else the neighbours come first.
+                if self.is_full() {
+                    return self.poll_timers(cx);
+                }
+                break;
             }
             match self.poll_read(cx) {
                 Poll::Ready(Ok(())) => {}
@@ -105,7 +115,7 @@ impl LinkTask {
     }
 
     /// Writes all that waits. Pending where the peer takes no more now.
-    fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), String>> {
+    fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         loop {
             if self.writing.is_empty() {
                 if self.writing.capacity() > KEPT_BUFFER_BYTES {
@@ -118,112 +128,47 @@ impl LinkTask {
                 self.link.tables.counters.bytes_out.increment(self.writing.len() as u64);
             }
             match Pin::new(&mut self.stream).poll_write(cx, &self.writing) {
-                Poll::Ready(Ok(0)) => return Poll::Ready(Err("the peer takes no bytes".to_owned())),
+                Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
                 Poll::Ready(Ok(n)) => {
                     self.writing.advance(n);
                     self.unflushed = true;
                     self.stall = None;
                 }
-                Poll::Ready(Err(error)) => return Poll::Ready(Err(explain_io(&error))),
-                Poll::Pending => {
-                    let stall_time = self.link.tables.limits.write_stall_time;
-                    self.stall.get_or_insert_with(|| link_time::sleep(stall_time));
-                    return Poll::Pending;
-                }
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Pending => return self.wait_for_taker(cx),
             }
         }
         if self.unflushed {
-            match ready!(Pin::new(&mut self.stream).poll_flush(cx)) {
-                Ok(()) => self.unflushed = false,
-                Err(error) => return Poll::Ready(Err(explain_io(&error))),
+            match Pin::new(&mut self.stream).poll_flush(cx) {
+                Poll::Ready(Ok(())) => {
+                    self.unflushed = false;
+                    self.stall = None;
+                }
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Pending => return self.wait_for_taker(cx),
             }
         }
         Poll::Ready(Ok(()))
     }
 
-    /// Reads once and handles the frames that are whole. Pending where nothing comes, or nothing may.
-    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), String>> {
-        if self.leaving.is_some() {
-            return Poll::Pending;
-        }
-        if self.link.outbox.waiting() + self.writing.len() > self.link.tables.limits.outbox_high_water_bytes {
-            return Poll::Pending;
-        }
-        self.reading.reserve(READ_BYTES);
-        match ready!(poll_read_buf(Pin::new(&mut self.stream), cx, &mut self.reading)) {
-            Ok(0) => self.peer_closed(),
-            Ok(n) => {
-                self.link.tables.counters.bytes_in.increment(n as u64);
-                Poll::Ready(self.take_frames())
-            }
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => Poll::Ready(Ok(())),
-            Err(error) => Poll::Ready(Err(explain_io(&error))),
-        }
+    fn wait_for_taker(&mut self, cx: &Context<'_>) -> Poll<io::Result<()>> {
+        let stall_time = self.link.tables.limits.write_stall_time;
+        self.stall.get_or_insert_with(|| link_time::sleep(stall_time));
+        // The link may be ended from elsewhere while the peer takes nothing.
+        self.link.outbox.watch(cx);
+        Poll::Pending
     }
 
-    fn peer_closed(&mut self) -> Poll<Result<(), String>> {
-        let cause = if self.reading.is_empty() {
-            "the peer closed the link".to_owned()
-        } else {
-            format!("the peer closed the link inside a frame, {} bytes of which had come", self.reading.len())
-        };
-        if self.link.in_hand.load(Ordering::Acquire) == 0 {
-            return Poll::Ready(Err(cause));
-        }
-        // It may still read: a client that sends its last request and shuts down its half.
-        self.link.fail_pending(&cause);
-        self.leaving = Some((link_time::sleep(self.link.tables.limits.handshake_time), cause));
-        Poll::Ready(Ok(()))
-    }
-
-    fn take_frames(&mut self) -> Result<(), String> {
-        loop {
-            match self.decoder.decode(&mut self.reading) {
-                Ok(None) => return Ok(()),
-                Ok(Some(payload)) => {
-                    self.first_frame = None;
-                    self.place = None;
-                    self.link.tables.counters.frames_in.increment(1);
-                    self.take_frame(&payload)?;
-                }
-                Err(error) => {
-                    self.link.tables.counters.bad_frames.increment(1);
-                    return Err(error.to_string());
-                }
-            }
-        }
-    }
-
-    fn take_frame(&mut self, payload: &bytes::Bytes) -> Result<(), String> {
-        let link = &self.link;
-        match Message::decode(link.codec, payload, &link.tables.limits.frame) {
-            Ok(Message::Request { id, path, arguments, headers }) => {
-                inbound::request(link, inbound::Request { id, path, arguments, headers })
-            }
-            Ok(Message::Result { id, content }) => {
-                link.reply(id, |codec| FarReply::Result { codec, content: slice(payload, content) });
-                Ok(())
-            }
-            Ok(Message::Exception { id, content }) => {
-                link.reply(id, |codec| FarReply::Exception { codec, content: slice(payload, content) });
-                Ok(())
-            }
-            Ok(_) => Err("a kind of message that this version does not know".to_owned()),
-            Err(MessageError::BadRequest { id, reason }) => {
-                inbound::refuse_bad_request(link, &id, reason);
-                Ok(())
-            }
-            Err(error) => {
-                link.tables.counters.bad_frames.increment(1);
-                Err(error.to_string())
-            }
-        }
-    }
-
+    /// Nothing can be done now: looks at what runs out. Ready with the end of the link.
     fn poll_timers(&mut self, cx: &mut Context<'_>) -> Poll<String> {
         if let Some(cause) = self.link.end() {
             return Poll::Ready(cause.to_owned());
         }
+        let cause = ready!(self.poll_end(cx));
+        Poll::Ready(self.say_farewell(cause, cx))
+    }
+
+    fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<String> {
         if self.leaving.is_none()
             && let Some(cause) = self.link.leaving()
         {
@@ -234,17 +179,36 @@ impl LinkTask {
             let time = self.link.tables.limits.handshake_time;
             return Poll::Ready(format!("the peer sent no frame within {time:?}"));
         }
+        if self.place.as_mut().is_some_and(|place| Pin::new(place).poll(cx).is_ready()) {
+            self.link.tables.counters.links_refused.increment(1);
+            return Poll::Ready(GAVE_WAY.to_owned());
+        }
+        if let Poll::Ready(time) = self.poll_read_stall(cx) {
+            self.link.tables.counters.bad_frames.increment(1);
+            let came = self.reading.len();
+            return Poll::Ready(format!("{came} bytes of a frame came and nothing more within {time:?}"));
+        }
         if self.stall.as_mut().is_some_and(|sleep| sleep.as_mut().poll(cx).is_ready()) {
             let time = self.link.tables.limits.write_stall_time;
             return Poll::Ready(format!("the peer took none of the bytes waiting for it within {time:?}"));
         }
-        if let Some((sleep, cause)) = &mut self.leaving {
-            let done = self.link.in_hand.load(Ordering::Acquire) == 0 && self.writing.is_empty();
-            if done || sleep.as_mut().poll(cx).is_ready() {
-                return Poll::Ready(std::mem::take(cause));
-            }
+        let answered = self.is_answered();
+        if let Some((sleep, cause)) = &mut self.leaving
+            && (sleep.as_mut().poll(cx).is_ready() || answered)
+        {
+            return Poll::Ready(std::mem::take(cause));
         }
         Poll::Pending
+    }
+
+    /// Ready with the time for it where a frame began to come and stopped.
+    fn poll_read_stall(&mut self, cx: &mut Context<'_>) -> Poll<Duration> {
+        let time = self.link.tables.limits.read_stall_time;
+        if self.reading.is_empty() || self.leaving.is_some() || self.is_full() {
+            self.read_stall = None;
+            return Poll::Pending;
+        }
+        self.read_stall.get_or_insert_with(|| link_time::sleep(time)).as_mut().poll(cx).map(|()| time)
     }
 
     /// The link ends on our side: a peer that understands is told why, if it takes the bytes at once.
@@ -258,6 +222,7 @@ impl LinkTask {
         // Best effort: the link is ending for another reason already.
         drop(self.poll_write(cx));
         drop(Pin::new(&mut self.stream).poll_shutdown(cx));
+        self.throw_away(cx);
         cause
     }
 }

@@ -8,23 +8,27 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::BytesMut;
-use folkmoot_codecs::Codec;
+use folkmoot_codecs::frame::HEADER_BYTES;
+use folkmoot_codecs::{Codec, FrameError, Principal};
 use folkmoot_transports::{
     Accepted, ByteStream, Connection, Listener, explain_io, looks_like_http, looks_like_tls,
 };
-use tokio::io::AsyncReadExt;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use futures_util::FutureExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::link::Link;
 use crate::link_task::LinkTask;
 use crate::link_time;
 use crate::tables::Tables;
+use crate::unproven::{GAVE_WAY, Place, Unproven};
 use crate::workers::Workers;
 
 /// The pause after the system could not give us a connection.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Bytes needed to know a first frame's codec: its length and its first byte.
 const FIRST_BYTES: usize = 5;
+const HTTP_ANSWER: &[u8] = b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Type: text/plain\r\n\
+    Content-Length: 45\r\n\r\nThis port speaks Folkmoot's wire, not HTTP.\r\n";
 
 /// The open links of a listener, to end them at shutdown.
 #[derive(Default)]
@@ -65,7 +69,7 @@ pub(crate) async fn run(
     workers: Arc<Workers>,
     accepteds: Arc<Accepteds>,
 ) {
-    let unproven = Arc::new(Semaphore::new(tables.limits.max_unproven_connections));
+    let unproven = Unproven::new(tables.limits.max_unproven_connections);
     loop {
         let accepted = match listener.accept().await {
             Ok(accepted) => accepted,
@@ -75,54 +79,75 @@ pub(crate) async fn run(
                 continue;
             }
         };
-        let refused = match unproven.clone().try_acquire_owned() {
-            Err(_) => "too many connections have not proven themselves yet",
-            Ok(_) if accepteds.count() >= tables.limits.max_links => "there are too many links",
-            Ok(place) => {
-                let (tables, accepteds) = (tables.clone(), accepteds.clone());
-                let worker = workers.get(workers.next());
-                worker.arbiter.spawn_fn(move || {
-                    actix::spawn(welcome(accepted, place, tables, accepteds));
-                });
-                continue;
-            }
-        };
-        tables.counters.links_refused.increment(1);
-        tracing::warn!(peer = accepted.peer_address(), "a connection was closed at once: {refused}");
+        if accepteds.count() >= tables.limits.max_links {
+            tables.counters.links_refused.increment(1);
+            let reason = "there are too many links";
+            tracing::warn!(peer = accepted.peer_address(), reason, "a connection was refused");
+            continue;
+        }
+        let (place, tables, accepteds) = (unproven.take(), tables.clone(), accepteds.clone());
+        let worker = workers.get(workers.next());
+        worker.arbiter.spawn_fn(move || {
+            actix::spawn(welcome(accepted, place, tables, accepteds));
+        });
     }
 }
 
 /// Takes a connection from its handshake to the end of its link.
-async fn welcome(
-    accepted: Accepted,
-    place: OwnedSemaphorePermit,
-    tables: Arc<Tables>,
-    accepteds: Arc<Accepteds>,
-) {
+async fn welcome(accepted: Accepted, mut place: Place, tables: Arc<Tables>, accepteds: Arc<Accepteds>) {
     let peer_address = accepted.peer_address().to_owned();
-    let time = tables.limits.handshake_time;
-    let refused = match link_time::within(time, accepted.handshake()).await {
-        None => format!("no handshake within {time:?}"),
-        Some(Err(error)) => error.to_string(),
-        Some(Ok(connection)) => {
-            let Connection { mut stream, principal, .. } = connection;
-            match link_time::within(time, first_bytes(&mut stream)).await {
-                None => format!("no frame within {time:?}"),
-                Some(Err(reason)) => reason,
-                Some(Ok((codec, read))) => {
-                    let link = Link::new(tables.clone(), codec, principal, peer_address);
-                    accepteds.add(&link);
-                    accepteds.count.fetch_add(1, Ordering::AcqRel);
-                    tracing::info!(peer = %link.peer_address, principal = %link.peer, %codec, "a link was opened");
-                    LinkTask::accepted(link, stream, read, Some(place)).run().await;
-                    accepteds.count.fetch_sub(1, Ordering::AcqRel);
-                    return;
-                }
-            }
+    let proven = tokio::select! {
+        biased;
+        () = &mut place => Err(GAVE_WAY.to_owned()),
+        proven = prove(accepted, tables.limits.handshake_time) => proven,
+    };
+    let refused = match proven {
+        Err(reason) => reason,
+        Ok(Proven { stream, principal, codec, read }) => {
+            let link = Link::new(tables.clone(), codec, principal, peer_address);
+            accepteds.add(&link);
+            accepteds.count.fetch_add(1, Ordering::AcqRel);
+            tracing::info!(peer = %link.peer_address, principal = %link.peer, %codec, "a link was opened");
+            LinkTask::accepted(link, stream, read, Some(place)).run().await;
+            accepteds.count.fetch_sub(1, Ordering::AcqRel);
+            return;
         }
     };
     tables.counters.links_refused.increment(1);
     tracing::warn!(peer = %peer_address, reason = %refused, "a connection was refused");
+}
+
+/// A connection whose handshake is done and whose first frame has begun.
+struct Proven {
+    stream: Box<dyn ByteStream>,
+    principal: Principal,
+    codec: Codec,
+    /// What has been read of the first frame.
+    read: BytesMut,
+}
+
+/// The handshake and the beginning of the first frame, each within `time`; else why not.
+async fn prove(accepted: Accepted, time: Duration) -> Result<Proven, String> {
+    let connection = match link_time::within(time, accepted.handshake()).await {
+        None => return Err(format!("no handshake within {time:?}")),
+        Some(connection) => connection.map_err(|error| error.to_string())?,
+    };
+    let Connection { mut stream, principal, .. } = connection;
+    match link_time::within(time, first_bytes(&mut stream)).await {
+        None => Err(format!("no frame within {time:?}")),
+        Some(first) => first.map(|(codec, read)| Proven { stream, principal, codec, read }),
+    }
+}
+
+/// Reads what has come and forgets it: closed with bytes unread, the system would reset the connection, and the
+/// peer might never read our answer. Waits for nothing.
+fn throw_away(stream: &mut Box<dyn ByteStream>) {
+    let mut waste = [0; 4096];
+    for _ in 0..16 {
+        if !matches!(stream.read(&mut waste).now_or_never(), Some(Ok(1..))) {
+            return;
+        }
+    }
 }
 
 /// Reads until the codec of the first frame shows.
@@ -134,11 +159,18 @@ async fn first_bytes(stream: &mut Box<dyn ByteStream>) -> Result<(Codec, BytesMu
             Ok(_) => {}
             Err(error) => return Err(explain_io(&error)),
         }
+        if read.starts_with(&[0; HEADER_BYTES]) {
+            return Err(FrameError::Empty.to_string());
+        }
     }
     if looks_like_tls(&read) {
         return Err("it speaks TLS to a plain port: connect with tcp://, or listen on tls://".to_owned());
     }
     if looks_like_http(&read) {
+        // What it spoke is worth more than whether it hears us.
+        drop(stream.write_all(HTTP_ANSWER).await);
+        drop(stream.shutdown().await);
+        throw_away(stream);
         return Err("it speaks HTTP, which is not served here".to_owned());
     }
     match read.get(FIRST_BYTES - 1).copied().and_then(Codec::detect) {

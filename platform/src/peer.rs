@@ -73,7 +73,7 @@ async fn greet(link: &Arc<Link>) -> Result<(), String> {
                 .decode(&content)
                 .map_err(|error| format!("the peer's Hello cannot be read: {error}"))?;
             ours.agree(&theirs)?;
-            link.set_rich();
+            link.set_rich(&theirs);
             tracing::debug!(peer = %link.peer_address, node = %theirs.node, software = %theirs.software, "joined hands");
             Ok(())
         }

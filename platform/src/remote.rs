@@ -209,13 +209,8 @@ impl Remote {
     pub(crate) fn close(&self, reason: &str) {
         let stage = std::mem::replace(&mut self.state().stage, Stage::Closed);
         match stage {
-            Stage::Up(link) => {
-                let mut positional = bytes::BytesMut::new();
-                if link.is_rich() && link.codec.encode(&(reason,), &mut positional).is_ok() {
-                    link.tell(self.next_id(), crate::inbound::GOODBYE, &positional);
-                }
-                link.leave(reason);
-            }
+            // It says goodbye once what is in hand is answered.
+            Stage::Up(link) => link.leave(reason),
             Stage::Opening(opening) => end_opening(opening, &closed()),
             Stage::Idle | Stage::Closed => {}
         }
