@@ -1,0 +1,117 @@
+//! Answers to what was never asked, cancels of what was never begun, and goodbyes.
+//!
+//! Neighbour: `requests.rs`.
+
+use folkmoot::{Codec, Value};
+
+use super::raw::{encoded, frame};
+use super::rig::{Rig, until};
+
+#[folkmoot::test]
+async fn answers_that_nobody_asked_for_are_counted_and_dropped() {
+    for codec in Codec::ALL {
+        let rig = Rig::start().await;
+        let waiting = rig.waiting_call();
+        let mut raw = rig.rich(codec).await;
+        for id in [0, 1, 2, 3, u64::MAX >> 1, u64::MAX] {
+            raw.send(&format!(r#"[1, {id}, "forged"]"#)).await;
+            raw.send(&format!(r#"[2, {id}, {{"code": "denied", "text": "forged"}}]"#)).await;
+        }
+        raw.ask(r#"[0, 1, ["agents/victim/total", [], {}]]"#).await.result();
+        rig.counted("orphan_replies", 12).await;
+        assert!(!waiting.is_finished(), "a reply reaches only the link it was asked on");
+        rig.released.add_permits(1);
+        assert_eq!(waiting.await.unwrap().unwrap(), "x");
+        rig.end().await;
+    }
+}
+
+fn cancel(id: u64) -> String {
+    format!(r#"[0, 99, ["folkmoot/cancel", [{id}], {{}}], {{"no_reply": true}}]"#)
+}
+
+#[folkmoot::test]
+async fn a_cancel_of_what_was_never_asked_does_not_touch_what_comes_later() {
+    let rig = Rig::start().await;
+    let mut raw = rig.rich(Codec::Json).await;
+    raw.send(&cancel(5)).await;
+    assert_eq!(raw.ask(r#"[0, 5, ["agents/victim/total", [], {}]]"#).await.result(), &Value::Int(0));
+    // The same while another request is in hand.
+    raw.send(r#"[0, 1, ["agents/victim/wait", [1], {}]]"#).await;
+    raw.send(&cancel(6)).await;
+    raw.send(&cancel(7)).await;
+    assert_eq!(raw.ask(r#"[0, 6, ["agents/victim/total", [], {}]]"#).await.id, Value::Int(6));
+    raw.send(r#"[0, 7, ["agents/victim/wait", [1], {}]]"#).await;
+    raw.ask(r#"[0, 8, ["folkmoot/ping", [], {}]]"#).await.result();
+    rig.released.add_permits(1);
+    let mut ids = [raw.answer().await.id, raw.answer().await.id].map(|id| id.as_u64().unwrap());
+    ids.sort_unstable();
+    assert_eq!(ids, [1, 7]);
+    rig.end().await;
+}
+
+#[folkmoot::test]
+async fn ten_thousand_cancels_leave_the_next_one_its_effect() {
+    let rig = Rig::start().await;
+    let mut raw = rig.rich(Codec::MsgPack).await;
+    raw.send(r#"[0, 1, ["agents/victim/wait", [1], {}]]"#).await;
+    raw.send(r#"[0, 2, ["agents/victim/wait", [1], {}]]"#).await;
+    let flood: Vec<u8> = (1000..31_000).flat_map(|id| frame(&encoded(Codec::MsgPack, &cancel(id)))).collect();
+    raw.send_bytes(&flood).await;
+    raw.send(&cancel(1)).await;
+    rig.counted("cancels", 1).await;
+    rig.released.add_permits(1);
+    assert_eq!(raw.answer().await.id, Value::Int(2), "only the one that was not taken back is answered");
+    raw.ask(r#"[0, 3, ["agents/victim/total", [], {}]]"#).await.result();
+    rig.end().await;
+}
+
+#[folkmoot::test]
+async fn a_queued_exclusive_request_that_is_taken_back_never_runs() {
+    let rig = Rig::start().await;
+    let mut raw = rig.rich(Codec::Json).await;
+    raw.send(r#"[0, 1, ["agents/victim/hold", [], {}]]"#).await;
+    raw.send(r#"[0, 2, ["agents/victim/add", [100], {}]]"#).await;
+    raw.send(&cancel(2)).await;
+    raw.ask(r#"[0, 3, ["folkmoot/ping", [], {}]]"#).await.result();
+    rig.released.add_permits(1);
+    assert_eq!(raw.answer().await.id, Value::Int(1));
+    assert_eq!(raw.ask(r#"[0, 4, ["agents/victim/total", [], {}]]"#).await.result(), &Value::Int(0));
+    rig.end().await;
+}
+
+#[folkmoot::test]
+async fn what_wants_an_answer_gets_one_and_what_wants_none_gets_none() {
+    let rig = Rig::start().await;
+    let mut raw = rig.rich(Codec::Json).await;
+    raw.ask(r#"[0, 1, ["folkmoot/cancel", [5], {}]]"#).await.result();
+    let wrong = raw.ask(r#"[0, 2, ["folkmoot/cancel", ["x"], {}]]"#).await;
+    assert!(wrong.exception().contains("id: expected u64"), "{}", wrong.exception());
+    for path in [
+        "folkmoot/ping",
+        "folkmoot/describe",
+        "validate_aid",
+        "nonsense",
+        "agents/nobody/x",
+        "agents/victim/x",
+    ] {
+        raw.send(&format!(r#"[0, 3, ["{path}", [], {{}}], {{"no_reply": true}}]"#)).await;
+    }
+    assert_eq!(raw.ask(r#"[0, 4, ["folkmoot/ping", [], {}]]"#).await.id, Value::Int(4));
+    rig.end().await;
+}
+
+#[folkmoot::test]
+async fn a_goodbye_ends_the_link_and_what_it_had_in_hand() {
+    for reason in [r#"["I am off"]"#, "[]", "[5]"] {
+        let rig = Rig::start().await;
+        let mut raw = rig.rich(Codec::Json).await;
+        raw.send(r#"[0, 1, ["agents/victim/wait", [1], {}]]"#).await;
+        raw.send(&format!(r#"[0, 2, ["folkmoot/goodbye", {reason}, {{}}]]"#)).await;
+        assert!(raw.rest().await.iter().all(|message| message.kind == 0), "a goodbye at most");
+        rig.logged_once(&raw, "the peer said goodbye").await;
+        rig.counted("cancels", 1).await;
+        until("its link is closed", || rig.counts.open_links() == 1.0).await;
+        rig.end().await;
+    }
+}

@@ -1,0 +1,166 @@
+//! Containers that dial, and what answers there is no container, or a bad one.
+//!
+//! Neighbour: `hello.rs` has the listener's side.
+
+use std::time::Duration;
+
+use folkmoot::CallError;
+use folkmoot::prelude::*;
+use tokio::net::TcpListener;
+
+use super::raw::Raw;
+use super::rig::{Victim, tight};
+
+/// A container that dials, and the raw end of its link.
+struct Dialed {
+    node: Container,
+    connecting: tokio::task::JoinHandle<Result<Proxy<Victim>, CallError>>,
+    raw: Raw,
+}
+
+async fn dialed(codec: Codec) -> Dialed {
+    let node = Container::builder("local://dialer").network(&folkmoot::LocalNetwork::new());
+    let node = node.codec(codec).limits(tight()).name("dialer").start().await.unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("tcp://{}/victim", listener.local_addr().unwrap());
+    let connecting = {
+        let node = node.clone();
+        actix_rt::spawn(async move { node.connect::<Victim>(url).await })
+    };
+    let (stream, address) = listener.accept().await.unwrap();
+    Dialed { node, connecting, raw: Raw { stream: Box::new(stream), codec, address: address.to_string() } }
+}
+
+impl Dialed {
+    /// What came of the attempt.
+    async fn error(self) -> String {
+        let outcome = tokio::time::timeout(super::raw::PATIENCE, self.connecting).await.expect("it ends");
+        self.node.shutdown().await;
+        outcome.unwrap().unwrap_err().to_string()
+    }
+}
+
+const HELLO: &str = r#"{"versions": [1, 1], "node": "raw", "max_frame_bytes": 1000, "software": "raw 1"}"#;
+
+#[folkmoot::test]
+async fn what_answers_a_hello_wrongly_is_told_apart() {
+    for (answer, words) in [
+        (
+            r#"[1, 0, {"versions": [7, 9], "node": "new", "max_frame_bytes": 9, "software": "raw 9"}]"#,
+            "\"dialer\" (folkmoot 0.1.0) speaks 1 and \"new\" (raw 9) speaks 7 to 9",
+        ),
+        (r#"[1, 0, 5]"#, "the peer's Hello cannot be read: expected a Hello"),
+        (r#"[1, 0, {"versions": [1, 1]}]"#, "the peer's Hello cannot be read"),
+        (
+            r#"[2, 0, {"code": "disconnected", "text": "no", "data": {"may_have_run": false, "cause": "too old"}}]"#,
+            "too old",
+        ),
+        (r#"[5, 0, null]"#, "the kind is neither"),
+        (r#"[0, 0, ["folkmoot/goodbye", ["full"], {}]]"#, "the peer said goodbye: full"),
+    ] {
+        for codec in Codec::ALL {
+            let mut dialed = dialed(codec).await;
+            dialed.raw.answer().await;
+            dialed.raw.send(answer).await;
+            let error = dialed.error().await;
+            assert!(error.contains(words), "{codec} {answer}: {error}");
+            assert!(error.contains("no link to tcp://127.0.0.1:"), "{error}");
+        }
+    }
+}
+
+#[folkmoot::test]
+async fn silence_text_and_hanging_up_are_told_apart() {
+    let silent = dialed(Codec::Json).await;
+    let error = silent.error().await;
+    assert!(error.contains("did not answer the Hello within 200ms"), "{error}");
+
+    let mut text = dialed(Codec::Json).await;
+    text.raw.send_bytes(b"220 mail.example ESMTP\r\n").await;
+    let error = text.error().await;
+    assert!(error.contains("bytes was announced"), "{error}");
+
+    let mut closed = dialed(Codec::Json).await;
+    closed.raw.answer().await;
+    closed.raw.shut().await;
+    let error = closed.error().await;
+    assert!(error.contains("the peer closed the link"), "{error}");
+
+    let mut cut = dialed(Codec::Json).await;
+    cut.raw.answer().await;
+    cut.raw.send_bytes(&[0, 0, 1]).await;
+    cut.raw.shut().await;
+    let error = cut.error().await;
+    assert!(error.contains("inside a frame, 3 bytes of which had come"), "{error}");
+}
+
+/// A dialer with a proxy, and the raw end that behaved so far.
+async fn met(codec: Codec) -> (Container, Proxy<Victim>, Raw) {
+    let Dialed { node, connecting, mut raw } = dialed(codec).await;
+    raw.answer().await;
+    raw.send(&format!("[1, 0, {HELLO}]")).await;
+    let id = raw.answer().await.id.as_u64().unwrap();
+    raw.send(&format!(r#"[1, {id}, "Victim"]"#)).await;
+    (node, connecting.await.unwrap().unwrap(), raw)
+}
+
+#[folkmoot::test]
+async fn replies_that_do_not_fit_fail_their_call_alone() {
+    for codec in Codec::ALL {
+        let (node, proxy, mut raw) = met(codec).await;
+        for (reply, words) in [
+            ("\"text\"", "the reply does not decode into the expected type: expected i64"),
+            ("null", "the reply does not decode"),
+            ("123456789012345678901", "the reply does not decode"),
+        ] {
+            if codec == Codec::MsgPack && reply.len() > 20 {
+                continue;
+            }
+            let call = actix_rt::spawn({
+                let proxy = proxy.clone();
+                async move { proxy.total().await }
+            });
+            let id = raw.answer().await.id.as_u64().unwrap();
+            raw.send(&format!("[1, {}, 7]", id + 1)).await;
+            raw.send(&format!("[1, {id}, {reply}]")).await;
+            let error = call.await.unwrap().unwrap_err().to_string();
+            assert!(error.contains(words), "{codec} {reply}: {error}");
+        }
+        let call = actix_rt::spawn(async move { proxy.total().await });
+        let id = raw.answer().await.id.as_u64().unwrap();
+        raw.send(&format!("[1, {id}, 7]")).await;
+        raw.send(&format!("[1, {id}, 8]")).await;
+        assert_eq!(call.await.unwrap(), Ok(7), "the first reply counts");
+        node.shutdown().await;
+    }
+}
+
+#[folkmoot::test]
+async fn a_call_over_the_peers_limit_is_refused_here_and_the_link_lives() {
+    let (node, proxy, mut raw) = met(Codec::MsgPack).await;
+    let error = proxy.length("x".repeat(2000)).await.unwrap_err();
+    let CallError::Unencodable { reason } = error else { panic!("{error:?}") };
+    assert!(reason.contains("longer than 1000 bytes"), "{reason}");
+    let call = actix_rt::spawn(async move { proxy.total().await });
+    let id = raw.answer().await.id.as_u64().unwrap();
+    raw.send(&format!("[1, {id}, 7]")).await;
+    assert_eq!(call.await.unwrap(), Ok(7));
+    node.shutdown().await;
+}
+
+#[folkmoot::test]
+async fn a_peer_that_dies_fails_what_waits_and_says_that_it_may_have_run() {
+    let (node, proxy, mut raw) = met(Codec::Json).await;
+    let call = actix_rt::spawn({
+        let proxy = proxy.clone();
+        async move { proxy.total().await }
+    });
+    raw.answer().await;
+    drop(raw);
+    let error = call.await.unwrap().unwrap_err();
+    assert!(matches!(error, CallError::Disconnected { may_have_run: true, .. }), "{error:?}");
+    let again =
+        tokio::time::timeout(Duration::from_secs(5), proxy.total()).await.expect("at once").unwrap_err();
+    assert!(matches!(again, CallError::Disconnected { may_have_run: false, .. }), "{again:?}");
+    node.shutdown().await;
+}

@@ -1,0 +1,98 @@
+//! Peers that ask and then shut their half down: what they asked for must still come.
+//!
+//! Neighbour: `silence.rs` has those that say nothing.
+
+use folkmoot::{Codec, Value};
+use tokio::time::sleep;
+
+use super::rig::{Rig, tight, until};
+
+#[folkmoot::test]
+async fn the_answer_comes_after_the_half_was_shut() {
+    for codec in Codec::ALL {
+        let rig = Rig::start().await;
+        for request in [
+            r#"[0, 1, ["agents/victim/total", [], {}]]"#,
+            r#"[0, 1, ["folkmoot/ping", [], {}]]"#,
+            r#"[0, 1, ["nonsense", [], {}]]"#,
+            r#"[0, 1, ["nonsense"]]"#,
+        ] {
+            let mut raw = rig.raw(codec).await;
+            raw.send(request).await;
+            raw.shut().await;
+            let rest = raw.rest().await;
+            assert_eq!(rest.len(), 1, "{codec} {request}: {rest:?}");
+        }
+        until("the links end at once", || rig.counts.open_links() == 1.0).await;
+        rig.end().await;
+    }
+}
+
+#[folkmoot::test]
+async fn an_answer_that_takes_its_time_comes_too() {
+    let rig = Rig::start().await;
+    let (mut plain, mut rich) = (rig.raw(Codec::Json).await, rig.rich(Codec::Json).await);
+    for raw in [&mut plain, &mut rich] {
+        raw.send(r#"[0, 1, ["agents/victim/wait", [1], {}]]"#).await;
+        raw.send(r#"[0, 2, ["agents/victim/wait", [2], {}]]"#).await;
+        raw.shut().await;
+    }
+    // The time that a stranger has for its first frame must not matter here.
+    sleep(tight().handshake_time * 3).await;
+    rig.released.add_permits(1);
+    for raw in [&mut plain, &mut rich] {
+        let results: Vec<Value> = raw
+            .rest()
+            .await
+            .iter()
+            .filter(|answer| answer.kind == 1)
+            .map(|answer| answer.content.clone())
+            .collect();
+        assert_eq!(results, [Value::Text("x".into()), Value::Text("xx".into())]);
+    }
+    until("the links end at once", || rig.counts.open_links() == 1.0).await;
+    rig.end().await;
+}
+
+#[folkmoot::test]
+async fn a_long_answer_comes_whole_to_a_half_closed_peer_that_reads_slowly() {
+    let rig = Rig::start().await;
+    let mut raw = rig.raw(Codec::MsgPack).await;
+    let bytes = 12 << 20;
+    raw.send(&format!(r#"[0, 1, ["agents/victim/text", [{bytes}], {{}}]]"#)).await;
+    raw.shut().await;
+    until("it has run", || rig.counts.of("calls") == 2).await;
+    tokio::task::yield_now().await;
+    let answer = raw.answer().await;
+    assert_eq!(answer.result().as_str().map(str::len), Some(bytes));
+    assert!(raw.rest().await.is_empty());
+    rig.end().await;
+}
+
+#[folkmoot::test]
+async fn one_way_requests_run_before_the_link_ends() {
+    let rig = Rig::start().await;
+    let mut raw = rig.rich(Codec::Json).await;
+    raw.send(r#"[0, 1, ["agents/victim/wait", [1], {}], {"no_reply": true}]"#).await;
+    raw.send(r#"[0, 2, ["agents/victim/add", [5], {}], {"no_reply": true}]"#).await;
+    raw.shut().await;
+    rig.released.add_permits(1);
+    assert!(raw.rest().await.iter().all(|message| message.kind == 0), "a goodbye at most");
+    assert_eq!(rig.proxy.total().await.unwrap(), 5);
+    until("the link ends at once", || rig.counts.open_links() == 1.0).await;
+    rig.end().await;
+}
+
+#[folkmoot::test]
+async fn a_half_closed_peer_that_resets_ends_its_link() {
+    let rig = Rig::start().await;
+    let mut raw = rig.raw(Codec::Json).await;
+    raw.send(r#"[0, 1, ["agents/victim/wait", [1000000], {}]]"#).await;
+    raw.send(r#"[0, 2, ["agents/victim/wait", [1000000], {}]]"#).await;
+    raw.shut().await;
+    until("its link is open", || rig.counts.open_links() == 2.0).await;
+    drop(raw);
+    rig.released.add_permits(1);
+    until("its link is closed", || rig.counts.open_links() == 1.0).await;
+    rig.end().await;
+}
