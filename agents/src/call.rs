@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use actix::prelude::SendError;
 use bytes::BytesMut;
 use folkmoot_codecs::{ArgumentList, CallError};
 use tokio::sync::oneshot;
@@ -77,8 +78,7 @@ impl<M: Method> Call<M> {
             return Err(CallError::Unencodable { reason: "the call was sent already".to_owned() });
         };
         let inner = &*self.core.0;
-        let after = self.deadline.unwrap_or_else(|| inner.host.default_deadline());
-        let passage = Passage::alone(&*inner.host, after);
+        let passage = Passage::alone(&*inner.host, self.deadline);
         match &inner.target {
             Target::Near(near) => send_near::<M>(
                 &inner.host,
@@ -94,8 +94,7 @@ impl<M: Method> Call<M> {
 
     fn send(&mut self, args: M::Args) -> Result<State<M>, CallError> {
         let inner = &*self.core.0;
-        let after = self.deadline.unwrap_or_else(|| inner.host.default_deadline());
-        let passage = Passage::here(&*inner.host, after);
+        let passage = Passage::here(&*inner.host, self.deadline);
         match &inner.target {
             Target::Near(near) => {
                 let edge = match (&inner.origin.target, &passage.chain) {
@@ -126,21 +125,21 @@ fn send_near<M: Method>(
     passage: &Passage,
     reply: ReplyTo<M::Ok, M::Err>,
 ) -> Result<(), CallError> {
-    let Some(target) = origin.target.clone() else {
-        return Err(CallError::Disconnected { may_have_run: false, cause: "no local agent".to_owned() });
-    };
     let head = CallHead {
         origin,
         method: Cow::Borrowed(M::NAME),
         chain: passage.chain.clone(),
         deadline: Some(passage.deadline),
     };
-    let permit = Ticketed::new(host.admit(head)?, &target)?;
+    let permit = Ticketed::new(host.admit(head)?)?;
     let Some(request) = M::request(args, reply) else {
         return Err(CallError::Unencodable { reason: "a trait's call to typed doors".to_owned() });
     };
     let turn = Turn { permit, request };
-    near.turns.try_send(turn).map_err(|_| target.stopped_error(false))
+    near.turns.try_send(turn).map_err(|error| {
+        let (SendError::Full(turn) | SendError::Closed(turn)) = error;
+        turn.permit.stopped_error()
+    })
 }
 
 fn send_far<M: Method>(

@@ -87,7 +87,8 @@ impl<A: Agent> Context<A> {
 
     /// Ends the agent: calls in hand finish, `#[stop]` runs, and it does not come back.
     pub fn stop(&self) {
-        self.core.request_stop(self.core.host().default_deadline(), None);
+        let grace = Duration::from_millis(self.core.host().default_deadline_ms());
+        self.core.request_stop(grace, None);
     }
 
     /// A proxy to this agent itself. Calling it from one of its own `&mut self` methods is a `Deadlock`.

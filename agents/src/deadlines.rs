@@ -43,19 +43,26 @@ struct Table {
 struct Entry {
     deadline: LinkInstant,
     generation: u32,
+    live: bool,
+    /// Kept for a while when the entry is free: the next call is often of the same task and needs no clone.
     waker: Option<Waker>,
 }
 
 impl Table {
     /// Files a waker; says whether the timer must be armed for it.
-    fn insert(&mut self, deadline: LinkInstant, waker: Waker) -> (u32, u32, bool) {
+    #[inline]
+    fn insert(&mut self, deadline: LinkInstant, waker: &Waker) -> (u32, u32, bool) {
         let index = self.free.pop().unwrap_or_else(|| {
-            self.entries.push(Entry { deadline, generation: 0, waker: None });
+            self.entries.push(Entry { deadline, generation: 0, live: false, waker: None });
             (self.entries.len() - 1) as u32
         });
         let entry = &mut self.entries[index as usize];
         entry.deadline = deadline;
-        entry.waker = Some(waker);
+        entry.live = true;
+        match &mut entry.waker {
+            Some(kept) => kept.clone_from(waker),
+            none => *none = Some(waker.clone()),
+        }
         let generation = entry.generation;
         let arm = self.earliest.is_none_or(|earliest| deadline < earliest);
         if arm {
@@ -67,8 +74,9 @@ impl Table {
     fn remove(&mut self, index: u32, generation: u32) {
         if let Some(entry) = self.entries.get_mut(index as usize)
             && entry.generation == generation
-            && entry.waker.take().is_some()
+            && entry.live
         {
+            entry.live = false;
             entry.generation = entry.generation.wrapping_add(1);
             self.free.push(index);
         }
@@ -79,10 +87,12 @@ impl Table {
         let mut due = Vec::new();
         let mut earliest: Option<LinkInstant> = None;
         for (index, entry) in self.entries.iter_mut().enumerate() {
-            if entry.waker.is_none() {
+            if !entry.live {
+                entry.waker = None;
                 continue;
             }
             if entry.deadline <= now {
+                entry.live = false;
                 due.extend(entry.waker.take());
                 entry.generation = entry.generation.wrapping_add(1);
                 self.free.push(index as u32);
@@ -95,8 +105,17 @@ impl Table {
     }
 }
 
+/// How far the coarse time of a worker may be behind, in milliseconds.
+pub const TICK_MS: u64 = 10;
+
 struct WorkerTable {
     table: Table,
+    /// The last look at the clock; good until the next tick.
+    coarse: LinkInstant,
+    /// Whether a tick is coming.
+    ticking: bool,
+    /// Whether anyone asked for the time since the last tick.
+    asked: bool,
     timer: Arc<dyn LinkTimer>,
     token: u64,
 }
@@ -130,8 +149,16 @@ impl SharedDeadlines {
 pub fn install(timer: Arc<dyn LinkTimer>) {
     static NEXT: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(1);
     let token = NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-    let old = WORKER
-        .with(|worker| worker.borrow_mut().replace(WorkerTable { table: Table::default(), timer, token }));
+    let old = WORKER.with(|worker| {
+        worker.borrow_mut().replace(WorkerTable {
+            table: Table::default(),
+            coarse: LinkInstant(0),
+            ticking: false,
+            asked: false,
+            timer,
+            token,
+        })
+    });
     for entry in old.into_iter().flat_map(|old| old.table.entries) {
         entry.waker.into_iter().for_each(Waker::wake);
     }
@@ -148,11 +175,31 @@ pub fn expire() -> Option<LinkInstant> {
         None => (Vec::new(), None),
         Some(worker) => {
             let now = worker.timer.now();
-            worker.table.expire(now)
+            worker.coarse = now;
+            worker.ticking = std::mem::take(&mut worker.asked);
+            let (due, next) = worker.table.expire(now);
+            let tick = worker.ticking.then(|| now.plus(TICK_MS));
+            (due, next.into_iter().chain(tick).min())
         }
     });
     due.into_iter().for_each(Waker::wake);
     next
+}
+
+/// The time on this worker, at most a tick behind; `None` on a thread that is no worker.
+#[inline]
+pub fn coarse_now() -> Option<LinkInstant> {
+    WORKER.with(|worker| {
+        let mut worker = worker.borrow_mut();
+        let worker = worker.as_mut()?;
+        worker.asked = true;
+        if !worker.ticking {
+            worker.ticking = true;
+            worker.coarse = worker.timer.now();
+            worker.timer.arm(worker.coarse.plus(TICK_MS));
+        }
+        Some(worker.coarse)
+    })
 }
 
 /// A filed deadline; dropping it takes it out.
@@ -171,7 +218,7 @@ enum Place {
 pub(crate) fn file(deadline: LinkInstant, waker: &Waker, shared: &Arc<SharedDeadlines>) -> Ticket {
     let on_worker = WORKER.with(|worker| {
         worker.borrow_mut().as_mut().map(|worker| {
-            let (index, generation, arm) = worker.table.insert(deadline, waker.clone());
+            let (index, generation, arm) = worker.table.insert(deadline, waker);
             let armed = arm.then(|| worker.timer.clone());
             (Ticket { place: Place::Worker { token: worker.token }, index, generation }, armed)
         })
@@ -185,7 +232,7 @@ pub(crate) fn file(deadline: LinkInstant, waker: &Waker, shared: &Arc<SharedDead
         }
         None => {
             let (index, generation, arm) =
-                shared.table.lock().unwrap_or_else(PoisonError::into_inner).insert(deadline, waker.clone());
+                shared.table.lock().unwrap_or_else(PoisonError::into_inner).insert(deadline, waker);
             if arm {
                 shared.timer.arm(deadline);
             }
@@ -223,12 +270,12 @@ mod tests {
     fn a_table_wakes_what_is_due_and_reuses_what_was_taken_out() {
         let mut table = Table::default();
         let waker = Waker::noop();
-        let (a, a_gen, arm) = table.insert(LinkInstant(50), waker.clone());
+        let (a, a_gen, arm) = table.insert(LinkInstant(50), waker);
         assert!(arm);
-        let (_, _, arm) = table.insert(LinkInstant(90), waker.clone());
+        let (_, _, arm) = table.insert(LinkInstant(90), waker);
         assert!(!arm, "a later deadline needs no earlier look");
         table.remove(a, a_gen);
-        let (again, again_gen, arm) = table.insert(LinkInstant(30), waker.clone());
+        let (again, again_gen, arm) = table.insert(LinkInstant(30), waker);
         assert!(arm);
         assert_eq!(again, a);
         assert_ne!(again_gen, a_gen);

@@ -42,8 +42,8 @@ pub trait Host: Send + Sync + 'static {
     fn link_sleep(&self, duration: Duration) -> Sleep;
     /// The deadlines of callers that are on no worker.
     fn shared_deadlines(&self) -> &Arc<SharedDeadlines>;
-    /// The deadline of calls that set none.
-    fn default_deadline(&self) -> Duration;
+    /// The deadline of calls that set none, in milliseconds.
+    fn default_deadline_ms(&self) -> u64;
     /// The agents' time.
     fn clock(&self) -> &Arc<dyn Clock>;
     /// The container's counters.

@@ -96,7 +96,7 @@ impl<A: Agent> LocalHandle<A> {
             method: method.to_string(),
             nearest: nearest(method, A::METHODS.iter().map(|info| info.name)),
         })?;
-        Ok((Ticketed::new(head, &self.shared)?, index))
+        Ok((Ticketed::new(head)?, index))
     }
 }
 

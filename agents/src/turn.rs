@@ -61,7 +61,6 @@ impl Subject for CallHead {
 #[derive(Debug)]
 pub(crate) struct Ticketed {
     head: Admitted<CallHead>,
-    target: Arc<AgentShared>,
 }
 
 impl Ticketed {
@@ -70,25 +69,51 @@ impl Ticketed {
     /// # Errors
     /// `Overloaded` where the agent has none left, `AgentStopped` where it has ended, and the other refusals of
     /// [`AgentShared::take_credit`].
-    pub(crate) fn new(head: Admitted<CallHead>, target: &Arc<AgentShared>) -> Result<Ticketed, CallError> {
-        target.take_credit()?;
-        Ok(Ticketed { head, target: target.clone() })
+    #[inline]
+    pub(crate) fn new(head: Admitted<CallHead>) -> Result<Ticketed, CallError> {
+        match &head.message().origin.target {
+            Some(target) => target.take_credit()?,
+            None => {
+                let cause = "the agent does not live here".to_owned();
+                return Err(CallError::Disconnected { may_have_run: false, cause });
+            }
+        }
+        Ok(Ticketed { head })
     }
 
     pub(crate) fn head(&self) -> &CallHead {
         self.head.message()
     }
 
+    /// The error of a call that its agent no longer takes.
+    pub(crate) fn stopped_error(&self) -> CallError {
+        match &self.head().origin.target {
+            Some(target) => target.stopped_error(false),
+            None => CallError::Cancelled,
+        }
+    }
+
     /// Whether this permit opens this agent for this method.
     pub(crate) fn opens(&self, agent: &Arc<AgentShared>, method: &str) -> bool {
-        Arc::ptr_eq(&self.target, agent) && self.head.gate() == agent.gate() && self.head().method == method
+        let head = self.head.message();
+        head.origin.target.as_ref().is_some_and(|target| Arc::ptr_eq(target, agent))
+            && self.head.gate() == agent.gate()
+            && same_text(&head.method, method)
     }
 }
 
 impl Drop for Ticketed {
     fn drop(&mut self) {
-        self.target.give_credit();
+        if let Some(target) = &self.head.message().origin.target {
+            target.give_credit();
+        }
     }
+}
+
+/// Whether two texts are equal; at once where they are the same piece of memory, as names of methods mostly are.
+#[inline]
+fn same_text(a: &str, b: &str) -> bool {
+    std::ptr::eq(a, b) || a == b
 }
 
 /// A call on its way to an agent's queue.

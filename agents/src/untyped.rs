@@ -94,8 +94,7 @@ impl UntypedCall {
         let Target::Far(far) = &inner.target else {
             return Err(CallError::Unencodable { reason: "an untyped proxy to typed doors".to_owned() });
         };
-        let after = self.deadline.unwrap_or_else(|| inner.host.default_deadline());
-        let passage = Passage::here(&*inner.host, after);
+        let passage = Passage::here(&*inner.host, self.deadline);
         let (tell, reply) = oneshot::channel();
         let ticket = far.send(FarCall {
             origin: inner.origin.clone(),

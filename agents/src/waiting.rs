@@ -12,7 +12,7 @@ use folkmoot_codecs::CallError;
 use tokio::sync::oneshot;
 
 use crate::chain::{self, Chain};
-use crate::deadlines::{LinkInstant, Ticket, file};
+use crate::deadlines::{self, LinkInstant, Ticket, file};
 use crate::host::{Far, FarTicket, Host};
 use crate::shared::AgentShared;
 use crate::turn::Origin;
@@ -27,18 +27,17 @@ pub(crate) struct Passage {
 
 impl Passage {
     /// From the turn that is being polled now: its chain, and no more time than it has left.
-    pub(crate) fn here(host: &dyn Host, after: Duration) -> Passage {
+    pub(crate) fn here(host: &dyn Host, deadline: Option<Duration>) -> Passage {
         let inherited = chain::inherit();
-        let sent = host.now();
-        let own = sent.plus(milliseconds(after));
+        let (sent, own) = times(host, deadline);
         let deadline = inherited.deadline.map_or(own, |outer| outer.min(own));
         Passage { chain: inherited.chain, sent, deadline }
     }
 
     /// With nobody waiting.
-    pub(crate) fn alone(host: &dyn Host, after: Duration) -> Passage {
-        let sent = host.now();
-        Passage { chain: None, sent, deadline: sent.plus(milliseconds(after)) }
+    pub(crate) fn alone(host: &dyn Host, deadline: Option<Duration>) -> Passage {
+        let (sent, deadline) = times(host, deadline);
+        Passage { chain: None, sent, deadline }
     }
 
     /// Notes that `caller`'s exclusive turn waits for `target`.
@@ -53,6 +52,22 @@ impl Passage {
             }
             CallError::Deadlock { chain }
         })
+    }
+}
+
+/// The present and the deadline. The default deadline is counted on the worker's coarse time, which costs no look at
+/// the system's clock and is at most a tick behind it.
+#[inline]
+fn times(host: &dyn Host, deadline: Option<Duration>) -> (LinkInstant, LinkInstant) {
+    match deadline {
+        Some(after) => {
+            let sent = host.now();
+            (sent, sent.plus(milliseconds(after)))
+        }
+        None => {
+            let sent = deadlines::coarse_now().unwrap_or_else(|| host.now());
+            (sent, sent.plus(host.default_deadline_ms()))
+        }
     }
 }
 

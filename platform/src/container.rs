@@ -131,8 +131,8 @@ impl Host for Hall {
         &self.tables.shared_deadlines
     }
 
-    fn default_deadline(&self) -> Duration {
-        self.tables.default_deadline
+    fn default_deadline_ms(&self) -> u64 {
+        self.tables.default_deadline_ms
     }
 
     fn clock(&self) -> &Arc<dyn Clock> {
@@ -270,6 +270,8 @@ impl Container {
         let open = self.hall.open.lock().unwrap_or_else(PoisonError::into_inner).take();
         let Some(open) = open else { return };
         open.listening.abort();
+        // Aborted, it ends with an error; waited for, the port is free.
+        open.listening.await.ok();
         let stopping: Vec<oneshot::Receiver<()>> =
             self.hall.tables.close().iter().map(|agent| agent.stop(grace)).collect();
         // Drained one after the other, each within the same grace; `#[stop]` has as long again.

@@ -46,7 +46,8 @@ pub(crate) fn route(tables: &Tables, call: Inbound<'_>) {
         Some(known) => Cow::Borrowed(known),
         None => Cow::Owned(method.to_owned()),
     };
-    let origin = Arc::new(Origin { agent, target: None, caller: caller.clone(), inside: false });
+    let target = entry.as_ref().map(|entry| entry.agent.shared().clone());
+    let origin = Arc::new(Origin { agent, target, caller: caller.clone(), inside: false });
     let refuse = |sink, error| ReplyTo::<(), Never>::encoded(sink).refuse(error);
     match (admit(tables, CallHead { origin, method, chain, deadline }), entry) {
         (Err(error), _) => refuse(sink, error),

@@ -150,13 +150,13 @@ mod tests {
     #[test]
     fn intensity_counts_within_the_period_only() {
         let rules = Rules { intensity: 2, period: Duration::from_secs(1), ..Rules::default() };
-        let mut supervisor = supervisor(rules);
+        let mut watched = supervisor(rules);
         let restarts = |decision| matches!(decision, Decision::Restart { .. });
-        assert!(restarts(supervisor.crashed("", LinkInstant(0))));
-        assert!(restarts(supervisor.crashed("", LinkInstant(500))));
-        assert!(restarts(supervisor.crashed("", LinkInstant(1_501))));
-        assert!(restarts(supervisor.crashed("", LinkInstant(1_502))));
-        assert!(!restarts(supervisor.crashed("", LinkInstant(1_503))));
+        assert!(restarts(watched.crashed("", LinkInstant(0))));
+        assert!(restarts(watched.crashed("", LinkInstant(500))));
+        assert!(restarts(watched.crashed("", LinkInstant(1_501))));
+        assert!(restarts(watched.crashed("", LinkInstant(1_502))));
+        assert!(!restarts(watched.crashed("", LinkInstant(1_503))));
         let rules = Rules { restart: Restart::Temporary, ..Rules::default() };
         assert!(!restarts(supervisor(rules).crashed("", LinkInstant(0))));
     }
