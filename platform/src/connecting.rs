@@ -9,12 +9,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::BytesMut;
+use folkmoot_agents::describe::AgentDescription;
 use folkmoot_agents::host::{Far, FarReply, Host};
 use folkmoot_agents::{Interface, Proxy};
 use folkmoot_codecs::{Address, CallError, Codec};
+use serde::de::DeserializeOwned;
 
 use crate::container::Hall;
-use crate::inbound::VALIDATE;
+use crate::inbound::{DESCRIBE, VALIDATE};
 use crate::peer::Destination;
 use crate::remote::{Remote, RemoteAgent};
 
@@ -67,6 +69,19 @@ impl<I: Interface + ?Sized> Connect<I> {
         self
     }
 
+    /// Asks what the agent exposes: names, docs and JSON Schemas. Only Folkmoot containers can tell.
+    ///
+    /// # Errors
+    /// As connecting; `NoSuchMethod` or `Remote` from a peer of another make.
+    pub async fn describe(self) -> Result<AgentDescription, CallError> {
+        let Connect { hall, url, retry, codec, expected_peer, .. } = self;
+        let (endpoint, agent) = parse(&url)?;
+        let codec = codec.unwrap_or(hall.codec);
+        let remote = hall.remote(Destination { endpoint, expected_peer, codec })?;
+        remote.up(retry).await?;
+        ask(&remote, codec, DESCRIBE, &agent, hall.tables.default_deadline).await
+    }
+
     async fn connect(self) -> Result<Proxy<I>, CallError> {
         let Connect { hall, url, retry, codec, expected_peer, .. } = self;
         let (endpoint, agent) = parse(&url)?;
@@ -116,20 +131,30 @@ async fn reach(
 
 /// Asks the container for the agent's type: it has none if there is no such agent.
 async fn validate(remote: &Remote, codec: Codec, agent: &str, within: Duration) -> Result<(), CallError> {
+    let agent_type: Option<String> = ask(remote, codec, VALIDATE, agent, within).await?;
+    match agent_type {
+        Some(_) => Ok(()),
+        None => Err(CallError::NoSuchAgent { agent: agent.to_owned(), nearest: None }),
+    }
+}
+
+/// Asks the container at the other end about one of its agents.
+async fn ask<T: DeserializeOwned>(
+    remote: &Remote,
+    codec: Codec,
+    path: &str,
+    agent: &str,
+    within: Duration,
+) -> Result<T, CallError> {
     let mut positional = BytesMut::new();
     codec
         .encode(&(agent,), &mut positional)
         .map_err(|error| CallError::Unencodable { reason: error.to_string() })?;
-    match remote.ask(VALIDATE, &positional, within).await {
+    match remote.ask(path, &positional, within).await {
         FarReply::Failed(error) => Err(error),
         FarReply::Exception { codec, content } => Err(CallError::from_exception(codec, &content)),
         FarReply::Result { codec, content } => {
-            let agent_type: Option<String> =
-                codec.decode(&content).map_err(|error| CallError::BadReply { reason: error.to_string() })?;
-            match agent_type {
-                Some(_) => Ok(()),
-                None => Err(CallError::NoSuchAgent { agent: agent.to_owned(), nearest: None }),
-            }
+            codec.decode(&content).map_err(|error| CallError::BadReply { reason: error.to_string() })
         }
     }
 }

@@ -233,7 +233,7 @@ impl Container {
         self.hall.tables.list().iter().map(|agent| agent.shared().name().to_string()).collect()
     }
 
-    /// What an agent of this container exposes.
+    /// What an agent of this container exposes. For one of another container: `connect(url).describe()`.
     ///
     /// # Errors
     /// `NoSuchAgent`, with the nearest name.

@@ -5,6 +5,8 @@
 
 mod call;
 mod certs;
+mod describe;
+mod node;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -26,6 +28,8 @@ enum Verb {
     Certs(certs::Verb),
     /// Calls a method of an agent and prints its reply
     Call(call::Call),
+    /// Shows what an agent exposes: methods, arguments, docs
+    Describe(describe::Describe),
 }
 
 fn main() -> ExitCode {
@@ -34,6 +38,7 @@ fn main() -> ExitCode {
     let done = match command_line.verb {
         Verb::Certs(verb) => certs::run(verb),
         Verb::Call(call) => call::run(call),
+        Verb::Describe(describe) => describe::run(describe),
     };
     let printed = done.and_then(|text| writeln!(std::io::stdout(), "{text}").map_err(folkmoot::Error::from));
     match printed {

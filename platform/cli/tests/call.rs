@@ -115,3 +115,22 @@ async fn a_call_over_tls_speaks_for_its_certificate() {
     assert!(impostor.contains("spiffe://demo/node/bank"), "{impostor}");
     container.shutdown().await;
 }
+
+#[folkmoot::test]
+async fn an_agent_is_described_with_its_methods_and_their_arguments() {
+    let (container, url) = plain().await;
+    let folder = Folder::new();
+    let page = run(&folder, &["describe", &url]).await.succeeds();
+    assert!(page.starts_with("Mirror\n"), "{page}");
+    assert!(
+        page.contains("add(a: int64, b: int64) -> int64")
+            || page.contains("add(a: integer, b: integer) -> integer"),
+        "{page}"
+    );
+    let json = run(&folder, &["describe", &url, "--json"]).await.succeeds();
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["agent_type"], "Mirror");
+    let unknown = run(&folder, &["describe", &url.replace("mirror", "miror")]).await.fails();
+    assert!(unknown.contains("did you mean \"mirror\"?"), "{unknown}");
+    container.shutdown().await;
+}

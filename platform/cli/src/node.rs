@@ -1,0 +1,55 @@
+//! Who speaks when a verb reaches out to another node: options that all such verbs share.
+//!
+//! What always holds: nothing listens on a port for it.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+use folkmoot::{Codec, Connect, Container, Result, SslCerts, Untyped};
+
+/// How another node is reached.
+#[derive(Debug, Args)]
+pub(crate) struct Node {
+    /// The caller's certificates, a folder as `folkmoot certs issue` makes it; tls:// needs them
+    #[arg(long, value_name = "DIR")]
+    certs: Option<PathBuf>,
+    /// The name that the other node must prove (spiffe://..), in the place of one that matches the URL
+    #[arg(long, value_name = "NAME")]
+    peer: Option<String>,
+    /// How the call is written on the wire: MsgPack, CBOR or JSON
+    #[arg(long, value_name = "NAME", default_value = "MsgPack")]
+    codec: Codec,
+    /// How long to wait for the reply
+    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
+    deadline: Duration,
+}
+
+impl Node {
+    /// A container of the command's own, to reach `url`.
+    pub(crate) async fn start(&self, url: &str) -> Result<Container> {
+        if self.certs.is_none() && url.starts_with("tls://") {
+            let help = "tls:// needs the caller's certificates: add --certs DIR, a folder that `folkmoot certs issue` made";
+            return Err(help.into());
+        }
+        let mut builder = Container::builder("local://folkmoot-command").deadline(self.deadline);
+        if let Some(dir) = &self.certs {
+            builder = builder.certs(SslCerts::from_dir(dir)?);
+        }
+        Ok(builder.start().await?)
+    }
+
+    /// The way to the agent at `url`.
+    pub(crate) fn connect(&self, container: &Container, url: &str) -> Connect<Untyped> {
+        let connect = container.connect(url).codec(self.codec);
+        match &self.peer {
+            Some(peer) => connect.peer(peer),
+            None => connect,
+        }
+    }
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds = text.parse::<f64>().map_err(|error| error.to_string())?;
+    Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
+}
