@@ -247,18 +247,13 @@ impl ReplySink for LinkSink {
         if self.no_reply {
             return;
         }
-        let most = self.link.tables.limits.max_outbox_bytes;
-        if self.link.outbox.waiting() > most {
-            self.link.tables.counters.overloads.increment(1);
-            let reason = format!(
-                "it was not sent: more than {most} bytes (max_outbox_bytes) wait for this peer already"
-            );
-            return answer::<()>(&self.link, Some(&self.id), &Err(CallError::BadReply { reason }));
-        }
         let limits = &self.link.frame_limits();
         let format = ReplyFormat { codec: self.link.codec, id: &self.id, rich: self.link.is_rich(), limits };
         // `None`: the link is gone, and with it whoever waited.
-        self.link.outbox.push(|out| write(format, out));
+        self.link.outbox.push(|out| match out.len() {
+            waiting if waiting > self.link.tables.limits.max_outbox_bytes => self.no_room(&format, out),
+            _ => write(format, out),
+        });
     }
 
     fn poll_cancelled(&mut self, cx: &mut Context<'_>) -> Poll<()> {
@@ -273,6 +268,19 @@ impl ReplySink for LinkSink {
 
     fn is_cancelled(&self) -> bool {
         self.number.is_some_and(|number| self.link.cancels.is_cancelled(number))
+    }
+}
+
+impl LinkSink {
+    /// The method has run, but its peer takes nothing: a few words in the place of the reply.
+    fn no_room(&self, format: &ReplyFormat<'_>, out: &mut BytesMut) {
+        let tables = &self.link.tables;
+        tables.counters.overloads.increment(1);
+        let most = tables.limits.max_outbox_bytes;
+        let reason =
+            format!("it was not sent: more than {most} bytes (max_outbox_bytes) wait for this peer already");
+        let error: CallError = CallError::BadReply { reason };
+        encode_exception(format.codec, out, format.id, &error, format.rich, format.limits);
     }
 }
 

@@ -192,7 +192,7 @@ impl LinkTask {
             let time = self.link.tables.limits.write_stall_time;
             return Poll::Ready(format!("the peer took none of the bytes waiting for it within {time:?}"));
         }
-        let answered = self.is_answered();
+        let answered = self.leaving.is_some() && self.is_answered();
         if let Some((sleep, cause)) = &mut self.leaving
             && (sleep.as_mut().poll(cx).is_ready() || answered)
         {

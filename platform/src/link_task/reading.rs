@@ -66,6 +66,9 @@ impl LinkTask {
     /// Handles the frames that are whole. Says whether more may be there.
     pub(super) fn take_frames(&mut self) -> Result<bool, String> {
         for nth in 0..FRAMES_IN_A_ROW {
+            if self.reading.is_empty() {
+                return Ok(false);
+            }
             if nth % FRAMES_PER_LOOK == 0 && self.is_full() {
                 return Ok(true);
             }
@@ -130,6 +133,9 @@ impl LinkTask {
 
     /// Why a write failed: what the peer said before it closed tells more than the system does.
     pub(super) fn last_words(&mut self, error: &io::Error, cx: &mut Context<'_>) -> String {
+        // Nothing can be written any more, so nothing that waits stands in the way of reading.
+        self.link.outbox.close();
+        self.writing.clear();
         for _ in 0..super::READS_PER_POLL {
             self.reading.reserve(READ_BYTES);
             match poll_read_buf(Pin::new(&mut self.stream), cx, &mut self.reading) {
