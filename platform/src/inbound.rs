@@ -214,11 +214,11 @@ fn call(link: &Arc<Link>, id: RawId, agent: &str, method: &str, arguments: Argum
     );
 }
 
-/// The chain of callers that the peer told, with our own agents recognised by their names.
+/// The chain of callers that the peer told, outermost first, with our own agents recognised by their names.
 fn chain_of(link: &Link, headers: &Headers) -> Option<Chain> {
     let own = link.tables.principal.node_name();
     let mut chain: Option<Chain> = None;
-    for caller in headers.chain.iter().rev() {
+    for caller in &headers.chain {
         let local = caller.agent.strip_prefix(own).and_then(|rest| rest.strip_prefix('/'));
         let agent = local
             .and_then(|name| link.tables.agent(name))

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use bytes::Bytes;
-use folkmoot_agents::chain;
+use folkmoot_agents::chain::{self, Chain, Mode};
 use folkmoot_agents::host::{FarCall, FarReply};
 use folkmoot_codecs::{CallError, ChainLink, Codec, Headers, Hello, Limits, Principal, encode_request};
 use tokio::sync::oneshot;
@@ -123,12 +123,7 @@ impl Link {
         let headers = self.is_rich().then(|| Headers {
             no_reply: reply.is_none(),
             deadline_ms: Some(deadline.since(crate::link_time::now())),
-            chain: chain::callers(&chain)
-                .map(|link| ChainLink {
-                    agent: link.name.to_string(),
-                    exclusive: link.mode == chain::Mode::Exclusive,
-                })
-                .collect(),
+            chain: told(&chain),
             ..Headers::default()
         });
         if let Some(reply) = reply {
@@ -261,6 +256,15 @@ impl Drop for Link {
     fn drop(&mut self) {
         self.close("the link was dropped");
     }
+}
+
+/// Who waits for a call, as it is told on the wire: outermost first.
+fn told(chain: &Option<Chain>) -> Vec<ChainLink> {
+    let mut callers: Vec<ChainLink> = chain::callers(chain)
+        .map(|link| ChainLink { agent: link.name.to_string(), exclusive: link.mode == Mode::Exclusive })
+        .collect();
+    callers.reverse();
+    callers
 }
 
 /// The part of a frame that holds `content`, without a copy.

@@ -4,8 +4,9 @@
 
 use std::time::Duration;
 
-use folkmoot::CallError;
 use folkmoot::prelude::*;
+use folkmoot::{CallError, Value};
+use tokio::io::AsyncReadExt;
 use tokio::net::TcpListener;
 
 use super::raw::Raw;
@@ -39,8 +40,6 @@ impl Dialed {
         outcome.unwrap().unwrap_err().to_string()
     }
 }
-
-const HELLO: &str = r#"{"versions": [1, 1], "node": "raw", "max_frame_bytes": 1000, "software": "raw 1"}"#;
 
 #[folkmoot::test]
 async fn what_answers_a_hello_wrongly_is_told_apart() {
@@ -95,10 +94,13 @@ async fn silence_text_and_hanging_up_are_told_apart() {
 }
 
 /// A dialer with a proxy, and the raw end that behaved so far.
-async fn met(codec: Codec) -> (Container, Proxy<Victim>, Raw) {
+async fn met(codec: Codec, max_frame_bytes: u32) -> (Container, Proxy<Victim>, Raw) {
     let Dialed { node, connecting, mut raw } = dialed(codec).await;
     raw.answer().await;
-    raw.send(&format!("[1, 0, {HELLO}]")).await;
+    let hello = format!(
+        r#"{{"versions": [1, 1], "node": "raw", "max_frame_bytes": {max_frame_bytes}, "software": "raw 1"}}"#
+    );
+    raw.send(&format!("[1, 0, {hello}]")).await;
     let id = raw.answer().await.id.as_u64().unwrap();
     raw.send(&format!(r#"[1, {id}, "Victim"]"#)).await;
     (node, connecting.await.unwrap().unwrap(), raw)
@@ -107,7 +109,7 @@ async fn met(codec: Codec) -> (Container, Proxy<Victim>, Raw) {
 #[folkmoot::test]
 async fn replies_that_do_not_fit_fail_their_call_alone() {
     for codec in Codec::ALL {
-        let (node, proxy, mut raw) = met(codec).await;
+        let (node, proxy, mut raw) = met(codec, 1000).await;
         for (reply, words) in [
             ("\"text\"", "the reply does not decode into the expected type: expected i64"),
             ("null", "the reply does not decode"),
@@ -137,7 +139,7 @@ async fn replies_that_do_not_fit_fail_their_call_alone() {
 
 #[folkmoot::test]
 async fn a_call_over_the_peers_limit_is_refused_here_and_the_link_lives() {
-    let (node, proxy, mut raw) = met(Codec::MsgPack).await;
+    let (node, proxy, mut raw) = met(Codec::MsgPack, 1000).await;
     let error = proxy.length("x".repeat(2000)).await.unwrap_err();
     let CallError::Unencodable { reason } = error else { panic!("{error:?}") };
     assert!(reason.contains("longer than 1000 bytes"), "{reason}");
@@ -150,7 +152,7 @@ async fn a_call_over_the_peers_limit_is_refused_here_and_the_link_lives() {
 
 #[folkmoot::test]
 async fn a_peer_that_dies_fails_what_waits_and_says_that_it_may_have_run() {
-    let (node, proxy, mut raw) = met(Codec::Json).await;
+    let (node, proxy, mut raw) = met(Codec::Json, 1000).await;
     let call = actix_rt::spawn({
         let proxy = proxy.clone();
         async move { proxy.total().await }
@@ -162,5 +164,62 @@ async fn a_peer_that_dies_fails_what_waits_and_says_that_it_may_have_run() {
     let again =
         tokio::time::timeout(Duration::from_secs(5), proxy.total()).await.expect("at once").unwrap_err();
     assert!(matches!(again, CallError::Disconnected { may_have_run: false, .. }), "{again:?}");
+    node.shutdown().await;
+}
+
+#[folkmoot::test]
+async fn what_a_peer_said_before_it_reset_the_link_is_the_cause() {
+    for _ in 0..10 {
+        let (node, proxy, mut raw) = met(Codec::MsgPack, u32::MAX).await;
+        let call = actix_rt::spawn(async move { proxy.length("x".repeat(12 << 20)).await });
+        let mut first = [0];
+        raw.stream.read_exact(&mut first).await.unwrap();
+        raw.send(r#"[0, 5, ["folkmoot/goodbye", ["you ask too much"], {}]]"#).await;
+        // With much of the call unread, the system resets the connection.
+        drop(raw);
+        let error = call.await.unwrap().unwrap_err();
+        let CallError::Disconnected { may_have_run: true, cause } = error else { panic!("{error:?}") };
+        assert_eq!(cause, "the peer said goodbye: you ask too much");
+        node.shutdown().await;
+    }
+}
+
+/// Asks the next one, up to the remote agent.
+#[derive(Agent)]
+struct Relay {
+    remote: Proxy<Victim>,
+    next: Option<Proxy<Relay>>,
+}
+
+#[agent]
+impl Relay {
+    #[expose]
+    async fn ask_alone(&mut self) -> Result<i64, String> {
+        match &self.next {
+            Some(next) => next.ask_beside_others().await.map_err(|error| error.to_string()),
+            None => Err("there is no next one".to_owned()),
+        }
+    }
+
+    #[expose]
+    async fn ask_beside_others(&self) -> Result<i64, String> {
+        self.remote.total().await.map_err(|error| error.to_string())
+    }
+}
+
+#[folkmoot::test]
+async fn the_chain_of_callers_is_told_outermost_first() {
+    let (node, remote, mut raw) = met(Codec::Json, 10_000).await;
+    let to = remote.clone();
+    let inner = node.spawn("inner", move || Relay { remote: to.clone(), next: None }).await.unwrap();
+    let outer = move || Relay { remote: remote.clone(), next: Some(inner.clone()) };
+    let outer = node.spawn("outer", outer).await.unwrap();
+    let call = actix_rt::spawn(async move { outer.ask_alone().await });
+    let request = raw.answer().await;
+    let link = |agent: &str, exclusive| Value::List(vec![Value::Text(agent.into()), Value::Bool(exclusive)]);
+    let chain = Value::List(vec![link("dialer/outer", true), link("dialer/inner", false)]);
+    assert_eq!(request.headers.get("chain"), Some(&chain));
+    raw.send(&format!("[1, {}, 7]", request.id.as_u64().unwrap())).await;
+    assert_eq!(call.await.unwrap(), Ok(7));
     node.shutdown().await;
 }

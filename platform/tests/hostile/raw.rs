@@ -20,6 +20,8 @@ pub(crate) struct Answer {
     pub(crate) kind: u64,
     pub(crate) id: Value,
     pub(crate) content: Value,
+    /// The fourth element, or null.
+    pub(crate) headers: Value,
     /// The payload as it came.
     pub(crate) bytes: Vec<u8>,
 }
@@ -105,6 +107,7 @@ impl Raw {
             kind: value.item(0).and_then(Value::as_u64).unwrap(),
             id: value.item(1).unwrap().clone(),
             content: value.item(2).unwrap().clone(),
+            headers: value.item(3).cloned().unwrap_or_default(),
             bytes: payload,
         })
     }

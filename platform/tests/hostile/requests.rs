@@ -265,3 +265,21 @@ async fn deadlines_of_any_size_are_taken() {
     }
     rig.end().await;
 }
+
+#[folkmoot::test]
+async fn a_chain_that_is_told_outermost_first_is_kept_so() {
+    let rig = Rig::start().await;
+    let mut raw = rig.rich(Codec::Json).await;
+    let chain = r#"[["far/first", false], ["target/victim", true], ["far/last", false]]"#;
+    let answer =
+        raw.ask(&format!(r#"[0, 1, ["agents/victim/total", [], {{}}], {{"chain": {chain}}}]"#)).await;
+    assert_eq!(answer.code(), "deadlock");
+    let names = "(far/first -> target/victim -> far/last -> target/victim)";
+    assert!(answer.exception().contains(names), "{}", answer.exception());
+    rig.counted("deadlocks", 1).await;
+    let long = vec![r#"["far/one", true]"#; 65].join(",");
+    let answer =
+        raw.ask(&format!(r#"[0, 1, ["agents/victim/total", [], {{}}], {{"chain": [{long}]}}]"#)).await;
+    assert!(answer.exception().contains("more than 64 callers"), "{}", answer.exception());
+    rig.end().await;
+}
