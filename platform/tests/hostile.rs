@@ -18,6 +18,7 @@ mod hostile {
     mod hello;
     mod log;
     mod mistaken;
+    mod mutations;
     mod raw;
     mod requests;
     mod rig;

@@ -2,9 +2,11 @@
 //!
 //! Neighbour: `silence.rs` has those that say nothing.
 
-use folkmoot::{Codec, Value};
+use folkmoot::{Codec, Container, DevCerts, Value};
+use folkmoot_transports::{TlsTransport, Transport};
 use tokio::time::sleep;
 
+use super::raw::Raw;
 use super::rig::{Rig, tight, until};
 
 #[folkmoot::test]
@@ -94,5 +96,48 @@ async fn a_half_closed_peer_that_resets_ends_its_link() {
     drop(raw);
     rig.released.add_permits(1);
     until("its link is closed", || rig.counts.open_links() == 1.0).await;
+    rig.end().await;
+}
+
+#[folkmoot::test]
+async fn the_answer_comes_over_tls_too() {
+    let dir = tempfile::tempdir().unwrap();
+    let certs = DevCerts::in_dir(dir.path()).unwrap();
+    let honest = certs.node("honest").unwrap();
+    let target = Container::builder("tls://127.0.0.1:0").certs(certs.node("target").unwrap()).limits(tight());
+    let target = target.allow("spiffe://demo/node/honest", "*", "*");
+    let rig = Rig::of(target, Container::builder("tls://127.0.0.1:0").certs(honest.clone())).await;
+    let dialer = TlsTransport::new(honest);
+    let (released, mut frames) = (rig.released.clone(), rig.counts.of("frames_in"));
+    for (request, length) in [
+        (r#"[0, 1, ["agents/victim/text", [3000000], {}]]"#, 3_000_000),
+        (r#"[0, 1, ["agents/victim/wait", [2000000], {}]]"#, 2_000_000),
+    ] {
+        let connection = dialer.dial(rig.node.endpoint(), None).await.unwrap();
+        let mut raw = Raw { stream: connection.stream, codec: Codec::Cbor, address: String::new() };
+        raw.send(request).await;
+        raw.shut().await;
+        frames += 1;
+        rig.counted("frames_in", frames).await;
+        released.add_permits(1);
+        assert_eq!(raw.answer().await.result().as_str().map(str::len), Some(length));
+        assert!(raw.rest().await.is_empty());
+    }
+    until("the links end at once", || rig.counts.open_links() == 1.0).await;
+    rig.end().await;
+}
+
+#[folkmoot::test]
+async fn no_answer_is_lost_between_workers() {
+    let target = Container::builder("tcp://127.0.0.1:0").name("target").limits(tight()).workers(3);
+    let rig = Rig::of(target, Container::builder("tcp://127.0.0.1:0").name("honest")).await;
+    for _ in 0..300 {
+        let mut raw = rig.raw(Codec::Json).await;
+        raw.send(r#"[0, 1, ["agents/victim/total", [], {}]]"#).await;
+        raw.send(r#"[0, 2, ["agents/victim/total", [], {}], {"no_reply": true}]"#).await;
+        raw.shut().await;
+        assert_eq!(raw.rest().await.len(), 1);
+    }
+    until("the links end at once", || rig.counts.open_links() == 1.0).await;
     rig.end().await;
 }
