@@ -45,6 +45,8 @@ pub(crate) enum Control {
     Stop(Duration, oneshot::Sender<()>),
     /// Throw out queued turns that nobody waits for.
     Sweep,
+    /// Look around: something was left to the agent's life.
+    Look,
 }
 
 impl Message for Control {
@@ -58,6 +60,8 @@ impl<A: Agent> Handler<Control> for AgentActor<A> {
         match control {
             Control::Stop(grace, done) => self.core.request_stop(grace, Some(done)),
             Control::Sweep => self.core.sweep(),
+            // To be polled is all it takes.
+            Control::Look => {}
         }
     }
 }

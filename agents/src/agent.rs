@@ -58,6 +58,8 @@ pub trait Method: 'static {
     type Err: Serialize + DeserializeOwned + std::fmt::Display + Send + 'static;
     /// Its name.
     const NAME: &'static str;
+    /// Whether it is a plain `fn`, which awaits nothing.
+    const PLAIN: bool;
     /// The request with typed arguments; `None` where the interface is no agent and calls are encoded.
     fn request(
         args: Self::Args,

@@ -203,6 +203,7 @@ impl<A: Agent> Method for Timed<A> {
     type Ok = ();
     type Err = Never;
     const NAME: &'static str = "";
+    const PLAIN: bool = false;
 
     fn request((): (), _: ReplyTo<(), Never>) -> Option<A::Request> {
         None

@@ -16,12 +16,13 @@ use bytes::BytesMut;
 use folkmoot_codecs::{ArgumentList, CallError};
 use tokio::sync::oneshot;
 
-use crate::agent::Method;
+use crate::agent::{Interface, Method};
 use crate::chain::Mode;
 use crate::host::{Far, FarCall, FarReply, FarTicket, Host};
+use crate::neighbours;
 use crate::proxy::{Near, ProxyCore, Target};
 use crate::reply::ReplyTo;
-use crate::turn::{CallHead, Ticketed, Turn};
+use crate::turn::{CallHead, Origin, Ticketed, Turn};
 use crate::waiting::{Passage, Wait};
 
 /// The reply of a typed call in this process.
@@ -80,14 +81,11 @@ impl<M: Method> Call<M> {
         let inner = &*self.core.0;
         let passage = Passage::alone(&*inner.host, self.deadline);
         match &inner.target {
-            Target::Near(near) => send_near::<M>(
-                &inner.host,
-                near,
-                self.core.0.origin.clone(),
-                args,
-                &passage,
-                ReplyTo::nowhere(),
-            ),
+            Target::Near(near) => {
+                let origin = inner.origin.clone();
+                let turn = make_turn::<M>(&inner.host, origin, args, &passage, ReplyTo::nowhere())?;
+                send_turn(near, turn)
+            }
             Target::Far(far) => send_far::<M>(&**far, &self.core, &args, &passage, None).map(drop),
         }
     }
@@ -97,15 +95,23 @@ impl<M: Method> Call<M> {
         let passage = Passage::here(&*inner.host, self.deadline);
         match &inner.target {
             Target::Near(near) => {
+                let (tell, reply) = oneshot::channel();
+                let origin = inner.origin.clone();
+                let turn = make_turn::<M>(&inner.host, origin, args, &passage, ReplyTo::typed(tell))?;
+                let turn = match M::PLAIN.then(|| neighbours::at(near.place)).flatten() {
+                    None => turn,
+                    Some(neighbour) => match neighbour.run_in_place(turn) {
+                        Ok(()) => return Ok(State::Near(Wait::new(reply, passage, None))),
+                        Err(turn) => turn,
+                    },
+                };
                 let edge = match (&inner.origin.target, &passage.chain) {
                     (Some(target), Some(caller)) if caller.mode == Mode::Exclusive => {
                         Some(passage.wait_for(caller, target)?)
                     }
                     _ => None,
                 };
-                let (tell, reply) = oneshot::channel();
-                let origin = inner.origin.clone();
-                send_near::<M>(&inner.host, near, origin, args, &passage, ReplyTo::typed(tell))?;
+                send_turn(near, turn)?;
                 Ok(State::Near(Wait::new(reply, passage, edge)))
             }
             Target::Far(far) => {
@@ -117,14 +123,14 @@ impl<M: Method> Call<M> {
     }
 }
 
-fn send_near<M: Method>(
+/// Brings a typed call before the gate and takes a credit for it.
+fn make_turn<M: Method>(
     host: &Arc<dyn Host>,
-    near: &Near<M::Interface>,
-    origin: Arc<crate::turn::Origin>,
+    origin: Arc<Origin>,
     args: M::Args,
     passage: &Passage,
     reply: ReplyTo<M::Ok, M::Err>,
-) -> Result<(), CallError> {
+) -> Result<Turn<M::Interface>, CallError> {
     let head = CallHead {
         origin,
         method: Cow::Borrowed(M::NAME),
@@ -132,10 +138,13 @@ fn send_near<M: Method>(
         deadline: Some(passage.deadline),
     };
     let permit = Ticketed::new(host.admit(head)?)?;
-    let Some(request) = M::request(args, reply) else {
-        return Err(CallError::Unencodable { reason: "a trait's call to typed doors".to_owned() });
-    };
-    let turn = Turn { permit, request };
+    match M::request(args, reply) {
+        Some(request) => Ok(Turn { permit, request }),
+        None => Err(CallError::Unencodable { reason: "a trait's call to typed doors".to_owned() }),
+    }
+}
+
+fn send_turn<I: Interface + ?Sized>(near: &Near<I>, turn: Turn<I>) -> Result<(), CallError> {
     near.turns.try_send(turn).map_err(|error| {
         let (SendError::Full(turn) | SendError::Closed(turn)) = error;
         turn.permit.stopped_error()
@@ -215,7 +224,7 @@ impl<M: Method> Future for Call<M> {
 }
 
 /// Lets the agent throw out queued turns that nobody waits for: they hold credits.
-fn sweep<I: crate::agent::Interface + ?Sized>(inner: &crate::proxy::Inner<I>) {
+fn sweep<I: Interface + ?Sized>(inner: &crate::proxy::Inner<I>) {
     if let Target::Near(near) = &inner.target
         && let Some(target) = &inner.origin.target
         && target.ask_for_sweep()

@@ -21,6 +21,7 @@ use crate::agent::{Agent, LocalFuture};
 use crate::clock::{Sleep, Timestamp};
 use crate::context::Context;
 use crate::host::{Decision, Supervision, WorkerStatus};
+use crate::neighbours::{self, Place};
 use crate::panics::guard;
 use crate::queue::{Core, StopRequest};
 use crate::shared::Status;
@@ -63,12 +64,20 @@ struct Timer {
     sleep: Sleep,
 }
 
+/// What a life is made with.
+pub(crate) struct Making<A> {
+    pub(crate) factory: Factory<A>,
+    pub(crate) supervision: Box<dyn Supervision>,
+    pub(crate) place: Place,
+}
+
 /// The future that is an agent.
 pub(crate) struct Life<A: Agent> {
     actor: ContextFut<AgentActor<A>, ActorContext<AgentActor<A>>>,
     core: Rc<Core<A>>,
     factory: Factory<A>,
     supervision: Box<dyn Supervision>,
+    place: Place,
     phase: Phase,
     born: Option<oneshot::Sender<Result<(), String>>>,
     timers: Vec<Timer>,
@@ -81,14 +90,14 @@ impl<A: Agent> Life<A> {
     pub(crate) fn new(
         actor: ContextFut<AgentActor<A>, ActorContext<AgentActor<A>>>,
         core: Rc<Core<A>>,
-        factory: Factory<A>,
-        supervision: Box<dyn Supervision>,
+        making: Making<A>,
         worker: Arc<WorkerStatus>,
         born: oneshot::Sender<Result<(), String>>,
     ) -> Life<A> {
+        let Making { factory, supervision, place } = making;
         let phase = Phase::Unborn;
         let (timers, loops) = (Vec::new(), Vec::new());
-        Life { actor, core, factory, supervision, phase, born: Some(born), timers, loops, worker }
+        Life { actor, core, factory, supervision, place, phase, born: Some(born), timers, loops, worker }
     }
 
     /// Makes a state and starts it.
@@ -174,6 +183,7 @@ impl<A: Agent> Life<A> {
 
     fn end(&mut self, cause: &str) {
         self.core.shared().note_end(cause);
+        neighbours::leave(self.place);
         self.timers.clear();
         self.loops.clear();
         // Destructors of the agent's state and futures are the user's code.
@@ -384,3 +394,10 @@ impl<A: Agent> Future for Life<A> {
 }
 
 impl<A: Agent> Unpin for Life<A> {}
+
+impl<A: Agent> Drop for Life<A> {
+    fn drop(&mut self) {
+        // A runtime that ends under its agents: their proxies may outlive it.
+        neighbours::leave(self.place);
+    }
+}

@@ -15,8 +15,9 @@ use crate::actor::{AgentActor, Control};
 use crate::agent::{Agent, Interface, Refused};
 use crate::describe::AgentDescription;
 use crate::host::{Host, LocalAgent, Supervision, WorkerStatus};
-use crate::life::Life;
+use crate::life::{Life, Making};
 use crate::nearest::nearest;
+use crate::neighbours::{self, Place};
 use crate::proxy::{Near, Proxy, Target};
 use crate::queue::Core;
 use crate::reply::{ReplySink, ReplyTo};
@@ -42,23 +43,25 @@ pub fn spawn_here<A: Agent>(
     supervision: Box<dyn Supervision>,
     worker: Arc<WorkerStatus>,
 ) -> Newborn<A> {
-    let core = Core::new(shared.clone(), host.clone());
+    let core = Core::new(shared.clone(), host.clone(), worker.clone());
     let mut actor_context = ActorContext::<AgentActor<A>>::new();
     // 0 is "no bound" to actix: every message holds one of the agent's credits, which are the bound.
     actor_context.set_mailbox_capacity(0);
     let actor = actor_context.into_future(AgentActor { core: core.clone() });
     let address = actor.address();
-    let handle = LocalHandle { address, shared: shared.clone() };
+    let place = neighbours::enter::<A>(core.clone());
+    let handle = LocalHandle { address, shared: shared.clone(), place };
     let own = handle.proxy(host.clone(), host.principal().with_agent(shared.name().clone()));
     core.set_own_proxy(own.clone());
     let (tell, born) = oneshot::channel();
-    actix::spawn(Life::new(actor, core, factory, supervision, worker, tell));
+    actix::spawn(Life::new(actor, core, Making { factory, supervision, place }, worker, tell));
     Newborn { handle: Arc::new(handle), born, own }
 }
 
 struct LocalHandle<A: Agent> {
     address: Addr<AgentActor<A>>,
     shared: Arc<AgentShared>,
+    place: Place,
 }
 
 impl<A: Agent> std::fmt::Debug for LocalHandle<A> {
@@ -75,7 +78,11 @@ impl std::fmt::Debug for dyn LocalAgent {
 
 impl<A: Agent> LocalHandle<A> {
     fn doors(&self) -> Near<A> {
-        Near { turns: self.address.clone().recipient(), control: self.address.clone().recipient() }
+        Near {
+            turns: self.address.clone().recipient(),
+            control: self.address.clone().recipient(),
+            place: self.place,
+        }
     }
 
     fn proxy(&self, host: Arc<dyn Host>, caller: folkmoot_codecs::Principal) -> Proxy<A> {

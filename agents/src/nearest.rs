@@ -3,7 +3,7 @@
 /// Longest name that is compared, in bytes: what is longer has no near neighbour.
 const MAX_NAME_BYTES: usize = 128;
 /// Most names that are compared.
-const MAX_NAMES: usize = 10_000;
+const MAX_NAMES: usize = 1_000;
 
 /// The name among `known` that differs from `wrong` by the fewest edits, if these are at most a third of its
 /// length (and at least one is allowed).
@@ -14,7 +14,7 @@ pub fn nearest<'a>(wrong: &str, known: impl Iterator<Item = &'a str>) -> Option<
     let allowed = (wrong.chars().count() / 3).max(1);
     known
         .take(MAX_NAMES)
-        .filter(|name| name.len() <= MAX_NAME_BYTES)
+        .filter(|name| name.len().abs_diff(wrong.len()) <= 4 * allowed)
         .map(|name| (edits(wrong, name), name))
         .filter(|(edits, _)| *edits <= allowed)
         .min_by(|a, b| a.0.cmp(&b.0).then(a.1.cmp(b.1)))

@@ -16,6 +16,7 @@ use crate::agent::{CallsOf, Interface};
 use crate::erased::Erased;
 use crate::host::{Far, Host};
 use crate::local::typed_recipient;
+use crate::neighbours::Place;
 use crate::turn::{Origin, Turn};
 
 /// A handle to an agent that exposes `I`.
@@ -95,12 +96,22 @@ impl<I: Interface + ?Sized> Proxy<I> {
             inside: old.inside,
         });
         let target = match &inner.target {
-            Target::Near(near) => {
-                Target::Near(Near { turns: near.turns.clone(), control: near.control.clone() })
-            }
+            Target::Near(near) => Target::Near(Near {
+                turns: near.turns.clone(),
+                control: near.control.clone(),
+                place: near.place,
+            }),
             Target::Far(far) => Target::Far(far.clone()),
         };
         Proxy::over(inner.host.clone(), origin, target)
+    }
+
+    /// Lets a local agent look around.
+    pub(crate) fn poke(proxy: &Proxy<I>) {
+        if let Target::Near(near) = &proxy.calls.core().0.target {
+            // An agent that has ended has nothing to look at.
+            near.control.try_send(Control::Look).ok();
+        }
     }
 
     /// A proxy over a known way to an agent.
@@ -152,6 +163,7 @@ pub(crate) enum Target<I: Interface + ?Sized> {
 pub(crate) struct Near<I: Interface + ?Sized> {
     pub(crate) turns: Recipient<Turn<I>>,
     pub(crate) control: Recipient<Control>,
+    pub(crate) place: Place,
 }
 
 impl<I: Interface + ?Sized> ProxyCore<I> {

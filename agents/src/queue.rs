@@ -17,8 +17,9 @@ use tokio::sync::oneshot;
 use crate::agent::{Agent, LocalFuture, MethodInfo, Step};
 use crate::chain::{self, Mode, Position};
 use crate::context::Scope;
-use crate::host::Host;
-use crate::panics::Panic;
+use crate::host::{Host, WorkerStatus};
+use crate::neighbours::Neighbour;
+use crate::panics::{Panic, guard};
 use crate::proxy::Proxy;
 use crate::running::{Readers, Running};
 use crate::shared::AgentShared;
@@ -37,6 +38,7 @@ pub(crate) struct StopRequest {
 pub(crate) struct Core<A: Agent> {
     shared: Arc<AgentShared>,
     host: Arc<dyn Host>,
+    worker: Arc<WorkerStatus>,
     own: RefCell<Option<Proxy<A>>>,
     state: RefCell<Option<Rc<RefCell<A>>>>,
     queue: RefCell<Queue<A>>,
@@ -72,10 +74,15 @@ impl<A: Agent> Waiting<A> {
 }
 
 impl<A: Agent> Core<A> {
-    pub(crate) fn new(shared: Arc<AgentShared>, host: Arc<dyn Host>) -> Rc<Core<A>> {
+    pub(crate) fn new(
+        shared: Arc<AgentShared>,
+        host: Arc<dyn Host>,
+        worker: Arc<WorkerStatus>,
+    ) -> Rc<Core<A>> {
         Rc::new(Core {
             shared,
             host,
+            worker,
             own: RefCell::new(None),
             state: RefCell::new(None),
             queue: RefCell::new(Queue {
@@ -110,6 +117,13 @@ impl<A: Agent> Core<A> {
             Some(proxy) => proxy.clone(),
             // Set before the agent's first poll, taken back only when it has ended.
             None => unreachable!("an agent without a proxy to itself"),
+        }
+    }
+
+    /// Lets the agent's life look around, where something was left to it from outside of its poll.
+    fn wake(&self) {
+        if let Some(own) = &*self.own.borrow() {
+            Proxy::poke(own);
         }
     }
 
@@ -368,6 +382,12 @@ impl<A: Agent> Core<A> {
             Waiting::Call(turn) if A::is_cancelled(&turn.request) => {
                 self.shared.counters().cancels.increment(1);
             }
+            Waiting::Call(turn) if turn.permit.is_late(&*self.host) => {
+                self.shared.counters().deadlines.increment(1);
+                let chain = chain::names(&turn.permit.head().chain, self.shared.full_name());
+                let after = std::time::Duration::ZERO;
+                A::refuse(turn.request, CallError::DeadlineExceeded { after, may_have_run: false, chain });
+            }
             Waiting::Call(turn) => {
                 let info = A::method_of(&turn.request);
                 self.begin_call(turn, info);
@@ -425,6 +445,31 @@ impl<A: Agent> Core<A> {
         drop(state);
         let own = self.own.borrow_mut().take();
         drop(own);
+    }
+}
+
+impl<A: Agent> Neighbour<A> for Core<A> {
+    fn run_in_place(self: Rc<Self>, turn: Turn<A>) -> Result<(), Turn<A>> {
+        let info = A::method_of(&turn.request);
+        // The one credit that is out is this turn's own: nothing is on its way either.
+        let alone = self.shared.in_hand() == 1 && self.nothing_before(info.mode);
+        if !alone || !turn.permit.opens(&self.shared, info.name) {
+            return Err(turn);
+        }
+        // The method is plain, so it calls nobody and awaits nothing: the caller's own position is out of its sight.
+        let mut outside = None;
+        chain::swap(&mut outside);
+        let worker = self.worker.agent();
+        self.worker.set(self.shared.id().0);
+        if let Err(panic) = guard(|| self.begin_call(turn, info)) {
+            self.note_crash(panic.text().to_owned());
+        }
+        self.worker.set(worker.map_or(0, |id| id.0));
+        chain::swap(&mut outside);
+        if self.crash.borrow().is_some() || self.wants_stop() || self.has_spawned() {
+            self.wake();
+        }
+        Ok(())
     }
 }
 

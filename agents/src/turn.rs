@@ -13,7 +13,8 @@ use folkmoot_gateway::{Admitted, Subject};
 
 use crate::agent::Interface;
 use crate::chain::Chain;
-use crate::deadlines::LinkInstant;
+use crate::deadlines::{self, LinkInstant};
+use crate::host::Host;
 use crate::shared::AgentShared;
 
 /// Who speaks to whom: the part of a call that is the same for every call of one proxy.
@@ -83,6 +84,13 @@ impl Ticketed {
 
     pub(crate) fn head(&self) -> &CallHead {
         self.head.message()
+    }
+
+    /// Whether the deadline has passed: then nobody waits, even where the sender could not say so.
+    pub(crate) fn is_late(&self, host: &dyn Host) -> bool {
+        self.head()
+            .deadline
+            .is_some_and(|deadline| deadline <= deadlines::coarse_now().unwrap_or_else(|| host.now()))
     }
 
     /// The error of a call that its agent no longer takes.

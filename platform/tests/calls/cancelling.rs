@@ -191,3 +191,18 @@ async fn a_deadline_is_kept_across_nodes_and_threads_without_a_runtime_of_ours()
     other.shutdown().await;
     bed.hall.shutdown().await;
 }
+
+#[folkmoot::test]
+async fn a_queued_turn_whose_deadline_has_passed_is_not_run() {
+    let mut bed = bed("sleeper").await;
+    let blocking = actix::spawn(bed.sleeper.exclusive());
+    assert_eq!(bed.events.recv().await.unwrap(), Event::Began("exclusive"));
+    // A one-way call cannot be taken back: only its deadline keeps it from running late.
+    bed.sleeper.count().deadline(Duration::from_millis(10)).one_way().unwrap();
+    let late = bed.sleeper.count().deadline(Duration::from_millis(40)).await;
+    assert!(matches!(late, Err(CallError::DeadlineExceeded { .. })), "{late:?}");
+    bed.gate.notify_one();
+    blocking.await.unwrap().unwrap();
+    assert_eq!(bed.sleeper.count().await.unwrap(), 1);
+    bed.hall.shutdown().await;
+}

@@ -139,3 +139,17 @@ async fn a_full_agent_refuses_at_once_and_takes_calls_again_when_there_is_room()
     diary.peek("c".into()).await.unwrap();
     hall.shutdown().await;
 }
+
+#[folkmoot::test]
+async fn calls_that_run_in_place_leave_the_worker_to_others_now_and_then() {
+    let hall = hall().await;
+    let counter = hall.spawn("counter", super::counter::Counter::default).await.unwrap();
+    let ran = Rc::new(RefCell::new(false));
+    let other = ran.clone();
+    actix::spawn(async move { *other.borrow_mut() = true });
+    for _ in 0..=folkmoot::CALLS_IN_PLACE {
+        counter.add(1).await.unwrap();
+    }
+    assert!(*ran.borrow(), "a caller that never waits kept the worker to itself");
+    hall.shutdown().await;
+}

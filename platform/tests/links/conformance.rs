@@ -84,6 +84,7 @@ impl Mirror {
     }
 
     #[expose]
+    #[allow(clippy::result_large_err)]
     fn fail(&self, with: Everything) -> Result<(), Wrapped> {
         Err(Wrapped(with))
     }

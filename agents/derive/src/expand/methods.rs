@@ -29,7 +29,7 @@ pub(super) fn markers(target: &Target<'_>, exposed: &[Exposed]) -> TokenStream {
 fn one(target: &Target<'_>, exposed: &Exposed) -> TokenStream {
     let Target { root, interface, request, .. } = target;
     let (ident, marker) = (ident(exposed), marker(exposed, interface));
-    let name = plain_name(&exposed.routine.name);
+    let (name, plain) = (plain_name(&exposed.routine.name), !exposed.routine.is_async);
     let arguments = argument_tuple(exposed);
     let (ok, err) = result_types(exposed, root);
     let variant = &exposed.routine.name;
@@ -50,6 +50,7 @@ fn one(target: &Target<'_>, exposed: &Exposed) -> TokenStream {
             type Ok = #ok;
             type Err = #err;
             const NAME: &'static str = #name;
+            const PLAIN: bool = #plain;
 
             fn request(
                 __arguments: Self::Args,

@@ -1,0 +1,93 @@
+//! The agents of this worker, for callers on the same thread.
+//!
+//! A call of a plain method to an idle agent on the caller's own worker runs in place: it spares the way through the
+//! mailbox and back. Always true: it runs in place only where nothing at all is queued, running or on its way to the
+//! agent, so nobody is overtaken; after [`CALLS_IN_PLACE`] such calls one goes the long way, so that the worker's other
+//! tasks get their turn. Neighbours: [`call`](crate::call) asks here first, [`life`](crate::life) enters and leaves.
+
+use std::any::Any;
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::agent::Interface;
+use crate::turn::Turn;
+
+/// Calls of one worker that run in place one after the other.
+pub const CALLS_IN_PLACE: u32 = 32;
+
+/// An agent that may run turns of `I` at once.
+pub(crate) trait Neighbour<I: Interface + ?Sized> {
+    /// Runs the turn if the agent is idle; gives it back if it is not.
+    fn run_in_place(self: Rc<Self>, turn: Turn<I>) -> Result<(), Turn<I>>;
+}
+
+/// Where an agent is entered.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place {
+    worker: u64,
+    slot: usize,
+}
+
+struct Here {
+    worker: u64,
+    agents: Vec<Option<Box<dyn Any>>>,
+    free: Vec<usize>,
+}
+
+thread_local! {
+    static HERE: RefCell<Here> = RefCell::new(Here::new());
+    static LEFT: Cell<u32> = const { Cell::new(CALLS_IN_PLACE) };
+}
+
+impl Here {
+    fn new() -> Here {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        Here { worker: NEXT.fetch_add(1, Ordering::Relaxed), agents: Vec::new(), free: Vec::new() }
+    }
+}
+
+/// Enters an agent of this worker.
+pub(crate) fn enter<I: Interface + ?Sized>(agent: Rc<dyn Neighbour<I>>) -> Place {
+    HERE.with(|here| {
+        let here = &mut *here.borrow_mut();
+        let slot = here.free.pop().unwrap_or(here.agents.len());
+        if slot == here.agents.len() {
+            here.agents.push(None);
+        }
+        here.agents[slot] = Some(Box::new(agent));
+        Place { worker: here.worker, slot }
+    })
+}
+
+/// Takes an agent of this worker out.
+pub(crate) fn leave(place: Place) {
+    let gone = HERE.with(|here| {
+        let here = &mut *here.borrow_mut();
+        if here.worker != place.worker {
+            return None;
+        }
+        let gone = here.agents.get_mut(place.slot).and_then(Option::take);
+        if gone.is_some() {
+            here.free.push(place.slot);
+        }
+        gone
+    });
+    // Outside of the borrow: what is dropped may be the agent itself.
+    drop(gone);
+}
+
+/// The agent at `place`, if it lives on this thread and may run another call in place.
+pub(crate) fn at<I: Interface + ?Sized>(place: Place) -> Option<Rc<dyn Neighbour<I>>> {
+    HERE.with(|here| {
+        let here = here.borrow();
+        if here.worker != place.worker {
+            return None;
+        }
+        let left = LEFT.with(|left| left.replace(left.get().checked_sub(1).unwrap_or(CALLS_IN_PLACE)));
+        if left == 0 {
+            return None;
+        }
+        here.agents.get(place.slot)?.as_ref()?.downcast_ref::<Rc<dyn Neighbour<I>>>().cloned()
+    })
+}
