@@ -1,8 +1,8 @@
 //! The floor of a remote call: a bare tokio echo with many calls in flight on one connection.
 //!
 //! As one would write it for speed: one thread, an id and a pending table, `TCP_NODELAY`, and all that waits leaves
-//! in one write. No codec, no names, no gate, no deadline. Neighbours: [`frames`](super::frames) are its bytes,
-//! [`bare_tls`](super::bare_tls) its TLS.
+//! in one write. No codec, no names, no gate, no deadline. Neighbours: [`frames`] are its bytes,
+//! [`bare_tls`] its TLS.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
