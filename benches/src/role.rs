@@ -1,7 +1,7 @@
 //! What this binary does as a process of its own, started by itself: weigh agents, serve an echo, call one.
 //!
 //! A role crosses to the child as words on its command line, the first of which no person would type. Neighbours:
-//! [`child`] starts roles; [`remote`] and [`cases`] play them.
+//! [`child`](crate::child) starts roles; [`remote`] and [`cases`] play them.
 
 use std::path::PathBuf;
 use std::str::FromStr;

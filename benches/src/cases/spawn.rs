@@ -24,13 +24,19 @@ pub(crate) fn group() -> Group {
 }
 
 fn measure(plan: &Plan) -> Result<Vec<Pair>> {
-    let system = System::new();
     let each = |took: Duration| took.as_nanos() as f64 / f64::from(AGENTS);
-    let floor = || system.block_on(spawn_bare()).map(each);
-    let ours = || system.block_on(spawn()).map(each);
+    // A system of its own for each round: what it leaves behind is cleared away before the next one begins.
+    let floor = || System::new().block_on(on_worker(spawn_bare())).map(each);
+    let ours = || System::new().block_on(on_worker(spawn())).map(each);
     floor()?;
     ours()?;
     interleaved(plan, floor, ours)
+}
+
+/// Runs `work` as a task among the worker's others: what `block_on` itself awaits has the runtime look for I/O each
+/// time.
+async fn on_worker(work: impl Future<Output = Result<Duration>> + 'static) -> Result<Duration> {
+    tokio::task::spawn_local(work).await?
 }
 
 async fn spawn_bare() -> Result<Duration> {
