@@ -40,9 +40,9 @@ record:
 deny:
     .ci/deny all
 
-# One table of ratios against floors and peers
-bench:
-    cargo run --release --package folkmoot-benches
+# One table of ratios against floors and peers; `--list` names the cases, `--write BENCHMARKS.md` keeps the table
+bench *arguments:
+    cargo run --release --package folkmoot-benches -- {{arguments}}
 
 # One fuzz target for a while; needs nightly Rust and cargo-fuzz
 fuzz target seconds="60":

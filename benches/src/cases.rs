@@ -10,6 +10,7 @@ mod spawn;
 
 use crate::bench::Group;
 
+pub(crate) use flooded_neighbour::flood;
 pub(crate) use idle_agents::weigh;
 
 /// Every group, in the order of the table.

@@ -1,4 +1,4 @@
-//! What this binary does as a process of its own, started by itself: weigh agents, serve an echo, call one.
+//! What this binary does as a process of its own, started by itself: weigh agents, flood one, serve an echo, call one.
 //!
 //! A role crosses to the child as words on its command line, the first of which no person would type. Neighbours:
 //! [`child`](crate::child) starts roles; [`remote`] and [`cases`] play them.
@@ -26,6 +26,16 @@ pub(crate) struct Weigh {
     pub(crate) keep_proxies: bool,
 }
 
+/// Flood an actor or agent and see what its neighbour waits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Flood {
+    pub(crate) side: Side,
+    /// With one-way calls; else with calls. A floor knows one flood only.
+    pub(crate) one_way: bool,
+    /// Which of the waits is asked for: 100 is the worst.
+    pub(crate) percent: usize,
+}
+
 /// Answer calls from another process.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Serve {
@@ -50,6 +60,7 @@ pub(crate) struct Drive {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Role {
     Weigh(Weigh),
+    Flood(Flood),
     Serve(Serve),
     Drive(Drive),
 }
@@ -68,12 +79,17 @@ pub(crate) fn of(words: &[String]) -> Option<Role> {
     let certs = word(2).filter(|dir| !dir.is_empty()).map(PathBuf::from);
     match word(0)? {
         "weigh" => Some(Role::Weigh(Weigh { side, keep_proxies: word(3)? == "true" })),
+        "flood" => Some(Role::Flood(Flood {
+            side,
+            one_way: word(3)? == "true",
+            percent: usize::from_str(word(4)?).ok()?,
+        })),
         "serve" => Some(Role::Serve(Serve { side, certs })),
         _ => Some(Role::Drive(Drive {
             side,
             certs,
             to: word(3)?.to_owned(),
-            codec: *CODECS.iter().find(|codec| codec_name(**codec) == words[4])?,
+            codec: *CODECS.iter().find(|codec| Some(codec_name(**codec)) == word(4))?,
             text_bytes: usize::from_str(word(5)?).ok()?,
             in_flight: u64::from_str(word(6)?).ok()?,
         })),
@@ -106,6 +122,13 @@ impl Role {
                 String::new(),
                 weigh.keep_proxies.to_string(),
             ]),
+            Role::Flood(flood) => words.extend([
+                "flood".to_owned(),
+                side(flood.side),
+                String::new(),
+                flood.one_way.to_string(),
+                flood.percent.to_string(),
+            ]),
             Role::Serve(serve) => words.extend(["serve".to_owned(), side(serve.side), dir(&serve.certs)]),
             Role::Drive(drive) => words.extend([
                 "drive".to_owned(),
@@ -124,6 +147,7 @@ impl Role {
     pub(crate) fn play(&self) -> Result<()> {
         match self {
             Role::Weigh(weigh) => crate::child::tell(cases::weigh(weigh)?),
+            Role::Flood(flood) => crate::child::tell(cases::flood(flood)?),
             Role::Serve(serve) => remote::serve(serve),
             Role::Drive(drive) => remote::drive(drive),
         }
@@ -140,6 +164,7 @@ mod tests {
         for role in [
             Role::Weigh(Weigh { side: Side::Floor, keep_proxies: true }),
             Role::Weigh(Weigh { side: Side::Ours, keep_proxies: false }),
+            Role::Flood(Flood { side: Side::Ours, one_way: true, percent: 99 }),
             Role::Serve(Serve { side: Side::Ours, certs: None }),
             Role::Serve(Serve { side: Side::Floor, certs: certs.clone() }),
             Role::Drive(Drive {

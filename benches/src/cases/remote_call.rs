@@ -1,8 +1,9 @@
 //! Calls from one process to another, over TCP and TLS, against a bare multiplexed echo.
 
-use folkmoot::{Codec, DevCerts};
 use std::path::PathBuf;
 use std::time::Duration;
+
+use folkmoot::{Codec, DevCerts};
 
 use crate::Result;
 use crate::bench::{Bench, Group, Target, Unit};

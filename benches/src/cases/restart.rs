@@ -1,8 +1,9 @@
 //! A crash and the next call.
 
+use std::time::Duration;
+
 use actix::{Supervisor, System};
 use folkmoot::{Backoff, CallError};
-use std::time::Duration;
 
 use crate::Result;
 use crate::agents::{Counter, hall};
