@@ -182,9 +182,15 @@ pub fn decode<M: Method, Q>(
     sink: Option<Box<dyn ReplySink>>,
     request: impl FnOnce(M::Args, ReplyTo<M::Ok, M::Err>) -> Q,
 ) -> Result<Q, Refused> {
-    match M::Args::decode(arguments, M::NAME, names) {
-        Ok(decoded) => Ok(request(decoded, ReplyTo::encoded(sink))),
-        Err(error) => Err(Refused { error, sink }),
+    // Decoders are the user's code too, and run on the link's task.
+    match guard(|| M::Args::decode(arguments, M::NAME, names)) {
+        Ok(Ok(decoded)) => Ok(request(decoded, ReplyTo::encoded(sink))),
+        Ok(Err(error)) => Err(Refused { error, sink }),
+        Err(panic) => {
+            let (method, path) = (M::NAME.to_owned(), String::new());
+            let reason = format!("a decoder panicked: {}", panic.text());
+            Err(Refused { error: CallError::BadArguments { method, path, reason }, sink })
+        }
     }
 }
 

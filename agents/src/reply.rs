@@ -11,7 +11,7 @@ use folkmoot_codecs::{CallError, Codec, Limits, RawId, encode_exception, encode_
 use serde::Serialize;
 use tokio::sync::oneshot;
 
-use crate::panics::Panic;
+use crate::panics::{Panic, guard};
 
 /// How an encoded reply is written.
 #[derive(Clone, Copy, Debug)]
@@ -133,15 +133,23 @@ fn write_reply<T: Serialize, E: Serialize + fmt::Display>(
     answer: &Result<T, CallError<E>>,
 ) {
     let ReplyFormat { codec, id, rich, limits } = format;
-    match answer {
-        Err(error) => encode_exception(codec, out, id, error, rich, limits),
-        Ok(value) => {
-            if let Err(error) = encode_result(codec, out, id, value, limits) {
-                let error: CallError = CallError::BadReply { reason: error.to_string() };
-                encode_exception(codec, out, id, &error, rich, limits);
-            }
+    let before = out.len();
+    // Encoders are the user's code, and the frames of others stand in the same buffer.
+    let written = guard(|| match answer {
+        Err(error) => {
+            encode_exception(codec, out, id, error, rich, limits);
+            Ok(())
         }
-    }
+        Ok(value) => encode_result(codec, out, id, value, limits),
+    });
+    let reason = match written {
+        Ok(Ok(())) => return,
+        Ok(Err(error)) => error.to_string(),
+        Err(panic) => format!("an encoder panicked: {}", panic.text()),
+    };
+    out.truncate(before);
+    let error: CallError = CallError::BadReply { reason };
+    encode_exception(codec, out, id, &error, rich, limits);
 }
 
 /// What a method may return: a value, or a result with the method's own error.
