@@ -98,7 +98,7 @@ impl<M: Method> Call<M> {
                 let (tell, reply) = oneshot::channel();
                 let origin = inner.origin.clone();
                 let turn = make_turn::<M>(&inner.host, origin, args, &passage, ReplyTo::typed(tell))?;
-                let turn = match M::PLAIN.then(|| neighbours::at(near.place)).flatten() {
+                let mut turn = match M::PLAIN.then(|| neighbours::at(near.place)).flatten() {
                     None => turn,
                     Some(neighbour) => match neighbour.run_in_place(turn) {
                         Ok(()) => return Ok(State::Near(Wait::new(reply, passage, None))),
@@ -107,7 +107,9 @@ impl<M: Method> Call<M> {
                 };
                 let edge = match (&inner.origin.target, &passage.chain) {
                     (Some(target), Some(caller)) if caller.mode == Mode::Exclusive => {
-                        Some(passage.wait_for(caller, target)?)
+                        let edge = passage.wait_for(caller, target)?;
+                        turn.permit.ends(&edge);
+                        Some(edge)
                     }
                     _ => None,
                 };

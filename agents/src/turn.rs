@@ -16,6 +16,7 @@ use crate::chain::Chain;
 use crate::deadlines::{self, LinkInstant};
 use crate::host::Host;
 use crate::shared::AgentShared;
+use crate::waits::Edge;
 
 /// Who speaks to whom: the part of a call that is the same for every call of one proxy.
 #[derive(Debug)]
@@ -62,6 +63,8 @@ impl Subject for CallHead {
 #[derive(Debug)]
 pub(crate) struct Ticketed {
     head: Admitted<CallHead>,
+    /// The caller's wait, which is over when the turn is.
+    wait: Option<Edge>,
 }
 
 impl Ticketed {
@@ -79,7 +82,12 @@ impl Ticketed {
                 return Err(CallError::Disconnected { may_have_run: false, cause });
             }
         }
-        Ok(Ticketed { head })
+        Ok(Ticketed { head, wait: None })
+    }
+
+    /// Ends that wait with this turn.
+    pub(crate) fn ends(&mut self, wait: &Edge) {
+        self.wait = Some(wait.other_end());
     }
 
     pub(crate) fn head(&self) -> &CallHead {

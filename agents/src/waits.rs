@@ -1,10 +1,12 @@
 //! The wait-for graph of exclusive turns: finds agents that wait for each other on crossed chains.
 //!
 //! An edge `a -> b` stands while an exclusive turn of `a` awaits a call to `b`. Adding an edge that closes a ring
-//! is refused, so the ring never forms. Neighbours: [`call`](crate::call) holds an [`Edge`] while it waits.
+//! is refused, so the ring never forms. Neighbours: [`call`](crate::call) holds an [`Edge`] while it waits, and the
+//! [`turn`](crate::turn) that it waits for holds the same one: it is gone when either of them is.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::chain::AgentId;
 
@@ -20,11 +22,15 @@ fn lock() -> MutexGuard<'static, Option<Graph>> {
     GRAPH.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// One wait; dropped when the call is over.
+/// One wait, held at both of its ends; over when either end lets go of it.
 #[derive(Debug)]
-pub(crate) struct Edge {
+pub(crate) struct Edge(Arc<Ends>);
+
+#[derive(Debug)]
+struct Ends {
     from: AgentId,
     to: AgentId,
+    over: AtomicBool,
 }
 
 impl Edge {
@@ -40,20 +46,29 @@ impl Edge {
             return Err(path);
         }
         graph.edges.entry(from).or_default().push(to);
-        Ok(Edge { from, to })
+        Ok(Edge(Arc::new(Ends { from, to, over: AtomicBool::new(false) })))
+    }
+
+    /// The same wait, for its other end.
+    pub(crate) fn other_end(&self) -> Edge {
+        Edge(self.0.clone())
     }
 }
 
 impl Drop for Edge {
     fn drop(&mut self) {
+        let Ends { from, to, over } = &*self.0;
+        if over.swap(true, Ordering::AcqRel) {
+            return;
+        }
         if let Some(graph) = &mut *lock()
-            && let Some(targets) = graph.edges.get_mut(&self.from)
+            && let Some(targets) = graph.edges.get_mut(from)
         {
-            if let Some(at) = targets.iter().position(|to| *to == self.to) {
+            if let Some(at) = targets.iter().position(|target| target == to) {
                 targets.swap_remove(at);
             }
             if targets.is_empty() {
-                graph.edges.remove(&self.from);
+                graph.edges.remove(from);
             }
         }
     }
@@ -86,7 +101,11 @@ mod tests {
         let ab = Edge::add(a, b).unwrap();
         let _bc = Edge::add(b, c).unwrap();
         assert_eq!(Edge::add(c, a).unwrap_err(), vec![c, a, b, c]);
-        drop(ab);
+        drop(ab.other_end());
         assert!(Edge::add(c, a).is_ok());
+        let ab_again = Edge::add(a, b).unwrap();
+        drop(ab);
+        assert!(Edge::add(c, a).is_err(), "an end that was over took another wait away");
+        drop(ab_again);
     }
 }
