@@ -18,11 +18,12 @@ use tokio::sync::oneshot;
 
 use crate::actor::AgentActor;
 use crate::agent::{Agent, LocalFuture};
+use crate::chain::{self, Mode, Position};
 use crate::clock::{Sleep, Timestamp};
 use crate::context::Context;
 use crate::host::{Decision, Supervision, WorkerStatus};
 use crate::neighbours::{self, Place};
-use crate::panics::guard;
+use crate::panics::{Panic, guard, let_go};
 use crate::queue::{Core, StopRequest};
 use crate::shared::Status;
 
@@ -37,7 +38,11 @@ enum Phase {
     /// Before the first poll.
     Unborn,
     /// `#[start]` runs.
-    Starting(LocalFuture<Result<(), String>>),
+    Starting {
+        hook: LocalFuture<Result<(), String>>,
+        /// What its calls carry: a call that comes back here would wait for the start.
+        position: Option<Position>,
+    },
     Running,
     /// Crashed; the pause before the new start.
     Pausing {
@@ -111,14 +116,41 @@ impl<A: Agent> Life<A> {
                 match guard(|| A::start(&state, ctx)) {
                     Err(panic) => self.failed(format!("#[start] panicked: {}", panic.text())),
                     Ok(None) => self.started(),
-                    Ok(Some(hook)) => self.phase = Phase::Starting(hook),
+                    Ok(Some(hook)) => {
+                        let position = Some(self.position_of_start());
+                        self.enter(Phase::Starting { hook, position });
+                    }
                 }
             }
         }
     }
 
+    fn position_of_start(&self) -> Position {
+        Position {
+            agent: self.core.shared().id(),
+            name: self.core.shared().full_name().clone(),
+            mode: Mode::Exclusive,
+            parent: None,
+            link: None,
+            deadline: None,
+        }
+    }
+
+    /// Leaves the present phase, whose futures are the user's, for another.
+    fn enter(&mut self, phase: Phase) {
+        let old = std::mem::replace(&mut self.phase, phase);
+        let_go(self.core.shared(), old);
+    }
+
+    fn drop_loops(&mut self) {
+        for future in self.loops.drain(..) {
+            let_go(self.core.shared(), future);
+        }
+        self.core.drop_spawned();
+    }
+
     fn started(&mut self) {
-        self.phase = Phase::Running;
+        self.enter(Phase::Running);
         self.core.shared().set_status(Status::Running);
         if let Some(born) = self.born.take() {
             // Whoever spawned the agent may have gone; the agent lives on.
@@ -153,12 +185,17 @@ impl<A: Agent> Life<A> {
         let shared = self.core.shared().clone();
         shared.counters().panics.increment(1);
         self.timers.clear();
-        self.loops.clear();
-        self.core.take_spawned();
+        self.drop_loops();
         self.core.drop_writer();
+        if matches!(self.phase, Phase::Draining { .. } | Phase::Closing { .. }) {
+            // It was asked to end, and so it does; what shared turns are in flight may finish.
+            tracing::error!(agent = %shared.full_name(), %cause, "the agent crashed while it stopped");
+            return self.core.lose_state();
+        }
         if let Some(born) = self.born.take() {
             tracing::error!(agent = %shared.full_name(), %cause, "the agent could not start");
             self.end(&cause);
+            // Whoever spawned it may have gone.
             born.send(Err(cause)).ok();
             return;
         }
@@ -175,7 +212,7 @@ impl<A: Agent> Life<A> {
                 if after.is_zero() {
                     self.begin(Some(cause));
                 } else {
-                    self.phase = Phase::Pausing { sleep: self.core.host().link_sleep(after), cause };
+                    self.enter(Phase::Pausing { sleep: self.core.host().link_sleep(after), cause });
                 }
             }
         }
@@ -185,18 +222,21 @@ impl<A: Agent> Life<A> {
         self.core.shared().note_end(cause);
         neighbours::leave(self.place);
         self.timers.clear();
-        self.loops.clear();
-        // Destructors of the agent's state and futures are the user's code.
-        if let Err(panic) = guard(|| self.core.close()) {
-            self.core.shared().counters().panics.increment(1);
-            tracing::error!(agent = %self.core.shared().full_name(), cause = panic.text(), "a destructor panicked");
-        }
-        let done = match std::mem::replace(&mut self.phase, Phase::Ended) {
-            Phase::Draining { request, .. } | Phase::Closing { request, .. } => request.done,
+        self.drop_loops();
+        self.core.close();
+        let done = match &mut self.phase {
+            Phase::Draining { request, .. } | Phase::Closing { request, .. } => {
+                std::mem::take(&mut request.done)
+            }
             _ => Vec::new(),
         };
+        self.enter(Phase::Ended);
         let late = self.core.take_stop().map(|request| request.done).unwrap_or_default();
         self.supervision.ended(cause);
+        if let Some(born) = self.born.take() {
+            // Stopped before it had started.
+            born.send(Err(cause.to_owned())).ok();
+        }
         for done in done.into_iter().chain(late) {
             done.send(()).ok();
         }
@@ -208,8 +248,14 @@ impl<A: Agent> Life<A> {
             && let Some(request) = self.core.take_stop()
         {
             self.core.shared().set_status(Status::Stopping);
+            self.timers.clear();
             let until = self.core.host().link_sleep(request.grace);
-            self.phase = Phase::Draining { until, request };
+            let running = matches!(self.phase, Phase::Running);
+            self.enter(Phase::Draining { until, request });
+            if !running {
+                // No state is whole: none that has not started, and none that crashed.
+                self.core.lose_state();
+            }
         }
         match &mut self.phase {
             Phase::Unborn => {
@@ -217,7 +263,7 @@ impl<A: Agent> Life<A> {
                 true
             }
             Phase::Running | Phase::Ended => false,
-            Phase::Starting(hook) => match guard(|| hook.as_mut().poll(cx)) {
+            Phase::Starting { hook, position } => match poll_start(hook, position, cx) {
                 Ok(Poll::Pending) => false,
                 Ok(Poll::Ready(Ok(()))) => {
                     self.started();
@@ -265,6 +311,8 @@ impl<A: Agent> Life<A> {
         let Phase::Draining { request, .. } = std::mem::replace(&mut self.phase, Phase::Running) else {
             return;
         };
+        // Out of time: no turn may hold the state when the hook takes it.
+        self.core.drop_turns();
         let until = self.core.host().link_sleep(request.grace);
         let ctx = Context::of_agent(&self.core);
         let hook = self.core.state().map(|state| guard(|| A::stop(&state, ctx)));
@@ -291,14 +339,16 @@ impl<A: Agent> Life<A> {
         self.end("stopped");
     }
 
-    fn poll_actor(&mut self, cx: &mut TaskContext<'_>) {
+    /// Says whether it must be polled again: after a panic, messages may be left that wake nobody.
+    fn poll_actor(&mut self, cx: &mut TaskContext<'_>) -> bool {
         match guard(|| Pin::new(&mut self.actor).poll(cx)) {
-            Ok(_) => {}
+            Ok(_) => false,
             Err(panic) => {
                 self.core.note_crash(panic.text().to_owned());
                 if let Err(panic) = guard(|| self.actor.restart()) {
                     self.core.note_crash(panic.text().to_owned());
                 }
+                true
             }
         }
     }
@@ -336,9 +386,17 @@ impl<A: Agent> Life<A> {
         });
     }
 
+    /// User's code that is in no guard of its own panicked: a crash like any other.
+    fn caught(&mut self, panic: &Panic) -> Again {
+        if !matches!(self.phase, Phase::Ended) {
+            self.crashed(panic.text().to_owned());
+        }
+        Again::Now
+    }
+
     fn poll_once(&mut self, cx: &mut TaskContext<'_>) -> Again {
         let mut again = self.poll_phase(cx);
-        self.poll_actor(cx);
+        again |= self.poll_actor(cx);
         if matches!(self.phase, Phase::Running | Phase::Draining { .. }) {
             again |= !self.timers.is_empty() && self.poll_timers(cx);
             if !self.loops.is_empty() || self.core.has_spawned() {
@@ -351,12 +409,26 @@ impl<A: Agent> Life<A> {
             } else if more {
                 return Again::Later;
             }
+            // What a turn or a spawned future has spawned.
+            again |= self.core.has_spawned();
         }
         again |=
             self.core.wants_stop() && !matches!(self.phase, Phase::Draining { .. } | Phase::Closing { .. });
         again |= matches!(self.phase, Phase::Draining { .. }) && self.core.is_idle();
         if again { Again::Now } else { Again::WhenWoken }
     }
+}
+
+/// Polls `#[start]` at its place in the chain of callers.
+fn poll_start(
+    hook: &mut LocalFuture<Result<(), String>>,
+    position: &mut Option<Position>,
+    cx: &mut TaskContext<'_>,
+) -> Result<Poll<Result<(), String>>, Panic> {
+    chain::swap(position);
+    let polled = guard(|| hook.as_mut().poll(cx));
+    chain::swap(position);
+    polled
 }
 
 enum Again {
@@ -373,11 +445,13 @@ impl<A: Agent> Future for Life<A> {
         let this = self.get_mut();
         this.worker.set(this.core.shared().id().0);
         this.core.refill_budget();
+        this.core.set_polled(true);
         let again = loop {
-            match this.poll_once(cx) {
+            let again = guard(|| this.poll_once(cx)).unwrap_or_else(|panic| this.caught(&panic));
+            match again {
                 _ if matches!(this.phase, Phase::Ended) => {
                     // Refuses what came in while the agent ended; nothing can come after.
-                    this.poll_actor(cx);
+                    while this.poll_actor(cx) {}
                     this.worker.set(0);
                     return Poll::Ready(());
                 }
@@ -386,6 +460,7 @@ impl<A: Agent> Future for Life<A> {
             }
         };
         this.worker.set(0);
+        this.core.set_polled(false);
         if matches!(again, Again::Later) {
             cx.waker().wake_by_ref();
         }
@@ -399,5 +474,10 @@ impl<A: Agent> Drop for Life<A> {
     fn drop(&mut self) {
         // A runtime that ends under its agents: their proxies may outlive it.
         neighbours::leave(self.place);
+        if !matches!(self.phase, Phase::Ended) {
+            self.core.shared().note_end("its worker ended");
+            self.drop_loops();
+            self.core.close();
+        }
     }
 }

@@ -12,6 +12,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use crate::reply::ReplyTo;
+use crate::shared::AgentShared;
 
 /// A caught panic.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,6 +48,14 @@ impl Panic {
 pub(crate) fn guard<R>(f: impl FnOnce() -> R) -> Result<R, Panic> {
     // What a panicking turn leaves behind is thrown away: the agent's state is rebuilt by its factory.
     catch_unwind(AssertUnwindSafe(f)).map_err(Panic::from_payload)
+}
+
+/// Drops what is the user's. A destructor that panics is told in the log, and harms nobody.
+pub(crate) fn let_go<T>(agent: &AgentShared, thing: T) {
+    if let Err(panic) = guard(|| drop(thing)) {
+        agent.counters().panics.increment(1);
+        tracing::error!(agent = %agent.full_name(), cause = panic.text(), "a destructor panicked");
+    }
 }
 
 /// How a method that awaits came to its end.

@@ -19,11 +19,13 @@ use crate::chain::{self, Mode, Position};
 use crate::context::Scope;
 use crate::host::{Host, WorkerStatus};
 use crate::neighbours::Neighbour;
-use crate::panics::{Panic, guard};
+use crate::panics::{Panic, guard, let_go};
 use crate::proxy::Proxy;
 use crate::running::{Readers, Running};
-use crate::shared::AgentShared;
+use crate::shared::{AgentShared, Status};
 use crate::turn::{Ticketed, Turn};
+
+mod closing;
 
 /// Turns that run before an agent yields its worker to its neighbours.
 pub const TURNS_PER_POLL: u32 = 64;
@@ -48,6 +50,8 @@ pub(crate) struct Core<A: Agent> {
     stop: RefCell<Option<StopRequest>>,
     spawned: RefCell<Vec<LocalFuture<()>>>,
     queued_timers: Cell<u64>,
+    /// Whether the agent's life is being polled: it looks around by itself then.
+    polled: Cell<bool>,
 }
 
 struct Queue<A: Agent> {
@@ -97,6 +101,7 @@ impl<A: Agent> Core<A> {
             stop: RefCell::new(None),
             spawned: RefCell::new(Vec::new()),
             queued_timers: Cell::new(0),
+            polled: Cell::new(false),
         })
     }
 
@@ -122,9 +127,15 @@ impl<A: Agent> Core<A> {
 
     /// Lets the agent's life look around, where something was left to it from outside of its poll.
     fn wake(&self) {
-        if let Some(own) = &*self.own.borrow() {
+        if !self.polled.get()
+            && let Some(own) = &*self.own.borrow()
+        {
             Proxy::poke(own);
         }
+    }
+
+    pub(crate) fn set_polled(&self, polled: bool) {
+        self.polled.set(polled);
     }
 
     pub(crate) fn last_crash(&self) -> Option<String> {
@@ -133,6 +144,7 @@ impl<A: Agent> Core<A> {
 
     pub(crate) fn spawn(&self, future: LocalFuture<()>) {
         self.spawned.borrow_mut().push(future);
+        self.wake();
     }
 
     pub(crate) fn take_spawned(&self) -> Vec<LocalFuture<()>> {
@@ -144,6 +156,8 @@ impl<A: Agent> Core<A> {
         let request = stop.get_or_insert(StopRequest { grace, done: Vec::new() });
         request.grace = request.grace.min(grace);
         request.done.extend(done);
+        drop(stop);
+        self.wake();
     }
 
     pub(crate) fn has_spawned(&self) -> bool {
@@ -174,7 +188,8 @@ impl<A: Agent> Core<A> {
         let old = std::mem::take(&mut queue.readers);
         queue.old_readers.put_back(old);
         drop(queue);
-        *self.state.borrow_mut() = Some(state.clone());
+        let old = self.state.borrow_mut().replace(state.clone());
+        let_go(&self.shared, old);
         *self.last_crash.borrow_mut() = last_crash;
         state
     }
@@ -191,6 +206,9 @@ impl<A: Agent> Core<A> {
     /// Takes a turn in: runs it in place where nothing stands before it, else queues it.
     pub(crate) fn accept(self: &Rc<Self>, turn: Turn<A>) {
         let info = A::method_of(&turn.request);
+        if self.shared.status() == Status::Stopped {
+            return A::refuse(turn.request, self.shared.stopped_error(false));
+        }
         if !turn.permit.opens(&self.shared, info.name) {
             let reason = "the permit was not given by this container's gate for this call".to_owned();
             return A::refuse(turn.request, CallError::Denied { reason });
@@ -199,7 +217,7 @@ impl<A: Agent> Core<A> {
         if turn.permit.head().chain.is_some() {
             match self.cycle(&turn, info) {
                 Cycle::None => {}
-                Cycle::ReEnters => re_enters = true,
+                Cycle::ReEnters => re_enters = self.has_readers(),
                 Cycle::Deadlock(chain) => {
                     self.shared.counters().deadlocks.increment(1);
                     return A::refuse(turn.request, CallError::Deadlock { chain });
@@ -207,9 +225,7 @@ impl<A: Agent> Core<A> {
             }
         }
         // A re-entrant turn must pass a waiting exclusive one, or the queue itself would be the deadlock.
-        if (re_enters && self.crash.borrow().is_none() || self.nothing_before(info.mode))
-            && self.spend_budget()
-        {
+        if (re_enters || self.nothing_before(info.mode)) && self.spend_budget() {
             self.begin_call(turn, info);
         } else if re_enters {
             self.queue.borrow_mut().waiting.push_front(Waiting::Call(turn));
@@ -239,6 +255,12 @@ impl<A: Agent> Core<A> {
         Cycle::ReEnters
     }
 
+    /// Whether shared turns are in flight on the present state: only into them may a call re-enter. A chain may
+    /// outlive its turn, and one that a peer told may name a turn that never was.
+    fn has_readers(&self) -> bool {
+        !self.queue.borrow().readers.is_empty() && self.crash.borrow().is_none()
+    }
+
     fn spend_budget(&self) -> bool {
         let left = self.budget.get();
         self.budget.set(left.saturating_sub(1));
@@ -247,7 +269,7 @@ impl<A: Agent> Core<A> {
 
     fn nothing_before(&self, mode: Mode) -> bool {
         let queue = self.queue.borrow();
-        self.shared.status() == crate::shared::Status::Running
+        self.shared.status() == Status::Running
             && queue.waiting.is_empty()
             && queue.is_free_for(mode)
             // After a crash the old state takes no more turns.
@@ -299,6 +321,16 @@ impl<A: Agent> Core<A> {
         }
     }
 
+    /// The end of a turn on a state that has been replaced: its panic is not the new state's.
+    fn end_old_turn(&self, panic: Option<Panic>) {
+        self.shared.counters().calls.increment(1);
+        if let Some(panic) = panic {
+            self.shared.counters().panics.increment(1);
+            let (agent, cause) = (self.shared.full_name(), panic.text());
+            tracing::warn!(%agent, cause, "a turn from before the last crash panicked");
+        }
+    }
+
     fn end_turn(&self, panic: Option<Panic>) {
         self.shared.counters().calls.increment(1);
         if let Some(panic) = panic {
@@ -345,18 +377,23 @@ impl<A: Agent> Core<A> {
             }
         }
         moved
-            | self.poll_readers(|queue| &mut queue.readers, cx)
-            | self.poll_readers(|queue| &mut queue.old_readers, cx)
+            | self.poll_readers(|queue| &mut queue.readers, Self::end_turn, cx)
+            | self.poll_readers(|queue| &mut queue.old_readers, Self::end_old_turn, cx)
     }
 
-    fn poll_readers(&self, of: impl Fn(&mut Queue<A>) -> &mut Readers, cx: &mut TaskContext<'_>) -> bool {
+    fn poll_readers(
+        &self,
+        of: impl Fn(&mut Queue<A>) -> &mut Readers,
+        end: impl Fn(&Self, Option<Panic>),
+        cx: &mut TaskContext<'_>,
+    ) -> bool {
         if of(&mut self.queue.borrow_mut()).is_empty() {
             return false;
         }
         let mut moved = false;
         let mut readers = std::mem::take(of(&mut self.queue.borrow_mut()));
         while let Poll::Ready(Some(panic)) = readers.poll_next_end(cx) {
-            self.end_turn(panic);
+            end(self, panic);
             moved = true;
         }
         of(&mut self.queue.borrow_mut()).put_back(readers);
@@ -381,6 +418,7 @@ impl<A: Agent> Core<A> {
             Waiting::Timer(index) => self.begin_timer(index),
             Waiting::Call(turn) if A::is_cancelled(&turn.request) => {
                 self.shared.counters().cancels.increment(1);
+                let_go(&self.shared, turn);
             }
             Waiting::Call(turn) if turn.permit.is_late(&*self.host) => {
                 self.shared.counters().deadlines.increment(1);
@@ -395,56 +433,12 @@ impl<A: Agent> Core<A> {
         }
     }
 
-    /// Throws out the queued turns that nobody waits for any more, so that their credits come back.
-    pub(crate) fn sweep(&self) {
-        self.shared.note_sweep();
-        let mut queue = self.queue.borrow_mut();
-        let before = queue.waiting.len();
-        queue.waiting.retain(|waiting| match waiting {
-            Waiting::Call(turn) => !A::is_cancelled(&turn.request),
-            Waiting::Timer(_) => true,
-        });
-        let swept = before - queue.waiting.len();
-        self.shared.counters().cancels.increment(swept as u64);
-    }
-
-    /// Whether no turn runs or waits.
-    pub(crate) fn is_idle(&self) -> bool {
-        let queue = self.queue.borrow();
-        queue.waiting.is_empty()
-            && queue.writer.is_none()
-            && queue.readers.is_empty()
-            && queue.old_readers.is_empty()
-    }
-
-    /// Drops the exclusive turn in flight: its state is gone with the crash that was not its own.
-    pub(crate) fn drop_writer(&self) {
-        let writer = self.queue.borrow_mut().writer.take();
-        drop(writer);
-    }
-
-    /// Ends everything: queued turns are refused, running ones dropped, the state let go.
-    pub(crate) fn close(&self) {
-        let (waiting, writer, readers, old_readers) = {
-            let mut queue = self.queue.borrow_mut();
-            (
-                std::mem::take(&mut queue.waiting),
-                queue.writer.take(),
-                std::mem::take(&mut queue.readers),
-                std::mem::take(&mut queue.old_readers),
-            )
-        };
-        for turn in waiting {
-            if let Waiting::Call(turn) = turn {
-                A::refuse(turn.request, self.shared.stopped_error(false));
-            }
-        }
-        drop((writer, readers, old_readers));
-        self.spawned.take();
-        let state = self.state.borrow_mut().take();
-        drop(state);
-        let own = self.own.borrow_mut().take();
-        drop(own);
+    /// Whether nothing on the stack holds the state: a timer's turn, which has no credit, may be what calls.
+    fn state_is_free_for(&self, mode: Mode) -> bool {
+        self.state().is_some_and(|state| match mode {
+            Mode::Exclusive => state.try_borrow_mut().is_ok(),
+            Mode::Shared => state.try_borrow().is_ok(),
+        })
     }
 }
 
@@ -452,7 +446,8 @@ impl<A: Agent> Neighbour<A> for Core<A> {
     fn run_in_place(self: Rc<Self>, turn: Turn<A>) -> Result<(), Turn<A>> {
         let info = A::method_of(&turn.request);
         // The one credit that is out is this turn's own: nothing is on its way either.
-        let alone = self.shared.in_hand() == 1 && self.nothing_before(info.mode);
+        let alone =
+            self.shared.in_hand() == 1 && self.nothing_before(info.mode) && self.state_is_free_for(info.mode);
         if !alone || !turn.permit.opens(&self.shared, info.name) {
             return Err(turn);
         }

@@ -80,10 +80,15 @@ impl Readers {
             return;
         }
         let came = std::mem::take(self);
-        for running in came.few.into_iter().chain(came.many.into_iter().flat_map(|many| *many)) {
+        for running in came.into_turns() {
             polled.push(running);
         }
         *self = polled;
+    }
+
+    /// Every turn by itself.
+    pub(crate) fn into_turns(self) -> impl Iterator<Item = Running> {
+        self.few.into_iter().chain(self.many.into_iter().flat_map(|many| *many))
     }
 
     /// Ready with the end of one turn; ready with `None` when there is none in flight.

@@ -134,7 +134,7 @@ impl AgentShared {
 
     /// The error of a call that was in hand when its turn vanished.
     pub fn lost_error(&self) -> CallError {
-        if self.status() == Status::Stopped {
+        if matches!(self.status(), Status::Stopping | Status::Stopped) {
             self.stopped_error(true)
         } else {
             CallError::AgentRestarted { agent: self.name.to_string(), may_have_run: true }

@@ -4,9 +4,12 @@ mod calls {
     mod cancelling;
     mod counter;
     mod deadlocks;
+    mod destructors;
     mod errors;
     mod lives;
     mod panics;
+    mod rings;
+    mod stopping;
     mod turns;
     mod workers;
 }

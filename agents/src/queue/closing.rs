@@ -1,0 +1,91 @@
+//! How turns are let go that do not run to their end: swept, refused, dropped.
+//!
+//! Always true: whoever waits for such a turn is told; destructors, which are the user's code, run in a guard of their
+//! own and never inside a borrow of the queue. Neighbour: [`life`](crate::life) says when.
+
+use std::collections::VecDeque;
+
+use super::{Core, Waiting};
+use crate::agent::Agent;
+use crate::panics::{guard, let_go};
+
+impl<A: Agent> Core<A> {
+    /// Throws out the queued turns that nobody waits for any more, so that their credits come back.
+    pub(crate) fn sweep(&self) {
+        self.shared.note_sweep();
+        let waiting = std::mem::take(&mut self.queue.borrow_mut().waiting);
+        let (swept, kept): (VecDeque<_>, VecDeque<_>) =
+            waiting.into_iter().partition(|waiting| match waiting {
+                Waiting::Call(turn) => A::is_cancelled(&turn.request),
+                Waiting::Timer(_) => false,
+            });
+        self.queue.borrow_mut().waiting = kept;
+        self.shared.counters().cancels.increment(swept.len() as u64);
+        // Outside of the borrow: destructors of arguments are the user's code.
+        swept.into_iter().for_each(|waiting| let_go(&self.shared, waiting));
+    }
+
+    /// Whether no turn runs or waits.
+    pub(crate) fn is_idle(&self) -> bool {
+        let queue = self.queue.borrow();
+        queue.waiting.is_empty()
+            && queue.writer.is_none()
+            && queue.readers.is_empty()
+            && queue.old_readers.is_empty()
+    }
+
+    /// Drops the exclusive turn in flight: its state is gone with the crash that was not its own.
+    pub(crate) fn drop_writer(&self) {
+        let writer = self.queue.borrow_mut().writer.take();
+        let_go(&self.shared, writer);
+    }
+
+    /// Refuses what waits and drops what runs.
+    pub(crate) fn drop_turns(&self) {
+        self.refuse_waiting();
+        self.drop_writer();
+        let (readers, old_readers) = {
+            let queue = &mut *self.queue.borrow_mut();
+            (std::mem::take(&mut queue.readers), std::mem::take(&mut queue.old_readers))
+        };
+        // One by one: of two destructors that panic together nothing could be caught.
+        readers.into_turns().chain(old_readers.into_turns()).for_each(|turn| let_go(&self.shared, turn));
+    }
+
+    fn refuse_waiting(&self) {
+        let waiting = std::mem::take(&mut self.queue.borrow_mut().waiting);
+        for turn in waiting {
+            if let Waiting::Call(turn) = turn {
+                let refused = guard(|| A::refuse(turn.request, self.shared.stopped_error(false)));
+                let_go(&self.shared, refused);
+            }
+        }
+        self.queued_timers.set(0);
+    }
+
+    /// There will be no other state: what waits is refused, and shared turns in flight finish on the old one.
+    pub(crate) fn lose_state(&self) {
+        self.refuse_waiting();
+        {
+            let queue = &mut *self.queue.borrow_mut();
+            let old = std::mem::take(&mut queue.readers);
+            queue.old_readers.put_back(old);
+        }
+        let state = self.state.borrow_mut().take();
+        let_go(&self.shared, state);
+    }
+
+    /// Ends everything: queued turns are refused, running ones dropped, the state let go.
+    pub(crate) fn close(&self) {
+        self.drop_turns();
+        self.drop_spawned();
+        let state = self.state.borrow_mut().take();
+        let_go(&self.shared, state);
+        let own = self.own.borrow_mut().take();
+        drop(own);
+    }
+
+    pub(crate) fn drop_spawned(&self) {
+        self.take_spawned().into_iter().for_each(|future| let_go(&self.shared, future));
+    }
+}
