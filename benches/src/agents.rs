@@ -2,6 +2,8 @@
 //!
 //! Neighbour: [`floor`](crate::floor) does the same with bare actors.
 
+use std::cell::Cell;
+
 use folkmoot::prelude::*;
 
 use crate::tasks::pending_once;
@@ -10,6 +12,7 @@ use crate::tasks::pending_once;
 #[derive(Agent, Default)]
 pub(crate) struct Counter {
     total: i64,
+    held: Cell<i64>,
 }
 
 #[agent]
@@ -41,6 +44,19 @@ impl Counter {
     pub(crate) async fn read_pending(&self) -> i64 {
         pending_once().await;
         self.total
+    }
+
+    /// Stays in flight until its caller goes away.
+    #[expose]
+    pub(crate) async fn hold(&self) {
+        self.held.set(self.held.get() + 1);
+        std::future::pending::<()>().await;
+    }
+
+    /// How many turns have begun to stay in flight.
+    #[expose]
+    pub(crate) fn holds(&self) -> i64 {
+        self.held.get()
     }
 
     /// Panics.

@@ -88,6 +88,32 @@ impl Handler<ReadPending> for BareCounter {
     }
 }
 
+/// Reads, in place.
+#[derive(Message)]
+#[rtype(result = "i64")]
+pub(crate) struct Read;
+
+impl Handler<Read> for BareCounter {
+    type Result = i64;
+
+    fn handle(&mut self, _: Read, _: &mut Self::Context) -> i64 {
+        self.total
+    }
+}
+
+/// Keeps a future of the actor's in flight.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Hold;
+
+impl Handler<Hold> for BareCounter {
+    type Result = ResponseActFuture<Self, ()>;
+
+    fn handle(&mut self, _: Hold, _: &mut Self::Context) -> Self::Result {
+        Box::pin(std::future::pending::<()>().into_actor(self))
+    }
+}
+
 /// Ends the actor, so that its supervisor starts it anew.
 #[derive(Message)]
 #[rtype(result = "()")]

@@ -11,6 +11,7 @@ pub(crate) struct Machine {
     cores: usize,
     kernel: String,
     compiler: String,
+    commit: String,
 }
 
 impl Machine {
@@ -25,14 +26,16 @@ impl Machine {
             cores: std::thread::available_parallelism().map_or(1, usize::from),
             kernel: said_by("uname", &["-sr"]),
             compiler: said_by("rustc", &["--version"]),
+            // "-dirty" where files differ from the commit: such a table belongs to no version.
+            commit: said_by("git", &["describe", "--always", "--dirty"]),
         }
     }
 }
 
 impl fmt::Display for Machine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Machine { date, processor, cores, kernel, compiler } = self;
-        write!(f, "{date}, {processor}, {cores} cores, {kernel}, {compiler}")
+        let Machine { date, processor, cores, kernel, compiler, commit } = self;
+        write!(f, "{date}, {processor}, {cores} cores, {kernel}, {compiler}, commit {commit}")
     }
 }
 

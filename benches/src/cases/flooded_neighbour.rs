@@ -18,10 +18,10 @@ use crate::rounds::interleaved;
 use crate::stopwatch::Stopwatch;
 
 const ABOUT: &str = "Two on one worker. For a second, another thread floods the one; a third thread calls the other \
-    every millisecond, and its longest wait, or the 99th of 100, is the figure of the round. Floor: `do_send` as fast as it goes, which \
-    knows no bound. Ours: 2,000 tasks that call for ever (more than the agent's credits, so many calls are refused), \
-    and one-way calls as fast as they go. With fewer free cores than threads the scheduler's own pauses are part of \
-    the wait on both sides. Each round is a process of its own.";
+    every millisecond, and its longest wait, or the 99th of 100, is the figure of the round. Floor: `do_send` as \
+    fast as it goes, which knows no bound. Ours: 2,000 tasks that call for ever (more than the agent's credits, so \
+    many calls are refused), and one-way calls as fast as they go. With fewer free cores than threads the \
+    scheduler's own pauses are part of the wait on both sides. Each round is a process of its own.";
 const FLOOD_TIME: Duration = Duration::from_secs(1);
 /// More than the credits of an agent.
 const FLOODING_TASKS: usize = 2_000;
@@ -66,7 +66,7 @@ async fn flood_actor() -> Result<Vec<Duration>> {
         innocent.send(Add(1)).await.expect("the innocent actor lives");
     };
     call().await;
-    waits(move |stop| flood_with_do_send(&flooded, stop), call).await
+    waits(move |flooding| flood_with_do_send(&flooded, flooding), call).await
 }
 
 async fn flood_agent(one_way: bool) -> Result<Vec<Duration>> {
@@ -78,7 +78,7 @@ async fn flood_agent(one_way: bool) -> Result<Vec<Duration>> {
     };
     call().await;
     let flood = if one_way { flood_one_way } else { flood_with_calls };
-    waits(move |stop| flood(&flooded, stop), call).await
+    waits(move |flooding| flood(&flooded, flooding), call).await
 }
 
 /// How long `call` took each time, made every millisecond while `flood` ran on a thread of its own.

@@ -38,11 +38,15 @@ pub(super) fn serve(serve: &Serve) -> Result<()> {
         tell(listener.local_addr()?)?;
         let (stream, _) = listener.accept().await?;
         stream.set_nodelay(true)?;
-        match acceptor {
-            None => echo(stream).await?,
-            Some(acceptor) => echo(acceptor.accept(stream).await?).await?,
+        let ended = match acceptor {
+            None => echo(stream).await,
+            Some(acceptor) => echo(acceptor.accept(stream).await?).await,
+        };
+        match ended {
+            // The driver was ended without a word of TLS.
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(()),
+            ended => Ok(ended?),
         }
-        Ok(())
     })
 }
 
