@@ -48,7 +48,8 @@ pub(crate) struct Hall {
     pub(crate) codec: Codec,
     pub(crate) transports: HashMap<&'static str, Arc<dyn Transport>>,
     pub(crate) accepteds: Arc<Accepteds>,
-    remotes: Mutex<HashMap<Destination, Arc<Remote>>>,
+    /// `None` once the container was shut down.
+    remotes: Mutex<Option<HashMap<Destination, Arc<Remote>>>>,
     open: Mutex<Option<Open>>,
 }
 
@@ -73,7 +74,7 @@ impl Hall {
             codec,
             transports,
             accepteds,
-            remotes: Mutex::default(),
+            remotes: Mutex::new(Some(HashMap::new())),
             open: Mutex::new(Some(open)),
         }
     }
@@ -81,7 +82,9 @@ impl Hall {
     /// The way to a remote container, made when it is first asked for.
     pub(crate) fn remote(&self, to: Destination) -> Result<Arc<Remote>, CallError> {
         let unreachable = |cause| CallError::Disconnected { may_have_run: false, cause };
+        let shut_down = || unreachable("the container was shut down".to_owned());
         let mut remotes = self.remotes.lock().unwrap_or_else(PoisonError::into_inner);
+        let remotes = remotes.as_mut().ok_or_else(shut_down)?;
         if let Some(remote) = remotes.get(&to) {
             return Ok(remote.clone());
         }
@@ -93,18 +96,9 @@ impl Hall {
             };
             return Err(unreachable(cause));
         };
-        let (tell, told) = std::sync::mpsc::sync_channel(1);
         let worker = self.workers.get(self.workers.next());
-        let remote = if worker.is_current() {
-            Remote::start(to.clone(), self.tables.clone(), transport)
-        } else {
-            let (to, tables) = (to.clone(), self.tables.clone());
-            let start = move || drop(tell.send(Remote::start(to, tables, transport)));
-            if !worker.arbiter.spawn_fn(start) {
-                return Err(unreachable("the container was shut down".to_owned()));
-            }
-            told.recv().map_err(|_| unreachable("the container was shut down".to_owned()))?
-        };
+        let remote =
+            Remote::start(to.clone(), self.tables.clone(), transport, worker).ok_or_else(shut_down)?;
         remotes.insert(to, remote.clone());
         Ok(remote)
     }
@@ -275,14 +269,14 @@ impl Container {
         let stopping: Vec<oneshot::Receiver<()>> =
             self.hall.tables.close().iter().map(|agent| agent.stop(grace)).collect();
         // Drained one after the other, each within the same grace; `#[stop]` has as long again.
-        link_time::within(grace * 2 + FAREWELL_TIME, async {
+        link_time::within(grace.saturating_mul(2).saturating_add(FAREWELL_TIME), async {
             for ended in stopping {
                 ended.await.ok();
             }
         })
         .await;
         let remotes = std::mem::take(&mut *self.hall.remotes.lock().unwrap_or_else(PoisonError::into_inner));
-        for remote in remotes.values() {
+        for remote in remotes.iter().flat_map(HashMap::values) {
             remote.close("the node is shutting down");
         }
         self.hall.accepteds.leave("the node is shutting down");

@@ -107,6 +107,11 @@ impl Link {
         self.leaving.get().is_some()
     }
 
+    /// Whether calls may be sent.
+    pub(crate) fn is_open(&self) -> bool {
+        self.end().is_none() && !self.is_leaving()
+    }
+
     pub(crate) fn leaving(&self) -> Option<String> {
         self.leaving.get().cloned()
     }

@@ -20,6 +20,7 @@ use crate::link::Link;
 use crate::link_time;
 use crate::peer::{self, Destination};
 use crate::tables::Tables;
+use crate::workers::Worker;
 
 /// The pause before the second attempt to open a link; each further one is half as long again.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
@@ -39,6 +40,15 @@ pub enum Retry {
 }
 
 impl Retry {
+    /// Whether another attempt follows one that failed so many milliseconds after the first began.
+    fn goes_on(self, after: u64) -> bool {
+        match self {
+            Retry::Never => false,
+            Retry::Forever => true,
+            Retry::For(time) => u128::from(after) < time.as_millis(),
+        }
+    }
+
     fn longer(self, other: Retry) -> Retry {
         match (self, other) {
             (Retry::Forever, _) | (_, Retry::Forever) => Retry::Forever,
@@ -74,14 +84,37 @@ enum Stage {
 
 #[derive(Default)]
 struct Opening {
+    /// By their ids, which ascend.
     calls: VecDeque<(u64, String, FarCall)>,
-    waiting: Vec<oneshot::Sender<Result<(), CallError>>>,
+    waiting: Vec<Waiting>,
     last_failure: Option<String>,
+    /// Whether the actor has been asked.
+    asked: bool,
+}
+
+/// Someone who wants the link to be there.
+struct Waiting {
+    tell: oneshot::Sender<Result<(), CallError>>,
+    retry: Retry,
+    since: LinkInstant,
+}
+
+impl Waiting {
+    /// Whether a failed attempt is the last that this one waits for.
+    fn is_over(&self, now: LinkInstant) -> bool {
+        !self.retry.goes_on(now.since(self.since))
+    }
 }
 
 impl Remote {
-    /// A way that has no link yet. Its actor lives on the current worker.
-    pub(crate) fn start(to: Destination, tables: Arc<Tables>, transport: Arc<dyn Transport>) -> Arc<Remote> {
+    /// A way that has no link yet. Its actor will live on `worker`, and is not waited for: that worker may itself be
+    /// on its way to ours. `None` where the worker has ended.
+    pub(crate) fn start(
+        to: Destination,
+        tables: Arc<Tables>,
+        transport: Arc<dyn Transport>,
+        worker: &Worker,
+    ) -> Option<Arc<Remote>> {
         let state = State { stage: Stage::Idle, retry: Retry::Never, had_link: false };
         let remote = Arc::new(Remote {
             to,
@@ -92,10 +125,22 @@ impl Remote {
             next_id: AtomicU64::new(1),
             actor: OnceLock::new(),
         });
-        let actor = RemoteProxy { remote: remote.clone() }.start();
+        let attended = remote.clone();
+        let attend = move || attended.attend();
+        if worker.is_current() {
+            attend();
+        } else if !worker.arbiter.spawn_fn(attend) {
+            return None;
+        }
+        Some(remote)
+    }
+
+    /// On its worker: the actor begins, and opens what is waited for already.
+    fn attend(self: Arc<Self>) {
+        let actor = RemoteProxy { remote: self.clone() }.start();
         // Set once, here.
-        remote.actor.set(actor.recipient()).ok();
-        remote
+        self.actor.set(actor.recipient()).ok();
+        self.wake_actor();
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -106,25 +151,30 @@ impl Remote {
         self.next_id.fetch_add(1, Ordering::Relaxed)
     }
 
+    /// Asks the actor to open the link, once. An actor that has not begun looks when it begins.
     fn wake_actor(&self) {
-        if let Some(actor) = self.actor.get() {
-            // One message at a time: the stage has just changed to opening.
-            actor.try_send(Open).ok();
+        let Some(actor) = self.actor.get() else { return };
+        match &mut self.state().stage {
+            Stage::Opening(opening) if !opening.asked => opening.asked = true,
+            _ => return,
         }
+        // One message at a time: its mailbox has room.
+        actor.try_send(Open).ok();
     }
 
     /// Sees to it that there is a link.
     pub(crate) async fn up(&self, retry: Retry) -> Result<(), CallError> {
         let (tell, told) = oneshot::channel();
+        let waiting = Waiting { tell, retry, since: link_time::now() };
         {
             let mut state = self.state();
             state.retry = state.retry.longer(retry);
             match &mut state.stage {
-                Stage::Up(link) if link.end().is_none() => return Ok(()),
+                Stage::Up(link) if link.is_open() => return Ok(()),
                 Stage::Closed => return Err(closed()),
-                Stage::Opening(opening) => opening.waiting.push(tell),
+                Stage::Opening(opening) => opening.waiting.push(waiting),
                 Stage::Idle | Stage::Up(_) => {
-                    state.stage = Stage::Opening(Opening { waiting: vec![tell], ..Opening::default() });
+                    state.stage = Stage::Opening(Opening { waiting: vec![waiting], ..Opening::default() });
                     drop(state);
                     self.wake_actor();
                 }
@@ -135,10 +185,11 @@ impl Remote {
 
     /// Sends a call, or keeps it until there is a link.
     fn send(&self, path: String, call: FarCall) -> FarTicket {
-        let id = self.next_id();
         let mut state = self.state();
+        // Taken under the lock: what waits for a link is in the order of its ids.
+        let id = self.next_id();
         match &mut state.stage {
-            Stage::Up(link) if link.end().is_none() => {
+            Stage::Up(link) if link.is_open() => {
                 if let Err(refused) = link.request(id, &path, call) {
                     fail(refused.reply, refused.error);
                 }
@@ -168,9 +219,8 @@ impl Remote {
         match &mut self.state().stage {
             Stage::Up(link) => link.cancel(id),
             Stage::Opening(opening) => {
-                let before = opening.calls.len();
-                opening.calls.retain(|(call, _, _)| *call != id);
-                if opening.calls.len() < before {
+                if let Ok(at) = opening.calls.binary_search_by_key(&id, |(call, _, _)| *call) {
+                    opening.calls.remove(at);
                     let why = opening.last_failure.as_deref().unwrap_or("the link is being opened");
                     let cause = format!("no link to {} yet: {why}", self.to.endpoint);
                     return Some(CallError::Disconnected { may_have_run: false, cause });
@@ -191,7 +241,9 @@ impl Remote {
                 return FarReply::Failed(CallError::Disconnected { may_have_run: false, cause });
             }
         };
-        match link_time::within(within, link.ask(id, path, positional)).await {
+        let reply = link.ask(id, path, positional);
+        let _asking = Asking { link: &link, id };
+        match link_time::within(within, reply).await {
             Some(Ok(reply)) => reply,
             Some(Err(_)) => {
                 let cause = "the link ended".to_owned();
@@ -263,29 +315,36 @@ impl Remote {
         }
         drop(state);
         for waiting in opening.waiting {
-            waiting.send(Ok(())).ok();
+            waiting.tell.send(Ok(())).ok();
         }
     }
 
     /// An attempt failed. Says whether another one follows.
     fn failed(&self, cause: &str, began: LinkInstant) -> bool {
         let mut state = self.state();
-        let go_on = match state.retry {
-            Retry::Never => false,
-            Retry::Forever => true,
-            Retry::For(time) => u128::from(link_time::now().since(began)) < time.as_millis(),
-        };
+        let now = link_time::now();
+        let go_on = state.retry.goes_on(now.since(began));
         let Stage::Opening(opening) = &mut state.stage else { return false };
         opening.last_failure = Some(cause.to_owned());
-        if go_on {
-            return true;
-        }
-        let opening = std::mem::take(opening);
-        state.stage = Stage::Idle;
-        drop(state);
         let cause = format!("no link to {}: {cause}", self.to.endpoint);
-        end_opening(opening, &CallError::Disconnected { may_have_run: false, cause });
-        false
+        let error = CallError::Disconnected { may_have_run: false, cause };
+        // Another's patience is not theirs.
+        let (over, waiting): (Vec<_>, _) =
+            std::mem::take(&mut opening.waiting).into_iter().partition(|waiting| waiting.is_over(now));
+        opening.waiting = waiting;
+        let go_on = go_on || !opening.waiting.is_empty();
+        let ended = (!go_on).then(|| std::mem::take(opening));
+        if ended.is_some() {
+            state.stage = Stage::Idle;
+        }
+        drop(state);
+        for waiting in over {
+            waiting.tell.send(Err(error.clone())).ok();
+        }
+        if let Some(opening) = ended {
+            end_opening(opening, &error);
+        }
+        go_on
     }
 
     fn link_ended(&self) {
@@ -293,6 +352,18 @@ impl Remote {
         if matches!(&state.stage, Stage::Up(link) if link.end().is_some()) {
             state.stage = Stage::Idle;
         }
+    }
+}
+
+/// A question whose answer is awaited; dropped, nobody waits for it any more.
+struct Asking<'a> {
+    link: &'a Link,
+    id: u64,
+}
+
+impl Drop for Asking<'_> {
+    fn drop(&mut self) {
+        self.link.cancel(self.id);
     }
 }
 
@@ -313,7 +384,7 @@ fn end_opening(opening: Opening, error: &CallError) {
         fail(call.reply, error.clone());
     }
     for waiting in opening.waiting {
-        waiting.send(Err(error.clone())).ok();
+        waiting.tell.send(Err(error.clone())).ok();
     }
 }
 

@@ -15,6 +15,15 @@ impl Where {
         format!("{:?}", std::thread::current().id())
     }
 
+    /// Looks for agents on nodes that nobody has looked for yet; there are none.
+    #[expose]
+    async fn look_around(&self, ctx: &Context<Self>, net: u8) -> usize {
+        let looks = (1..=50).map(|n| async move {
+            ctx.connect::<Where>(&format!("tcp://127.0.{net}.{n}:1/nobody")).await.is_err()
+        });
+        futures_util::future::join_all(looks).await.into_iter().filter(|refused| *refused).count()
+    }
+
     #[expose]
     async fn ask(&self, ctx: &Context<Self>, other: String) -> String {
         let other: Proxy<Where> = ctx.find(&other).unwrap();
@@ -98,4 +107,24 @@ async fn a_blocked_worker_is_named_in_the_log_with_its_agent() {
     free.send(()).unwrap();
     blocked.await.unwrap().unwrap();
     hall.shutdown().await;
+}
+
+#[test]
+fn workers_that_open_links_at_once_do_not_wait_for_each_other() {
+    let (tell, told) = channel();
+    std::thread::spawn(move || {
+        let looked = actix::System::new().block_on(async {
+            let hall = Container::builder("tcp://127.0.0.1:0").workers(2).start().await.unwrap();
+            let one = hall.spawn("one", Where::default).await.unwrap();
+            let other = hall.spawn("other", Where::default).await.unwrap();
+            assert_ne!(one.thread().await.unwrap(), other.thread().await.unwrap());
+            let looked = tokio::join!(one.look_around(1), other.look_around(2));
+            hall.shutdown().await;
+            looked
+        });
+        tell.send(looked).unwrap();
+    });
+    let looked =
+        told.recv_timeout(std::time::Duration::from_secs(30)).expect("the workers wait for each other");
+    assert_eq!(looked, (Ok(50), Ok(50)));
 }

@@ -107,3 +107,31 @@ async fn a_shut_down_container_refuses_its_own_calls() {
     assert!(matches!(&error, CallError::Disconnected { may_have_run: false, .. }), "{error}");
     server.shutdown().await;
 }
+
+#[folkmoot::test]
+async fn the_patience_of_one_is_not_anothers() {
+    let client = node("tcp://127.0.0.1:0").await;
+    let server = node("tcp://127.0.0.1:0").await;
+    let url = server.url("mirror");
+    server.shutdown().await;
+    let patient = actix::spawn(client.connect::<Mirror>(&url).retry_forever().into_future());
+    tokio::task::yield_now().await;
+    // It joins the attempts of the other, and leaves them with the first that fails.
+    let error = client.connect::<Mirror>(&url).await.unwrap_err();
+    assert!(matches!(&error, CallError::Disconnected { may_have_run: false, .. }), "{error}");
+    assert!(!patient.is_finished());
+    client.shutdown().await;
+    let error = patient.await.unwrap().unwrap_err();
+    assert!(error.to_string().contains("shut down"), "{error}");
+}
+
+#[folkmoot::test]
+async fn a_container_that_was_shut_down_opens_no_links() {
+    let client = node("tcp://127.0.0.1:0").await;
+    let server = node("tcp://127.0.0.1:0").await;
+    server.spawn("mirror", Mirror::default).await.unwrap();
+    client.shutdown_within(Duration::MAX).await;
+    let error = client.connect::<Mirror>(server.url("mirror")).await.unwrap_err();
+    assert!(error.to_string().contains("shut down"), "{error}");
+    server.shutdown().await;
+}
