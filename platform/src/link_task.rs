@@ -110,6 +110,10 @@ impl LinkTask {
                 Poll::Pending => return self.poll_timers(cx),
             }
         }
+        // A peer that always has more to say keeps nothing from running out.
+        if let Poll::Ready(cause) = self.poll_timers(cx) {
+            return Poll::Ready(cause);
+        }
         cx.waker().wake_by_ref();
         Poll::Pending
     }
@@ -224,5 +228,12 @@ impl LinkTask {
         drop(Pin::new(&mut self.stream).poll_shutdown(cx));
         self.throw_away(cx);
         cause
+    }
+}
+
+impl Drop for LinkTask {
+    fn drop(&mut self) {
+        // Its worker may have ended under it: whoever waits is told all the same.
+        self.link.close("the link's task ended");
     }
 }

@@ -62,6 +62,22 @@ impl Accepteds {
     }
 }
 
+/// One open link, however it ends.
+struct Counted(Arc<Accepteds>);
+
+impl Counted {
+    fn new(accepteds: &Arc<Accepteds>) -> Counted {
+        accepteds.count.fetch_add(1, Ordering::AcqRel);
+        Counted(accepteds.clone())
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.count.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
 /// Accepts for ever. Dropping the future closes the door; links that are open live on.
 pub(crate) async fn run(
     mut listener: Box<dyn Listener>,
@@ -106,10 +122,9 @@ async fn welcome(accepted: Accepted, mut place: Place, tables: Arc<Tables>, acce
         Ok(Proven { stream, principal, codec, read }) => {
             let link = Link::new(tables.clone(), codec, principal, peer_address);
             accepteds.add(&link);
-            accepteds.count.fetch_add(1, Ordering::AcqRel);
+            let _counted = Counted::new(&accepteds);
             tracing::info!(peer = %link.peer_address, principal = %link.peer, %codec, "a link was opened");
             LinkTask::accepted(link, stream, read, Some(place)).run().await;
-            accepteds.count.fetch_sub(1, Ordering::AcqRel);
             return;
         }
     };
