@@ -149,7 +149,9 @@ fn describe(
     may_reach(link, &name)?;
     match link.tables.agent(&name) {
         Some(entry) => Ok(entry.agent.describe()),
-        None => Err(CallError::NoSuchAgent { nearest: link.tables.nearest(&name), agent: name }),
+        None => {
+            Err(CallError::NoSuchAgent { nearest: link.tables.nearest_for(&link.peer, &name), agent: name })
+        }
     }
 }
 

@@ -52,7 +52,7 @@ pub(crate) fn route(tables: &Tables, call: Inbound<'_>) {
     match (admit(tables, CallHead { origin, method, chain, deadline }), entry) {
         (Err(error), _) => refuse(sink, error),
         (Ok(_), None) => {
-            let (agent, nearest) = (name.to_owned(), tables.nearest(name));
+            let (agent, nearest) = (name.to_owned(), tables.nearest_for(caller, name));
             refuse(sink, CallError::NoSuchAgent { agent, nearest });
         }
         (Ok(head), Some(entry)) => entry.agent.deliver(head, &arguments, sink),

@@ -1,7 +1,7 @@
 //! What a container knows: its agents by name, its gate, its name and its times. Read from every worker.
 //!
 //! Always true: a name belongs to at most one agent. Neighbours: the [`router`](crate::router) looks agents up
-//! here, [`spawning`](crate::spawning) puts them in, [`children`](crate::children) takes them out.
+//! here, [`spawning`](crate::spawning) puts them in, [`supervision`](crate::supervision) takes them out.
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -95,6 +95,13 @@ impl Tables {
     /// The name here that looks most like `wrong`.
     pub(crate) fn nearest(&self, wrong: &str) -> Option<String> {
         folkmoot_agents::nearest(wrong, self.read().by_name.keys().map(|name| &**name))
+    }
+
+    /// The same, among the names that `principal` may know of.
+    pub(crate) fn nearest_for(&self, principal: &Principal, wrong: &str) -> Option<String> {
+        let agents = self.read();
+        let known = agents.by_name.keys().filter(|name| self.gate.may_reach(principal, name));
+        folkmoot_agents::nearest(wrong, known.map(|name| &**name))
     }
 
     /// Whether a new agent may have `name`.
