@@ -20,7 +20,7 @@ use crate::agent::{Interface, Method};
 use crate::chain::Mode;
 use crate::host::{Far, FarCall, FarReply, FarTicket, Host};
 use crate::neighbours;
-use crate::proxy::{Near, ProxyCore, Target};
+use crate::proxy::{Doors, ProxyCore, Target};
 use crate::reply::ReplyTo;
 use crate::turn::{CallHead, Origin, Ticketed, Turn};
 use crate::waiting::{Passage, Wait};
@@ -146,7 +146,7 @@ fn make_turn<M: Method>(
     }
 }
 
-fn send_turn<I: Interface + ?Sized>(near: &Near<I>, turn: Turn<I>) -> Result<(), CallError> {
+fn send_turn<I: Interface + ?Sized>(near: &Doors<I>, turn: Turn<I>) -> Result<(), CallError> {
     near.turns.try_send(turn).map_err(|error| {
         let (SendError::Full(turn) | SendError::Closed(turn)) = error;
         turn.permit.stopped_error()

@@ -84,6 +84,9 @@ impl Table {
 
     /// Takes out all that is due and finds the next moment to look again.
     fn expire(&mut self, now: LinkInstant) -> (Vec<Waker>, Option<LinkInstant>) {
+        if self.earliest.is_none_or(|earliest| now < earliest) {
+            return (Vec::new(), self.earliest);
+        }
         let mut due = Vec::new();
         let mut earliest: Option<LinkInstant> = None;
         for (index, entry) in self.entries.iter_mut().enumerate() {

@@ -41,7 +41,7 @@ enum Phase {
     Starting {
         hook: LocalFuture<Result<(), String>>,
         /// What its calls carry: a call that comes back here would wait for the start.
-        position: Option<Position>,
+        position: Box<Option<Position>>,
     },
     Running,
     /// Crashed; the pause before the new start.
@@ -117,7 +117,7 @@ impl<A: Agent> Life<A> {
                     Err(panic) => self.failed(format!("#[start] panicked: {}", panic.text())),
                     Ok(None) => self.started(),
                     Ok(Some(hook)) => {
-                        let position = Some(self.position_of_start());
+                        let position = Box::new(Some(self.position_of_start()));
                         self.enter(Phase::Starting { hook, position });
                     }
                 }

@@ -6,8 +6,8 @@ use std::any::Any;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix::{Addr, Context as ActorContext};
-use folkmoot_codecs::{Arguments, CallError, Never};
+use actix::Context as ActorContext;
+use folkmoot_codecs::{Arguments, CallError, Never, Principal};
 use folkmoot_gateway::Admitted;
 use tokio::sync::oneshot;
 
@@ -17,8 +17,8 @@ use crate::describe::AgentDescription;
 use crate::host::{Host, LocalAgent, Supervision, WorkerStatus};
 use crate::life::{Life, Making};
 use crate::nearest::nearest;
-use crate::neighbours::{self, Place};
-use crate::proxy::{Near, Proxy, Target};
+use crate::neighbours;
+use crate::proxy::{Doors, Proxy, Target};
 use crate::queue::Core;
 use crate::reply::{ReplySink, ReplyTo};
 use crate::shared::AgentShared;
@@ -31,11 +31,11 @@ pub struct Newborn<A: Agent> {
     pub handle: Arc<dyn LocalAgent>,
     /// Told when the first `#[start]` has ended, well or with a cause.
     pub born: oneshot::Receiver<Result<(), String>>,
-    /// The agent's own proxy, speaking for itself.
-    pub own: Proxy<A>,
+    /// A proxy that speaks for the agent's container.
+    pub proxy: Proxy<A>,
 }
 
-/// Begins an agent's life on the current worker. The factory is called here.
+/// Begins an agent's life on the current worker, where the factory is called.
 pub fn spawn_here<A: Agent>(
     shared: Arc<AgentShared>,
     host: Arc<dyn Host>,
@@ -48,20 +48,31 @@ pub fn spawn_here<A: Agent>(
     // 0 is "no bound" to actix: every message holds one of the agent's credits, which are the bound.
     actor_context.set_mailbox_capacity(0);
     let actor = actor_context.into_future(AgentActor { core: core.clone() });
-    let address = actor.address();
     let place = neighbours::enter::<A>(core.clone());
-    let handle = LocalHandle { address, shared: shared.clone(), place };
-    let own = handle.proxy(host.clone(), host.principal().with_agent(shared.name().clone()));
-    core.set_own_proxy(own.clone());
+    let address = actor.address();
+    let doors = Arc::new(Doors { turns: address.clone().recipient(), control: address.recipient(), place });
+    core.set_doors(doors.clone());
+    let proxy = proxy_through(&doors, &shared, &host, host.principal().clone());
     let (tell, born) = oneshot::channel();
     actix::spawn(Life::new(actor, core, Making { factory, supervision, place }, worker, tell));
-    Newborn { handle: Arc::new(handle), born, own }
+    Newborn { handle: Arc::new(LocalHandle { doors, shared }), born, proxy }
+}
+
+/// A proxy to an agent of this process, speaking for `caller`, who lives in the same container.
+pub(crate) fn proxy_through<A: Agent>(
+    doors: &Arc<Doors<A>>,
+    shared: &Arc<AgentShared>,
+    host: &Arc<dyn Host>,
+    caller: Principal,
+) -> Proxy<A> {
+    let (agent, target) = (shared.name().clone(), Some(shared.clone()));
+    let origin = Arc::new(Origin { agent, target, caller, inside: true });
+    Proxy::over(host.clone(), origin, Target::Near(doors.clone()))
 }
 
 struct LocalHandle<A: Agent> {
-    address: Addr<AgentActor<A>>,
+    doors: Arc<Doors<A>>,
     shared: Arc<AgentShared>,
-    place: Place,
 }
 
 impl<A: Agent> std::fmt::Debug for LocalHandle<A> {
@@ -77,24 +88,6 @@ impl std::fmt::Debug for dyn LocalAgent {
 }
 
 impl<A: Agent> LocalHandle<A> {
-    fn doors(&self) -> Near<A> {
-        Near {
-            turns: self.address.clone().recipient(),
-            control: self.address.clone().recipient(),
-            place: self.place,
-        }
-    }
-
-    fn proxy(&self, host: Arc<dyn Host>, caller: folkmoot_codecs::Principal) -> Proxy<A> {
-        let origin = Arc::new(Origin {
-            agent: self.shared.name().clone(),
-            target: Some(self.shared.clone()),
-            caller,
-            inside: true,
-        });
-        Proxy::over(host, origin, Target::Near(self.doors()))
-    }
-
     /// The permit of a call, its credit taken, and the place of its method.
     fn check(&self, head: Admitted<CallHead>) -> Result<(Ticketed, usize), CallError> {
         let method = &head.message().method;
@@ -122,7 +115,7 @@ impl<A: Agent> LocalAgent for LocalHandle<A> {
             Ok(request) => {
                 let turn = Turn { permit, request };
                 if let Err(actix::prelude::SendError::Full(turn) | actix::prelude::SendError::Closed(turn)) =
-                    self.address.try_send(turn)
+                    self.doors.turns.try_send(turn)
                 {
                     A::refuse(turn.request, self.shared.stopped_error(false));
                 }
@@ -145,16 +138,16 @@ impl<A: Agent> LocalAgent for LocalHandle<A> {
     fn stop(&self, grace: Duration) -> oneshot::Receiver<()> {
         let (tell, done) = oneshot::channel();
         // An agent that has ended drops the message and with it `tell`: the receiver learns of it.
-        self.address.try_send(Control::Stop(grace, tell)).ok();
+        self.doors.control.try_send(Control::Stop(grace, tell)).ok();
         done
     }
 
     fn doors(&self) -> Box<dyn Any> {
-        Box::new(LocalHandle::doors(self))
+        Box::new(self.doors.clone())
     }
 }
 
 /// The typed doors of an agent, where `I` is its own type.
-pub(crate) fn typed_recipient<I: Interface + ?Sized>(agent: &dyn LocalAgent) -> Option<Near<I>> {
-    agent.doors().downcast::<Near<I>>().ok().map(|doors| *doors)
+pub(crate) fn typed_doors<I: Interface + ?Sized>(agent: &dyn LocalAgent) -> Option<Arc<Doors<I>>> {
+    agent.doors().downcast::<Arc<Doors<I>>>().ok().map(|doors| *doors)
 }

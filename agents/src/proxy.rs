@@ -15,7 +15,7 @@ use crate::actor::Control;
 use crate::agent::{CallsOf, Interface};
 use crate::erased::Erased;
 use crate::host::{Far, Host};
-use crate::local::typed_recipient;
+use crate::local::typed_doors;
 use crate::neighbours::Place;
 use crate::turn::{Origin, Turn};
 
@@ -70,7 +70,7 @@ impl<I: Interface + ?Sized> Proxy<I> {
             caller,
             inside: true,
         });
-        let target = match typed_recipient::<I>(&*agent) {
+        let target = match typed_doors::<I>(&*agent) {
             Some(typed) => Target::Near(typed),
             None => Target::Far(Arc::new(Erased::new(host.clone(), agent))),
         };
@@ -82,36 +82,6 @@ impl<I: Interface + ?Sized> Proxy<I> {
     pub async fn to_url(host: Arc<dyn Host>, caller: Principal, url: String) -> Result<Proxy<I>, CallError> {
         let far = host.clone().reach(url).await?;
         Ok(Proxy::to_far(host, caller, far))
-    }
-
-    /// The same way, speaking for another principal of the agent's own container.
-    #[doc(hidden)]
-    pub fn speaking_for(proxy: &Proxy<I>, caller: Principal) -> Proxy<I> {
-        let inner = &proxy.calls.core().0;
-        let old = &inner.origin;
-        let origin = Arc::new(Origin {
-            agent: old.agent.clone(),
-            target: old.target.clone(),
-            caller,
-            inside: old.inside,
-        });
-        let target = match &inner.target {
-            Target::Near(near) => Target::Near(Near {
-                turns: near.turns.clone(),
-                control: near.control.clone(),
-                place: near.place,
-            }),
-            Target::Far(far) => Target::Far(far.clone()),
-        };
-        Proxy::over(inner.host.clone(), origin, target)
-    }
-
-    /// Lets a local agent look around.
-    pub(crate) fn poke(proxy: &Proxy<I>) {
-        if let Target::Near(near) = &proxy.calls.core().0.target {
-            // An agent that has ended has nothing to look at.
-            near.control.try_send(Control::Look).ok();
-        }
     }
 
     /// A proxy over a known way to an agent.
@@ -154,13 +124,13 @@ pub(crate) struct Inner<I: Interface + ?Sized> {
 /// Where calls go.
 pub(crate) enum Target<I: Interface + ?Sized> {
     /// To an agent of this process, typed.
-    Near(Near<I>),
+    Near(Arc<Doors<I>>),
     /// Encoded.
     Far(Arc<dyn Far>),
 }
 
-/// The two doors of an agent's mailbox.
-pub(crate) struct Near<I: Interface + ?Sized> {
+/// The two doors of an agent's mailbox, shared by all its proxies.
+pub(crate) struct Doors<I: Interface + ?Sized> {
     pub(crate) turns: Recipient<Turn<I>>,
     pub(crate) control: Recipient<Control>,
     pub(crate) place: Place,

@@ -9,46 +9,39 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll};
-use std::time::Duration;
 
 use folkmoot_codecs::CallError;
-use tokio::sync::oneshot;
 
-use crate::agent::{Agent, LocalFuture, MethodInfo, Step};
+use crate::agent::{Agent, MethodInfo, Step};
 use crate::chain::{self, Mode, Position};
 use crate::context::Scope;
 use crate::host::{Host, WorkerStatus};
 use crate::neighbours::Neighbour;
 use crate::panics::{Panic, guard, let_go};
-use crate::proxy::Proxy;
+use crate::proxy::Doors;
 use crate::running::{Readers, Running};
 use crate::shared::{AgentShared, Status};
 use crate::turn::{Ticketed, Turn};
 
+mod aside;
 mod closing;
+
+use aside::Aside;
+pub(crate) use aside::StopRequest;
 
 /// Turns that run before an agent yields its worker to its neighbours.
 pub const TURNS_PER_POLL: u32 = 64;
-
-/// A request to end the agent.
-pub(crate) struct StopRequest {
-    pub(crate) grace: Duration,
-    pub(crate) done: Vec<oneshot::Sender<()>>,
-}
 
 /// An agent on its worker: its state, its queue, its surroundings.
 pub(crate) struct Core<A: Agent> {
     shared: Arc<AgentShared>,
     host: Arc<dyn Host>,
     worker: Arc<WorkerStatus>,
-    own: RefCell<Option<Proxy<A>>>,
+    doors: RefCell<Option<Arc<Doors<A>>>>,
     state: RefCell<Option<Rc<RefCell<A>>>>,
     queue: RefCell<Queue<A>>,
     budget: Cell<u32>,
-    crash: RefCell<Option<String>>,
-    last_crash: RefCell<Option<String>>,
-    stop: RefCell<Option<StopRequest>>,
-    spawned: RefCell<Vec<LocalFuture<()>>>,
+    aside: RefCell<Option<Box<Aside>>>,
     queued_timers: Cell<u64>,
     /// Whether the agent's life is being polled: it looks around by itself then.
     polled: Cell<bool>,
@@ -56,7 +49,7 @@ pub(crate) struct Core<A: Agent> {
 
 struct Queue<A: Agent> {
     waiting: VecDeque<Waiting<A>>,
-    writer: Option<Running>,
+    writer: Option<Box<Running>>,
     readers: Readers,
     /// Shared turns that finish on a state that has been replaced: nobody waits for them.
     old_readers: Readers,
@@ -87,7 +80,7 @@ impl<A: Agent> Core<A> {
             shared,
             host,
             worker,
-            own: RefCell::new(None),
+            doors: RefCell::new(None),
             state: RefCell::new(None),
             queue: RefCell::new(Queue {
                 waiting: VecDeque::new(),
@@ -96,10 +89,7 @@ impl<A: Agent> Core<A> {
                 old_readers: Readers::default(),
             }),
             budget: Cell::new(TURNS_PER_POLL),
-            crash: RefCell::new(None),
-            last_crash: RefCell::new(None),
-            stop: RefCell::new(None),
-            spawned: RefCell::new(Vec::new()),
+            aside: RefCell::new(None),
             queued_timers: Cell::new(0),
             polled: Cell::new(false),
         })
@@ -113,74 +103,6 @@ impl<A: Agent> Core<A> {
         &self.host
     }
 
-    pub(crate) fn set_own_proxy(&self, proxy: Proxy<A>) {
-        *self.own.borrow_mut() = Some(proxy);
-    }
-
-    pub(crate) fn own_proxy(&self) -> Proxy<A> {
-        match &*self.own.borrow() {
-            Some(proxy) => proxy.clone(),
-            // Set before the agent's first poll, taken back only when it has ended.
-            None => unreachable!("an agent without a proxy to itself"),
-        }
-    }
-
-    /// Lets the agent's life look around, where something was left to it from outside of its poll.
-    fn wake(&self) {
-        if !self.polled.get()
-            && let Some(own) = &*self.own.borrow()
-        {
-            Proxy::poke(own);
-        }
-    }
-
-    pub(crate) fn set_polled(&self, polled: bool) {
-        self.polled.set(polled);
-    }
-
-    pub(crate) fn last_crash(&self) -> Option<String> {
-        self.last_crash.borrow().clone()
-    }
-
-    pub(crate) fn spawn(&self, future: LocalFuture<()>) {
-        self.spawned.borrow_mut().push(future);
-        self.wake();
-    }
-
-    pub(crate) fn take_spawned(&self) -> Vec<LocalFuture<()>> {
-        self.spawned.take()
-    }
-
-    pub(crate) fn request_stop(&self, grace: Duration, done: Option<oneshot::Sender<()>>) {
-        let mut stop = self.stop.borrow_mut();
-        let request = stop.get_or_insert(StopRequest { grace, done: Vec::new() });
-        request.grace = request.grace.min(grace);
-        request.done.extend(done);
-        drop(stop);
-        self.wake();
-    }
-
-    pub(crate) fn has_spawned(&self) -> bool {
-        !self.spawned.borrow().is_empty()
-    }
-
-    pub(crate) fn wants_stop(&self) -> bool {
-        self.stop.borrow().is_some()
-    }
-
-    pub(crate) fn take_stop(&self) -> Option<StopRequest> {
-        self.stop.borrow_mut().take()
-    }
-
-    /// Notes that a turn, a hook or a loop panicked or failed.
-    pub(crate) fn note_crash(&self, cause: String) {
-        self.crash.borrow_mut().get_or_insert(cause);
-    }
-
-    pub(crate) fn take_crash(&self) -> Option<String> {
-        self.crash.borrow_mut().take()
-    }
-
     /// Puts a fresh state in the place of the old one. Shared turns in flight finish on the old one.
     pub(crate) fn renew(&self, state: A, last_crash: Option<String>) -> Rc<RefCell<A>> {
         let state = Rc::new(RefCell::new(state));
@@ -190,7 +112,7 @@ impl<A: Agent> Core<A> {
         drop(queue);
         let old = self.state.borrow_mut().replace(state.clone());
         let_go(&self.shared, old);
-        *self.last_crash.borrow_mut() = last_crash;
+        self.set_last_crash(last_crash);
         state
     }
 
@@ -258,7 +180,7 @@ impl<A: Agent> Core<A> {
     /// Whether shared turns are in flight on the present state: only into them may a call re-enter. A chain may
     /// outlive its turn, and one that a peer told may name a turn that never was.
     fn has_readers(&self) -> bool {
-        !self.queue.borrow().readers.is_empty() && self.crash.borrow().is_none()
+        !self.queue.borrow().readers.is_empty() && !self.has_crashed()
     }
 
     fn spend_budget(&self) -> bool {
@@ -273,7 +195,7 @@ impl<A: Agent> Core<A> {
             && queue.waiting.is_empty()
             && queue.is_free_for(mode)
             // After a crash the old state takes no more turns.
-            && self.crash.borrow().is_none()
+            && !self.has_crashed()
     }
 
     fn begin_call(self: &Rc<Self>, turn: Turn<A>, info: MethodInfo) {
@@ -314,7 +236,7 @@ impl<A: Agent> Core<A> {
                 let running = Running::new(future, position, permit);
                 let mut queue = self.queue.borrow_mut();
                 match mode {
-                    Mode::Exclusive => queue.writer = Some(running),
+                    Mode::Exclusive => queue.writer = Some(Box::new(running)),
                     Mode::Shared => queue.readers.push(running),
                 }
             }
@@ -343,13 +265,13 @@ impl<A: Agent> Core<A> {
     pub(crate) fn drive(self: &Rc<Self>, cx: &mut TaskContext<'_>) -> bool {
         loop {
             let mut moved = self.poll_running(cx);
-            if self.crash.borrow().is_some() {
+            if self.has_crashed() {
                 return true;
             }
             while let Some(waiting) = self.next_to_begin() {
                 moved = true;
                 self.begin(waiting);
-                if self.crash.borrow().is_some() {
+                if self.has_crashed() {
                     return true;
                 }
             }
@@ -461,7 +383,7 @@ impl<A: Agent> Neighbour<A> for Core<A> {
         }
         self.worker.set(worker.map_or(0, |id| id.0));
         chain::swap(&mut outside);
-        if self.crash.borrow().is_some() || self.wants_stop() || self.has_spawned() {
+        if self.has_left_something() {
             self.wake();
         }
         Ok(())

@@ -31,7 +31,8 @@ pub enum Status {
 pub struct AgentShared {
     id: AgentId,
     name: Arc<str>,
-    full_name: Arc<str>,
+    node: Arc<str>,
+    full_name: OnceLock<Arc<str>>,
     gate: GateId,
     capacity: usize,
     in_hand: AtomicUsize,
@@ -44,12 +45,19 @@ pub struct AgentShared {
 
 impl AgentShared {
     /// A new agent of the container `node`, which takes at most `capacity` calls at once.
-    pub fn new(name: &str, node: &str, gate: GateId, capacity: usize, counters: Arc<Counters>) -> Arc<Self> {
+    pub fn new(
+        name: &str,
+        node: &Arc<str>,
+        gate: GateId,
+        capacity: usize,
+        counters: Arc<Counters>,
+    ) -> Arc<Self> {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         Arc::new(AgentShared {
             id: AgentId(NEXT.fetch_add(1, Ordering::Relaxed)),
             name: name.into(),
-            full_name: format!("{node}/{name}").into(),
+            node: node.clone(),
+            full_name: OnceLock::new(),
             gate,
             capacity,
             in_hand: AtomicUsize::new(0),
@@ -73,7 +81,7 @@ impl AgentShared {
 
     /// `node/name`.
     pub fn full_name(&self) -> &Arc<str> {
-        &self.full_name
+        self.full_name.get_or_init(|| format!("{}/{}", self.node, self.name).into())
     }
 
     /// The gate whose permits open this agent.

@@ -87,10 +87,10 @@ impl<A: Agent> Spawn<A> {
             Some(entry) => entry.worker,
             None => hall.workers.next(),
         };
-        let node = tables.principal.node_name();
-        let shared = AgentShared::new(&name, node, tables.gate.id(), capacity, tables.counters.clone());
+        let shared =
+            AgentShared::new(&name, &tables.node, tables.gate.id(), capacity, tables.counters.clone());
         let birth = Birth { shared, host: hall.clone(), factory, rules, worker };
-        let (own, born) = if hall.workers.get(worker).is_current() {
+        let (proxy, born) = if hall.workers.get(worker).is_current() {
             birth.here()?
         } else {
             let (tell, told) = oneshot::channel();
@@ -101,10 +101,7 @@ impl<A: Agent> Spawn<A> {
             told.await.map_err(|_| SpawnError::ShutDown)??
         };
         match born.await {
-            Ok(Ok(())) => {
-                let caller = tables.principal.clone();
-                Ok(Proxy::speaking_for(&own, caller))
-            }
+            Ok(Ok(())) => Ok(proxy),
             Ok(Err(cause)) => Err(SpawnError::Failed { name, cause }),
             Err(_) => Err(SpawnError::ShutDown),
         }
@@ -131,10 +128,10 @@ impl<A: Agent> Birth<A> {
         let status = host.workers.get(worker).status.clone();
         let name = shared.name().to_string();
         let host: Arc<dyn Host> = host;
-        let Newborn { handle, born, own } = spawn_here(shared, host, factory, Box::new(supervisor), status);
+        let Newborn { handle, born, proxy } = spawn_here(shared, host, factory, Box::new(supervisor), status);
         let agent: Arc<dyn LocalAgent> = handle;
         match tables.enter(Entry { agent: agent.clone(), worker }) {
-            Ok(()) => Ok((own, born)),
+            Ok(()) => Ok((proxy, born)),
             Err(why) => {
                 drop(agent.stop(Duration::ZERO));
                 Err(not_entered(why, &name))

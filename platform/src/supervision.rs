@@ -143,7 +143,7 @@ mod tests {
     fn supervisor(rules: Rules) -> Supervisor {
         let counters = Arc::new(folkmoot_agents::counters::Counters::new("test"));
         let gate = folkmoot_gateway::Gate::open();
-        let agent = AgentShared::new("agent", "test", gate.id(), 1, counters);
+        let agent = AgentShared::new("agent", &"test".into(), gate.id(), 1, counters);
         Supervisor::new(rules, agent, Weak::new())
     }
 

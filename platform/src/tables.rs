@@ -21,6 +21,8 @@ use crate::limits::LinkLimits;
 pub(crate) struct Tables {
     pub(crate) gate: Gate,
     pub(crate) principal: Principal,
+    /// The principal's node, as agents carry it.
+    pub(crate) node: Arc<str>,
     pub(crate) endpoint: Endpoint,
     pub(crate) limits: LinkLimits,
     pub(crate) default_deadline: Duration,
@@ -68,6 +70,7 @@ impl Tables {
         let agents = RwLock::default();
         Tables {
             gate,
+            node: principal.node_name().into(),
             principal,
             endpoint,
             limits,

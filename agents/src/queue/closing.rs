@@ -81,8 +81,6 @@ impl<A: Agent> Core<A> {
         self.drop_spawned();
         let state = self.state.borrow_mut().take();
         let_go(&self.shared, state);
-        let own = self.own.borrow_mut().take();
-        drop(own);
     }
 
     pub(crate) fn drop_spawned(&self) {

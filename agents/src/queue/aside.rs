@@ -1,0 +1,133 @@
+//! What seldom happens to an agent: a crash, a wish that it end, futures beside its turns. It costs an idle agent nothing.
+//!
+//! Always true: what is left here from outside of the life's poll wakes the life. Neighbour: [`life`](crate::life)
+//! takes it up.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use super::Core;
+use crate::actor::Control;
+use crate::agent::{Agent, LocalFuture};
+use crate::local::proxy_through;
+use crate::proxy::{Doors, Proxy};
+
+/// A request to end the agent.
+pub(crate) struct StopRequest {
+    pub(crate) grace: Duration,
+    pub(crate) done: Vec<oneshot::Sender<()>>,
+}
+
+/// What the agent's life has to see to, or has to tell.
+#[derive(Default)]
+pub(super) struct Aside {
+    crash: Option<String>,
+    last_crash: Option<String>,
+    stop: Option<StopRequest>,
+    spawned: Vec<LocalFuture<()>>,
+}
+
+impl<A: Agent> Core<A> {
+    fn with_aside<R>(&self, change: impl FnOnce(&mut Aside) -> R) -> R {
+        change(self.aside.borrow_mut().get_or_insert_default())
+    }
+
+    fn has_aside(&self, look: impl FnOnce(&Aside) -> bool) -> bool {
+        self.aside.borrow().as_deref().is_some_and(look)
+    }
+
+    pub(crate) fn set_doors(&self, doors: Arc<Doors<A>>) {
+        *self.doors.borrow_mut() = Some(doors);
+    }
+
+    /// A proxy to the agent, speaking for itself.
+    pub(crate) fn own_proxy(&self) -> Proxy<A> {
+        match &*self.doors.borrow() {
+            Some(doors) => {
+                let caller = self.host.principal().with_agent(self.shared.name().clone());
+                proxy_through(doors, &self.shared, &self.host, caller)
+            }
+            // Set before the agent's first poll and kept as long as it lives.
+            None => unreachable!("an agent without doors"),
+        }
+    }
+
+    /// Lets the agent's life look around, where something was left to it from outside of its poll.
+    pub(super) fn wake(&self) {
+        if !self.polled.get()
+            && let Some(doors) = &*self.doors.borrow()
+        {
+            // An agent that has ended has nothing to look at.
+            doors.control.try_send(Control::Look).ok();
+        }
+    }
+
+    pub(crate) fn set_polled(&self, polled: bool) {
+        self.polled.set(polled);
+    }
+
+    pub(crate) fn last_crash(&self) -> Option<String> {
+        self.aside.borrow().as_ref().and_then(|aside| aside.last_crash.clone())
+    }
+
+    pub(super) fn set_last_crash(&self, cause: Option<String>) {
+        if cause.is_some() || self.has_aside(|aside| aside.last_crash.is_some()) {
+            self.with_aside(|aside| aside.last_crash = cause);
+        }
+    }
+
+    pub(crate) fn spawn(&self, future: LocalFuture<()>) {
+        self.with_aside(|aside| aside.spawned.push(future));
+        self.wake();
+    }
+
+    pub(crate) fn has_spawned(&self) -> bool {
+        self.has_aside(|aside| !aside.spawned.is_empty())
+    }
+
+    pub(crate) fn take_spawned(&self) -> Vec<LocalFuture<()>> {
+        match &mut *self.aside.borrow_mut() {
+            Some(aside) => std::mem::take(&mut aside.spawned),
+            None => Vec::new(),
+        }
+    }
+
+    pub(crate) fn request_stop(&self, grace: Duration, done: Option<oneshot::Sender<()>>) {
+        self.with_aside(|aside| {
+            let request = aside.stop.get_or_insert(StopRequest { grace, done: Vec::new() });
+            request.grace = request.grace.min(grace);
+            request.done.extend(done);
+        });
+        self.wake();
+    }
+
+    pub(crate) fn wants_stop(&self) -> bool {
+        self.has_aside(|aside| aside.stop.is_some())
+    }
+
+    pub(crate) fn take_stop(&self) -> Option<StopRequest> {
+        self.aside.borrow_mut().as_mut().and_then(|aside| aside.stop.take())
+    }
+
+    /// Notes that a turn, a hook or a loop panicked or failed.
+    pub(crate) fn note_crash(&self, cause: String) {
+        self.with_aside(|aside| {
+            aside.crash.get_or_insert(cause);
+        });
+    }
+
+    pub(super) fn has_crashed(&self) -> bool {
+        self.has_aside(|aside| aside.crash.is_some())
+    }
+
+    pub(crate) fn take_crash(&self) -> Option<String> {
+        self.aside.borrow_mut().as_mut().and_then(|aside| aside.crash.take())
+    }
+
+    /// Whether the agent's life has anything to see to.
+    pub(super) fn has_left_something(&self) -> bool {
+        self.has_aside(|aside| aside.crash.is_some() || aside.stop.is_some() || !aside.spawned.is_empty())
+    }
+}
