@@ -30,7 +30,7 @@ use aside::Aside;
 pub(crate) use aside::StopRequest;
 
 /// Turns that run before an agent yields its worker to its neighbours.
-pub const TURNS_PER_POLL: u32 = 64;
+pub const TURNS_PER_POLL: u32 = 16;
 
 /// An agent on its worker: its state, its queue, its surroundings.
 pub(crate) struct Core<A: Agent> {
