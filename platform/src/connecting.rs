@@ -17,10 +17,14 @@ use serde::de::DeserializeOwned;
 
 use crate::container::Hall;
 use crate::inbound::{DESCRIBE, VALIDATE};
+use crate::link_time;
 use crate::peer::Destination;
 use crate::remote::{Remote, RemoteAgent};
 
 pub use crate::remote::Retry;
+
+/// The pause after a link that broke while the agent was asked for.
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// A connection that has been prepared; awaited, it gives a proxy to an agent that is known to be there.
 #[must_use = "nothing is connected until this is awaited"]
@@ -124,9 +128,18 @@ async fn reach(
 ) -> Result<Arc<dyn Far>, CallError> {
     let codec = to.codec;
     let remote = hall.remote(to)?;
-    remote.up(retry).await?;
-    validate(&remote, codec, &agent, hall.tables.default_deadline).await?;
-    Ok(Arc::new(RemoteAgent::new(remote, agent)))
+    let began = link_time::now();
+    loop {
+        remote.up(retry).await?;
+        match validate(&remote, codec, &agent, hall.tables.default_deadline).await {
+            Ok(()) => return Ok(Arc::new(RemoteAgent::new(remote, agent))),
+            // The link broke under the question: as good as no link.
+            Err(CallError::Disconnected { .. }) if retry.goes_on(link_time::now().since(began)) => {
+                link_time::sleep(PAUSE).await;
+            }
+            Err(error) => return Err(error),
+        }
+    }
 }
 
 /// Asks the container for the agent's type: it has none if there is no such agent.

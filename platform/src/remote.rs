@@ -41,7 +41,7 @@ pub enum Retry {
 
 impl Retry {
     /// Whether another attempt follows one that failed so many milliseconds after the first began.
-    fn goes_on(self, after: u64) -> bool {
+    pub(crate) fn goes_on(self, after: u64) -> bool {
         match self {
             Retry::Never => false,
             Retry::Forever => true,
