@@ -1,4 +1,4 @@
-//! The actix actor that every agent is at run time: one type, one handler for calls, one for control.
+//! The actix actor that every agent is at run time: one type, one handler.
 //!
 //! Its mailbox is never paused, so stop and sweep always get through; its bound is the agent's credits.
 //! Neighbours: [`queue`](crate::queue) holds the turns, [`life`](crate::life) polls the actor's context.
@@ -9,7 +9,7 @@ use std::time::Duration;
 use actix::{Actor, Handler, Message, Running, Supervised};
 use tokio::sync::oneshot;
 
-use crate::agent::Agent;
+use crate::agent::{Agent, Interface};
 use crate::queue::Core;
 use crate::turn::Turn;
 
@@ -31,11 +31,28 @@ impl<A: Agent> Actor for AgentActor<A> {
 
 impl<A: Agent> Supervised for AgentActor<A> {}
 
-impl<A: Agent> Handler<Turn<A>> for AgentActor<A> {
+/// What comes through an agent's door: one kind of message, so that an agent needs one door.
+pub(crate) enum Knock<I: Interface + ?Sized> {
+    Turn(Turn<I>),
+    Control(Control),
+}
+
+impl<I: Interface + ?Sized> Message for Knock<I> {
+    type Result = ();
+}
+
+impl<A: Agent> Handler<Knock<A>> for AgentActor<A> {
     type Result = ();
 
-    fn handle(&mut self, turn: Turn<A>, _: &mut Self::Context) {
-        self.core.accept(turn);
+    #[inline]
+    fn handle(&mut self, knock: Knock<A>, _: &mut Self::Context) {
+        match knock {
+            Knock::Turn(turn) => self.core.accept(turn),
+            Knock::Control(Control::Stop(grace, done)) => self.core.request_stop(grace, Some(done)),
+            Knock::Control(Control::Sweep) => self.core.sweep(),
+            // To be polled is all it takes.
+            Knock::Control(Control::Look) => {}
+        }
     }
 }
 
@@ -47,21 +64,4 @@ pub(crate) enum Control {
     Sweep,
     /// Look around: something was left to the agent's life.
     Look,
-}
-
-impl Message for Control {
-    type Result = ();
-}
-
-impl<A: Agent> Handler<Control> for AgentActor<A> {
-    type Result = ();
-
-    fn handle(&mut self, control: Control, _: &mut Self::Context) {
-        match control {
-            Control::Stop(grace, done) => self.core.request_stop(grace, Some(done)),
-            Control::Sweep => self.core.sweep(),
-            // To be polled is all it takes.
-            Control::Look => {}
-        }
-    }
 }

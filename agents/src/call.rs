@@ -11,7 +11,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use actix::prelude::SendError;
 use bytes::BytesMut;
 use folkmoot_codecs::{ArgumentList, CallError};
 use tokio::sync::oneshot;
@@ -20,7 +19,7 @@ use crate::agent::{Interface, Method};
 use crate::chain::Mode;
 use crate::host::{Far, FarCall, FarReply, FarTicket, Host};
 use crate::neighbours;
-use crate::proxy::{Doors, ProxyCore, Target};
+use crate::proxy::{Door, ProxyCore, Target};
 use crate::reply::ReplyTo;
 use crate::turn::{CallHead, Origin, Ticketed, Turn};
 use crate::waiting::{Passage, Wait};
@@ -142,15 +141,12 @@ fn make_turn<M: Method>(
     let permit = Ticketed::new(host.admit(head)?)?;
     match M::request(args, reply) {
         Some(request) => Ok(Turn { permit, request }),
-        None => Err(CallError::Unencodable { reason: "a trait's call to typed doors".to_owned() }),
+        None => Err(CallError::Unencodable { reason: "a trait's call to a typed door".to_owned() }),
     }
 }
 
-fn send_turn<I: Interface + ?Sized>(near: &Doors<I>, turn: Turn<I>) -> Result<(), CallError> {
-    near.turns.try_send(turn).map_err(|error| {
-        let (SendError::Full(turn) | SendError::Closed(turn)) = error;
-        turn.permit.stopped_error()
-    })
+fn send_turn<I: Interface + ?Sized>(near: &Door<I>, turn: Turn<I>) -> Result<(), CallError> {
+    near.send(turn).map_err(|turn| turn.permit.stopped_error())
 }
 
 fn send_far<M: Method>(
@@ -232,7 +228,7 @@ fn sweep<I: Interface + ?Sized>(inner: &crate::proxy::Inner<I>) {
         && target.ask_for_sweep()
     {
         // An agent that has ended has nothing to throw out.
-        near.control.try_send(crate::actor::Control::Sweep).ok();
+        near.control(crate::actor::Control::Sweep);
     }
 }
 

@@ -76,9 +76,9 @@ pub trait LocalAgent: Send + Sync + 'static {
     fn describe(&self) -> AgentDescription;
     /// Asks it to end: no new calls, those in hand finish within `grace`. The receiver is told when it has ended.
     fn stop(&self, grace: Duration) -> oneshot::Receiver<()>;
-    /// The typed doors of its mailbox, for proxies of its own type.
+    /// The typed door of its mailbox, for proxies of its own type.
     #[doc(hidden)]
-    fn doors(&self) -> Box<dyn Any>;
+    fn door(&self) -> Box<dyn Any>;
 }
 
 /// An agent that is reached by encoded calls.

@@ -18,7 +18,7 @@ use crate::host::{Host, LocalAgent, Supervision, WorkerStatus};
 use crate::life::{Life, Making};
 use crate::nearest::nearest;
 use crate::neighbours;
-use crate::proxy::{Doors, Proxy, Target};
+use crate::proxy::{Door, Proxy, Target};
 use crate::queue::Core;
 use crate::reply::{ReplySink, ReplyTo};
 use crate::shared::AgentShared;
@@ -49,29 +49,28 @@ pub fn spawn_here<A: Agent>(
     actor_context.set_mailbox_capacity(0);
     let actor = actor_context.into_future(AgentActor { core: core.clone() });
     let place = neighbours::enter::<A>(core.clone());
-    let address = actor.address();
-    let doors = Arc::new(Doors { turns: address.clone().recipient(), control: address.recipient(), place });
-    core.set_doors(doors.clone());
-    let proxy = proxy_through(&doors, &shared, &host, host.principal().clone());
+    let door = Arc::new(Door::new(actor.address().recipient(), place));
+    core.set_door(door.clone());
+    let proxy = proxy_through(&door, &shared, &host, host.principal().clone());
     let (tell, born) = oneshot::channel();
     actix::spawn(Life::new(actor, core, Making { factory, supervision, place }, worker, tell));
-    Newborn { handle: Arc::new(LocalHandle { doors, shared }), born, proxy }
+    Newborn { handle: Arc::new(LocalHandle { door, shared }), born, proxy }
 }
 
 /// A proxy to an agent of this process, speaking for `caller`, who lives in the same container.
 pub(crate) fn proxy_through<A: Agent>(
-    doors: &Arc<Doors<A>>,
+    door: &Arc<Door<A>>,
     shared: &Arc<AgentShared>,
     host: &Arc<dyn Host>,
     caller: Principal,
 ) -> Proxy<A> {
     let (agent, target) = (shared.name().clone(), Some(shared.clone()));
     let origin = Arc::new(Origin { agent, target, caller, inside: true });
-    Proxy::over(host.clone(), origin, Target::Near(doors.clone()))
+    Proxy::over(host.clone(), origin, Target::Near(door.clone()))
 }
 
 struct LocalHandle<A: Agent> {
-    doors: Arc<Doors<A>>,
+    door: Arc<Door<A>>,
     shared: Arc<AgentShared>,
 }
 
@@ -114,9 +113,7 @@ impl<A: Agent> LocalAgent for LocalHandle<A> {
             Err(Refused { error, sink }) => ReplyTo::<(), Never>::encoded(sink).refuse(error),
             Ok(request) => {
                 let turn = Turn { permit, request };
-                if let Err(actix::prelude::SendError::Full(turn) | actix::prelude::SendError::Closed(turn)) =
-                    self.doors.turns.try_send(turn)
-                {
+                if let Err(turn) = self.door.send(turn) {
                     A::refuse(turn.request, self.shared.stopped_error(false));
                 }
             }
@@ -138,16 +135,16 @@ impl<A: Agent> LocalAgent for LocalHandle<A> {
     fn stop(&self, grace: Duration) -> oneshot::Receiver<()> {
         let (tell, done) = oneshot::channel();
         // An agent that has ended drops the message and with it `tell`: the receiver learns of it.
-        self.doors.control.try_send(Control::Stop(grace, tell)).ok();
+        self.door.control(Control::Stop(grace, tell));
         done
     }
 
-    fn doors(&self) -> Box<dyn Any> {
-        Box::new(self.doors.clone())
+    fn door(&self) -> Box<dyn Any> {
+        Box::new(self.door.clone())
     }
 }
 
-/// The typed doors of an agent, where `I` is its own type.
-pub(crate) fn typed_doors<I: Interface + ?Sized>(agent: &dyn LocalAgent) -> Option<Arc<Doors<I>>> {
-    agent.doors().downcast::<Arc<Doors<I>>>().ok().map(|doors| *doors)
+/// The typed door of an agent, where `I` is its own type.
+pub(crate) fn typed_door<I: Interface + ?Sized>(agent: &dyn LocalAgent) -> Option<Arc<Door<I>>> {
+    agent.door().downcast::<Arc<Door<I>>>().ok().map(|door| *door)
 }

@@ -9,13 +9,14 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use actix::Recipient;
+use actix::prelude::SendError;
 use folkmoot_codecs::{CallError, Principal};
 
-use crate::actor::Control;
+use crate::actor::{Control, Knock};
 use crate::agent::{CallsOf, Interface};
 use crate::erased::Erased;
 use crate::host::{Far, Host};
-use crate::local::typed_doors;
+use crate::local::typed_door;
 use crate::neighbours::Place;
 use crate::turn::{Origin, Turn};
 
@@ -70,7 +71,7 @@ impl<I: Interface + ?Sized> Proxy<I> {
             caller,
             inside: true,
         });
-        let target = match typed_doors::<I>(&*agent) {
+        let target = match typed_door::<I>(&*agent) {
             Some(typed) => Target::Near(typed),
             None => Target::Far(Arc::new(Erased::new(host.clone(), agent))),
         };
@@ -124,16 +125,35 @@ pub(crate) struct Inner<I: Interface + ?Sized> {
 /// Where calls go.
 pub(crate) enum Target<I: Interface + ?Sized> {
     /// To an agent of this process, typed.
-    Near(Arc<Doors<I>>),
+    Near(Arc<Door<I>>),
     /// Encoded.
     Far(Arc<dyn Far>),
 }
 
-/// The two doors of an agent's mailbox, shared by all its proxies.
-pub(crate) struct Doors<I: Interface + ?Sized> {
-    pub(crate) turns: Recipient<Turn<I>>,
-    pub(crate) control: Recipient<Control>,
+/// The door of an agent's mailbox, shared by all its proxies.
+pub(crate) struct Door<I: Interface + ?Sized> {
+    mailbox: Recipient<Knock<I>>,
     pub(crate) place: Place,
+}
+
+impl<I: Interface + ?Sized> Door<I> {
+    pub(crate) fn new(mailbox: Recipient<Knock<I>>, place: Place) -> Door<I> {
+        Door { mailbox, place }
+    }
+
+    /// Sends a turn; gives it back where the agent has ended.
+    #[inline]
+    pub(crate) fn send(&self, turn: Turn<I>) -> Result<(), Turn<I>> {
+        match self.mailbox.try_send(Knock::Turn(turn)) {
+            Err(SendError::Full(Knock::Turn(turn)) | SendError::Closed(Knock::Turn(turn))) => Err(turn),
+            _ => Ok(()),
+        }
+    }
+
+    /// Asks something of the agent beside calls. One that has ended has nothing to do.
+    pub(crate) fn control(&self, control: Control) {
+        self.mailbox.try_send(Knock::Control(control)).ok();
+    }
 }
 
 impl<I: Interface + ?Sized> ProxyCore<I> {

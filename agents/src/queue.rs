@@ -18,7 +18,7 @@ use crate::context::Scope;
 use crate::host::{Host, WorkerStatus};
 use crate::neighbours::Neighbour;
 use crate::panics::{Panic, guard, let_go};
-use crate::proxy::Doors;
+use crate::proxy::Door;
 use crate::running::{Readers, Running};
 use crate::shared::{AgentShared, Status};
 use crate::turn::{Ticketed, Turn};
@@ -37,7 +37,7 @@ pub(crate) struct Core<A: Agent> {
     shared: Arc<AgentShared>,
     host: Arc<dyn Host>,
     worker: Arc<WorkerStatus>,
-    doors: RefCell<Option<Arc<Doors<A>>>>,
+    door: RefCell<Option<Arc<Door<A>>>>,
     state: RefCell<Option<Rc<RefCell<A>>>>,
     queue: RefCell<Queue<A>>,
     budget: Cell<u32>,
@@ -80,7 +80,7 @@ impl<A: Agent> Core<A> {
             shared,
             host,
             worker,
-            doors: RefCell::new(None),
+            door: RefCell::new(None),
             state: RefCell::new(None),
             queue: RefCell::new(Queue {
                 waiting: VecDeque::new(),

@@ -92,7 +92,7 @@ impl UntypedCall {
     fn send(&self) -> Result<Wait<FarReply>, CallError> {
         let inner = &*self.core.0;
         let Target::Far(far) = &inner.target else {
-            return Err(CallError::Unencodable { reason: "an untyped proxy to typed doors".to_owned() });
+            return Err(CallError::Unencodable { reason: "an untyped proxy to a typed door".to_owned() });
         };
         let passage = Passage::here(&*inner.host, self.deadline);
         let (tell, reply) = oneshot::channel();

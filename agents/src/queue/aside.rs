@@ -12,7 +12,7 @@ use super::Core;
 use crate::actor::Control;
 use crate::agent::{Agent, LocalFuture};
 use crate::local::proxy_through;
-use crate::proxy::{Doors, Proxy};
+use crate::proxy::{Door, Proxy};
 
 /// A request to end the agent.
 pub(crate) struct StopRequest {
@@ -38,29 +38,28 @@ impl<A: Agent> Core<A> {
         self.aside.borrow().as_deref().is_some_and(look)
     }
 
-    pub(crate) fn set_doors(&self, doors: Arc<Doors<A>>) {
-        *self.doors.borrow_mut() = Some(doors);
+    pub(crate) fn set_door(&self, door: Arc<Door<A>>) {
+        *self.door.borrow_mut() = Some(door);
     }
 
     /// A proxy to the agent, speaking for itself.
     pub(crate) fn own_proxy(&self) -> Proxy<A> {
-        match &*self.doors.borrow() {
-            Some(doors) => {
+        match &*self.door.borrow() {
+            Some(door) => {
                 let caller = self.host.principal().with_agent(self.shared.name().clone());
-                proxy_through(doors, &self.shared, &self.host, caller)
+                proxy_through(door, &self.shared, &self.host, caller)
             }
             // Set before the agent's first poll and kept as long as it lives.
-            None => unreachable!("an agent without doors"),
+            None => unreachable!("an agent without door"),
         }
     }
 
     /// Lets the agent's life look around, where something was left to it from outside of its poll.
     pub(super) fn wake(&self) {
         if !self.polled.get()
-            && let Some(doors) = &*self.doors.borrow()
+            && let Some(door) = &*self.door.borrow()
         {
-            // An agent that has ended has nothing to look at.
-            doors.control.try_send(Control::Look).ok();
+            door.control(Control::Look);
         }
     }
 
