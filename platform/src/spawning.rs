@@ -82,7 +82,6 @@ impl<A: Agent> Spawn<A> {
         check_name(&name)?;
         let hall = container.hall().clone();
         let tables = hall.tables.clone();
-        tables.check_name(&name).map_err(|why| not_entered(why, &name))?;
         let worker = match near.and_then(|near| tables.agent(&near)) {
             Some(entry) => entry.worker,
             None => hall.workers.next(),
@@ -133,6 +132,7 @@ impl<A: Agent> Birth<A> {
         match tables.enter(Entry { agent: agent.clone(), worker }) {
             Ok(()) => Ok((proxy, born)),
             Err(why) => {
+                // Before its first poll: its factory is never called.
                 drop(agent.stop(Duration::ZERO));
                 Err(not_entered(why, &name))
             }

@@ -107,16 +107,6 @@ impl Tables {
         folkmoot_agents::nearest(wrong, known.map(|name| &**name))
     }
 
-    /// Whether a new agent may have `name`.
-    pub(crate) fn check_name(&self, name: &str) -> Result<(), NotEntered> {
-        let agents = self.read();
-        match () {
-            () if agents.closed => Err(NotEntered::ShutDown),
-            () if agents.by_name.contains_key(name) => Err(NotEntered::NameTaken),
-            () => Ok(()),
-        }
-    }
-
     pub(crate) fn enter(&self, entry: Entry) -> Result<(), NotEntered> {
         let mut agents = self.write();
         let name = entry.agent.shared().name().clone();

@@ -55,7 +55,10 @@ async fn bad_arguments_name_the_path_of_the_wrong_value() {
 async fn agents_names_are_checked_and_belong_to_one_agent_at_a_time() {
     let hall = hall().await;
     hall.spawn("counter", Counter::default).await.unwrap();
-    let taken = hall.spawn("counter", Counter::default).await.unwrap_err();
+    let never = || -> Counter { panic!("the factory of an agent without a name was called") };
+    let taken = hall.spawn("counter", never).await.unwrap_err();
+    tokio::task::yield_now().await;
+    assert_eq!(hall.agents(), ["counter"]);
     assert_eq!(taken, SpawnError::NameTaken { name: "counter".into() });
     for name in ["", "a/b", "a b", "a\n", &"x".repeat(129)] {
         let bad = hall.spawn(name, Counter::default).await.unwrap_err();
