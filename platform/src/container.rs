@@ -35,7 +35,7 @@ const SHUTDOWN_GRACE: Duration = Duration::from_secs(10);
 /// Longest time that a shutdown waits for links to write their last replies.
 const FAREWELL_TIME: Duration = Duration::from_secs(2);
 
-/// The supervising actor of one node, by its handle.
+/// A handle to one node. Dropping it ends nothing: [`shutdown`](Container::shutdown) does, and lets agents finish.
 #[derive(Clone)]
 pub struct Container {
     hall: Arc<Hall>,

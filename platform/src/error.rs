@@ -13,7 +13,9 @@ use folkmoot_transports::{CertsError, TransportError};
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// Any failure of a program with agents.
-#[derive(Debug, thiserror::Error)]
+///
+/// `Debug` prints the sentence and its causes: that is what a `main` that returns it shows.
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// A container did not start.
@@ -34,6 +36,24 @@ pub enum Error {
     /// Something of the program's own.
     #[error(transparent)]
     Other(Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut told = self.to_string();
+        f.write_str(&told)?;
+        let mut cause = std::error::Error::source(self);
+        while let Some(error) = cause {
+            let words = error.to_string();
+            // Some errors quote their cause themselves.
+            if !told.contains(&words) {
+                write!(f, ": {words}")?;
+                told.push_str(&words);
+            }
+            cause = error.source();
+        }
+        Ok(())
+    }
 }
 
 impl<E: fmt::Debug + fmt::Display + Send + Sync + 'static> From<CallError<E>> for Error {

@@ -92,6 +92,9 @@ async fn an_insecure_or_impossible_container_does_not_start() {
     assert!(matches!(start("tcp://0.0.0.0:0").await, Err(StartError::Insecure { .. })));
     assert!(matches!(start("tls://127.0.0.1:0").await, Err(StartError::NoCerts { .. })));
     assert!(matches!(start("nowhere").await, Err(StartError::Address(_))));
+    // What a `main` that returns the error prints.
+    let shown = format!("{:?}", folkmoot::Error::from(start("tls://127.0.0.1:0").await.unwrap_err()));
+    assert_eq!(shown, "`tls://127.0.0.1:0` needs certificates: give the builder `.certs(..)`");
     let rule = Container::builder("tcp://127.0.0.1:0").allow("a*b", "x", "y").start().await;
     assert!(matches!(rule, Err(StartError::Rule(_))));
     let first = hall().await;
