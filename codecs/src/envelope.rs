@@ -38,7 +38,7 @@ pub fn encode_request(
     limits: &Limits,
 ) -> Result<(), EncodeError> {
     let headers = headers.filter(|headers| !headers.is_empty());
-    frame(out, limits, |out, room| {
+    frame(codec, out, limits, |out, room| {
         let elements = if headers.is_some() { 4 } else { 3 };
         open_list(codec, out, elements);
         number(codec, out, REQUEST);
@@ -73,7 +73,7 @@ pub fn encode_result<T: Serialize + ?Sized>(
     value: &T,
     limits: &Limits,
 ) -> Result<(), EncodeError> {
-    frame(out, limits, |out, room| {
+    frame(codec, out, limits, |out, room| {
         answer(codec, out, RESULT, id, |out| encode::append(codec, value, out, room))
     })
 }
@@ -89,7 +89,7 @@ pub fn encode_result_raw(
     content: &[u8],
     limits: &Limits,
 ) -> Result<(), EncodeError> {
-    frame(out, limits, |out, room| answer(codec, out, RESULT, id, |out| raw(out, content, room)))
+    frame(codec, out, limits, |out, room| answer(codec, out, RESULT, id, |out| raw(out, content, room)))
 }
 
 /// Appends the frame of an exception.
@@ -107,7 +107,9 @@ pub fn encode_exception<E: Serialize + Display>(
 ) {
     let text = exception::shorten(error.to_string());
     let mut write = |content: &[u8]| {
-        frame(out, limits, |out, room| answer(codec, out, EXCEPTION, id, |out| raw(out, content, room)))
+        frame(codec, out, limits, |out, room| {
+            answer(codec, out, EXCEPTION, id, |out| raw(out, content, room))
+        })
     };
     let written = if rich {
         write(&exception::rich(codec, error, &text))
@@ -118,7 +120,7 @@ pub fn encode_exception<E: Serialize + Display>(
     if written.is_err() {
         // Whatever the limits, a call is answered: this much fits any frame that brought a call.
         let content = exception::coded_or_plain(codec, error, rich);
-        let _ = frame(out, &Limits::DEFAULT, |out, room| {
+        let _ = frame(codec, out, &Limits::DEFAULT, |out, room| {
             answer(codec, out, EXCEPTION, id, |out| raw(out, &content, room))
         });
     }
@@ -127,6 +129,7 @@ pub fn encode_exception<E: Serialize + Display>(
 /// Writes a frame: `write` the payload, which may reach as far as its room.
 #[inline]
 fn frame(
+    codec: Codec,
     out: &mut BytesMut,
     limits: &Limits,
     write: impl FnOnce(&mut BytesMut, Room) -> Result<(), EncodeError>,
@@ -136,7 +139,8 @@ fn frame(
     let room = Room { end: start.saturating_add(HEADER_BYTES).saturating_add(most as usize), most };
     out.extend_from_slice(&[0; HEADER_BYTES]);
     let result = write(out, room)
-        .and_then(|()| if out.len() > room.end { Err(EncodeError::too_long(most)) } else { Ok(()) });
+        .and_then(|()| if out.len() > room.end { Err(EncodeError::too_long(most)) } else { Ok(()) })
+        .and_then(|()| check_values(codec, out.get(start + HEADER_BYTES..).unwrap_or_default(), limits));
     match result {
         Ok(()) => {
             // No longer than `max_frame_bytes`, so it fits.
@@ -151,6 +155,22 @@ fn frame(
             Err(error)
         }
     }
+}
+
+/// Holds what leaves to the bound that the other end holds it to: a link would end over it.
+///
+/// A value takes a byte at the least, so only a payload with more bytes than values are allowed needs a look.
+#[inline]
+fn check_values(codec: Codec, payload: &[u8], limits: &Limits) -> Result<(), EncodeError> {
+    if payload.len() <= limits.max_nodes as usize {
+        return Ok(());
+    }
+    codec.scan(payload, limits).map_err(|error| {
+        EncodeError::new(format!(
+            "the other end would refuse it, {error}: send less at once, bytes as bytes (`serde_bytes`), or raise the \
+             limit at both ends"
+        ))
+    })
 }
 
 /// Writes `[kind, id, content]`.

@@ -145,6 +145,10 @@ async fn body(scheme: &str, codec: Codec) {
     for (n, reply) in (0..300_u32).zip(replies) {
         assert_eq!(reply.unwrap(), (n * 7919) % 97);
     }
+    // More values than a frame may hold: this call alone fails, before anything is sent.
+    let error = mirror.floats(vec![0.5; 1_100_000]).await.unwrap_err();
+    assert!(matches!(&error, CallError::Unencodable { reason } if reason.contains("max_nodes")), "{error}");
+    assert_eq!(mirror.late(1).await.unwrap(), 1, "the link lives");
     let untyped: Proxy<Untyped> = Proxy::cast(&mirror).unwrap();
     let value = Value::Map(vec![(Value::from("a"), Value::List(vec![Value::Null, Value::from(1.5)]))]);
     assert_eq!(untyped.call("value", [value.clone()]).await.unwrap(), value);
