@@ -367,6 +367,8 @@ impl<A: Agent> Life<A> {
                     let behind = (now.0 - timer.due.0).as_nanos() / period.as_nanos().max(1);
                     timer.due = timer.due + period * u32::try_from(behind).unwrap_or(u32::MAX);
                 }
+                // A clock that was set back must not keep its timers waiting until it has caught up.
+                timer.due = timer.due.min(now + period);
                 timer.sleep = clock.sleep_until(timer.due);
             }
         }

@@ -1,10 +1,11 @@
 //! Starting, running beside the turns, and stopping.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use folkmoot::SpawnError;
 use folkmoot::prelude::*;
+use folkmoot::{Clock, RealClock, Sleep, SpawnError, Timestamp};
 use tokio::sync::{Notify, mpsc};
 
 use super::counter::hall;
@@ -143,5 +144,46 @@ async fn a_start_that_returns_an_error_fails_the_spawn_with_it() {
         error,
         SpawnError::Failed { name: "unready".into(), cause: "#[start] failed: the meter is offline".into() }
     );
+    hall.shutdown().await;
+}
+
+/// The wall clock, which somebody sets back by a day.
+struct SetBack(Arc<AtomicBool>);
+
+impl Clock for SetBack {
+    fn now(&self) -> Timestamp {
+        let now = RealClock.now();
+        let back = if self.0.load(Ordering::SeqCst) { 86_400 } else { 0 };
+        Timestamp(now.0 - Duration::from_secs(back))
+    }
+
+    fn sleep_until(&self, moment: Timestamp) -> Sleep {
+        RealClock.sleep(moment.0.saturating_sub(self.now().0))
+    }
+}
+
+#[derive(Agent)]
+struct Ticker(mpsc::UnboundedSender<&'static str>);
+
+#[agent]
+impl Ticker {
+    #[every(milliseconds = 1)]
+    fn tick(&self) {
+        self.0.send("tick").ok();
+    }
+}
+
+#[folkmoot::test]
+async fn a_clock_that_is_set_back_keeps_its_timers() {
+    let set_back = Arc::new(AtomicBool::new(false));
+    let clock = SetBack(set_back.clone());
+    let hall = Container::builder("tcp://127.0.0.1:0").clock(clock).start().await.unwrap();
+    let (ticks, mut seen) = mpsc::unbounded_channel();
+    hall.spawn("ticker", move || Ticker(ticks.clone())).await.unwrap();
+    seen.recv().await.unwrap();
+    set_back.store(true, Ordering::SeqCst);
+    for _ in 0..10 {
+        seen.recv().await.unwrap();
+    }
     hall.shutdown().await;
 }
