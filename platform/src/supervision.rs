@@ -22,10 +22,10 @@ use crate::tables::Tables;
 /// When an agent that crashed is started anew.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Restart {
-    /// Always.
+    /// After every crash. An agent that is asked to stop ends all the same.
     #[default]
     Permanent,
-    /// After a crash, like permanent; an agent that ended its own work by `ctx.stop()` is not missed.
+    /// After every crash, today exactly as `Permanent`: says that the agent is expected to end by `ctx.stop()`.
     Transient,
     /// Never.
     Temporary,
