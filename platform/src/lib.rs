@@ -1,8 +1,52 @@
 //! Folkmoot: a platform for multi-agent systems.
 //!
-//! Agents are plain structs; a [`Container`] spawns and supervises them as actix actors; containers on different
-//! hosts call each other over mutual TLS; a typed [`Proxy`] calls an agent the same way wherever it lives; every
-//! message passes one gate.
+//! An agent is a plain struct; a [`Container`] spawns and supervises it as an actix actor; containers on different
+//! hosts call each other over mutual TLS; a typed [`Proxy`] calls an agent the same way wherever it lives; and every
+//! message passes one gate that denies what no rule allows.
+//!
+//! ```
+//! use folkmoot::prelude::*;
+//!
+//! #[derive(Agent, Default)]
+//! struct Counter {
+//!     total: i64,
+//! }
+//!
+//! #[agent]
+//! impl Counter {
+//!     /// Adds `amount` and returns the new total.
+//!     #[expose]
+//!     fn add(&mut self, amount: i64) -> i64 {
+//!         self.total += amount;
+//!         self.total
+//!     }
+//! }
+//!
+//! #[folkmoot::main]
+//! async fn main() -> Result<()> {
+//!     let server = Container::builder("tcp://127.0.0.1:0").start().await?; // this machine only
+//!     server.spawn("counter", Counter::default).await?; // a factory: a restart needs one
+//!
+//!     // Usually on another node, which knows the URL and the agent's type.
+//!     let client = Container::builder("tcp://127.0.0.1:0").start().await?;
+//!     let counter: Proxy<Counter> = client.connect(server.url("counter")).await?;
+//!     counter.add(2).await?;
+//!     assert_eq!(counter.add(3).await?, 5);
+//!
+//!     client.shutdown().await;
+//!     server.shutdown().await;
+//!     Ok(())
+//! }
+//! ```
+//!
+//! The same between machines takes `tls://`, certificates and a rule: [`guide::certificates`].
+//!
+//! # Where to go on
+//! The [`guide`] has a page for each thing that one does: [agents](guide::agents), [calls](guide::calls) and their
+//! [errors](guide::errors), [restarts](guide::restarts), [connecting](guide::connecting),
+//! [certificates](guide::certificates), [untyped calls and traits](guide::untyped), [stopping](guide::stopping),
+//! [logs and counters](guide::logs), [spawning from within](guide::spawning), [values on the wire](guide::values). What
+//! a program usually needs is in the [`prelude`]; what each marker accepts is told at [`#[agent]`](macro@agent).
 //!
 //! This crate is the facade: it depends on all the others, and users depend on it alone. The way of a message is
 //! told in `ARCHITECTURE.md`.
@@ -13,6 +57,7 @@ mod clock;
 mod connecting;
 mod container;
 mod error;
+pub mod guide;
 mod inbound;
 mod limits;
 mod link;
