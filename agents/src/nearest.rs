@@ -6,7 +6,7 @@ const MAX_NAME_BYTES: usize = 128;
 const MAX_NAMES: usize = 1_000;
 
 /// The name among `known` that differs from `wrong` by the fewest edits, if these are at most a third of its
-/// length (and at least one is allowed).
+/// length (and at least one is allowed), and no more than half of the longer name.
 pub fn nearest<'a>(wrong: &str, known: impl Iterator<Item = &'a str>) -> Option<String> {
     if wrong.len() > MAX_NAME_BYTES {
         return None;
@@ -16,9 +16,14 @@ pub fn nearest<'a>(wrong: &str, known: impl Iterator<Item = &'a str>) -> Option<
         .take(MAX_NAMES)
         .filter(|name| name.len().abs_diff(wrong.len()) <= 4 * allowed)
         .map(|name| (edits(wrong, name), name))
-        .filter(|(edits, _)| *edits <= allowed)
+        .filter(|(edits, name)| *edits <= allowed && 2 * edits <= longer(wrong, name))
         .min_by(|a, b| a.0.cmp(&b.0).then(a.1.cmp(b.1)))
         .map(|(_, name)| name.to_owned())
+}
+
+/// The length of the longer name, in characters.
+fn longer(a: &str, b: &str) -> usize {
+    a.chars().count().max(b.chars().count())
 }
 
 /// Levenshtein distance, in characters.
@@ -47,6 +52,10 @@ mod tests {
         assert_eq!(nearest("conter", known.into_iter()).as_deref(), Some("counter"));
         assert_eq!(nearest("household-2", known.into_iter()).as_deref(), Some("household-1"));
         assert_eq!(nearest("zebra", known.into_iter()), None);
+        // Nothing is left of one letter that is another one.
+        assert_eq!(nearest("x", ["a", "0"].into_iter()), None);
+        assert_eq!(nearest("", ["a"].into_iter()), None);
+        assert_eq!(nearest("ad", ["add"].into_iter()).as_deref(), Some("add"));
         assert_eq!(nearest(&"x".repeat(1_000_000), known.into_iter()), None);
     }
 }
