@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use folkmoot_codecs::Principal;
 
+use crate::name::short;
 use crate::rule::RuleSet;
 
 /// Which gate admitted a message; unique in this process.
@@ -108,8 +109,8 @@ impl Gate {
             let reason = format!(
                 "no rule lets {} call {:?} of agent {:?}",
                 message.principal(),
-                message.method(),
-                message.agent()
+                short(message.method()),
+                short(message.agent())
             );
             Err(Denied { message, reason })
         }

@@ -6,7 +6,9 @@
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing))]
 
 pub mod gate;
+pub mod name;
 pub mod rule;
 
 pub use gate::{Admitted, Denied, Gate, GateId, Subject};
+pub use name::NameFault;
 pub use rule::{Pattern, PatternError, Rule, RuleSet};

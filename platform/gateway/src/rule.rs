@@ -7,6 +7,8 @@ use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::str::FromStr;
 
+use crate::name::{self, NameFault, short};
+
 /// An exact name, a prefix (`spiffe://demo/node/*`) or anything (`*`).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Pattern {
@@ -61,10 +63,26 @@ pub enum PatternError {
     #[error("an empty pattern matches nothing; write * to match everything")]
     Empty,
     /// A star stands before other characters.
-    #[error("`{pattern}`: a * may only stand at the end of a pattern")]
+    #[error("`{}`: a * may only stand at the end of a pattern", short(pattern))]
     InnerStar {
         /// The pattern as written.
         pattern: String,
+    },
+    /// No agent can have such a name.
+    #[error("`{}` is no agent's name: {fault}", short(pattern))]
+    NoAgent {
+        /// The pattern as written.
+        pattern: String,
+        /// What is wrong with it.
+        fault: NameFault,
+    },
+    /// No method can have such a name.
+    #[error("`{}` is no method's name: {fault}", short(pattern))]
+    NoMethod {
+        /// The pattern as written.
+        pattern: String,
+        /// What is wrong with it.
+        fault: NameFault,
     },
 }
 
@@ -83,9 +101,20 @@ impl Rule {
     /// Reads the three patterns of a rule.
     ///
     /// # Errors
-    /// The first pattern that is none.
+    /// The first pattern that is none, or that no agent or method can ever match.
     pub fn new(principal: &str, agent: &str, method: &str) -> Result<Rule, PatternError> {
-        Ok(Rule { principal: principal.parse()?, agent: agent.parse()?, method: method.parse()? })
+        let rule = Rule { principal: principal.parse()?, agent: agent.parse()?, method: method.parse()? };
+        let no_agent = |fault| PatternError::NoAgent { pattern: rule.agent.to_string(), fault };
+        match &rule.agent {
+            Pattern::Any => {}
+            Pattern::Exact(name) => name::check_agent(name).map_err(no_agent)?,
+            Pattern::Prefix(prefix) => name::check_agent_prefix(prefix).map_err(no_agent)?,
+        }
+        if let Pattern::Exact(name) | Pattern::Prefix(name) = &rule.method {
+            let no_method = |fault| PatternError::NoMethod { pattern: rule.method.to_string(), fault };
+            name::check_method(name).map_err(no_method)?;
+        }
+        Ok(rule)
     }
 }
 
@@ -151,6 +180,23 @@ mod tests {
         assert!(!rules.allows("spiffe://other/node/b", "market", "bid_now"));
         assert!(rules.allows_some("spiffe://demo/node/a", "counter"));
         assert!(!rules.allows_some("spiffe://demo/node/b", "counter"));
+    }
+
+    #[test]
+    fn rules_about_names_that_cannot_be_are_refused() {
+        for agent in ["a/b", "a b", "..", "a%*", &"x".repeat(129)] {
+            let error = Rule::new("*", agent, "add").unwrap_err();
+            assert!(matches!(error, PatternError::NoAgent { .. }), "{agent}: {error}");
+        }
+        for method in ["add now", "1st", "a-*", "add()"] {
+            let error = Rule::new("*", "counter", method).unwrap_err();
+            assert!(matches!(error, PatternError::NoMethod { .. }), "{method}: {error}");
+        }
+        let long = Rule::new("*", &"x".repeat(100_000), "add").unwrap_err().to_string();
+        assert!(long.len() < 300 && long.contains("100000 bytes long"), "{long}");
+        for (agent, method) in [("counter", "add"), ("haus.*", "get_*"), ("*", "*"), (".*", "_x")] {
+            assert!(Rule::new("*", agent, method).is_ok(), "{agent} {method}");
+        }
     }
 
     #[test]

@@ -1,0 +1,126 @@
+//! Names of agents and methods: which ones there can be, and how a long one is shown.
+//!
+//! Always true: an agent's name stands in a URL and in a path as it is, and is no pattern of a rule. Neighbours:
+//! [`rule`](crate::rule) refuses rules about names that cannot be; the platform refuses agents with such names.
+
+use std::borrow::Cow;
+
+/// Longest name of an agent, in bytes.
+pub const MAX_NAME_BYTES: usize = 128;
+
+/// Why a text is no name.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum NameFault {
+    /// It has no characters.
+    #[error("it is empty")]
+    Empty,
+    /// It is longer than a name of an agent may be.
+    #[error("it is {bytes} bytes long, the limit is {MAX_NAME_BYTES}")]
+    TooLong {
+        /// Its length.
+        bytes: usize,
+    },
+    /// It is `.` or `..`.
+    #[error("URLs give dots a meaning of their own")]
+    Dots,
+    /// It holds a character that it may not.
+    #[error("it holds {character:?}; leave out `/`, `?`, `#`, `%`, `*`, spaces and control characters")]
+    Character {
+        /// The first such character.
+        character: char,
+    },
+    /// It is no name of a Rust method.
+    #[error("methods are called as in Rust: letters, digits and `_`, no digit first")]
+    NoMethod,
+}
+
+/// Checks the name of an agent.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn check_agent(name: &str) -> Result<(), NameFault> {
+    match name {
+        "" => Err(NameFault::Empty),
+        "." | ".." => Err(NameFault::Dots),
+        name => check_agent_prefix(name),
+    }
+}
+
+/// Checks what the names of some agents begin with.
+///
+/// # Errors
+/// What is wrong with it.
+pub(crate) fn check_agent_prefix(prefix: &str) -> Result<(), NameFault> {
+    let wrong = |c: char| matches!(c, '/' | '?' | '#' | '%' | '*') || c.is_whitespace() || c.is_control();
+    match prefix.chars().find(|c| wrong(*c)) {
+        Some(character) => Err(NameFault::Character { character }),
+        None if prefix.len() > MAX_NAME_BYTES => Err(NameFault::TooLong { bytes: prefix.len() }),
+        None => Ok(()),
+    }
+}
+
+/// Checks the name of a method, or what the names of some begin with.
+///
+/// # Errors
+/// What is wrong with it.
+pub(crate) fn check_method(name: &str) -> Result<(), NameFault> {
+    let is_first = |c: char| c.is_alphabetic() || c == '_';
+    match name.chars().next() {
+        None => Err(NameFault::Empty),
+        Some(first) if is_first(first) && name.chars().all(|c| c.is_alphanumeric() || c == '_') => Ok(()),
+        Some(_) => Err(NameFault::NoMethod),
+    }
+}
+
+/// A name as errors tell it: cut where it is longer than any name may be.
+pub fn short(name: &str) -> Cow<'_, str> {
+    if name.len() <= MAX_NAME_BYTES {
+        return Cow::Borrowed(name);
+    }
+    let whole = |end: &usize| name.is_char_boundary(*end);
+    let end = (0..=MAX_NAME_BYTES).rev().find(whole).unwrap_or(0);
+    Cow::Owned(format!("{}... ({} bytes)", name.get(..end).unwrap_or_default(), name.len()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_what_stands_in_a_path_as_it_is() {
+        for good in ["counter", "0", "haus-1", "größe", "a.b", "...", "a:b", &"x".repeat(128)] {
+            assert_eq!(check_agent(good), Ok(()), "{good}");
+        }
+        for bad in [
+            "",
+            ".",
+            "..",
+            "*",
+            "a*",
+            "a/b",
+            "a?b",
+            "a#b",
+            "a%20b",
+            "a b",
+            "a\u{a0}b",
+            "a\n",
+            &"x".repeat(129),
+        ] {
+            assert!(check_agent(bad).is_err(), "{bad:?}");
+        }
+        for good in ["add", "_1", "größe"] {
+            assert_eq!(check_method(good), Ok(()), "{good}");
+        }
+        for bad in ["", "1st", "a-b", "a b", "r#fn", "a.b"] {
+            assert!(check_method(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn long_names_are_cut_between_characters() {
+        assert_eq!(short("counter"), "counter");
+        assert_eq!(short(&"é".repeat(64)), "é".repeat(64));
+        assert_eq!(short(&format!("x{}", "é".repeat(64))), format!("x{}... (129 bytes)", "é".repeat(63)));
+    }
+}
