@@ -97,9 +97,9 @@ impl<M: Method> Call<M> {
                 let (tell, reply) = oneshot::channel();
                 let origin = inner.origin.clone();
                 let turn = make_turn::<M>(&inner.host, origin, args, &passage, ReplyTo::typed(tell))?;
-                let mut turn = match M::PLAIN.then(|| neighbours::at(near.place)).flatten() {
-                    None => turn,
-                    Some(neighbour) => match neighbour.run_in_place(turn) {
+                let mut turn = match M::PLAIN {
+                    false => turn,
+                    true => match neighbours::run(near.place, turn) {
                         Ok(()) => return Ok(State::Near(Wait::new(reply, passage, None))),
                         Err(turn) => turn,
                     },
@@ -221,14 +221,10 @@ impl<M: Method> Future for Call<M> {
     }
 }
 
-/// Lets the agent throw out queued turns that nobody waits for: they hold credits.
+/// A call that nobody waits for any more holds a credit of its agent while it is queued.
 fn sweep<I: Interface + ?Sized>(inner: &crate::proxy::Inner<I>) {
-    if let Target::Near(near) = &inner.target
-        && let Some(target) = &inner.origin.target
-        && target.ask_for_sweep()
-    {
-        // An agent that has ended has nothing to throw out.
-        near.control(crate::actor::Control::Sweep);
+    if let Target::Near(near) = &inner.target {
+        near.ask_for_sweep();
     }
 }
 

@@ -85,7 +85,8 @@ impl<A: Agent> Context<A> {
         self.core.last_crash()
     }
 
-    /// Ends the agent: calls in hand finish, `#[stop]` runs, and it does not come back.
+    /// Ends the agent: calls in hand finish and `#[stop]` runs. A permanent agent is then started anew; any other does
+    /// not come back.
     pub fn stop(&self) {
         let grace = Duration::from_millis(self.core.host().default_deadline_ms());
         self.core.request_stop(grace, None);

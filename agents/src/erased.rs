@@ -59,7 +59,8 @@ impl Far for Erased {
     }
 
     fn cancel(&self, _: FarTicket) -> Option<CallError> {
-        // The dropped channel tells the agent.
+        // The dropped channel tells the agent, once it looks.
+        self.agent.sweep();
         None
     }
 

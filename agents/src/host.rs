@@ -76,9 +76,11 @@ pub trait LocalAgent: Send + Sync + 'static {
     fn describe(&self) -> AgentDescription;
     /// Asks it to end: no new calls, those in hand finish within `grace`. The receiver is told when it has ended.
     fn stop(&self, grace: Duration) -> oneshot::Receiver<()>;
-    /// The typed door of its mailbox, for proxies of its own type.
+    /// Asks it to throw out the queued calls that nobody waits for any more: they hold its credits.
+    fn sweep(&self);
+    /// The agent itself, for those who know its type.
     #[doc(hidden)]
-    fn door(&self) -> Box<dyn Any>;
+    fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
 }
 
 /// An agent that is reached by encoded calls.
@@ -139,7 +141,7 @@ pub enum FarReply {
     Failed(CallError),
 }
 
-/// What to do with an agent that crashed.
+/// What to do with an agent that crashed or ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Decision {
     /// Start it anew after a pause.
@@ -148,8 +150,8 @@ pub enum Decision {
         after: Duration,
     },
     /// Leave it ended.
-    GiveUp {
-        /// The rule that said so.
+    Stay {
+        /// The rule that said so; empty where the end was in order.
         reason: String,
     },
 }
@@ -157,9 +159,11 @@ pub enum Decision {
 /// The rules of an agent's supervision.
 pub trait Supervision: 'static {
     /// Decides after a crash.
-    fn crashed(&mut self, cause: &str, now: LinkInstant) -> Decision;
-    /// The agent has ended and everyone is answered.
-    fn ended(&mut self, cause: &str);
+    fn crashed(&self, cause: &str, now: LinkInstant) -> Decision;
+    /// Decides after the agent ended of its own accord.
+    fn ended_itself(&self, now: LinkInstant) -> Decision;
+    /// The agent has ended for good and everyone is answered.
+    fn ended(&self);
 }
 
 /// What a worker is doing, for the watchdog.

@@ -3,12 +3,11 @@
 //! One future polls the actor's context and the turn queue inside panic guards, so an agent's address, queue and
 //! siblings survive whatever it does. Always true: at most one state exists for new turns; an agent that has ended
 //! has answered everyone. Neighbours: [`queue`](crate::queue), [`actor`](crate::actor); the platform's
-//! [`Supervision`] decides what follows a crash.
+//! [`Supervision`](crate::host::Supervision) decides what follows a crash.
 
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll};
 use std::time::Duration;
 
@@ -21,46 +20,50 @@ use crate::agent::{Agent, LocalFuture};
 use crate::chain::{self, Mode, Position};
 use crate::clock::{Sleep, Timestamp};
 use crate::context::Context;
-use crate::host::{Decision, Supervision, WorkerStatus};
-use crate::neighbours::{self, Place};
+use crate::host::Decision;
 use crate::panics::{Panic, guard, let_go};
 use crate::queue::{Core, StopRequest};
 use crate::shared::Status;
 
-/// Makes an agent's state: called for its first life and after each crash.
-pub(crate) type Factory<A> = Box<dyn Fn() -> A>;
-
 /// The least pause before another try to start.
 const PAUSE_AFTER_FAILED_START: Duration = Duration::from_millis(10);
 
-/// What an agent is doing, with the futures that belong to it.
+/// What an agent is doing, with the futures that belong to it. What is rare is boxed: most agents run.
 enum Phase {
     /// Before the first poll.
     Unborn,
-    /// `#[start]` runs.
-    Starting {
-        hook: LocalFuture<Result<(), String>>,
-        /// What its calls carry: a call that comes back here would wait for the start.
-        position: Box<Option<Position>>,
-    },
+    Starting(Box<Starting>),
     Running,
-    /// Crashed; the pause before the new start.
-    Pausing {
-        sleep: Sleep,
-        cause: String,
-    },
-    /// Finishing what is in hand.
-    Draining {
-        until: Sleep,
-        request: StopRequest,
-    },
-    /// `#[stop]` runs.
-    Closing {
-        hook: LocalFuture<Result<(), String>>,
-        until: Sleep,
-        request: StopRequest,
-    },
+    Pausing(Box<Pausing>),
+    Draining(Box<Draining>),
+    Closing(Box<Closing>),
     Ended,
+}
+
+/// `#[start]` runs.
+struct Starting {
+    hook: LocalFuture<Result<(), String>>,
+    /// What its calls carry: a call that comes back here would wait for the start.
+    position: Option<Position>,
+}
+
+/// The pause before the new start, after a crash or an end that its supervision does not let stand.
+struct Pausing {
+    sleep: Sleep,
+    crash: Option<String>,
+}
+
+/// Finishing what is in hand.
+struct Draining {
+    until: Sleep,
+    request: StopRequest,
+}
+
+/// `#[stop]` runs.
+struct Closing {
+    hook: LocalFuture<Result<(), String>>,
+    until: Sleep,
+    request: StopRequest,
 }
 
 /// One `#[every]` method.
@@ -69,25 +72,20 @@ struct Timer {
     sleep: Sleep,
 }
 
-/// What a life is made with.
-pub(crate) struct Making<A> {
-    pub(crate) factory: Factory<A>,
-    pub(crate) supervision: Box<dyn Supervision>,
-    pub(crate) place: Place,
+/// What an agent does beside its turns. Most have nothing of it.
+#[derive(Default)]
+struct Beside {
+    timers: Vec<Timer>,
+    loops: Vec<LocalFuture<()>>,
 }
 
 /// The future that is an agent.
 pub(crate) struct Life<A: Agent> {
     actor: ContextFut<AgentActor<A>, ActorContext<AgentActor<A>>>,
     core: Rc<Core<A>>,
-    factory: Factory<A>,
-    supervision: Box<dyn Supervision>,
-    place: Place,
     phase: Phase,
     born: Option<oneshot::Sender<Result<(), String>>>,
-    timers: Vec<Timer>,
-    loops: Vec<LocalFuture<()>>,
-    worker: Arc<WorkerStatus>,
+    beside: Option<Box<Beside>>,
 }
 
 impl<A: Agent> Life<A> {
@@ -95,20 +93,14 @@ impl<A: Agent> Life<A> {
     pub(crate) fn new(
         actor: ContextFut<AgentActor<A>, ActorContext<AgentActor<A>>>,
         core: Rc<Core<A>>,
-        making: Making<A>,
-        worker: Arc<WorkerStatus>,
         born: oneshot::Sender<Result<(), String>>,
     ) -> Life<A> {
-        let Making { factory, supervision, place } = making;
-        let phase = Phase::Unborn;
-        let (timers, loops) = (Vec::new(), Vec::new());
-        Life { actor, core, factory, supervision, place, phase, born: Some(born), timers, loops, worker }
+        Life { actor, core, phase: Phase::Unborn, born: Some(born), beside: None }
     }
 
     /// Makes a state and starts it.
     fn begin(&mut self, last_crash: Option<String>) {
-        let made = guard(|| (self.factory)());
-        match made {
+        match self.core.make() {
             Err(panic) => self.failed(format!("its factory panicked: {}", panic.text())),
             Ok(state) => {
                 let state = self.core.renew(state, last_crash);
@@ -117,8 +109,8 @@ impl<A: Agent> Life<A> {
                     Err(panic) => self.failed(format!("#[start] panicked: {}", panic.text())),
                     Ok(None) => self.started(),
                     Ok(Some(hook)) => {
-                        let position = Box::new(Some(self.position_of_start()));
-                        self.enter(Phase::Starting { hook, position });
+                        let position = Some(self.position_of_start());
+                        self.enter(Phase::Starting(Box::new(Starting { hook, position })));
                     }
                 }
             }
@@ -142,11 +134,18 @@ impl<A: Agent> Life<A> {
         let_go(self.core.shared(), old);
     }
 
-    fn drop_loops(&mut self) {
-        for future in self.loops.drain(..) {
-            let_go(self.core.shared(), future);
+    /// Ends timers, loops and spawned futures.
+    fn drop_beside(&mut self) {
+        if let Some(beside) = self.beside.take() {
+            beside.loops.into_iter().for_each(|future| let_go(self.core.shared(), future));
         }
         self.core.drop_spawned();
+    }
+
+    fn drop_timers(&mut self) {
+        if let Some(beside) = &mut self.beside {
+            beside.timers.clear();
+        }
     }
 
     fn started(&mut self) {
@@ -159,13 +158,14 @@ impl<A: Agent> Life<A> {
         if !A::TIMERS.is_empty() {
             let clock = self.core.host().clock().clone();
             let now = clock.now();
-            self.timers = A::TIMERS
+            self.beside.get_or_insert_default().timers = A::TIMERS
                 .iter()
                 .map(|timer| Timer { due: now + timer.period, sleep: clock.sleep_until(now + timer.period) })
                 .collect();
         }
         match guard(|| A::loops(&Context::of_agent(&self.core))) {
-            Ok(loops) => self.loops = loops,
+            Ok(loops) if loops.is_empty() => {}
+            Ok(loops) => self.beside.get_or_insert_default().loops = loops,
             Err(panic) => self.core.note_crash(format!("#[run] panicked: {}", panic.text())),
         }
     }
@@ -184,10 +184,9 @@ impl<A: Agent> Life<A> {
     fn recover(&mut self, cause: String, pause: Duration) {
         let shared = self.core.shared().clone();
         shared.counters().panics.increment(1);
-        self.timers.clear();
-        self.drop_loops();
+        self.drop_beside();
         self.core.drop_writer();
-        if matches!(self.phase, Phase::Draining { .. } | Phase::Closing { .. }) {
+        if matches!(self.phase, Phase::Draining(_) | Phase::Closing(_)) {
             // It was asked to end, and so it does; what shared turns are in flight may finish.
             tracing::error!(agent = %shared.full_name(), %cause, "the agent crashed while it stopped");
             return self.core.lose_state();
@@ -199,40 +198,61 @@ impl<A: Agent> Life<A> {
             born.send(Err(cause)).ok();
             return;
         }
-        match self.supervision.crashed(&cause, self.core.host().now()) {
-            Decision::GiveUp { reason } => {
+        match self.core.supervision().crashed(&cause, self.core.host().now()) {
+            Decision::Stay { reason } => {
                 tracing::error!(agent = %shared.full_name(), %cause, %reason, "the agent crashed and stays down");
                 self.end(&format!("{cause}; {reason}"));
             }
             Decision::Restart { after } => {
                 let after = after.max(pause);
                 tracing::warn!(agent = %shared.full_name(), %cause, pause = ?after, "the agent crashed and is started anew");
-                shared.note_restart();
-                shared.set_status(Status::Restarting);
-                if after.is_zero() {
-                    self.begin(Some(cause));
-                } else {
-                    self.enter(Phase::Pausing { sleep: self.core.host().link_sleep(after), cause });
-                }
+                self.start_anew(after, Some(cause));
             }
+        }
+    }
+
+    /// It ended of its own accord; its supervision may not let that stand.
+    fn ended_itself(&mut self) {
+        let shared = self.core.shared().clone();
+        match self.core.supervision().ended_itself(self.core.host().now()) {
+            Decision::Stay { reason } if reason.is_empty() => self.end("stopped"),
+            Decision::Stay { reason } => {
+                tracing::error!(agent = %shared.full_name(), %reason, "the agent ended and stays down");
+                self.end(&reason);
+            }
+            Decision::Restart { after } => {
+                tracing::info!(agent = %shared.full_name(), pause = ?after, "the agent ended and is started anew");
+                self.drop_beside();
+                self.core.lose_state();
+                self.start_anew(after, None);
+            }
+        }
+    }
+
+    fn start_anew(&mut self, after: Duration, crash: Option<String>) {
+        self.core.shared().note_restart();
+        self.core.shared().set_status(Status::Restarting);
+        if after.is_zero() {
+            self.begin(crash);
+        } else {
+            let sleep = self.core.host().link_sleep(after);
+            self.enter(Phase::Pausing(Box::new(Pausing { sleep, crash })));
         }
     }
 
     fn end(&mut self, cause: &str) {
         self.core.shared().note_end(cause);
-        neighbours::leave(self.place);
-        self.timers.clear();
-        self.drop_loops();
+        self.core.leave();
+        self.drop_beside();
         self.core.close();
         let done = match &mut self.phase {
-            Phase::Draining { request, .. } | Phase::Closing { request, .. } => {
-                std::mem::take(&mut request.done)
-            }
+            Phase::Draining(draining) => std::mem::take(&mut draining.request.done),
+            Phase::Closing(closing) => std::mem::take(&mut closing.request.done),
             _ => Vec::new(),
         };
         self.enter(Phase::Ended);
         let late = self.core.take_stop().map(|request| request.done).unwrap_or_default();
-        self.supervision.ended(cause);
+        self.core.supervision().ended();
         if let Some(born) = self.born.take() {
             // Stopped before it had started.
             born.send(Err(cause.to_owned())).ok();
@@ -242,19 +262,28 @@ impl<A: Agent> Life<A> {
         }
     }
 
+    /// Takes up the wish that the agent end.
+    fn drain(&mut self, request: StopRequest) {
+        self.core.shared().set_status(Status::Stopping);
+        self.drop_timers();
+        let until = self.core.host().link_sleep(request.grace);
+        let running = matches!(self.phase, Phase::Running);
+        self.enter(Phase::Draining(Box::new(Draining { until, request })));
+        if !running {
+            // No state is whole: none that has not started, and none that crashed.
+            self.core.lose_state();
+        }
+    }
+
     /// Moves the phase on as far as it goes. Says whether it moved.
     fn poll_phase(&mut self, cx: &mut TaskContext<'_>) -> bool {
-        if !matches!(self.phase, Phase::Draining { .. } | Phase::Closing { .. } | Phase::Ended)
-            && let Some(request) = self.core.take_stop()
-        {
-            self.core.shared().set_status(Status::Stopping);
-            self.timers.clear();
-            let until = self.core.host().link_sleep(request.grace);
-            let running = matches!(self.phase, Phase::Running);
-            self.enter(Phase::Draining { until, request });
-            if !running {
-                // No state is whole: none that has not started, and none that crashed.
-                self.core.lose_state();
+        match &self.phase {
+            Phase::Draining(_) | Phase::Closing(_) => self.hear_of_other_stops(),
+            Phase::Ended => {}
+            _ => {
+                if let Some(request) = self.core.take_stop() {
+                    self.drain(request);
+                }
             }
         }
         match &mut self.phase {
@@ -263,7 +292,7 @@ impl<A: Agent> Life<A> {
                 true
             }
             Phase::Running | Phase::Ended => false,
-            Phase::Starting { hook, position } => match poll_start(hook, position, cx) {
+            Phase::Starting(starting) => match starting.poll(cx) {
                 Ok(Poll::Pending) => false,
                 Ok(Poll::Ready(Ok(()))) => {
                     self.started();
@@ -278,56 +307,68 @@ impl<A: Agent> Life<A> {
                     true
                 }
             },
-            Phase::Pausing { sleep, cause } => {
-                if sleep.as_mut().poll(cx).is_pending() {
+            Phase::Pausing(pausing) => {
+                if pausing.sleep.as_mut().poll(cx).is_pending() {
                     return false;
                 }
-                let cause = std::mem::take(cause);
-                self.begin(Some(cause));
+                let crash = pausing.crash.take();
+                self.begin(crash);
                 true
             }
-            Phase::Draining { until, .. } => {
-                let over = self.core.is_idle() || until.as_mut().poll(cx).is_ready();
+            Phase::Draining(draining) => {
+                let over = self.core.is_idle() || draining.until.as_mut().poll(cx).is_ready();
                 if over {
                     self.close();
                 }
                 over
             }
-            Phase::Closing { hook, until, .. } => {
-                let outcome = match guard(|| hook.as_mut().poll(cx)) {
-                    Ok(Poll::Pending) if until.as_mut().poll(cx).is_pending() => return false,
-                    Ok(Poll::Pending) => Err("#[stop] took longer than the grace time".to_owned()),
-                    Ok(Poll::Ready(outcome)) => outcome,
-                    Err(panic) => Err(format!("#[stop] panicked: {}", panic.text())),
-                };
-                self.closed(outcome);
-                true
-            }
+            Phase::Closing(closing) => match closing.poll(cx) {
+                Poll::Pending => false,
+                Poll::Ready(outcome) => {
+                    self.closed(outcome);
+                    true
+                }
+            },
         }
+    }
+
+    /// Whoever asks for the end while it is under way waits for it too, may leave it less time, and makes it no longer
+    /// the agent's own wish.
+    fn hear_of_other_stops(&mut self) {
+        let Some(other) = self.core.take_stop() else { return };
+        let (request, until) = match &mut self.phase {
+            Phase::Draining(draining) => (&mut draining.request, &mut draining.until),
+            Phase::Closing(closing) => (&mut closing.request, &mut closing.until),
+            _ => return,
+        };
+        if other.grace < request.grace {
+            request.grace = other.grace;
+            *until = self.core.host().link_sleep(other.grace);
+        }
+        request.done.extend(other.done);
+        request.own &= other.own;
     }
 
     /// Everything in hand is done, or out of time: runs `#[stop]`.
     fn close(&mut self) {
-        let Phase::Draining { request, .. } = std::mem::replace(&mut self.phase, Phase::Running) else {
+        let Phase::Draining(draining) = std::mem::replace(&mut self.phase, Phase::Running) else {
             return;
         };
+        let request = draining.request;
         // Out of time: no turn may hold the state when the hook takes it.
         self.core.drop_turns();
         let until = self.core.host().link_sleep(request.grace);
         let ctx = Context::of_agent(&self.core);
         let hook = self.core.state().map(|state| guard(|| A::stop(&state, ctx)));
-        match hook {
-            Some(Ok(Some(hook))) => self.phase = Phase::Closing { hook, until, request },
-            Some(Err(panic)) => {
-                let none: LocalFuture<Result<(), String>> = Box::pin(std::future::ready(Ok(())));
-                self.phase = Phase::Closing { hook: none, until, request };
-                self.closed(Err(format!("#[stop] panicked: {}", panic.text())));
-            }
-            Some(Ok(None)) | None => {
-                let none: LocalFuture<Result<(), String>> = Box::pin(std::future::ready(Ok(())));
-                self.phase = Phase::Closing { hook: none, until, request };
-                self.closed(Ok(()));
-            }
+        let (hook, outcome) = match hook {
+            Some(Ok(Some(hook))) => (Some(hook), None),
+            Some(Err(panic)) => (None, Some(Err(format!("#[stop] panicked: {}", panic.text())))),
+            Some(Ok(None)) | None => (None, Some(Ok(()))),
+        };
+        let hook = hook.unwrap_or_else(|| Box::pin(std::future::ready(Ok(()))));
+        self.phase = Phase::Closing(Box::new(Closing { hook, until, request }));
+        if let Some(outcome) = outcome {
+            self.closed(outcome);
         }
     }
 
@@ -336,7 +377,11 @@ impl<A: Agent> Life<A> {
             self.core.shared().counters().panics.increment(1);
             tracing::error!(agent = %self.core.shared().full_name(), %cause, "the agent did not stop well");
         }
-        self.end("stopped");
+        self.hear_of_other_stops();
+        match &self.phase {
+            Phase::Closing(closing) if closing.request.own => self.ended_itself(),
+            _ => self.end("stopped"),
+        }
     }
 
     /// Says whether it must be polled again: after a panic, messages may be left that wake nobody.
@@ -354,8 +399,9 @@ impl<A: Agent> Life<A> {
     }
 
     fn poll_timers(&mut self, cx: &mut TaskContext<'_>) -> bool {
+        let Some(beside) = &mut self.beside else { return false };
         let mut fired = false;
-        for (index, timer) in self.timers.iter_mut().enumerate() {
+        for (index, timer) in beside.timers.iter_mut().enumerate() {
             while timer.sleep.as_mut().poll(cx).is_ready() {
                 self.core.accept_timer(index);
                 fired = true;
@@ -376,9 +422,13 @@ impl<A: Agent> Life<A> {
     }
 
     fn poll_loops(&mut self, cx: &mut TaskContext<'_>) {
-        self.loops.append(&mut self.core.take_spawned());
+        if self.core.has_spawned() {
+            let mut spawned = self.core.take_spawned();
+            self.beside.get_or_insert_default().loops.append(&mut spawned);
+        }
+        let Some(beside) = &mut self.beside else { return };
         let core = &self.core;
-        self.loops.retain_mut(|future| match guard(|| future.as_mut().poll(cx)) {
+        beside.loops.retain_mut(|future| match guard(|| future.as_mut().poll(cx)) {
             Ok(Poll::Pending) => true,
             Ok(Poll::Ready(())) => false,
             Err(panic) => {
@@ -399,11 +449,9 @@ impl<A: Agent> Life<A> {
     fn poll_once(&mut self, cx: &mut TaskContext<'_>) -> Again {
         let mut again = self.poll_phase(cx);
         again |= self.poll_actor(cx);
-        if matches!(self.phase, Phase::Running | Phase::Draining { .. }) {
-            again |= !self.timers.is_empty() && self.poll_timers(cx);
-            if !self.loops.is_empty() || self.core.has_spawned() {
-                self.poll_loops(cx);
-            }
+        if matches!(self.phase, Phase::Running | Phase::Draining(_)) {
+            again |= self.poll_timers(cx);
+            self.poll_loops(cx);
             let more = self.core.drive(cx);
             if let Some(cause) = self.core.take_crash() {
                 self.crashed(cause);
@@ -414,23 +462,31 @@ impl<A: Agent> Life<A> {
             // What a turn or a spawned future has spawned.
             again |= self.core.has_spawned();
         }
-        again |=
-            self.core.wants_stop() && !matches!(self.phase, Phase::Draining { .. } | Phase::Closing { .. });
+        again |= self.core.wants_stop() && !matches!(self.phase, Phase::Draining(_) | Phase::Closing(_));
         again |= matches!(self.phase, Phase::Draining { .. }) && self.core.is_idle();
         if again { Again::Now } else { Again::WhenWoken }
     }
 }
 
-/// Polls `#[start]` at its place in the chain of callers.
-fn poll_start(
-    hook: &mut LocalFuture<Result<(), String>>,
-    position: &mut Option<Position>,
-    cx: &mut TaskContext<'_>,
-) -> Result<Poll<Result<(), String>>, Panic> {
-    chain::swap(position);
-    let polled = guard(|| hook.as_mut().poll(cx));
-    chain::swap(position);
-    polled
+impl Starting {
+    /// Polls `#[start]` at its place in the chain of callers.
+    fn poll(&mut self, cx: &mut TaskContext<'_>) -> Result<Poll<Result<(), String>>, Panic> {
+        chain::swap(&mut self.position);
+        let polled = guard(|| self.hook.as_mut().poll(cx));
+        chain::swap(&mut self.position);
+        polled
+    }
+}
+
+impl Closing {
+    fn poll(&mut self, cx: &mut TaskContext<'_>) -> Poll<Result<(), String>> {
+        match guard(|| self.hook.as_mut().poll(cx)) {
+            Ok(Poll::Pending) if self.until.as_mut().poll(cx).is_pending() => Poll::Pending,
+            Ok(Poll::Pending) => Poll::Ready(Err("#[stop] took longer than the grace time".to_owned())),
+            Ok(Poll::Ready(outcome)) => Poll::Ready(outcome),
+            Err(panic) => Poll::Ready(Err(format!("#[stop] panicked: {}", panic.text()))),
+        }
+    }
 }
 
 enum Again {
@@ -445,7 +501,7 @@ impl<A: Agent> Future for Life<A> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<()> {
         let this = self.get_mut();
-        this.worker.set(this.core.shared().id().0);
+        this.core.worker().set(this.core.shared().id().0);
         this.core.refill_budget();
         this.core.set_polled(true);
         let again = loop {
@@ -454,14 +510,14 @@ impl<A: Agent> Future for Life<A> {
                 _ if matches!(this.phase, Phase::Ended) => {
                     // Refuses what came in while the agent ended; nothing can come after.
                     while this.poll_actor(cx) {}
-                    this.worker.set(0);
+                    this.core.worker().set(0);
                     return Poll::Ready(());
                 }
                 Again::Now => {}
                 again => break again,
             }
         };
-        this.worker.set(0);
+        this.core.worker().set(0);
         this.core.set_polled(false);
         if matches!(again, Again::Later) {
             cx.waker().wake_by_ref();
@@ -475,10 +531,10 @@ impl<A: Agent> Unpin for Life<A> {}
 impl<A: Agent> Drop for Life<A> {
     fn drop(&mut self) {
         // A runtime that ends under its agents: their proxies may outlive it.
-        neighbours::leave(self.place);
+        self.core.leave();
         if !matches!(self.phase, Phase::Ended) {
             self.core.shared().note_end("its worker ended");
-            self.drop_loops();
+            self.drop_beside();
             self.core.close();
         }
     }

@@ -15,11 +15,11 @@ use crate::actor::{AgentActor, Control};
 use crate::agent::{Agent, Interface, Refused};
 use crate::describe::AgentDescription;
 use crate::host::{Host, LocalAgent, Supervision, WorkerStatus};
-use crate::life::{Life, Making};
+use crate::life::Life;
 use crate::nearest::nearest;
 use crate::neighbours;
 use crate::proxy::{Door, Proxy, Target};
-use crate::queue::Core;
+use crate::queue::{Core, Making};
 use crate::reply::{ReplySink, ReplyTo};
 use crate::shared::AgentShared;
 use crate::turn::{CallHead, Origin, Ticketed, Turn};
@@ -43,41 +43,29 @@ pub fn spawn_here<A: Agent>(
     supervision: Box<dyn Supervision>,
     worker: Arc<WorkerStatus>,
 ) -> Newborn<A> {
-    let core = Core::new(shared.clone(), host.clone(), worker.clone());
+    let core = Core::new(shared.clone(), host.clone(), Making { factory, supervision, worker });
     let mut actor_context = ActorContext::<AgentActor<A>>::new();
     // 0 is "no bound" to actix: every message holds one of the agent's credits, which are the bound.
     actor_context.set_mailbox_capacity(0);
     let actor = actor_context.into_future(AgentActor { core: core.clone() });
-    let place = neighbours::enter::<A>(core.clone());
-    let door = Arc::new(Door::new(actor.address().recipient(), place));
+    let place = neighbours::enter(core.clone());
+    let door = Arc::new(Door::new(shared, actor.address().recipient(), place));
     core.set_door(door.clone());
-    let proxy = proxy_through(&door, &shared, &host, host.principal().clone());
+    let proxy = proxy_through(&door, &host, host.principal().clone());
     let (tell, born) = oneshot::channel();
-    actix::spawn(Life::new(actor, core, Making { factory, supervision, place }, worker, tell));
-    Newborn { handle: Arc::new(LocalHandle { door, shared }), born, proxy }
+    actix::spawn(Life::new(actor, core, tell));
+    Newborn { handle: door, born, proxy }
 }
 
 /// A proxy to an agent of this process, speaking for `caller`, who lives in the same container.
 pub(crate) fn proxy_through<A: Agent>(
     door: &Arc<Door<A>>,
-    shared: &Arc<AgentShared>,
     host: &Arc<dyn Host>,
     caller: Principal,
 ) -> Proxy<A> {
-    let (agent, target) = (shared.name().clone(), Some(shared.clone()));
+    let (agent, target) = (door.shared().name().clone(), Some(door.shared().clone()));
     let origin = Arc::new(Origin { agent, target, caller, inside: true });
     Proxy::over(host.clone(), origin, Target::Near(door.clone()))
-}
-
-struct LocalHandle<A: Agent> {
-    door: Arc<Door<A>>,
-    shared: Arc<AgentShared>,
-}
-
-impl<A: Agent> std::fmt::Debug for LocalHandle<A> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("LocalHandle").field(&self.shared.full_name()).finish()
-    }
 }
 
 impl std::fmt::Debug for dyn LocalAgent {
@@ -86,12 +74,12 @@ impl std::fmt::Debug for dyn LocalAgent {
     }
 }
 
-impl<A: Agent> LocalHandle<A> {
+impl<A: Agent> Door<A> {
     /// The permit of a call, its credit taken, and the place of its method.
     fn check(&self, head: Admitted<CallHead>) -> Result<(Ticketed, usize), CallError> {
         let method = &head.message().method;
         let index = A::method_index(method).ok_or_else(|| CallError::NoSuchMethod {
-            agent: self.shared.name().to_string(),
+            agent: self.shared().name().to_string(),
             method: method.to_string(),
             nearest: nearest(method, A::METHODS.iter().map(|info| info.name)),
         })?;
@@ -99,9 +87,9 @@ impl<A: Agent> LocalHandle<A> {
     }
 }
 
-impl<A: Agent> LocalAgent for LocalHandle<A> {
+impl<A: Agent> LocalAgent for Door<A> {
     fn shared(&self) -> &Arc<AgentShared> {
-        &self.shared
+        Door::shared(self)
     }
 
     fn deliver(&self, head: Admitted<CallHead>, arguments: &Arguments<'_>, sink: Option<Box<dyn ReplySink>>) {
@@ -113,8 +101,8 @@ impl<A: Agent> LocalAgent for LocalHandle<A> {
             Err(Refused { error, sink }) => ReplyTo::<(), Never>::encoded(sink).refuse(error),
             Ok(request) => {
                 let turn = Turn { permit, request };
-                if let Err(turn) = self.door.send(turn) {
-                    A::refuse(turn.request, self.shared.stopped_error(false));
+                if let Err(turn) = self.send(turn) {
+                    A::refuse(turn.request, Door::shared(self).stopped_error(false));
                 }
             }
         }
@@ -135,16 +123,20 @@ impl<A: Agent> LocalAgent for LocalHandle<A> {
     fn stop(&self, grace: Duration) -> oneshot::Receiver<()> {
         let (tell, done) = oneshot::channel();
         // An agent that has ended drops the message and with it `tell`: the receiver learns of it.
-        self.door.control(Control::Stop(grace, tell));
+        self.control(Control::Stop(grace, tell));
         done
     }
 
-    fn door(&self) -> Box<dyn Any> {
-        Box::new(self.door.clone())
+    fn sweep(&self) {
+        self.ask_for_sweep();
+    }
+
+    fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync> {
+        self
     }
 }
 
 /// The typed door of an agent, where `I` is its own type.
-pub(crate) fn typed_door<I: Interface + ?Sized>(agent: &dyn LocalAgent) -> Option<Arc<Door<I>>> {
-    agent.door().downcast::<Arc<Door<I>>>().ok().map(|door| *door)
+pub(crate) fn typed_door<I: Interface + ?Sized>(agent: Arc<dyn LocalAgent>) -> Option<Arc<Door<I>>> {
+    agent.into_any().downcast().ok()
 }

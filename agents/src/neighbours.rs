@@ -16,10 +16,10 @@ use crate::turn::Turn;
 /// Calls of one worker that run in place one after the other.
 pub const CALLS_IN_PLACE: u32 = 32;
 
-/// An agent that may run turns of `I` at once.
-pub(crate) trait Neighbour<I: Interface + ?Sized> {
-    /// Runs the turn if the agent is idle; gives it back if it is not.
-    fn run_in_place(self: Rc<Self>, turn: Turn<I>) -> Result<(), Turn<I>>;
+/// An agent that may run turns at once, whatever its type.
+pub(crate) trait Neighbour {
+    /// Takes the turn, an `Option<Turn<I>>` of the agent's own interface, out and runs it, if the agent is idle.
+    fn run_in_place(self: Rc<Self>, turn: &mut dyn Any);
 }
 
 /// Where an agent is entered.
@@ -31,7 +31,7 @@ pub(crate) struct Place {
 
 struct Here {
     worker: u64,
-    agents: Vec<Option<Box<dyn Any>>>,
+    agents: Vec<Option<Rc<dyn Neighbour>>>,
     free: Vec<usize>,
 }
 
@@ -48,14 +48,14 @@ impl Here {
 }
 
 /// Enters an agent of this worker.
-pub(crate) fn enter<I: Interface + ?Sized>(agent: Rc<dyn Neighbour<I>>) -> Place {
+pub(crate) fn enter(agent: Rc<dyn Neighbour>) -> Place {
     HERE.with(|here| {
         let here = &mut *here.borrow_mut();
         let slot = here.free.pop().unwrap_or(here.agents.len());
         if slot == here.agents.len() {
             here.agents.push(None);
         }
-        here.agents[slot] = Some(Box::new(agent));
+        here.agents[slot] = Some(agent);
         Place { worker: here.worker, slot }
     })
 }
@@ -77,8 +77,16 @@ pub(crate) fn leave(place: Place) {
     drop(gone);
 }
 
+/// Runs the turn now, if the agent at `place` lives on this thread and is idle; gives it back otherwise.
+pub(crate) fn run<I: Interface + ?Sized>(place: Place, turn: Turn<I>) -> Result<(), Turn<I>> {
+    let Some(agent) = at(place) else { return Err(turn) };
+    let mut turn = Some(turn);
+    agent.run_in_place(&mut turn);
+    turn.map_or(Ok(()), Err)
+}
+
 /// The agent at `place`, if it lives on this thread and may run another call in place.
-pub(crate) fn at<I: Interface + ?Sized>(place: Place) -> Option<Rc<dyn Neighbour<I>>> {
+fn at(place: Place) -> Option<Rc<dyn Neighbour>> {
     HERE.with(|here| {
         let here = here.borrow();
         if here.worker != place.worker {
@@ -88,6 +96,6 @@ pub(crate) fn at<I: Interface + ?Sized>(place: Place) -> Option<Rc<dyn Neighbour
         if left == 0 {
             return None;
         }
-        here.agents.get(place.slot)?.as_ref()?.downcast_ref::<Rc<dyn Neighbour<I>>>().cloned()
+        here.agents.get(place.slot)?.clone()
     })
 }

@@ -18,6 +18,7 @@ use crate::erased::Erased;
 use crate::host::{Far, Host};
 use crate::local::typed_door;
 use crate::neighbours::Place;
+use crate::shared::AgentShared;
 use crate::turn::{Origin, Turn};
 
 /// A handle to an agent that exposes `I`.
@@ -71,7 +72,7 @@ impl<I: Interface + ?Sized> Proxy<I> {
             caller,
             inside: true,
         });
-        let target = match typed_door::<I>(&*agent) {
+        let target = match typed_door::<I>(agent.clone()) {
             Some(typed) => Target::Near(typed),
             None => Target::Far(Arc::new(Erased::new(host.clone(), agent))),
         };
@@ -130,15 +131,21 @@ pub(crate) enum Target<I: Interface + ?Sized> {
     Far(Arc<dyn Far>),
 }
 
-/// The door of an agent's mailbox, shared by all its proxies.
+/// The door of an agent's mailbox, shared by all its proxies and its container's tables.
 pub(crate) struct Door<I: Interface + ?Sized> {
+    shared: Arc<AgentShared>,
     mailbox: Recipient<Knock<I>>,
     pub(crate) place: Place,
 }
 
 impl<I: Interface + ?Sized> Door<I> {
-    pub(crate) fn new(mailbox: Recipient<Knock<I>>, place: Place) -> Door<I> {
-        Door { mailbox, place }
+    pub(crate) fn new(shared: Arc<AgentShared>, mailbox: Recipient<Knock<I>>, place: Place) -> Door<I> {
+        Door { shared, mailbox, place }
+    }
+
+    /// The half of the agent that other threads see.
+    pub(crate) fn shared(&self) -> &Arc<AgentShared> {
+        &self.shared
     }
 
     /// Sends a turn; gives it back where the agent has ended.
@@ -153,6 +160,13 @@ impl<I: Interface + ?Sized> Door<I> {
     /// Asks something of the agent beside calls. One that has ended has nothing to do.
     pub(crate) fn control(&self, control: Control) {
         self.mailbox.try_send(Knock::Control(control)).ok();
+    }
+
+    /// Lets the agent throw out queued turns that nobody waits for, once, until it has done so.
+    pub(crate) fn ask_for_sweep(&self) {
+        if self.shared.ask_for_sweep() {
+            self.control(Control::Sweep);
+        }
     }
 }
 

@@ -4,7 +4,8 @@
 //! ones; a turn that would wait for itself is refused; no more than [`TURNS_PER_POLL`] turns run before the worker
 //! is yielded. Neighbours: [`actor`](crate::actor) brings turns in, [`life`](crate::life) drives the queue.
 
-use std::cell::{Cell, RefCell};
+use std::any::Any;
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -15,7 +16,7 @@ use folkmoot_codecs::CallError;
 use crate::agent::{Agent, MethodInfo, Step};
 use crate::chain::{self, Mode, Position};
 use crate::context::Scope;
-use crate::host::{Host, WorkerStatus};
+use crate::host::{Host, Supervision, WorkerStatus};
 use crate::neighbours::Neighbour;
 use crate::panics::{Panic, guard, let_go};
 use crate::proxy::Door;
@@ -32,12 +33,24 @@ pub(crate) use aside::StopRequest;
 /// Turns that run before an agent yields its worker to its neighbours.
 pub const TURNS_PER_POLL: u32 = 16;
 
+/// Makes an agent's state: called for its first life and after each crash.
+pub(crate) type Factory<A> = Box<dyn Fn() -> A>;
+
+/// What an agent is made with.
+pub(crate) struct Making<A> {
+    pub(crate) factory: Factory<A>,
+    pub(crate) supervision: Box<dyn Supervision>,
+    pub(crate) worker: Arc<WorkerStatus>,
+}
+
 /// An agent on its worker: its state, its queue, its surroundings.
 pub(crate) struct Core<A: Agent> {
     shared: Arc<AgentShared>,
     host: Arc<dyn Host>,
     worker: Arc<WorkerStatus>,
-    door: RefCell<Option<Arc<Door<A>>>>,
+    factory: Factory<A>,
+    supervision: Box<dyn Supervision>,
+    door: OnceCell<Arc<Door<A>>>,
     state: RefCell<Option<Rc<RefCell<A>>>>,
     queue: RefCell<Queue<A>>,
     budget: Cell<u32>,
@@ -52,7 +65,7 @@ struct Queue<A: Agent> {
     writer: Option<Box<Running>>,
     readers: Readers,
     /// Shared turns that finish on a state that has been replaced: nobody waits for them.
-    old_readers: Readers,
+    old_readers: Option<Box<Readers>>,
 }
 
 /// A turn that has not begun.
@@ -71,22 +84,21 @@ impl<A: Agent> Waiting<A> {
 }
 
 impl<A: Agent> Core<A> {
-    pub(crate) fn new(
-        shared: Arc<AgentShared>,
-        host: Arc<dyn Host>,
-        worker: Arc<WorkerStatus>,
-    ) -> Rc<Core<A>> {
+    pub(crate) fn new(shared: Arc<AgentShared>, host: Arc<dyn Host>, making: Making<A>) -> Rc<Core<A>> {
+        let Making { factory, supervision, worker } = making;
         Rc::new(Core {
             shared,
             host,
             worker,
-            door: RefCell::new(None),
+            factory,
+            supervision,
+            door: OnceCell::new(),
             state: RefCell::new(None),
             queue: RefCell::new(Queue {
                 waiting: VecDeque::new(),
                 writer: None,
                 readers: Readers::default(),
-                old_readers: Readers::default(),
+                old_readers: None,
             }),
             budget: Cell::new(TURNS_PER_POLL),
             aside: RefCell::new(None),
@@ -103,13 +115,23 @@ impl<A: Agent> Core<A> {
         &self.host
     }
 
+    pub(crate) fn worker(&self) -> &WorkerStatus {
+        &self.worker
+    }
+
+    pub(crate) fn supervision(&self) -> &dyn Supervision {
+        &*self.supervision
+    }
+
+    /// A fresh state, or how its making failed.
+    pub(crate) fn make(&self) -> Result<A, Panic> {
+        guard(|| (self.factory)())
+    }
+
     /// Puts a fresh state in the place of the old one. Shared turns in flight finish on the old one.
     pub(crate) fn renew(&self, state: A, last_crash: Option<String>) -> Rc<RefCell<A>> {
         let state = Rc::new(RefCell::new(state));
-        let mut queue = self.queue.borrow_mut();
-        let old = std::mem::take(&mut queue.readers);
-        queue.old_readers.put_back(old);
-        drop(queue);
+        self.queue.borrow_mut().set_readers_aside();
         let old = self.state.borrow_mut().replace(state.clone());
         let_go(&self.shared, old);
         self.set_last_crash(last_crash);
@@ -298,27 +320,33 @@ impl<A: Agent> Core<A> {
                 Poll::Pending => self.queue.borrow_mut().writer = Some(writer),
             }
         }
-        moved
-            | self.poll_readers(|queue| &mut queue.readers, Self::end_turn, cx)
-            | self.poll_readers(|queue| &mut queue.old_readers, Self::end_old_turn, cx)
+        moved | self.poll_readers(cx) | self.poll_old_readers(cx)
     }
 
-    fn poll_readers(
-        &self,
-        of: impl Fn(&mut Queue<A>) -> &mut Readers,
-        end: impl Fn(&Self, Option<Panic>),
-        cx: &mut TaskContext<'_>,
-    ) -> bool {
-        if of(&mut self.queue.borrow_mut()).is_empty() {
+    fn poll_readers(&self, cx: &mut TaskContext<'_>) -> bool {
+        if self.queue.borrow().readers.is_empty() {
             return false;
         }
         let mut moved = false;
-        let mut readers = std::mem::take(of(&mut self.queue.borrow_mut()));
+        let mut readers = std::mem::take(&mut self.queue.borrow_mut().readers);
         while let Poll::Ready(Some(panic)) = readers.poll_next_end(cx) {
-            end(self, panic);
+            self.end_turn(panic);
             moved = true;
         }
-        of(&mut self.queue.borrow_mut()).put_back(readers);
+        self.queue.borrow_mut().readers.put_back(readers);
+        moved
+    }
+
+    fn poll_old_readers(&self, cx: &mut TaskContext<'_>) -> bool {
+        let Some(mut readers) = self.queue.borrow_mut().old_readers.take() else { return false };
+        let mut moved = false;
+        while let Poll::Ready(Some(panic)) = readers.poll_next_end(cx) {
+            self.end_old_turn(panic);
+            moved = true;
+        }
+        if !readers.is_empty() {
+            self.queue.borrow_mut().old_readers.get_or_insert_default().put_back(*readers);
+        }
         moved
     }
 
@@ -364,15 +392,18 @@ impl<A: Agent> Core<A> {
     }
 }
 
-impl<A: Agent> Neighbour<A> for Core<A> {
-    fn run_in_place(self: Rc<Self>, turn: Turn<A>) -> Result<(), Turn<A>> {
+impl<A: Agent> Neighbour for Core<A> {
+    fn run_in_place(self: Rc<Self>, turn: &mut dyn Any) {
+        let Some(offered) = turn.downcast_mut::<Option<Turn<A>>>() else { return };
+        let Some(turn) = offered.as_ref() else { return };
         let info = A::method_of(&turn.request);
         // The one credit that is out is this turn's own: nothing is on its way either.
         let alone =
             self.shared.in_hand() == 1 && self.nothing_before(info.mode) && self.state_is_free_for(info.mode);
         if !alone || !turn.permit.opens(&self.shared, info.name) {
-            return Err(turn);
+            return;
         }
+        let Some(turn) = offered.take() else { return };
         // The method is plain, so it calls nobody and awaits nothing: the caller's own position is out of its sight.
         let mut outside = None;
         chain::swap(&mut outside);
@@ -386,7 +417,6 @@ impl<A: Agent> Neighbour<A> for Core<A> {
         if self.has_left_something() {
             self.wake();
         }
-        Ok(())
     }
 }
 
@@ -397,6 +427,14 @@ enum Cycle {
 }
 
 impl<A: Agent> Queue<A> {
+    /// The shared turns in flight finish on a state that is replaced.
+    fn set_readers_aside(&mut self) {
+        if !self.readers.is_empty() {
+            let old = std::mem::take(&mut self.readers);
+            self.old_readers.get_or_insert_default().put_back(old);
+        }
+    }
+
     fn is_free_for(&self, mode: Mode) -> bool {
         self.writer.is_none() && (mode == Mode::Shared || self.readers.is_empty())
     }

@@ -2,7 +2,7 @@
 //!
 //! Neighbours: proxies take credits here before they send; [`life`](crate::life) changes the status.
 
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use folkmoot_codecs::CallError;
@@ -26,46 +26,47 @@ pub enum Status {
     Stopped,
 }
 
+/// What the agents of one container have in common.
+#[derive(Debug)]
+pub struct Home {
+    /// The container's name, as its agents' full names begin.
+    pub node: Arc<str>,
+    /// The gate whose permits open its agents.
+    pub gate: GateId,
+    /// Its counters.
+    pub counters: Arc<Counters>,
+}
+
 /// An agent as other threads see it.
 #[derive(Debug)]
 pub struct AgentShared {
     id: AgentId,
     name: Arc<str>,
-    node: Arc<str>,
+    home: Arc<Home>,
     full_name: OnceLock<Arc<str>>,
-    gate: GateId,
-    capacity: usize,
-    in_hand: AtomicUsize,
+    cause: OnceLock<Box<str>>,
+    capacity: u32,
+    in_hand: AtomicU32,
+    restarts: AtomicU32,
     status: AtomicU8,
-    restarts: AtomicU64,
     sweep_asked: AtomicBool,
-    cause: OnceLock<String>,
-    counters: Arc<Counters>,
 }
 
 impl AgentShared {
-    /// A new agent of the container `node`, which takes at most `capacity` calls at once.
-    pub fn new(
-        name: &str,
-        node: &Arc<str>,
-        gate: GateId,
-        capacity: usize,
-        counters: Arc<Counters>,
-    ) -> Arc<Self> {
+    /// A new agent, which takes at most `capacity` calls at once.
+    pub fn new(name: &str, home: &Arc<Home>, capacity: u32) -> Arc<Self> {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         Arc::new(AgentShared {
             id: AgentId(NEXT.fetch_add(1, Ordering::Relaxed)),
             name: name.into(),
-            node: node.clone(),
+            home: home.clone(),
             full_name: OnceLock::new(),
-            gate,
-            capacity,
-            in_hand: AtomicUsize::new(0),
-            status: AtomicU8::new(Status::Starting as u8),
-            restarts: AtomicU64::new(0),
-            sweep_asked: AtomicBool::new(false),
             cause: OnceLock::new(),
-            counters,
+            capacity,
+            in_hand: AtomicU32::new(0),
+            restarts: AtomicU32::new(0),
+            status: AtomicU8::new(Status::Starting as u8),
+            sweep_asked: AtomicBool::new(false),
         })
     }
 
@@ -81,27 +82,27 @@ impl AgentShared {
 
     /// `node/name`.
     pub fn full_name(&self) -> &Arc<str> {
-        self.full_name.get_or_init(|| format!("{}/{}", self.node, self.name).into())
+        self.full_name.get_or_init(|| format!("{}/{}", self.home.node, self.name).into())
     }
 
     /// The gate whose permits open this agent.
     pub fn gate(&self) -> GateId {
-        self.gate
+        self.home.gate
     }
 
     /// Calls that are queued or running now.
-    pub fn in_hand(&self) -> usize {
+    pub fn in_hand(&self) -> u32 {
         self.in_hand.load(Ordering::Relaxed)
     }
 
     /// How often the agent was started anew.
-    pub fn restarts(&self) -> u64 {
+    pub fn restarts(&self) -> u32 {
         self.restarts.load(Ordering::Relaxed)
     }
 
     /// The counters of its container.
     pub fn counters(&self) -> &Counters {
-        &self.counters
+        &self.home.counters
     }
 
     /// What the agent is doing.
@@ -121,13 +122,13 @@ impl AgentShared {
 
     pub(crate) fn note_restart(&self) {
         self.restarts.fetch_add(1, Ordering::Relaxed);
-        self.counters.restarts.increment(1);
+        self.counters().restarts.increment(1);
     }
 
     /// Ends the agent for all who look at it.
     pub(crate) fn note_end(&self, cause: &str) {
         // The first cause is the true one; later ones are its consequences.
-        self.cause.set(cause.to_owned()).ok();
+        self.cause.set(cause.into()).ok();
         self.set_status(Status::Stopped);
     }
 
@@ -135,7 +136,7 @@ impl AgentShared {
     pub fn stopped_error(&self, may_have_run: bool) -> CallError {
         CallError::AgentStopped {
             agent: self.name.to_string(),
-            cause: self.cause.get().map_or("stopped", String::as_str).to_owned(),
+            cause: self.cause.get().map_or("stopped", |cause| cause).to_owned(),
             may_have_run,
         }
     }
@@ -169,10 +170,10 @@ impl AgentShared {
         }
         if self.in_hand.fetch_add(1, Ordering::Relaxed) >= self.capacity {
             self.give_credit();
-            self.counters.overloads.increment(1);
+            self.counters().overloads.increment(1);
             return Err(CallError::Overloaded {
                 queue: format!("turns of agent \"{}\"", self.name),
-                limit: self.capacity,
+                limit: self.capacity as usize,
             });
         }
         Ok(())

@@ -240,7 +240,7 @@ impl Container {
     /// # Errors
     /// `NoSuchAgent`, with the nearest name.
     pub fn restarts(&self, agent: &str) -> Result<u64, CallError> {
-        Ok(self.hall.find(agent)?.shared().restarts())
+        Ok(u64::from(self.hall.find(agent)?.shared().restarts()))
     }
 
     /// Ends an agent: calls in hand finish within `grace`, `#[stop]` runs, its name is free again.

@@ -23,7 +23,7 @@ use crate::link_time;
 use crate::one_line::one_line;
 use crate::router::{self, Inbound};
 
-/// Takes a request back: its id.
+/// Takes a request back: its id, and the agent that it went to.
 pub(crate) const CANCEL: &str = "folkmoot/cancel";
 /// The peer leaves: a sentence.
 pub(crate) const GOODBYE: &str = "folkmoot/goodbye";
@@ -60,8 +60,8 @@ pub(crate) fn request(link: &Arc<Link>, request: Request<'_>) -> Result<(), Stri
     match &*path {
         Hello::PATH => return hello(link, &id, &arguments),
         CANCEL => {
-            let taken_back = <(u64,)>::decode(&arguments, CANCEL, &["id"]);
-            answer(link, asked, &taken_back.map(|(id,)| link.cancels.cancel(id)));
+            let taken_back = <(u64, Option<String>)>::decode(&arguments, CANCEL, &["id", "agent"]);
+            answer(link, asked, &taken_back.map(|(id, agent)| cancel(link, id, agent.as_deref())));
         }
         GOODBYE => {
             let reason =
@@ -152,6 +152,14 @@ fn describe(
         None => {
             Err(CallError::NoSuchAgent { nearest: link.tables.nearest_for(&link.peer, &name), agent: name })
         }
+    }
+}
+
+/// The peer takes a request back: a turn that still waits gives its place in the agent's queue away.
+fn cancel(link: &Link, id: u64, agent: Option<&str>) {
+    link.cancels.cancel(id);
+    if let Some(entry) = agent.and_then(|name| link.tables.agent(name)) {
+        entry.agent.sweep();
     }
 }
 

@@ -207,10 +207,10 @@ impl Link {
     }
 
     /// Nobody waits for that reply any more; the peer is told, where it understands.
-    pub(crate) fn cancel(&self, id: u64) {
+    pub(crate) fn cancel(&self, id: u64, agent: Option<&str>) {
         if self.pending().replies.remove(&id).is_some() && self.is_rich() {
             let mut positional = bytes::BytesMut::new();
-            match self.codec.encode(&(id,), &mut positional) {
+            match self.codec.encode(&(id, agent), &mut positional) {
                 Ok(()) => self.tell(u64::MAX >> 1, crate::inbound::CANCEL, &positional),
                 Err(error) => tracing::error!(%error, "an id did not encode"),
             }
@@ -238,6 +238,7 @@ impl Link {
         self.tables.counters.links.decrement(1);
         self.outbox.close();
         self.cancels.close();
+        self.tables.sweep();
         self.fail_pending(cause);
     }
 

@@ -215,9 +215,9 @@ impl Remote {
     }
 
     /// Takes a call back. Where it never left, says what kept it.
-    fn cancel(&self, id: u64) -> Option<CallError> {
+    fn cancel(&self, id: u64, agent: &str) -> Option<CallError> {
         match &mut self.state().stage {
-            Stage::Up(link) => link.cancel(id),
+            Stage::Up(link) => link.cancel(id, Some(agent)),
             Stage::Opening(opening) => {
                 if let Ok(at) = opening.calls.binary_search_by_key(&id, |(call, _, _)| *call) {
                     opening.calls.remove(at);
@@ -363,7 +363,7 @@ struct Asking<'a> {
 
 impl Drop for Asking<'_> {
     fn drop(&mut self) {
-        self.link.cancel(self.id);
+        self.link.cancel(self.id, None);
     }
 }
 
@@ -439,7 +439,7 @@ impl Far for RemoteAgent {
     }
 
     fn cancel(&self, ticket: FarTicket) -> Option<CallError> {
-        self.remote.cancel(ticket.0)
+        self.remote.cancel(ticket.0, &self.agent)
     }
 
     fn agent(&self) -> &str {

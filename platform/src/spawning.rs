@@ -19,7 +19,7 @@ use crate::supervision::{Backoff, Restart, Rules, Supervisor};
 use crate::tables::{Entry, NotEntered};
 
 /// Calls that an agent takes at once, queued and running, unless told otherwise.
-const DEFAULT_CAPACITY: usize = 1024;
+const DEFAULT_CAPACITY: u32 = 1024;
 /// Longest name of an agent, in bytes.
 const MAX_NAME_BYTES: usize = 128;
 
@@ -30,7 +30,7 @@ pub struct Spawn<A: Agent> {
     name: String,
     factory: Box<dyn Fn() -> A + Send>,
     rules: Rules,
-    capacity: usize,
+    capacity: u32,
     near: Option<String>,
 }
 
@@ -45,7 +45,7 @@ impl<A: Agent> Spawn<A> {
         Spawn { container, name, factory, rules: Rules::default(), capacity: DEFAULT_CAPACITY, near: None }
     }
 
-    /// When the agent is started anew after a crash; permanent unless told otherwise.
+    /// When the agent is started anew after a crash or an end of its own; transient unless told otherwise.
     pub fn restart(mut self, restart: Restart) -> Spawn<A> {
         self.rules.restart = restart;
         self
@@ -67,7 +67,7 @@ impl<A: Agent> Spawn<A> {
     /// How many calls the agent takes at once, queued and running, before it refuses more as `Overloaded`; 1,024
     /// unless told otherwise.
     pub fn capacity(mut self, calls: usize) -> Spawn<A> {
-        self.capacity = calls.max(1);
+        self.capacity = u32::try_from(calls).unwrap_or(u32::MAX).max(1);
         self
     }
 
@@ -86,8 +86,7 @@ impl<A: Agent> Spawn<A> {
             Some(entry) => entry.worker,
             None => hall.workers.next(),
         };
-        let shared =
-            AgentShared::new(&name, &tables.node, tables.gate.id(), capacity, tables.counters.clone());
+        let shared = AgentShared::new(&name, &tables.home, capacity);
         let birth = Birth { shared, host: hall.clone(), factory, rules, worker };
         let (proxy, born) = if hall.workers.get(worker).is_current() {
             birth.here()?

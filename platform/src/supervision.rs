@@ -1,15 +1,17 @@
 //! What follows a crash: the rules of an agent's supervision, as in OTP.
 //!
-//! | policy | after a panic | after `ctx.stop()` or `Container::stop` |
+//! | policy | after a crash | after its own `ctx.stop()` |
 //! |---|---|---|
-//! | permanent | started anew | ends |
-//! | transient | started anew | ends |
+//! | permanent | started anew | started anew |
+//! | transient (the default) | started anew | ends |
 //! | temporary | ends | ends |
 //!
-//! An agent asked to stop does stop, whatever its policy. More than `intensity` new starts within `period` end it.
-//! The first new start follows at once; each further one within the period waits twice as long as the one before,
+//! An agent that others ask to stop, by `Container::stop` or by shutdown, does stop, whatever its policy. More than
+//! `intensity` new starts within `period` end it. The first new start follows at once; each further one within the
+//! period waits twice as long as the one before,
 //! with jitter. Neighbours: `agents` asks through its `Supervision` trait.
 
+use std::cell::Cell;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -19,13 +21,13 @@ use folkmoot_agents::shared::AgentShared;
 
 use crate::tables::Tables;
 
-/// When an agent that crashed is started anew.
+/// When an agent that crashed or ended is started anew.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Restart {
-    /// After every crash. An agent that is asked to stop ends all the same.
-    #[default]
+    /// After every crash, and when it ended itself by `ctx.stop()`.
     Permanent,
-    /// After every crash, today exactly as `Permanent`: says that the agent is expected to end by `ctx.stop()`.
+    /// After every crash; when it ends itself by `ctx.stop()`, it has ended.
+    #[default]
     Transient,
     /// Never.
     Temporary,
@@ -52,7 +54,7 @@ impl Default for Backoff {
 }
 
 /// The rules for one agent.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Rules {
     pub(crate) restart: Restart,
     pub(crate) intensity: u32,
@@ -63,7 +65,7 @@ pub(crate) struct Rules {
 impl Default for Rules {
     fn default() -> Self {
         Rules {
-            restart: Restart::Permanent,
+            restart: Restart::default(),
             intensity: 10,
             period: Duration::from_secs(10),
             backoff: Backoff::default(),
@@ -73,42 +75,60 @@ impl Default for Rules {
 
 /// Watches over one agent.
 pub(crate) struct Supervisor {
-    rules: Rules,
-    window_start: LinkInstant,
-    starts_in_window: u32,
+    /// `None` for the default ones: most agents have no rules of their own.
+    rules: Option<Box<Rules>>,
+    window_start: Cell<LinkInstant>,
+    starts_in_window: Cell<u32>,
     agent: Arc<AgentShared>,
     tables: Weak<Tables>,
 }
 
 impl Supervisor {
     pub(crate) fn new(rules: Rules, agent: Arc<AgentShared>, tables: Weak<Tables>) -> Supervisor {
-        Supervisor { rules, window_start: LinkInstant(0), starts_in_window: 0, agent, tables }
+        let rules = (rules != Rules::default()).then(|| Box::new(rules));
+        let (window_start, starts_in_window) = (Cell::default(), Cell::default());
+        Supervisor { rules, window_start, starts_in_window, agent, tables }
+    }
+
+    fn rules(&self) -> Rules {
+        self.rules.as_deref().copied().unwrap_or_default()
+    }
+
+    /// One more new start, if there are not too many.
+    fn start_anew(&self, rules: Rules, now: LinkInstant) -> Decision {
+        let period = u64::try_from(rules.period.as_millis()).unwrap_or(u64::MAX);
+        if self.starts_in_window.get() == 0 || now.since(self.window_start.get()) > period {
+            self.window_start.set(now);
+            self.starts_in_window.set(0);
+        }
+        let starts = self.starts_in_window.get().saturating_add(1);
+        self.starts_in_window.set(starts);
+        if starts > rules.intensity {
+            let reason = format!("more than {} new starts within {:?}", rules.intensity, rules.period);
+            return Decision::Stay { reason };
+        }
+        Decision::Restart { after: pause(rules.backoff, starts) }
     }
 }
 
 impl Supervision for Supervisor {
-    fn crashed(&mut self, _: &str, now: LinkInstant) -> Decision {
-        if self.rules.restart == Restart::Temporary {
-            return Decision::GiveUp { reason: "it is temporary".to_owned() };
+    fn crashed(&self, _: &str, now: LinkInstant) -> Decision {
+        let rules = self.rules();
+        match rules.restart {
+            Restart::Permanent | Restart::Transient => self.start_anew(rules, now),
+            Restart::Temporary => Decision::Stay { reason: "it is temporary".to_owned() },
         }
-        let period = u64::try_from(self.rules.period.as_millis()).unwrap_or(u64::MAX);
-        if self.starts_in_window == 0 || now.since(self.window_start) > period {
-            self.window_start = now;
-            self.starts_in_window = 0;
-        }
-        self.starts_in_window = self.starts_in_window.saturating_add(1);
-        if self.starts_in_window > self.rules.intensity {
-            return Decision::GiveUp {
-                reason: format!(
-                    "more than {} new starts within {:?}",
-                    self.rules.intensity, self.rules.period
-                ),
-            };
-        }
-        Decision::Restart { after: pause(self.rules.backoff, self.starts_in_window) }
     }
 
-    fn ended(&mut self, _: &str) {
+    fn ended_itself(&self, now: LinkInstant) -> Decision {
+        let rules = self.rules();
+        match rules.restart {
+            Restart::Permanent => self.start_anew(rules, now),
+            Restart::Transient | Restart::Temporary => Decision::Stay { reason: String::new() },
+        }
+    }
+
+    fn ended(&self) {
         if let Some(tables) = self.tables.upgrade() {
             tables.remove(self.agent.id(), self.agent.name());
         }
@@ -126,6 +146,8 @@ fn pause(backoff: Backoff, nth: u32) -> Duration {
 
 #[cfg(test)]
 mod tests {
+    use folkmoot_agents::shared::Home;
+
     use super::*;
 
     #[test]
@@ -142,15 +164,23 @@ mod tests {
 
     fn supervisor(rules: Rules) -> Supervisor {
         let counters = Arc::new(folkmoot_agents::counters::Counters::new("test"));
-        let gate = folkmoot_gateway::Gate::open();
-        let agent = AgentShared::new("agent", &"test".into(), gate.id(), 1, counters);
+        let gate = folkmoot_gateway::Gate::open().id();
+        let agent = AgentShared::new("agent", &Arc::new(Home { node: "test".into(), gate, counters }), 1);
         Supervisor::new(rules, agent, Weak::new())
+    }
+
+    #[test]
+    fn only_a_permanent_agent_is_started_anew_after_its_own_end() {
+        let after = |restart| supervisor(Rules { restart, ..Rules::default() }).ended_itself(LinkInstant(0));
+        assert_eq!(after(Restart::Permanent), Decision::Restart { after: Duration::ZERO });
+        assert_eq!(after(Restart::Transient), Decision::Stay { reason: String::new() });
+        assert_eq!(after(Restart::Temporary), Decision::Stay { reason: String::new() });
     }
 
     #[test]
     fn intensity_counts_within_the_period_only() {
         let rules = Rules { intensity: 2, period: Duration::from_secs(1), ..Rules::default() };
-        let mut watched = supervisor(rules);
+        let watched = supervisor(rules);
         let restarts = |decision| matches!(decision, Decision::Restart { .. });
         assert!(restarts(watched.crashed("", LinkInstant(0))));
         assert!(restarts(watched.crashed("", LinkInstant(500))));

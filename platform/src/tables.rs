@@ -12,6 +12,7 @@ use folkmoot_agents::chain::AgentId;
 use folkmoot_agents::counters::Counters;
 use folkmoot_agents::deadlines::SharedDeadlines;
 use folkmoot_agents::host::LocalAgent;
+use folkmoot_agents::shared::Home;
 use folkmoot_codecs::{Endpoint, Principal};
 use folkmoot_gateway::Gate;
 
@@ -21,8 +22,8 @@ use crate::limits::LinkLimits;
 pub(crate) struct Tables {
     pub(crate) gate: Gate,
     pub(crate) principal: Principal,
-    /// The principal's node, as agents carry it.
-    pub(crate) node: Arc<str>,
+    /// What the agents here have in common.
+    pub(crate) home: Arc<Home>,
     pub(crate) endpoint: Endpoint,
     pub(crate) limits: LinkLimits,
     pub(crate) default_deadline: Duration,
@@ -68,9 +69,10 @@ impl Tables {
         let counters = Arc::new(Counters::new(facts.principal.node_name()));
         let Facts { gate, principal, endpoint, limits, default_deadline, clock, shared_deadlines } = facts;
         let agents = RwLock::default();
+        let home = Home { node: principal.node_name().into(), gate: gate.id(), counters: counters.clone() };
         Tables {
             gate,
-            node: principal.node_name().into(),
+            home: Arc::new(home),
             principal,
             endpoint,
             limits,
@@ -144,6 +146,14 @@ impl Tables {
         let mut all: Vec<_> = self.read().by_name.values().map(|entry| entry.agent.clone()).collect();
         all.sort_by(|a, b| a.shared().name().cmp(b.shared().name()));
         all
+    }
+
+    /// Lets all agents that have calls in hand throw out those that nobody waits for any more.
+    pub(crate) fn sweep(&self) {
+        let is_busy = |entry: &&Entry| entry.agent.shared().in_hand() > 0;
+        let busy: Vec<_> =
+            self.read().by_name.values().filter(is_busy).map(|entry| entry.agent.clone()).collect();
+        busy.iter().for_each(|agent| agent.sweep());
     }
 
     /// The full name of the agent with that id.

@@ -12,12 +12,16 @@ use super::Core;
 use crate::actor::Control;
 use crate::agent::{Agent, LocalFuture};
 use crate::local::proxy_through;
+use crate::neighbours;
 use crate::proxy::{Door, Proxy};
 
 /// A request to end the agent.
 pub(crate) struct StopRequest {
     pub(crate) grace: Duration,
+    /// Told when the agent has ended.
     pub(crate) done: Vec<oneshot::Sender<()>>,
+    /// Whether nobody but the agent itself wishes it.
+    pub(crate) own: bool,
 }
 
 /// What the agent's life has to see to, or has to tell.
@@ -39,15 +43,23 @@ impl<A: Agent> Core<A> {
     }
 
     pub(crate) fn set_door(&self, door: Arc<Door<A>>) {
-        *self.door.borrow_mut() = Some(door);
+        // Set once, when the agent is made.
+        self.door.set(door).ok();
+    }
+
+    /// Takes the agent out of its worker's neighbours.
+    pub(crate) fn leave(&self) {
+        if let Some(door) = self.door.get() {
+            neighbours::leave(door.place);
+        }
     }
 
     /// A proxy to the agent, speaking for itself.
     pub(crate) fn own_proxy(&self) -> Proxy<A> {
-        match &*self.door.borrow() {
+        match self.door.get() {
             Some(door) => {
                 let caller = self.host.principal().with_agent(self.shared.name().clone());
-                proxy_through(door, &self.shared, &self.host, caller)
+                proxy_through(door, &self.host, caller)
             }
             // Set before the agent's first poll and kept as long as it lives.
             None => unreachable!("an agent without door"),
@@ -57,7 +69,7 @@ impl<A: Agent> Core<A> {
     /// Lets the agent's life look around, where something was left to it from outside of its poll.
     pub(super) fn wake(&self) {
         if !self.polled.get()
-            && let Some(door) = &*self.door.borrow()
+            && let Some(door) = self.door.get()
         {
             door.control(Control::Look);
         }
@@ -95,8 +107,10 @@ impl<A: Agent> Core<A> {
 
     pub(crate) fn request_stop(&self, grace: Duration, done: Option<oneshot::Sender<()>>) {
         self.with_aside(|aside| {
-            let request = aside.stop.get_or_insert(StopRequest { grace, done: Vec::new() });
+            let own = done.is_none();
+            let request = aside.stop.get_or_insert(StopRequest { grace, done: Vec::new(), own });
             request.grace = request.grace.min(grace);
+            request.own &= own;
             request.done.extend(done);
         });
         self.wake();

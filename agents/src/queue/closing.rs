@@ -31,7 +31,7 @@ impl<A: Agent> Core<A> {
         queue.waiting.is_empty()
             && queue.writer.is_none()
             && queue.readers.is_empty()
-            && queue.old_readers.is_empty()
+            && queue.old_readers.is_none()
     }
 
     /// Drops the exclusive turn in flight: its state is gone with the crash that was not its own.
@@ -49,7 +49,8 @@ impl<A: Agent> Core<A> {
             (std::mem::take(&mut queue.readers), std::mem::take(&mut queue.old_readers))
         };
         // One by one: of two destructors that panic together nothing could be caught.
-        readers.into_turns().chain(old_readers.into_turns()).for_each(|turn| let_go(&self.shared, turn));
+        let old = old_readers.into_iter().flat_map(|old| old.into_turns());
+        readers.into_turns().chain(old).for_each(|turn| let_go(&self.shared, turn));
     }
 
     fn refuse_waiting(&self) {
@@ -66,11 +67,7 @@ impl<A: Agent> Core<A> {
     /// There will be no other state: what waits is refused, and shared turns in flight finish on the old one.
     pub(crate) fn lose_state(&self) {
         self.refuse_waiting();
-        {
-            let queue = &mut *self.queue.borrow_mut();
-            let old = std::mem::take(&mut queue.readers);
-            queue.old_readers.put_back(old);
-        }
+        self.queue.borrow_mut().set_readers_aside();
         let state = self.state.borrow_mut().take();
         let_go(&self.shared, state);
     }

@@ -69,12 +69,16 @@ struct Bed {
 }
 
 async fn bed(name: &str) -> Bed {
+    bed_of(name, 1024).await
+}
+
+async fn bed_of(name: &str, capacity: usize) -> Bed {
     let hall = hall().await;
     let (send, events) = mpsc::unbounded_channel();
     let (gate, turns) = (Arc::new(Notify::new()), Arc::new(AtomicU32::new(0)));
     let (for_gate, for_turns) = (gate.clone(), turns.clone());
     let factory = move || Sleeper { events: send.clone(), gate: for_gate.clone(), turns: for_turns.clone() };
-    let sleeper = hall.spawn(name, factory).await.unwrap();
+    let sleeper = hall.spawn(name, factory).capacity(capacity).await.unwrap();
     Bed { hall, sleeper, events, gate, turns }
 }
 
@@ -136,6 +140,44 @@ async fn a_queued_turn_that_was_taken_back_never_runs_and_frees_its_place() {
     blocking.await.unwrap().unwrap();
     assert_eq!(bed.sleeper.count().await.unwrap(), 1);
     assert_eq!(bed.turns.load(Ordering::SeqCst), 1);
+    bed.hall.shutdown().await;
+}
+
+/// Calls, waits for the deadline in the agent's queue, and calls again: the first call's place must be free.
+async fn waits_twice_in_the_queue(proxy: &Proxy<folkmoot::Untyped>) {
+    for _ in 0..2 {
+        let mut tries = 0;
+        loop {
+            match proxy.call("count", [0; 0]).deadline(Duration::from_millis(20)).await {
+                Err(CallError::DeadlineExceeded { .. }) => break,
+                // The agent is told of the lost caller by a message, which may be on its way.
+                Err(CallError::Overloaded { .. }) if tries < 1000 => tries += 1,
+                other => panic!("{other:?}"),
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+#[folkmoot::test]
+async fn encoded_calls_that_were_taken_back_free_their_places_too() {
+    // One place for the turn that runs, one to wait in.
+    let mut bed = bed_of("sleeper", 2).await;
+    let blocking = actix::spawn(bed.sleeper.exclusive());
+    assert_eq!(bed.events.recv().await.unwrap(), Event::Began("exclusive"));
+    let near: Proxy<folkmoot::Untyped> = Proxy::cast(&bed.sleeper).unwrap();
+    waits_twice_in_the_queue(&near).await;
+    let other = hall().await;
+    let far: Proxy<folkmoot::Untyped> = other.connect(bed.hall.url("sleeper")).await.unwrap();
+    waits_twice_in_the_queue(&far).await;
+    // One more waits, and its link goes.
+    let lost = far.clone();
+    actix::spawn(async move { lost.call("count", [0; 0]).await });
+    tokio::task::yield_now().await;
+    other.shutdown().await;
+    waits_twice_in_the_queue(&near).await;
+    bed.gate.notify_one();
+    blocking.await.unwrap().unwrap();
     bed.hall.shutdown().await;
 }
 

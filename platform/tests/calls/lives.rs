@@ -98,6 +98,28 @@ async fn a_graceful_stop_finishes_what_is_in_hand_and_refuses_what_comes() {
 }
 
 #[folkmoot::test]
+async fn a_permanent_agent_is_started_anew_after_its_own_end_but_not_after_a_stop_by_others() {
+    let hall = hall().await;
+    let (log, news) = (Log::default(), mpsc::unbounded_channel());
+    let (for_log, (say, mut told)) = (log.clone(), news);
+    let factory = move || Worker { log: for_log.clone(), gate: Arc::default(), news: say.clone() };
+    let worker = hall.spawn("worker", factory).restart(folkmoot::Restart::Permanent).await.unwrap();
+    for life in 0..3 {
+        assert_eq!(told.recv().await.unwrap(), "start");
+        assert_eq!(told.recv().await.unwrap(), "run");
+        assert_eq!(hall.restarts("worker").unwrap(), life);
+        if life < 2 {
+            worker.leave().await.unwrap();
+            assert_eq!(told.recv().await.unwrap(), "stop");
+        }
+    }
+    hall.stop("worker", Duration::from_secs(60)).await.unwrap();
+    assert_eq!(told.recv().await.unwrap(), "stop");
+    assert!(hall.restarts("worker").is_err(), "an agent that others stop is gone");
+    hall.shutdown().await;
+}
+
+#[folkmoot::test]
 async fn a_stop_whose_grace_is_over_drops_what_still_runs() {
     let hall = hall().await;
     let (worker, _, _gate, mut news) = worker(&hall).await;
