@@ -5,6 +5,7 @@
 //! generated code calls are in the `__private` module of the agents crate.
 
 mod calls;
+mod checks;
 mod decode;
 mod describe;
 mod hooks;
@@ -32,6 +33,8 @@ pub(crate) fn behaviour(model: &Behaviour, root: &Root) -> TokenStream {
         methods::markers(&target, &model.exposed),
         requests::enumeration(root, model),
         trait_impl(root, model),
+        checks::one_block(model),
+        checks::of_trait(model),
     ];
     let block = quiet(&inside);
     quote!(#calls #block)

@@ -47,8 +47,9 @@ pub fn derive_agent(input: TokenStream) -> TokenStream {
 /// | `#[run]` | `async fn` without `self` | `ctx: Context<Self>` or `ctx: &Context<Self>` | nothing |
 /// | `#[start]`, `#[stop]` | `fn` or `async fn` with `&self` or `&mut self`; one each | `ctx: &Context<Self>` or nothing | nothing, or `Result<(), E>` |
 ///
-/// The units of `#[every]` are `milliseconds`, `seconds`, `minutes` and `hours`: a number above zero, such as `0.5`.
-/// Methods without a marker, constants and the like stay as they are. An agent has one `#[agent]` block.
+/// The units of `#[every]` are `milliseconds`, `seconds`, `minutes` and `hours`: a number above zero, such as `0.5`. An
+/// agent has at most 64 of them. Methods without a marker, constants and the like stay as they are. An agent has one
+/// `#[agent]` block: a second one does not compile, in whatever module.
 ///
 /// - Rust's own rule is the concurrency rule: `&self` methods that await run at the same time, a `&mut self` method
 ///   runs alone. When its caller goes away, a `&self` method is dropped at its next await, a `&mut self` method runs
@@ -91,7 +92,27 @@ pub fn derive_agent(input: TokenStream) -> TokenStream {
 /// parameters, supertraits, constants or types, and no method that takes a context.
 ///
 /// The agent implements it with `#[agent] impl CounterApi for Counter { .. }`, where the methods marked `#[expose]` are
-/// the trait's and all others become the agent's own.
+/// the trait's and all others, timers and `#[start]` among them, become the agent's own.
+///
+/// **Such a block exposes the trait's methods and nothing besides**, and an agent has one block. An agent that exposes
+/// more, or fits several traits, has its methods in `#[agent] impl Counter { .. }`. Callers may use
+/// `Proxy<dyn CounterApi>` all the same, for calls go by name; so that the compiler goes on comparing, implement the trait
+/// beside the block, without `#[agent]`:
+///
+/// ```text
+/// #[agent]
+/// impl Counter {
+///     #[expose] fn add(&mut self, amount: i64) -> i64 { .. }
+///     #[expose] fn reset(&mut self) { .. }                  // not in the trait
+/// }
+///
+/// impl CounterApi for Counter {
+///     fn add(&mut self, amount: i64) -> i64 { Counter::add(self, amount) }
+///     ..
+/// }
+/// ```
+///
+/// Programs with all of these are in the guide of `folkmoot`, on the pages `agents` and `untyped`.
 ///
 /// # Options
 ///
@@ -141,7 +162,11 @@ fn derive(input: &DeriveInput) -> Tokens {
     }
 }
 
-/// Runs an `async fn main` on the platform's runtime, as the first worker.
+/// Runs an `async fn main` on the platform's runtime, as the first worker: containers start inside it.
+///
+/// The function takes nothing and returns what a `main` may. `#[folkmoot::main(crate = some::path)]` names Folkmoot where
+/// it has another name. The process ends with the function, whatever its agents are doing: await `shutdown()` of each
+/// container before.
 ///
 /// ```text
 /// #[folkmoot::main]
@@ -154,7 +179,10 @@ pub fn main(options: TokenStream, item: TokenStream) -> TokenStream {
         .into()
 }
 
-/// Runs an `async fn` as a test on a runtime of its own.
+/// Runs an `async fn` as a test on a runtime of its own, which ends with the test.
+///
+/// It takes nothing, returns what a test may, and goes along with `#[ignore]` and `#[should_panic]`. Its option is that of
+/// [`main`](macro@main).
 ///
 /// ```text
 /// #[folkmoot::test]

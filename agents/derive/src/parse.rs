@@ -19,3 +19,4 @@ pub(crate) use behaviour::behaviour;
 pub(crate) use contract::contract;
 pub(crate) use docs::docs_text;
 pub(crate) use options::{Root, root_of_derive};
+pub(crate) use owned::says_self;

@@ -121,6 +121,11 @@ pub(crate) fn find_self(ty: &Type) -> Option<Span> {
     find.0
 }
 
+/// Whether `ty` says `Self`.
+pub(crate) fn says_self(ty: &Type) -> bool {
+    find_self(ty).is_some()
+}
+
 /// The last segment of a path type, looking through what `macro_rules` wraps around it.
 pub(crate) fn last_word(ty: &Type) -> Option<String> {
     match ty {

@@ -54,6 +54,29 @@ impl CounterApi for Counter {
     }
 }
 
+/// A plain trait with parameters: nobody calls through it.
+trait Doubling<T> {
+    fn double(&self) -> T;
+    fn r#move(&self, by: T) -> T;
+}
+
+#[derive(Agent)]
+#[agent(crate = folkmoot_agents::__private)]
+struct Doubler(i64);
+
+#[agent(crate = folkmoot_agents::__private)]
+impl Doubling<i64> for Doubler {
+    #[expose]
+    fn double(&self) -> i64 {
+        2 * self.0
+    }
+
+    #[expose]
+    fn r#move(&self, by: i64) -> i64 {
+        self.0 + by
+    }
+}
+
 /// A proxy of the trait has the trait's calls.
 #[must_use]
 pub fn add_two(counter: &Proxy<dyn CounterApi>) -> impl Future<Output = bool> {
@@ -76,4 +99,5 @@ fn main() {
     assert_eq!(<Counter as Interface>::NAME, "Counter");
     let mut counter = Counter::default();
     assert_eq!(CounterApi::add(&mut counter, 2), 2);
+    assert_eq!((Doubler(2).double(), Doubler(2).r#move(3)), (4, 5));
 }
