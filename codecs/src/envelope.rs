@@ -140,7 +140,7 @@ fn frame(
     out.extend_from_slice(&[0; HEADER_BYTES]);
     let result = write(out, room)
         .and_then(|()| if out.len() > room.end { Err(EncodeError::too_long(most)) } else { Ok(()) })
-        .and_then(|()| check_values(codec, out.get(start + HEADER_BYTES..).unwrap_or_default(), limits));
+        .and_then(|()| check_bounds(codec, out.get(start + HEADER_BYTES..).unwrap_or_default(), limits));
     match result {
         Ok(()) => {
             // No longer than `max_frame_bytes`, so it fits.
@@ -157,19 +157,42 @@ fn frame(
     }
 }
 
-/// Holds what leaves to the bound that the other end holds it to: a link would end over it.
+/// Holds what leaves to the bounds that the other end holds it to: a link would end over it.
 ///
-/// A value takes a byte at the least, so only a payload with more bytes than values are allowed needs a look.
+/// A value takes a byte at the least, so only a payload with more bytes than values are allowed, or with more heads
+/// of lists and maps than levels are, needs a look.
 #[inline]
-fn check_values(codec: Codec, payload: &[u8], limits: &Limits) -> Result<(), EncodeError> {
-    if payload.len() <= limits.max_nodes as usize {
+fn check_bounds(codec: Codec, payload: &[u8], limits: &Limits) -> Result<(), EncodeError> {
+    let levels = limits.max_depth.min(Limits::DEEPEST).into();
+    if payload.len() <= limits.max_nodes as usize && !may_be_deeper(codec, payload, levels) {
         return Ok(());
     }
     codec.scan(payload, limits).map_err(|error| {
         EncodeError::new(format!(
-            "the other end would refuse it, {error}: send less at once, bytes as bytes (`serde_bytes`), or raise the \
-             limit at both ends"
+            "the other end would refuse it, {error}: send less at once, bytes as bytes (`serde_bytes`), flatter \
+             values, or raise the limit at both ends"
         ))
+    })
+}
+
+/// Whether more than `levels` bytes could be the head of a list or map. Some may be part of a text or number.
+#[inline]
+fn may_be_deeper(codec: Codec, payload: &[u8], levels: usize) -> bool {
+    payload.len() > levels
+        && match codec {
+            Codec::Json => has_more(payload, levels, |byte| matches!(byte, b'[' | b'{')),
+            Codec::MsgPack => has_more(payload, levels, |byte| matches!(byte, 0x80..=0x9f | 0xdc..=0xdf)),
+            Codec::Cbor => has_more(payload, levels, |byte| matches!(byte, 0x80..=0xbf)),
+        }
+}
+
+/// Whether `wanted` holds for more than `most` bytes.
+fn has_more(bytes: &[u8], most: usize, wanted: impl Fn(u8) -> bool) -> bool {
+    let mut found = 0;
+    // Counted in bytes, many at a time: a piece has no more of them than a byte can count.
+    bytes.chunks(u8::MAX.into()).any(|piece| {
+        found += usize::from(piece.iter().map(|byte| u8::from(wanted(*byte))).sum::<u8>());
+        found > most
     })
 }
 

@@ -2,9 +2,12 @@
 //!
 //! The request goes to the path [`Hello::PATH`] with one positional argument, a map; the result is the same kind
 //! of map. A peer that answers with an exception speaks the plain wire: no headers, exceptions as one text.
-//! Unknown keys are ignored, so that later versions can say more. Neighbours: `headers` follow a Hello.
+//! Unknown keys are ignored, so that later versions can say more; who says nothing of depth and number of values
+//! has the defaults. Neighbours: `headers` follow a Hello.
 
 use serde::{Deserialize, Serialize};
+
+use crate::limits::Limits;
 
 /// The wire version that this crate speaks.
 pub const WIRE_VERSION: u16 = 1;
@@ -23,6 +26,10 @@ pub struct Hello {
     pub node: String,
     /// Largest payload of a frame that it takes, in bytes.
     pub max_frame_bytes: u32,
+    /// Deepest nesting inside a frame that it takes, in levels.
+    pub max_depth: u16,
+    /// Most values inside a frame that it takes.
+    pub max_nodes: u32,
     /// Name and version of the software, such as `folkmoot 0.1.0`.
     pub software: String,
 }
@@ -33,14 +40,27 @@ struct Unchecked {
     versions: (u16, u16),
     node: String,
     max_frame_bytes: u32,
+    #[serde(default = "default_depth")]
+    max_depth: u16,
+    #[serde(default = "default_nodes")]
+    max_nodes: u32,
     software: String,
+}
+
+fn default_depth() -> u16 {
+    Limits::DEFAULT.max_depth
+}
+
+fn default_nodes() -> u32 {
+    Limits::DEFAULT.max_nodes
 }
 
 impl TryFrom<Unchecked> for Hello {
     type Error = String;
 
     fn try_from(hello: Unchecked) -> Result<Hello, String> {
-        let Unchecked { versions: (lowest, highest), node, max_frame_bytes, software } = hello;
+        let Unchecked { versions: (lowest, highest), node, max_frame_bytes, max_depth, max_nodes, software } =
+            hello;
         if lowest > highest {
             return Err(format!("the lowest version {lowest} is above the highest, {highest}"));
         }
@@ -50,7 +70,7 @@ impl TryFrom<Unchecked> for Hello {
         if software.len() > MAX_SOFTWARE_BYTES {
             return Err(format!("the software's name is longer than {MAX_SOFTWARE_BYTES} bytes"));
         }
-        Ok(Hello { versions: (lowest, highest), node, max_frame_bytes, software })
+        Ok(Hello { versions: (lowest, highest), node, max_frame_bytes, max_depth, max_nodes, software })
     }
 }
 
@@ -58,14 +78,23 @@ impl Hello {
     /// The path of the request.
     pub const PATH: &'static str = "folkmoot/hello";
 
-    /// The Hello of this software, under the node's name.
-    pub fn new(node: impl Into<String>, max_frame_bytes: u32) -> Hello {
+    /// The Hello of this software, under the node's name, with the limits of frames that it takes.
+    pub fn new(node: impl Into<String>, limits: &Limits) -> Hello {
+        let Limits { max_frame_bytes, max_depth, max_nodes } = *limits;
         Hello {
             versions: (WIRE_VERSION, WIRE_VERSION),
             node: node.into(),
             max_frame_bytes,
+            max_depth,
+            max_nodes,
             software: concat!("folkmoot ", env!("CARGO_PKG_VERSION")).to_owned(),
         }
+    }
+
+    /// The limits that it told.
+    pub fn limits(&self) -> Limits {
+        let Hello { max_frame_bytes, max_depth, max_nodes, .. } = *self;
+        Limits { max_frame_bytes, max_depth, max_nodes }
     }
 
     /// The highest version that both sides speak.
@@ -101,7 +130,7 @@ mod tests {
     use super::*;
 
     fn hello(node: &str, versions: (u16, u16)) -> Hello {
-        Hello { versions, ..Hello::new(node, 1024) }
+        Hello { versions, ..Hello::new(node, &Limits::DEFAULT) }
     }
 
     #[test]

@@ -19,6 +19,15 @@ impl Limits {
     /// 16 MiB a frame, 128 levels, 1,000,000 values.
     pub const DEFAULT: Limits =
         Limits { max_frame_bytes: 16 * 1024 * 1024, max_depth: 128, max_nodes: 1_000_000 };
+
+    /// What both hold to: the smaller of each limit.
+    pub fn both(&self, other: &Limits) -> Limits {
+        Limits {
+            max_frame_bytes: self.max_frame_bytes.min(other.max_frame_bytes),
+            max_depth: self.max_depth.min(other.max_depth),
+            max_nodes: self.max_nodes.min(other.max_nodes),
+        }
+    }
 }
 
 impl Default for Limits {

@@ -131,7 +131,7 @@ fn hello(link: &Arc<Link>, id: &RawId, arguments: &Arguments<'_>) -> Result<(), 
 
 pub(crate) fn own_hello(link: &Link) -> Hello {
     let tables = &link.tables;
-    Hello::new(tables.principal.node_name(), tables.limits.frame.max_frame_bytes)
+    Hello::new(tables.principal.node_name(), &tables.limits.frame)
 }
 
 /// The type of the agent that the request names, for principals that may know of it.

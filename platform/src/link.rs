@@ -5,7 +5,7 @@
 //! bytes, [`remote`](crate::remote) sends requests, [`inbound`](crate::inbound) answers those of the peer.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use bytes::Bytes;
@@ -28,10 +28,8 @@ pub(crate) struct Link {
     pub(crate) cancels: Cancels,
     /// Requests of the peer that are being handled.
     pub(crate) in_hand: AtomicUsize,
-    /// Whether the peer is a Folkmoot container: set by its Hello.
-    rich: AtomicBool,
-    /// The largest frame that the peer takes, in bytes: told by its Hello.
-    peer_max_frame_bytes: AtomicU32,
+    /// The bounds of frames to the peer, set by its first Hello: it is a Folkmoot container then.
+    told: OnceLock<Limits>,
     pending: Mutex<Pending>,
     leaving: OnceLock<String>,
     end: OnceLock<String>,
@@ -61,8 +59,7 @@ impl Link {
             outbox: Outbox::default(),
             cancels: Cancels::default(),
             in_hand: AtomicUsize::new(0),
-            rich: AtomicBool::new(false),
-            peer_max_frame_bytes: AtomicU32::new(u32::MAX),
+            told: OnceLock::new(),
             pending: Mutex::default(),
             leaving: OnceLock::new(),
             end: OnceLock::new(),
@@ -75,20 +72,17 @@ impl Link {
 
     /// Whether the peer understands headers, rich exceptions and the paths under `folkmoot/`.
     pub(crate) fn is_rich(&self) -> bool {
-        self.rich.load(Ordering::Acquire)
+        self.told.get().is_some()
     }
 
     /// The peer said Hello.
     pub(crate) fn set_rich(&self, theirs: &Hello) {
-        self.peer_max_frame_bytes.store(theirs.max_frame_bytes, Ordering::Relaxed);
-        self.rich.store(true, Ordering::Release);
+        self.told.set(self.tables.limits.frame.both(&theirs.limits())).ok();
     }
 
-    /// The bounds of frames to this peer: what both sides take.
+    /// The bounds of frames to this peer: what both sides take, or our own where it told none.
     pub(crate) fn frame_limits(&self) -> Limits {
-        let own = self.tables.limits.frame;
-        let theirs = self.peer_max_frame_bytes.load(Ordering::Relaxed);
-        Limits { max_frame_bytes: own.max_frame_bytes.min(theirs), ..own }
+        *self.told.get().unwrap_or(&self.tables.limits.frame)
     }
 
     /// Why the link ended, once it has.

@@ -1,11 +1,14 @@
 //! Messages as frames.
 
+use std::collections::BTreeMap;
+
 use bytes::{Bytes, BytesMut};
 use folkmoot_codecs::{
-    ArgumentList, ChainLink, Codec, FrameDecoder, Headers, Hello, Limits, Message, MessageError, RawId,
-    Value, encode_request, encode_result, encode_result_raw,
+    ArgumentList, CallError, ChainLink, Codec, EncodeError, FrameDecoder, Headers, Hello, Limits, Message,
+    MessageError, RawId, Value, encode_exception, encode_request, encode_result, encode_result_raw,
 };
 use proptest::prelude::*;
+use serde::{Deserialize, Serialize};
 use tokio_util::codec::Decoder;
 
 use crate::sample::{codec, codec_and_value, encoded, integers};
@@ -15,6 +18,14 @@ fn payload(mut frame: BytesMut) -> Bytes {
     let payload = FrameDecoder::new(Limits::DEFAULT).decode(&mut frame).unwrap().unwrap();
     assert!(frame.is_empty());
     payload
+}
+
+fn limits() -> impl Strategy<Value = Limits> {
+    any::<(u32, u16, u32)>().prop_map(|(max_frame_bytes, max_depth, max_nodes)| Limits {
+        max_frame_bytes,
+        max_depth,
+        max_nodes,
+    })
 }
 
 fn request(codec: Codec, path: &str, arguments: impl ArgumentList, headers: Option<&Headers>) -> Bytes {
@@ -88,8 +99,8 @@ proptest! {
     }
 
     #[test]
-    fn hellos_come_back(codec in codec(), node in ".{0,40}", max_frame_bytes: u32, lowest in 0u16..9, more in 0u16..9) {
-        let mut hello = Hello::new(node, max_frame_bytes);
+    fn hellos_come_back(codec in codec(), node in ".{0,40}", limits in limits(), lowest in 0u16..9, more in 0u16..9) {
+        let mut hello = Hello::new(node, &limits);
         hello.versions = (lowest, lowest + more);
         let payload = request(codec, Hello::PATH, (hello.clone(),), None);
         let Message::Request { path, arguments, .. } = Message::decode(codec, &payload, &Limits::DEFAULT).unwrap()
@@ -172,6 +183,7 @@ fn headers_and_hellos_of_later_versions_are_understood() {
         ];
         let hello: Hello = codec.decode(&encoded(codec, &Value::from(pairs.clone()))).unwrap();
         assert_eq!((hello.versions, &*hello.software), ((1, 2), "other 7"), "{codec}");
+        assert_eq!(hello.limits(), Limits { max_frame_bytes: 9, ..Limits::DEFAULT }, "{codec}");
         pairs[0].1 = integers(&[3, 2]);
         let error = codec.decode::<Hello>(&encoded(codec, &Value::from(pairs.clone()))).unwrap_err();
         assert!(error.reason().contains("lowest version 3"), "{codec}: {error}");
@@ -203,5 +215,92 @@ fn a_frame_over_the_limit_is_not_written() {
         let mut out = BytesMut::new();
         let fits = encode_result(Codec::Json, &mut out, &id, &"x".repeat(length), &limits).is_ok();
         assert_eq!(fits, r#"[1,1,""]"#.len() + length <= 30, "{length}");
+    }
+}
+
+/// Lists inside lists.
+fn nested(levels: u16) -> Value {
+    (1..levels).fold(Value::List(Vec::new()), |value, _| Value::List(vec![value]))
+}
+
+/// Writes it, which leaves nothing where it is refused, and reads what was written under the same limits.
+fn crosses(limits: &Limits, codec: Codec, write: impl Fn(&mut BytesMut) -> Result<(), EncodeError>) -> bool {
+    let mut out = BytesMut::from(&b"kept"[..]);
+    if let Err(error) = write(&mut out) {
+        assert!(error.reason().contains("max_depth"), "{codec}: {error}");
+        assert_eq!(&out[..], b"kept");
+        return false;
+    }
+    let payload = payload(out.split_off(4));
+    Message::decode(codec, &payload, limits).unwrap();
+    true
+}
+
+#[test]
+fn a_frame_deeper_than_the_limit_is_not_written() {
+    for (codec, max_depth) in
+        Codec::ALL.into_iter().flat_map(|codec| [(codec, 12), (codec, 128), (codec, 512)])
+    {
+        let limits = Limits { max_depth, ..Limits::DEFAULT };
+        let id = RawId::of_number(codec, 1);
+        for levels in max_depth - 4..max_depth + 2 {
+            let value = nested(levels);
+            let (list, map) = (encoded(codec, &(&value,)), encoded(codec, &BTreeMap::from([("a", &value)])));
+            let no_arguments = encoded(codec, &[0; 0]);
+            let fits = |around: u16| levels + around <= max_depth;
+            let request = |positional: &[u8], keyword: Option<&[u8]>| {
+                crosses(&limits, codec, |out| {
+                    encode_request(codec, out, 1, "agents/a/m", positional, keyword, None, &limits)
+                })
+            };
+            assert_eq!(request(&list, None), fits(3), "{codec}: {levels}");
+            assert_eq!(request(&no_arguments, Some(&map)), fits(3), "{codec}: {levels}");
+            let raw = encoded(codec, &value);
+            let result = crosses(&limits, codec, |out| encode_result(codec, out, &id, &value, &limits));
+            assert_eq!(result, fits(1), "{codec}: {levels}");
+            let result = crosses(&limits, codec, |out| encode_result_raw(codec, out, &id, &raw, &limits));
+            assert_eq!(result, fits(1), "{codec}: {levels}");
+        }
+    }
+}
+
+#[test]
+fn an_exception_goes_without_data_that_is_too_deep() {
+    for codec in Codec::ALL {
+        for (levels, whole) in [(5, true), (200, false)] {
+            let (error, mut out) = (CallError::Agent(Wrong(nested(levels))), BytesMut::new());
+            let id = RawId::of_number(codec, 1);
+            encode_exception(codec, &mut out, &id, &error, true, &Limits::DEFAULT);
+            let payload = payload(out);
+            let Message::Exception { content, .. } =
+                Message::decode(codec, &payload, &Limits::DEFAULT).unwrap()
+            else {
+                panic!("{payload:?}")
+            };
+            let told = CallError::<Wrong>::from_exception(codec, content);
+            assert_eq!(told == error, whole, "{codec}: {told}");
+            assert!(told.to_string().contains("too much"), "{codec}: {told}");
+        }
+    }
+}
+
+#[test]
+fn what_only_looks_deep_is_written() {
+    for codec in Codec::ALL {
+        let (value, mut out) =
+            (("[{".repeat(5000), "\u{93}\u{dd}".repeat(5000), vec![-1e-300; 5000]), BytesMut::new());
+        encode_result(codec, &mut out, &RawId::of_number(codec, 1), &value, &Limits::DEFAULT).unwrap();
+        let payload = payload(out);
+        assert!(Message::decode(codec, &payload, &Limits::DEFAULT).is_ok(), "{codec}");
+    }
+}
+
+/// An error of an agent's own.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Wrong(Value);
+
+impl std::fmt::Display for Wrong {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("too much")
     }
 }

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use folkmoot::prelude::*;
-use folkmoot::{CallError, Value};
+use folkmoot::{CallError, Untyped, Value};
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpListener;
 
@@ -97,9 +97,8 @@ async fn silence_text_and_hanging_up_are_told_apart() {
 async fn met(codec: Codec, max_frame_bytes: u32) -> (Container, Proxy<Victim>, Raw) {
     let Dialed { node, connecting, mut raw } = dialed(codec).await;
     raw.answer().await;
-    let hello = format!(
-        r#"{{"versions": [1, 1], "node": "raw", "max_frame_bytes": {max_frame_bytes}, "software": "raw 1"}}"#
-    );
+    let limits = format!(r#""max_frame_bytes": {max_frame_bytes}, "max_depth": 9, "max_nodes": 300"#);
+    let hello = format!(r#"{{"versions": [1, 1], "node": "raw", {limits}, "software": "raw 1"}}"#);
     raw.send(&format!("[1, 0, {hello}]")).await;
     let id = raw.answer().await.id.as_u64().unwrap();
     raw.send(&format!(r#"[1, {id}, "Victim"]"#)).await;
@@ -140,9 +139,17 @@ async fn replies_that_do_not_fit_fail_their_call_alone() {
 #[folkmoot::test]
 async fn a_call_over_the_peers_limit_is_refused_here_and_the_link_lives() {
     let (node, proxy, mut raw) = met(Codec::MsgPack, 1000).await;
-    let error = proxy.length("x".repeat(2000)).await.unwrap_err();
-    let CallError::Unencodable { reason } = error else { panic!("{error:?}") };
-    assert!(reason.contains("longer than 1000 bytes"), "{reason}");
+    let untyped: Proxy<Untyped> = Proxy::cast(&proxy).unwrap();
+    let nested = (0..7).fold(Value::Null, |value, _| Value::List(vec![value]));
+    for (argument, words) in [
+        (Value::from("x".repeat(2000)), "longer than 1000 bytes"),
+        (Value::List(vec![Value::Null; 301]), "more values than max_nodes allows"),
+        (nested, "nested deeper than max_depth allows"),
+    ] {
+        let error = untyped.call("length", [argument]).await.unwrap_err();
+        let CallError::Unencodable { reason } = error else { panic!("{error:?}") };
+        assert!(reason.contains(words), "{reason}");
+    }
     let call = actix_rt::spawn(async move { proxy.total().await });
     let id = raw.answer().await.id.as_u64().unwrap();
     raw.send(&format!("[1, {id}, 7]")).await;

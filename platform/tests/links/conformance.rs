@@ -6,6 +6,11 @@ use folkmoot::prelude::*;
 use folkmoot::{Untyped, Value};
 use serde::{Deserialize, Serialize};
 
+/// Lists inside lists.
+fn nested(levels: u32) -> Value {
+    (1..levels).fold(Value::List(Vec::new()), |value, _| Value::List(vec![value]))
+}
+
 /// All that serde can make of a value.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Everything {
@@ -68,6 +73,11 @@ impl Mirror {
     #[expose]
     fn value(&self, value: Value) -> Value {
         value
+    }
+
+    #[expose]
+    fn nested(&self, levels: u32) -> Value {
+        nested(levels)
     }
 
     #[expose]
@@ -148,6 +158,16 @@ async fn body(scheme: &str, codec: Codec) {
     // More values than a frame may hold: this call alone fails, before anything is sent.
     let error = mirror.floats(vec![0.5; 1_100_000]).await.unwrap_err();
     assert!(matches!(&error, CallError::Unencodable { reason } if reason.contains("max_nodes")), "{error}");
+    // Deeper than a frame may be: the call fails here, the reply there, and nothing else does.
+    let beside = mirror.late(50);
+    let (error, reply, beside) =
+        futures_util::future::join3(mirror.value(nested(200)), mirror.nested(200), beside).await;
+    let error = error.unwrap_err();
+    assert!(matches!(&error, CallError::Unencodable { reason } if reason.contains("max_depth")), "{error}");
+    let error = reply.unwrap_err();
+    assert!(matches!(&error, CallError::BadReply { reason } if reason.contains("max_depth")), "{error}");
+    assert_eq!(beside.unwrap(), 50);
+    assert_eq!(mirror.value(nested(125)).await.unwrap(), nested(125), "as deep as may be");
     assert_eq!(mirror.late(1).await.unwrap(), 1, "the link lives");
     let untyped: Proxy<Untyped> = Proxy::cast(&mirror).unwrap();
     let value = Value::Map(vec![(Value::from("a"), Value::List(vec![Value::Null, Value::from(1.5)]))]);
