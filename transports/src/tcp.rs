@@ -38,8 +38,7 @@ impl Transport for TcpTransport {
         endpoint: &'a Endpoint,
     ) -> BoxFuture<'a, Result<Box<dyn Listener>, TransportError>> {
         Box::pin(async move {
-            let (socket, endpoint) = bind(self.scheme(), endpoint).await?;
-            Ok(Box::new(TcpDoor { socket, endpoint }) as Box<dyn Listener>)
+            listen(self.scheme(), endpoint, |stream, peer| std::future::ready(Ok(plain(stream, peer)))).await
         })
     }
 
@@ -59,12 +58,36 @@ impl Transport for TcpTransport {
     }
 }
 
-struct TcpDoor {
-    socket: TcpListener,
-    endpoint: Endpoint,
+fn plain(stream: TcpStream, peer_address: String) -> Connection {
+    Connection { stream: Box::new(stream), principal: Principal::anonymous(), proven: false, peer_address }
 }
 
-impl Listener for TcpDoor {
+/// A listening socket, and what makes a connection of a stream that came in.
+struct Door<A> {
+    socket: TcpListener,
+    endpoint: Endpoint,
+    admit: A,
+}
+
+/// Listens; `admit` makes a connection of each stream and its peer's address.
+pub(crate) async fn listen<A, F>(
+    scheme: &'static str,
+    endpoint: &Endpoint,
+    admit: A,
+) -> Result<Box<dyn Listener>, TransportError>
+where
+    A: Fn(TcpStream, String) -> F + Clone + Send + 'static,
+    F: Future<Output = Result<Connection, TransportError>> + Send,
+{
+    let (socket, endpoint) = bind(scheme, endpoint).await?;
+    Ok(Box::new(Door { socket, endpoint, admit }))
+}
+
+impl<A, F> Listener for Door<A>
+where
+    A: Fn(TcpStream, String) -> F + Clone + Send + 'static,
+    F: Future<Output = Result<Connection, TransportError>> + Send,
+{
     fn endpoint(&self) -> &Endpoint {
         &self.endpoint
     }
@@ -72,25 +95,18 @@ impl Listener for TcpDoor {
     fn accept(&mut self) -> BoxFuture<'_, Result<Accepted, TransportError>> {
         Box::pin(async move {
             let (stream, peer) = accept(&self.socket).await?;
-            let peer = peer.to_string();
+            let (peer, admit) = (peer.to_string(), self.admit.clone());
             Ok(Accepted::new(peer.clone(), async move {
                 tune(&stream).map_err(|source| TransportError::Handshake { peer: peer.clone(), source })?;
-                Ok(plain(stream, peer))
+                admit(stream, peer).await
             }))
         })
     }
 }
 
-fn plain(stream: TcpStream, peer_address: String) -> Connection {
-    Connection { stream: Box::new(stream), principal: Principal::anonymous(), proven: false, peer_address }
-}
-
 /// Binds a listening socket at the first address of the host that can be had, and gives the endpoint with
 /// its real port.
-pub(crate) async fn bind(
-    scheme: &'static str,
-    endpoint: &Endpoint,
-) -> Result<(TcpListener, Endpoint), TransportError> {
+async fn bind(scheme: &'static str, endpoint: &Endpoint) -> Result<(TcpListener, Endpoint), TransportError> {
     let (host, port) = place(scheme, endpoint)?;
     let fail = |source| TransportError::Listen { endpoint: endpoint.clone(), source };
     let mut last = no_address();
@@ -120,7 +136,7 @@ fn no_address() -> io::Error {
 }
 
 /// Accepts one raw connection; those that died in the backlog are passed over.
-pub(crate) async fn accept(socket: &TcpListener) -> Result<(TcpStream, SocketAddr), TransportError> {
+async fn accept(socket: &TcpListener) -> Result<(TcpStream, SocketAddr), TransportError> {
     loop {
         match socket.accept().await {
             Ok(accepted) => return Ok(accepted),
@@ -154,7 +170,7 @@ pub(crate) async fn connect(
 }
 
 /// Sets the options that every connection of ours has.
-pub(crate) fn tune(stream: &TcpStream) -> io::Result<()> {
+fn tune(stream: &TcpStream) -> io::Result<()> {
     stream.set_nodelay(true)?;
     SockRef::from(stream).set_keepalive(true)
 }

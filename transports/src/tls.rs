@@ -11,8 +11,8 @@ use folkmoot_codecs::{Endpoint, Principal};
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{Error, InvalidMessage};
 use tokio::io::AsyncWriteExt;
-use tokio::net::{TcpListener, TcpStream};
-use tokio_rustls::{TlsAcceptor, TlsConnector};
+use tokio::net::TcpStream;
+use tokio_rustls::{TlsAcceptor, TlsConnector, TlsStream};
 
 use crate::certificate_fault::CertificateFault;
 use crate::certs::SslCerts;
@@ -21,7 +21,7 @@ use crate::explain::{is_about_certificate, tls_error};
 use crate::leaf::Leaf;
 use crate::sniff::{SNIFF_BYTES, describe, looks_like_http};
 use crate::tcp;
-use crate::transport::{Accepted, BoxFuture, Connection, Listener, Transport};
+use crate::transport::{BoxFuture, Connection, Listener, Transport};
 use crate::verify::fault_of;
 
 /// The first byte of a TLS handshake record.
@@ -56,9 +56,9 @@ impl Transport for TlsTransport {
         endpoint: &'a Endpoint,
     ) -> BoxFuture<'a, Result<Box<dyn Listener>, TransportError>> {
         Box::pin(async move {
-            let (socket, endpoint) = tcp::bind(self.scheme(), endpoint).await?;
             let acceptor = TlsAcceptor::from(self.certs.server());
-            Ok(Box::new(TlsDoor { socket, endpoint, acceptor }) as Box<dyn Listener>)
+            tcp::listen(self.scheme(), endpoint, move |socket, peer| admit(socket, peer, acceptor.clone()))
+                .await
         })
     }
 
@@ -81,29 +81,7 @@ impl Transport for TlsTransport {
                     return Err(dial_error(peer, error));
                 }
             };
-            let principal = principal_of(stream.get_ref().1.peer_certificates(), expected_peer)
-                .map_err(|fault| TransportError::PeerCertificate { peer: peer.clone(), fault })?;
-            Ok(Connection { stream: Box::new(stream), principal, proven: true, peer_address: peer })
-        })
-    }
-}
-
-struct TlsDoor {
-    socket: TcpListener,
-    endpoint: Endpoint,
-    acceptor: TlsAcceptor,
-}
-
-impl Listener for TlsDoor {
-    fn endpoint(&self) -> &Endpoint {
-        &self.endpoint
-    }
-
-    fn accept(&mut self) -> BoxFuture<'_, Result<Accepted, TransportError>> {
-        Box::pin(async move {
-            let (socket, peer) = tcp::accept(&self.socket).await?;
-            let peer = peer.to_string();
-            Ok(Accepted::new(peer.clone(), admit(socket, peer, self.acceptor.clone())))
+            proven(stream.into(), peer, expected_peer)
         })
     }
 }
@@ -115,7 +93,6 @@ async fn admit(
     acceptor: TlsAcceptor,
 ) -> Result<Connection, TransportError> {
     let failed = |source| TransportError::Handshake { peer: peer.clone(), source };
-    tcp::tune(&socket).map_err(failed)?;
     let mut first = [0; SNIFF_BYTES];
     let length = socket.peek(&mut first).await.map_err(failed)?;
     let first = first.get(..length).unwrap_or_default();
@@ -137,9 +114,21 @@ async fn admit(
             return Err(handshake_error(peer, error));
         }
     };
-    let principal = principal_of(stream.get_ref().1.peer_certificates(), None)
-        .map_err(|fault| TransportError::PeerCertificate { peer: peer.clone(), fault })?;
-    Ok(Connection { stream: Box::new(stream), principal, proven: true, peer_address: peer })
+    proven(stream.into(), peer, None)
+}
+
+/// The connection over a stream whose handshake is done.
+fn proven(
+    stream: TlsStream<TcpStream>,
+    peer: String,
+    expected: Option<&str>,
+) -> Result<Connection, TransportError> {
+    match principal_of(stream.get_ref().1.peer_certificates(), expected) {
+        Ok(principal) => {
+            Ok(Connection { stream: Box::new(stream), principal, proven: true, peer_address: peer })
+        }
+        Err(fault) => Err(TransportError::PeerCertificate { peer, fault }),
+    }
 }
 
 /// Who the peer is, by the certificate it showed. This also holds for resumed sessions, which no judge in

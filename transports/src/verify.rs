@@ -86,6 +86,12 @@ fn refusal(fault: CertificateFault) -> Error {
     }
 }
 
+/// Holds the leaf to our rules once webpki has judged its chain.
+fn check<T>(verified: Result<T, Error>, certificate: &CertificateDer<'_>) -> Result<(T, Leaf), Error> {
+    let verified = verified.map_err(|error| sharpen(error, certificate))?;
+    Ok((verified, check_leaf(certificate)?))
+}
+
 fn check_leaf(certificate: &CertificateDer<'_>) -> Result<Leaf, Error> {
     let leaf = Leaf::read(certificate).map_err(refusal)?;
     leaf.check().map_err(refusal)?;
@@ -100,6 +106,11 @@ fn sharpen(error: Error, certificate: &CertificateDer<'_>) -> Error {
         }
         other => other,
     }
+}
+
+fn is_about_name(error: &Error) -> bool {
+    use CertificateError::{NotValidForName, NotValidForNameContext};
+    matches!(error, Error::InvalidCertificate(NotValidForName | NotValidForNameContext { .. }))
 }
 
 #[derive(Debug)]
@@ -118,12 +129,8 @@ impl ClientCertVerifier for ClientJudge {
         intermediates: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
-        let verified = self
-            .web
-            .verify_client_cert(end_entity, intermediates, now)
-            .map_err(|error| sharpen(error, end_entity))?;
-        check_leaf(end_entity)?;
-        Ok(verified)
+        let verified = self.web.verify_client_cert(end_entity, intermediates, now);
+        check(verified, end_entity).map(|(verified, _)| verified)
     }
 
     fn verify_tls12_signature(
@@ -164,33 +171,21 @@ impl ServerCertVerifier for ServerJudge {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
+        let Trust { roots, web, provider } = &self.trust;
         let Some(expected) = &self.expected else {
-            let verified =
-                self.trust.web.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now);
-            verified.map_err(|error| match error {
-                Error::InvalidCertificate(
-                    CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
-                ) => match Leaf::read(end_entity) {
-                    Ok(leaf) => refusal(leaf.wrong_name(&server_name.to_str())),
-                    Err(fault) => refusal(fault),
-                },
-                other => sharpen(other, end_entity),
-            })?;
-            check_leaf(end_entity)?;
-            return Ok(ServerCertVerified::assertion());
+            let verified = web.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now);
+            if verified.as_ref().is_err_and(is_about_name) {
+                let leaf = Leaf::read(end_entity).map_err(refusal)?;
+                return Err(refusal(leaf.wrong_name(&server_name.to_str())));
+            }
+            return check(verified, end_entity).map(|(verified, _)| verified);
         };
+        let algorithms = provider.signature_verification_algorithms.all;
         let chain = ParsedCertificate::try_from(end_entity).and_then(|parsed| {
-            let algorithms = self.trust.provider.signature_verification_algorithms.all;
-            verify_server_cert_signed_by_trust_anchor(
-                &parsed,
-                &self.trust.roots,
-                intermediates,
-                now,
-                algorithms,
-            )
+            verify_server_cert_signed_by_trust_anchor(&parsed, roots, intermediates, now, algorithms)
         });
-        chain.map_err(|error| sharpen(error, end_entity))?;
-        check_leaf(end_entity)?.check_uri_is(expected).map_err(refusal)?;
+        let (_, leaf) = check(chain, end_entity)?;
+        leaf.check_uri_is(expected).map_err(refusal)?;
         Ok(ServerCertVerified::assertion())
     }
 
