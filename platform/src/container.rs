@@ -192,6 +192,10 @@ impl Container {
     /// Spawns an agent. The factory makes its state, now and after each crash.
     ///
     /// Awaited, it gives a proxy once `#[start]` has finished; options come before the await.
+    ///
+    /// # Errors
+    /// [`SpawnError`](crate::SpawnError): the name is none or taken, the factory or `#[start]` failed, or the container was
+    /// shut down. The agent is then not there.
     pub fn spawn<A: Agent>(&self, name: &str, factory: impl Fn() -> A + Send + 'static) -> Spawn<A> {
         Spawn::new(self.clone(), name.to_owned(), Box::new(factory))
     }
@@ -217,7 +221,11 @@ impl Container {
 
     /// A proxy to an agent of another container, or of this one.
     ///
-    /// Awaited, it opens a link, unless there is one, and asks whether the agent is there.
+    /// Awaited, it opens a link, unless there is one, and asks whether the agent is there; options come before the await.
+    ///
+    /// # Errors
+    /// `Disconnected` where there is no link (one attempt, unless told otherwise), with the cause; `NoSuchAgent`;
+    /// `DeadlineExceeded` where the other node does not answer within the container's deadline.
     pub fn connect<I: Interface + ?Sized>(&self, url: impl Into<String>) -> Connect<I> {
         Connect::new(self.hall.clone(), url.into())
     }

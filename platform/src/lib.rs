@@ -103,6 +103,21 @@ pub use folkmoot_agents::{agent, main, test};
 pub use folkmoot_agents::__private;
 
 /// All that a program with agents usually needs.
+///
+/// | name | what it is | fails with | guide |
+/// |---|---|---|---|
+/// | [`Agent`], [`agent`](macro@agent) | make a struct and its methods an agent | what is wrong, when it is compiled | [agents](guide::agents) |
+/// | [`Container`] | a handle to a node: spawns, finds, connects, stops | [`StartError`], [`SpawnError`], [`CallError`] | [stopping](guide::stopping) |
+/// | [`Proxy`] | a handle to an agent: its exposed methods, as calls | [`CallError`] | [calls](guide::calls) |
+/// | [`Untyped`] | what a proxy is of whose type is not at hand | [`CallError`] with a [`Value`] | [untyped](guide::untyped) |
+/// | [`Context`] | what a method sees around it: caller, clock, other agents | [`CallError`] | [spawning](guide::spawning) |
+/// | [`CallError`] | why a call failed, and whether the method may have run | | [calls](guide::calls) |
+/// | [`Error`], [`Result`] | any failure of a program with agents | | [errors](guide::errors) |
+/// | [`Restart`] | what follows a crash | | [restarts](guide::restarts) |
+/// | [`SslCerts`], [`DevCerts`] | a node's certificates; an authority for development | `CertsError`, which `?` makes an [`Error`] | [certificates](guide::certificates) |
+/// | [`Codec`] | how values are written: MsgPack, CBOR, JSON | | [values](guide::values) |
+///
+/// [`Result`] takes the place of std's where it is imported by `*`: `Result<T, E>` with two parameters means the same.
 pub mod prelude {
     pub use crate::{
         Agent, CallError, Codec, Container, Context, DevCerts, Error, Proxy, Restart, Result, SslCerts,
