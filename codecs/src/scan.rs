@@ -77,6 +77,17 @@ pub(crate) enum Token<'a> {
     Map(Open),
 }
 
+impl From<Token<'_>> for Head {
+    #[inline]
+    fn from(token: Token<'_>) -> Head {
+        match token {
+            Token::List(list) => Head::List(list),
+            Token::Map(map) => Head::Map(map),
+            _ => Head::Scalar,
+        }
+    }
+}
+
 impl Token<'_> {
     /// The smallest token that holds the integer.
     pub(crate) fn integer(value: BigInt) -> Self {
@@ -114,6 +125,8 @@ impl Token<'_> {
 }
 
 /// One codec's way through its bytes. Every method leaves the position behind what it read.
+///
+/// What is written here is so for the binary codecs: nothing stands between values, lists and maps tell their size.
 pub(crate) trait Reader<'a> {
     /// Whether map keys can only be texts, so that numbers as keys stand in them.
     const TEXT_KEYS: bool;
@@ -125,7 +138,8 @@ pub(crate) trait Reader<'a> {
     fn bytes(&self) -> &'a [u8];
 
     /// Skips what may stand between two values.
-    fn space(&mut self);
+    #[inline]
+    fn space(&mut self) {}
 
     /// Reads the head of the next value; a scalar is checked and skipped.
     fn head(&mut self) -> Result<Head, DecodeError>;
@@ -134,13 +148,22 @@ pub(crate) trait Reader<'a> {
     fn token(&mut self) -> Result<Token<'a>, DecodeError>;
 
     /// Whether the list has another item, which is next then; else the list's end has been read.
-    fn more_items(&mut self, list: &mut Open) -> Result<bool, DecodeError>;
+    #[inline]
+    fn more_items(&mut self, list: &mut Open) -> Result<bool, DecodeError> {
+        Ok(count_down(list))
+    }
 
     /// Whether the map has another pair, whose key is next then; else the map's end has been read.
-    fn more_pairs(&mut self, map: &mut Open) -> Result<bool, DecodeError>;
+    #[inline]
+    fn more_pairs(&mut self, map: &mut Open) -> Result<bool, DecodeError> {
+        self.more_items(map)
+    }
 
     /// Reads what stands between a key and its value.
-    fn between(&mut self) -> Result<(), DecodeError>;
+    #[inline]
+    fn between(&mut self) -> Result<(), DecodeError> {
+        Ok(())
+    }
 
     /// Reads a null if the next value is one.
     fn null(&mut self) -> bool;

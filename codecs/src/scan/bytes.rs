@@ -3,6 +3,7 @@
 //! What always holds: the position never passes the end, and a length is compared with what is there before it
 //! is used. Neighbours: `msgpack` and `cbor`.
 
+use super::Open;
 use crate::codec_error::DecodeError;
 
 /// Bytes and how many of them have been read.
@@ -46,6 +47,29 @@ impl<'a> Cursor<'a> {
         }
     }
 
+    /// The next number, big-endian, of `1 << power` bytes.
+    #[inline]
+    pub(super) fn number(&mut self, power: u8) -> Result<u64, DecodeError> {
+        Ok(match power {
+            0 => self.byte()?.into(),
+            1 => u16::from_be_bytes(self.array()?).into(),
+            2 => u32::from_be_bytes(self.array()?).into(),
+            _ => u64::from_be_bytes(self.array()?),
+        })
+    }
+
+    /// The next float, of 32 bits.
+    #[inline]
+    pub(super) fn single(&mut self) -> Result<f64, DecodeError> {
+        Ok(f32::from_be_bytes(self.array()?).into())
+    }
+
+    /// The next float, of 64 bits.
+    #[inline]
+    pub(super) fn double(&mut self) -> Result<f64, DecodeError> {
+        Ok(f64::from_be_bytes(self.array()?))
+    }
+
     /// The next `length` bytes.
     #[inline]
     pub(super) fn take(&mut self, length: u64) -> Result<&'a [u8], DecodeError> {
@@ -67,11 +91,23 @@ impl<'a> Cursor<'a> {
             .map_err(|error| DecodeError::at(start + error.valid_up_to(), "a text is not UTF-8"))
     }
 
-    /// Refuses a count of values of at least `least` bytes each that cannot all be there.
+    /// A list of `count` items, unless they cannot all be there.
     #[inline]
-    pub(super) fn holds(&self, count: u64, least: u64) -> Result<u64, DecodeError> {
+    pub(super) fn list(&self, count: u64) -> Result<Open, DecodeError> {
+        self.open(count, 1)
+    }
+
+    /// A map of `count` pairs, unless they cannot all be there.
+    #[inline]
+    pub(super) fn map(&self, count: u64) -> Result<Open, DecodeError> {
+        self.open(count, 2)
+    }
+
+    /// `least` is how many bytes each item or pair takes at the least.
+    #[inline]
+    fn open(&self, count: u64, least: u64) -> Result<Open, DecodeError> {
         let rest = (self.bytes.len() - self.position) as u64;
-        if count > rest / least { Err(self.promised(count, "items")) } else { Ok(count) }
+        if count > rest / least { Err(self.promised(count, "items")) } else { Ok(Open::of(count)) }
     }
 
     #[cold]

@@ -34,30 +34,11 @@ impl<'a> CborReader<'a> {
     fn start(&mut self, first: u8) -> Result<Start, DecodeError> {
         let number = match first & 0x1f {
             small @ 0..=23 => u64::from(small),
-            24 => self.cursor.byte()?.into(),
-            25 => u16::from_be_bytes(self.cursor.array()?).into(),
-            26 => u32::from_be_bytes(self.cursor.array()?).into(),
-            27 => u64::from_be_bytes(self.cursor.array()?),
+            power @ 24..=27 => self.cursor.number(power - 24)?,
             31 if (2..=5).contains(&(first >> 5)) => return Ok(Start { major: first >> 5, number: None }),
             _ => return Err(self.refuse(first)),
         };
         Ok(Start { major: first >> 5, number: Some(number) })
-    }
-
-    #[inline]
-    fn list(&self, count: Option<u64>) -> Result<Open, DecodeError> {
-        match count {
-            Some(count) => Ok(Open::of(self.cursor.holds(count, 1)?)),
-            None => Ok(Open::UNTIL_END),
-        }
-    }
-
-    #[inline]
-    fn map(&self, count: Option<u64>) -> Result<Open, DecodeError> {
-        match count {
-            Some(count) => Ok(Open::of(self.cursor.holds(count, 2)?)),
-            None => Ok(Open::UNTIL_END),
-        }
     }
 
     #[inline]
@@ -121,6 +102,33 @@ impl<'a> CborReader<'a> {
         Ok(Token::integer(if negative { -1 - value } else { value }))
     }
 
+    /// The next value's head and content. Compiled anew for each caller: what one does not need of it falls away.
+    #[inline(always)]
+    fn read(&mut self) -> Result<Token<'a>, DecodeError> {
+        loop {
+            let first = self.cursor.byte()?;
+            if first >= 0xe0 {
+                return self.simple(first);
+            }
+            let Start { major, number } = self.start(first)?;
+            return Ok(match (major, number) {
+                (0, Some(value)) => i64::try_from(value).map_or(Token::UInt(value), Token::Int),
+                (1, Some(value)) => match i64::try_from(value) {
+                    Ok(value) => Token::Int(-1 - value),
+                    Err(_) => Token::integer(-1 - BigInt::from(value)),
+                },
+                (2, length) => Token::Bytes(self.binary(length)?),
+                (3, length) => Token::Text(self.text(length)?),
+                (4, Some(count)) => Token::List(self.cursor.list(count)?),
+                (5, Some(count)) => Token::Map(self.cursor.map(count)?),
+                (4, None) => Token::List(Open::UNTIL_END),
+                (5, None) => Token::Map(Open::UNTIL_END),
+                (_, Some(tag @ (2 | 3))) => self.big(tag == 3)?,
+                _ => continue,
+            });
+        }
+    }
+
     /// A float, or a simple value such as true.
     #[inline]
     fn simple(&mut self, first: u8) -> Result<Token<'a>, DecodeError> {
@@ -128,8 +136,8 @@ impl<'a> CborReader<'a> {
             0xf4 | 0xf5 => Token::Bool(first == 0xf5),
             0xf6 | 0xf7 => Token::Null,
             0xf9 => Token::Float(half(u16::from_be_bytes(self.cursor.array()?))),
-            0xfa => Token::Float(f32::from_be_bytes(self.cursor.array()?).into()),
-            0xfb => Token::Float(f64::from_be_bytes(self.cursor.array()?)),
+            0xfa => Token::Float(self.cursor.single()?),
+            0xfb => Token::Float(self.cursor.double()?),
             _ => return Err(self.refuse(first)),
         })
     }
@@ -182,39 +190,13 @@ impl<'a> Reader<'a> for CborReader<'a> {
     }
 
     #[inline]
-    fn space(&mut self) {}
-
-    #[inline]
     fn head(&mut self) -> Result<Head, DecodeError> {
-        Ok(match self.token()? {
-            Token::List(list) => Head::List(list),
-            Token::Map(map) => Head::Map(map),
-            _ => Head::Scalar,
-        })
+        self.read().map(Head::from)
     }
 
     #[inline]
     fn token(&mut self) -> Result<Token<'a>, DecodeError> {
-        loop {
-            let first = self.cursor.byte()?;
-            if first >= 0xe0 {
-                return self.simple(first);
-            }
-            let Start { major, number } = self.start(first)?;
-            return Ok(match (major, number) {
-                (0, Some(value)) => i64::try_from(value).map_or(Token::UInt(value), Token::Int),
-                (1, Some(value)) => match i64::try_from(value) {
-                    Ok(value) => Token::Int(-1 - value),
-                    Err(_) => Token::integer(-1 - BigInt::from(value)),
-                },
-                (2, length) => Token::Bytes(self.binary(length)?),
-                (3, length) => Token::Text(self.text(length)?),
-                (4, count) => Token::List(self.list(count)?),
-                (5, count) => Token::Map(self.map(count)?),
-                (_, Some(tag @ (2 | 3))) => self.big(tag == 3)?,
-                _ => continue,
-            });
-        }
+        self.read()
     }
 
     #[inline]
@@ -223,16 +205,6 @@ impl<'a> Reader<'a> for CborReader<'a> {
             Some(_) => Ok(super::count_down(list)),
             None => Ok(!self.at_break()?),
         }
-    }
-
-    #[inline]
-    fn more_pairs(&mut self, map: &mut Open) -> Result<bool, DecodeError> {
-        self.more_items(map)
-    }
-
-    #[inline]
-    fn between(&mut self) -> Result<(), DecodeError> {
-        Ok(())
     }
 
     fn null(&mut self) -> bool {

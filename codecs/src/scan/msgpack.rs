@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 
 use super::bytes::Cursor;
-use super::{Head, Open, Reader, Token};
+use super::{Head, Reader, Token};
 use crate::codec_error::DecodeError;
 
 pub(crate) struct MsgPackReader<'a> {
@@ -19,34 +19,51 @@ impl<'a> MsgPackReader<'a> {
         MsgPackReader { cursor: Cursor::new(bytes) }
     }
 
-    #[inline]
-    fn list(&self, count: u32) -> Result<Open, DecodeError> {
-        Ok(Open::of(self.cursor.holds(count.into(), 1)?))
+    /// The next value's head and content. Compiled anew for each caller: what one does not need of it falls away.
+    #[inline(always)]
+    fn read(&mut self) -> Result<Token<'a>, DecodeError> {
+        let marker = self.cursor.byte()?;
+        Ok(match marker {
+            0x00..=0x7f => Token::Int(marker.into()),
+            0x80..=0x8f => Token::Map(self.cursor.map((marker & 0x0f).into())?),
+            0x90..=0x9f => Token::List(self.cursor.list((marker & 0x0f).into())?),
+            0xa0..=0xbf => self.text((marker & 0x1f).into())?,
+            0xc0 => Token::Null,
+            0xc2 | 0xc3 => Token::Bool(marker == 0xc3),
+            0xc4..=0xc6 => {
+                let length = self.cursor.number(marker - 0xc4)?;
+                Token::Bytes(Cow::Borrowed(self.cursor.take(length)?))
+            }
+            0xca => Token::Float(self.cursor.single()?),
+            0xcb => Token::Float(self.cursor.double()?),
+            0xcc..=0xcf => {
+                let value = self.cursor.number(marker - 0xcc)?;
+                i64::try_from(value).map_or(Token::UInt(value), Token::Int)
+            }
+            0xd0 => Token::Int(i8::from_be_bytes(self.cursor.array()?).into()),
+            0xd1 => Token::Int(i16::from_be_bytes(self.cursor.array()?).into()),
+            0xd2 => Token::Int(i32::from_be_bytes(self.cursor.array()?).into()),
+            0xd3 => Token::Int(i64::from_be_bytes(self.cursor.array()?)),
+            0xd9..=0xdb => {
+                let length = self.cursor.number(marker - 0xd9)?;
+                self.text(length)?
+            }
+            0xdc | 0xdd => {
+                let count = self.cursor.number(marker - 0xdb)?;
+                Token::List(self.cursor.list(count)?)
+            }
+            0xde | 0xdf => {
+                let count = self.cursor.number(marker - 0xdd)?;
+                Token::Map(self.cursor.map(count)?)
+            }
+            0xe0..=0xff => Token::Int((marker as i8).into()),
+            0xc1 | 0xc7..=0xc9 | 0xd4..=0xd8 => return Err(self.refuse(marker)),
+        })
     }
 
     #[inline]
-    fn map(&self, count: u32) -> Result<Open, DecodeError> {
-        Ok(Open::of(self.cursor.holds(count.into(), 2)?))
-    }
-
-    #[inline]
-    fn text(&mut self, length: u32) -> Result<Token<'a>, DecodeError> {
-        Ok(Token::Text(Cow::Borrowed(self.cursor.text(length.into())?)))
-    }
-
-    #[inline]
-    fn binary(&mut self, length: u32) -> Result<Token<'a>, DecodeError> {
-        Ok(Token::Bytes(Cow::Borrowed(self.cursor.take(length.into())?)))
-    }
-
-    #[inline]
-    fn u16(&mut self) -> Result<u32, DecodeError> {
-        Ok(u16::from_be_bytes(self.cursor.array()?).into())
-    }
-
-    #[inline]
-    fn u32(&mut self) -> Result<u32, DecodeError> {
-        Ok(u32::from_be_bytes(self.cursor.array()?))
+    fn text(&mut self, length: u64) -> Result<Token<'a>, DecodeError> {
+        Ok(Token::Text(Cow::Borrowed(self.cursor.text(length)?)))
     }
 
     /// Refuses a marker that stands for no value here; for an extension, says which one.
@@ -86,98 +103,13 @@ impl<'a> Reader<'a> for MsgPackReader<'a> {
     }
 
     #[inline]
-    fn space(&mut self) {}
-
-    #[inline]
     fn head(&mut self) -> Result<Head, DecodeError> {
-        Ok(match self.token()? {
-            Token::List(list) => Head::List(list),
-            Token::Map(map) => Head::Map(map),
-            _ => Head::Scalar,
-        })
+        self.read().map(Head::from)
     }
 
     #[inline]
     fn token(&mut self) -> Result<Token<'a>, DecodeError> {
-        let marker = self.cursor.byte()?;
-        Ok(match marker {
-            0x00..=0x7f => Token::Int(marker.into()),
-            0x80..=0x8f => Token::Map(self.map((marker & 0x0f).into())?),
-            0x90..=0x9f => Token::List(self.list((marker & 0x0f).into())?),
-            0xa0..=0xbf => self.text((marker & 0x1f).into())?,
-            0xc0 => Token::Null,
-            0xc2 | 0xc3 => Token::Bool(marker == 0xc3),
-            0xc4 => {
-                let length = self.cursor.byte()?;
-                self.binary(length.into())?
-            }
-            0xc5 => {
-                let length = self.u16()?;
-                self.binary(length)?
-            }
-            0xc6 => {
-                let length = self.u32()?;
-                self.binary(length)?
-            }
-            0xca => Token::Float(f32::from_be_bytes(self.cursor.array()?).into()),
-            0xcb => Token::Float(f64::from_be_bytes(self.cursor.array()?)),
-            0xcc => Token::Int(self.cursor.byte()?.into()),
-            0xcd => Token::Int(self.u16()?.into()),
-            0xce => Token::Int(self.u32()?.into()),
-            0xcf => {
-                let value = u64::from_be_bytes(self.cursor.array()?);
-                i64::try_from(value).map_or(Token::UInt(value), Token::Int)
-            }
-            0xd0 => Token::Int(i8::from_be_bytes(self.cursor.array()?).into()),
-            0xd1 => Token::Int(i16::from_be_bytes(self.cursor.array()?).into()),
-            0xd2 => Token::Int(i32::from_be_bytes(self.cursor.array()?).into()),
-            0xd3 => Token::Int(i64::from_be_bytes(self.cursor.array()?)),
-            0xd9 => {
-                let length = self.cursor.byte()?;
-                self.text(length.into())?
-            }
-            0xda => {
-                let length = self.u16()?;
-                self.text(length)?
-            }
-            0xdb => {
-                let length = self.u32()?;
-                self.text(length)?
-            }
-            0xdc => {
-                let count = self.u16()?;
-                Token::List(self.list(count)?)
-            }
-            0xdd => {
-                let count = self.u32()?;
-                Token::List(self.list(count)?)
-            }
-            0xde => {
-                let count = self.u16()?;
-                Token::Map(self.map(count)?)
-            }
-            0xdf => {
-                let count = self.u32()?;
-                Token::Map(self.map(count)?)
-            }
-            0xe0..=0xff => Token::Int((marker as i8).into()),
-            0xc1 | 0xc7..=0xc9 | 0xd4..=0xd8 => return Err(self.refuse(marker)),
-        })
-    }
-
-    #[inline]
-    fn more_items(&mut self, list: &mut Open) -> Result<bool, DecodeError> {
-        Ok(super::count_down(list))
-    }
-
-    #[inline]
-    fn more_pairs(&mut self, map: &mut Open) -> Result<bool, DecodeError> {
-        Ok(super::count_down(map))
-    }
-
-    #[inline]
-    fn between(&mut self) -> Result<(), DecodeError> {
-        Ok(())
+        self.read()
     }
 
     #[inline]
