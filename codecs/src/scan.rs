@@ -269,25 +269,41 @@ pub(crate) fn skip<'a, R: Reader<'a>>(reader: &mut R, budget: &mut Budget) -> Re
     budget.node(reader.position())?;
     match reader.head()? {
         Head::Scalar => Ok(()),
-        Head::List(mut list) => {
-            budget.enter(&list, reader.position())?;
-            while reader.more_items(&mut list)? {
-                skip(reader, budget)?;
-            }
-            budget.leave();
-            Ok(())
-        }
-        Head::Map(mut map) => {
-            budget.enter(&map, reader.position())?;
-            while reader.more_pairs(&mut map)? {
-                skip(reader, budget)?;
-                reader.between()?;
-                skip(reader, budget)?;
-            }
-            budget.leave();
-            Ok(())
-        }
+        Head::List(list) => skip_items(reader, budget, list),
+        Head::Map(map) => skip_pairs(reader, budget, map),
     }
+}
+
+/// Checks the items of an open list and moves behind its end.
+#[inline]
+pub(crate) fn skip_items<'a, R: Reader<'a>>(
+    reader: &mut R,
+    budget: &mut Budget,
+    mut list: Open,
+) -> Result<(), DecodeError> {
+    budget.enter(&list, reader.position())?;
+    while reader.more_items(&mut list)? {
+        skip(reader, budget)?;
+    }
+    budget.leave();
+    Ok(())
+}
+
+/// Checks the pairs of an open map and moves behind its end.
+#[inline]
+pub(crate) fn skip_pairs<'a, R: Reader<'a>>(
+    reader: &mut R,
+    budget: &mut Budget,
+    mut map: Open,
+) -> Result<(), DecodeError> {
+    budget.enter(&map, reader.position())?;
+    while reader.more_pairs(&mut map)? {
+        skip(reader, budget)?;
+        reader.between()?;
+        skip(reader, budget)?;
+    }
+    budget.leave();
+    Ok(())
 }
 
 /// Skips the next value and returns its bytes.

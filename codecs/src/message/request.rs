@@ -11,7 +11,7 @@ use crate::arguments::Arguments;
 use crate::codec_error::{DecodeError, shown};
 use crate::headers::{HeaderMap, Headers};
 use crate::raw_id::RawId;
-use crate::scan::{self, Head, Open, Reader, Token};
+use crate::scan::{self, Head, Reader, Token};
 
 /// What a request asks for, still encoded.
 struct Content<'a> {
@@ -108,31 +108,10 @@ impl<'a, R: Reader<'a>> Envelope<R> {
     /// Reads what is left of a value of the wrong kind.
     fn leave(&mut self, token: Token<'a>) -> Result<(), DecodeError> {
         match token {
-            Token::List(list) => self.rest_of_list(list),
-            Token::Map(map) => self.rest_of_map(map),
+            Token::List(list) => scan::skip_items(&mut self.reader, &mut self.budget, list),
+            Token::Map(map) => scan::skip_pairs(&mut self.reader, &mut self.budget, map),
             _ => Ok(()),
         }
-    }
-
-    #[inline]
-    fn rest_of_list(&mut self, mut list: Open) -> Result<(), DecodeError> {
-        self.budget.enter(&list, self.reader.position())?;
-        while self.reader.more_items(&mut list)? {
-            scan::skip(&mut self.reader, &mut self.budget)?;
-        }
-        self.budget.leave();
-        Ok(())
-    }
-
-    fn rest_of_map(&mut self, mut map: Open) -> Result<(), DecodeError> {
-        self.budget.enter(&map, self.reader.position())?;
-        while self.reader.more_pairs(&mut map)? {
-            scan::skip(&mut self.reader, &mut self.budget)?;
-            self.reader.between()?;
-            scan::skip(&mut self.reader, &mut self.budget)?;
-        }
-        self.budget.leave();
-        Ok(())
     }
 
     #[inline]
@@ -155,11 +134,11 @@ impl<'a, R: Reader<'a>> Envelope<R> {
         self.budget.node(start)?;
         match self.reader.head()? {
             Head::List(list) => {
-                self.rest_of_list(list)?;
+                scan::skip_items(&mut self.reader, &mut self.budget, list)?;
                 Ok(Ok(self.reader.since(start)))
             }
             Head::Map(map) => {
-                self.rest_of_map(map)?;
+                scan::skip_pairs(&mut self.reader, &mut self.budget, map)?;
                 Ok(Err("the arguments are a map, not a list".to_owned()))
             }
             Head::Scalar => Ok(Err("the arguments are no list".to_owned())),
@@ -175,7 +154,7 @@ impl<'a, R: Reader<'a>> Envelope<R> {
         let mut map = match self.reader.head()? {
             Head::Map(map) => map,
             Head::List(list) => {
-                self.rest_of_list(list)?;
+                scan::skip_items(&mut self.reader, &mut self.budget, list)?;
                 return Ok(Err("the keyword arguments are a list, not a map".to_owned()));
             }
             Head::Scalar => return Ok(Err("the keyword arguments are no map".to_owned())),
