@@ -74,6 +74,8 @@ pub struct MethodInfo {
     pub name: &'static str,
     /// How it uses the state.
     pub mode: Mode,
+    /// Whether it is a plain `fn`, which awaits nothing.
+    pub plain: bool,
 }
 
 /// A method that the container's clock calls.

@@ -40,7 +40,6 @@ pub use clock::{Clock, Sleep, Timestamp};
 pub use context::Context;
 pub use folkmoot_derive::{Agent, agent, main, test};
 pub use nearest::nearest;
-pub use neighbours::CALLS_IN_PLACE;
 pub use proxy::Proxy;
 pub use queue::TURNS_PER_POLL;
 pub use untyped::{Untyped, UntypedCall, UntypedCalls};

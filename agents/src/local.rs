@@ -101,7 +101,11 @@ impl<A: Agent> LocalAgent for Door<A> {
             Err(Refused { error, sink }) => ReplyTo::<(), Never>::encoded(sink).refuse(error),
             Ok(request) => {
                 let turn = Turn { permit, request };
-                if let Err(turn) = self.send(turn) {
+                let left = match A::method_of(&turn.request).plain {
+                    true => neighbours::run(self.place, turn),
+                    false => Err(turn),
+                };
+                if let Err(turn) = left.or_else(|turn| self.send(turn)) {
                     A::refuse(turn.request, Door::shared(self).stopped_error(false));
                 }
             }

@@ -2,19 +2,17 @@
 //!
 //! A call of a plain method to an idle agent on the caller's own worker runs in place: it spares the way through the
 //! mailbox and back. Always true: it runs in place only where nothing at all is queued, running or on its way to the
-//! agent, so nobody is overtaken; after [`CALLS_IN_PLACE`] such calls one goes the long way, so that the worker's other
-//! tasks get their turn. Neighbours: [`call`](crate::call) asks here first, [`life`](crate::life) enters and leaves.
+//! agent, so nobody is overtaken. The worker's other tasks get their turn all the same: a task whose awaits are all
+//! ready is made to yield by tokio's own budget, and a link's task by the number of its frames. Neighbours:
+//! [`call`](crate::call) and [`local`](crate::local) ask here first, [`life`](crate::life) enters and leaves.
 
 use std::any::Any;
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::agent::Interface;
 use crate::turn::Turn;
-
-/// Calls of one worker that run in place one after the other.
-pub const CALLS_IN_PLACE: u32 = 32;
 
 /// An agent that may run turns at once, whatever its type.
 pub(crate) trait Neighbour {
@@ -37,7 +35,6 @@ struct Here {
 
 thread_local! {
     static HERE: RefCell<Here> = RefCell::new(Here::new());
-    static LEFT: Cell<u32> = const { Cell::new(CALLS_IN_PLACE) };
 }
 
 impl Here {
@@ -85,15 +82,11 @@ pub(crate) fn run<I: Interface + ?Sized>(place: Place, turn: Turn<I>) -> Result<
     turn.map_or(Ok(()), Err)
 }
 
-/// The agent at `place`, if it lives on this thread and may run another call in place.
+/// The agent at `place`, if it lives on this thread.
 fn at(place: Place) -> Option<Rc<dyn Neighbour>> {
     HERE.with(|here| {
         let here = here.borrow();
         if here.worker != place.worker {
-            return None;
-        }
-        let left = LEFT.with(|left| left.replace(left.get().checked_sub(1).unwrap_or(CALLS_IN_PLACE)));
-        if left == 0 {
             return None;
         }
         here.agents.get(place.slot)?.clone()

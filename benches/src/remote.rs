@@ -1,10 +1,11 @@
 //! The two processes of a remote call: a server that echoes text, and a driver that calls it whenever told.
 //!
-//! Neighbours: [`bare`] is the floor, [`ours`] goes through containers; [`cases`](crate::cases) starts both.
+//! Neighbours: [`bare`] and [`multiplexer`] are the floors, [`ours`] goes through containers; [`cases`](crate::cases) starts both.
 
 mod bare;
 mod bare_tls;
 mod frames;
+mod multiplexer;
 mod ours;
 
 use crate::Result;
@@ -18,6 +19,7 @@ const DRIVER: &str = "driver";
 pub(crate) fn serve(serve: &Serve) -> Result<()> {
     match serve.side {
         Side::Floor => bare::serve(serve),
+        Side::Multiplexer => multiplexer::serve(serve),
         Side::Ours => ours::serve(serve),
     }
 }
@@ -26,6 +28,7 @@ pub(crate) fn serve(serve: &Serve) -> Result<()> {
 pub(crate) fn drive(drive: &Drive) -> Result<()> {
     match drive.side {
         Side::Floor => bare::drive(drive),
+        Side::Multiplexer => multiplexer::drive(drive),
         Side::Ours => ours::drive(drive),
     }
 }

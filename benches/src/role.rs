@@ -16,6 +16,8 @@ const MARK: &str = "@";
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Side {
     Floor,
+    /// The other floor of remote calls.
+    Multiplexer,
     Ours,
 }
 
@@ -74,6 +76,7 @@ pub(crate) fn of(words: &[String]) -> Option<Role> {
     let word = |at: usize| words.get(at).map(String::as_str);
     let side = match word(1)? {
         "floor" => Side::Floor,
+        "multiplexer" => Side::Multiplexer,
         _ => Side::Ours,
     };
     let certs = word(2).filter(|dir| !dir.is_empty()).map(PathBuf::from);
@@ -107,10 +110,18 @@ pub(crate) fn codec_name(codec: Codec) -> &'static str {
     }
 }
 
+fn side_name(side: Side) -> &'static str {
+    match side {
+        Side::Floor => "floor",
+        Side::Multiplexer => "multiplexer",
+        Side::Ours => "ours",
+    }
+}
+
 impl Role {
     /// The role as words, for [`of`] in another process.
     pub(crate) fn words(&self) -> Vec<String> {
-        let side = |side| if side == Side::Floor { "floor" } else { "ours" }.to_owned();
+        let side = |side| side_name(side).to_owned();
         let dir = |certs: &Option<PathBuf>| {
             certs.as_ref().map_or_else(String::new, |dir| dir.to_string_lossy().into_owned())
         };
@@ -167,6 +178,7 @@ mod tests {
             Role::Flood(Flood { side: Side::Ours, one_way: true, percent: 99 }),
             Role::Serve(Serve { side: Side::Ours, certs: None }),
             Role::Serve(Serve { side: Side::Floor, certs: certs.clone() }),
+            Role::Serve(Serve { side: Side::Multiplexer, certs: None }),
             Role::Drive(Drive {
                 side: Side::Ours,
                 certs,

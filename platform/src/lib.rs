@@ -85,8 +85,7 @@ pub use error::{Error, Result, SpawnError, StartError};
 pub use folkmoot_agents::counters::TABLE as METRICS;
 pub use folkmoot_agents::describe::{AgentDescription, ArgumentDescription, MethodDescription};
 pub use folkmoot_agents::{
-    Agent, CALLS_IN_PLACE, Call, Clock, Context, Interface, Proxy, Sleep, TURNS_PER_POLL, Timestamp, Untyped,
-    UntypedCall,
+    Agent, Call, Clock, Context, Interface, Proxy, Sleep, TURNS_PER_POLL, Timestamp, Untyped, UntypedCall,
 };
 pub use folkmoot_codecs::{Address, CallError, Codec, Endpoint, Limits, Never, Principal, Value};
 pub use folkmoot_gateway::{Pattern, Rule};

@@ -50,7 +50,7 @@ pub(crate) fn group() -> Group {
 pub(crate) fn flood(flood: &Flood) -> Result<f64> {
     let system = System::new();
     let mut waits = match flood.side {
-        Side::Floor => system.block_on(flood_actor()),
+        Side::Floor | Side::Multiplexer => system.block_on(flood_actor()),
         Side::Ours => system.block_on(flood_agent(flood.one_way)),
     }?;
     waits.sort();

@@ -36,7 +36,7 @@ pub(crate) fn group() -> Group {
 pub(crate) fn weigh(weigh: &Weigh) -> Result<f64> {
     let system = System::new();
     match weigh.side {
-        Side::Floor => system.block_on(weigh_bare()),
+        Side::Floor | Side::Multiplexer => system.block_on(weigh_bare()),
         Side::Ours => system.block_on(weigh_ours(weigh.keep_proxies)),
     }
 }

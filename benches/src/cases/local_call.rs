@@ -17,7 +17,7 @@ use crate::tasks::in_flight;
 const ABOUT: &str = "A method called on the same worker; gate (with a rule), credits and deadline are on, and where \
     an agent calls from its own turn, the chain too. Floor: `Addr::send` to an actor with a mailbox of 1,024: a plain \
     handler; for async methods `AtomicResponse` (`&mut self`) and `ResponseActFuture` (`&self`). Mind the way: a plain \
-    method of an idle agent on the caller's worker runs in place (32 calls of 33), past mailbox and scheduler, which \
+    method of an idle agent on the caller's worker runs in place, past mailbox and scheduler, which \
     no call of the floor does; the rows \"idle agent\" measure that shortcut, not the queue. The busy agent has another \
     turn in flight all the time, as the floor's actor has, so every call to it takes the way through the mailbox: \
     that row compares like with like. Async methods always take that way, and most of 100 calls in flight do.";

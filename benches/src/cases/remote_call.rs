@@ -13,13 +13,16 @@ use crate::rounds::{Pair, Plan, nanoseconds_a_call};
 
 const ABOUT: &str = "An agent in another process on this machine gives a text back. Floor: an echo on bare tokio, \
     one thread for each process, frames with a length and an id, a table of pending calls, `TCP_NODELAY`, one write \
-    for all that waits; it neither decodes nor names anything. Over TLS both use 1.3 with the same certificates and \
+    for all that waits; it neither decodes nor names anything, and its server sends each frame back from the loop that \
+    read it. Against a multiplexer: the same frames, but a task for each request, as a server needs whose requests may \
+    wait for something, and a channel to the one that writes. Over TLS both use 1.3 with the same certificates and \
     the same crypto provider. One at a time, both processes of a side are pinned to one core, or the wake-up of the \
     other core would be all that is seen; with 100 in flight they run free. Ours speaks MsgPack unless named.";
 
 /// One way to call.
 #[derive(Clone, Copy)]
 struct Way {
+    floor: Side,
     tls: bool,
     codec: Codec,
     text_bytes: usize,
@@ -32,13 +35,22 @@ pub(crate) fn group() -> Group {
         for tls in [false, true] {
             for text_bytes in [64, 1024] {
                 let target = if text_bytes == 64 { Target::RatioAtLeast(least) } else { Target::None };
-                benches.push(bench(Way { tls, codec: Codec::MsgPack, text_bytes, in_flight }, target));
+                let (floor, codec) = (Side::Floor, Codec::MsgPack);
+                benches.push(bench(Way { floor, tls, codec, text_bytes, in_flight }, target));
             }
         }
     }
+    for tls in [false, true] {
+        let (floor, codec, text_bytes) = (Side::Multiplexer, Codec::MsgPack, 64);
+        let way = Way { floor, tls, codec, text_bytes, in_flight: 100 };
+        benches.push(bench(way, Target::RatioAtLeast(0.6)));
+    }
     for codec in [Codec::Json, Codec::Cbor] {
         for in_flight in [1, 100] {
-            benches.push(bench(Way { tls: false, codec, text_bytes: 64, in_flight }, Target::None));
+            benches.push(bench(
+                Way { floor: Side::Floor, tls: false, codec, text_bytes: 64, in_flight },
+                Target::None,
+            ));
         }
     }
     Group { title: "Remote call", about: ABOUT, benches }
@@ -52,7 +64,8 @@ fn bench(way: Way, target: Target) -> Bench {
         Codec::MsgPack => String::new(),
         codec => format!(", {}", codec_name(codec)),
     };
-    let name = format!("remote {transport} {size}{codec}, {crowd}");
+    let against = if way.floor == Side::Multiplexer { ", against a multiplexer" } else { "" };
+    let name = format!("remote {transport} {size}{codec}, {crowd}{against}");
     Bench::new(name, Unit::Rate, target, move |plan| measure(plan, way))
 }
 
@@ -64,7 +77,7 @@ fn measure(plan: &Plan, way: Way) -> Result<Vec<Pair>> {
         authority.node("server")?;
         authority.node("driver")?;
     }
-    let mut floor = Ends::start(Side::Floor, way, certs.clone())?;
+    let mut floor = Ends::start(way.floor, way, certs.clone())?;
     let mut ours = Ends::start(Side::Ours, way, certs)?;
     let pairs = nanoseconds_a_call(plan, |calls| floor.calls(calls), |calls| ours.calls(calls))?;
     let a_second = |nanoseconds: f64| 1e9 / nanoseconds;

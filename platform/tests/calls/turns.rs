@@ -147,7 +147,7 @@ async fn calls_that_run_in_place_leave_the_worker_to_others_now_and_then() {
     let ran = Rc::new(RefCell::new(false));
     let other = ran.clone();
     actix::spawn(async move { *other.borrow_mut() = true });
-    for _ in 0..=folkmoot::CALLS_IN_PLACE {
+    for _ in 0..1000 {
         counter.add(1).await.unwrap();
     }
     assert!(*ran.borrow(), "a caller that never waits kept the worker to itself");

@@ -48,7 +48,8 @@ fn info(root: &Root, routine: &Routine) -> TokenStream {
         Mode::Shared => quote!(Shared),
         Mode::Exclusive => quote!(Exclusive),
     };
-    quote!(#root::MethodInfo { name: #name, mode: #root::Mode::#mode })
+    let plain = !routine.is_async;
+    quote!(#root::MethodInfo { name: #name, mode: #root::Mode::#mode, plain: #plain })
 }
 
 /// `method_of`.
