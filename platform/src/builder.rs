@@ -12,7 +12,9 @@ use folkmoot_codecs::{Codec, Endpoint, Principal};
 use folkmoot_gateway::{Gate, Rule, RuleSet};
 use folkmoot_transports::{LocalNetwork, LocalTransport, SslCerts, TcpTransport, TlsTransport, Transport};
 
+use crate::advertised::advertised;
 use crate::clock::RealClock;
+use crate::configuration::container_fault;
 use crate::container::{Container, Hall, Open};
 use crate::error::StartError;
 use crate::limits::LinkLimits;
@@ -29,6 +31,7 @@ const DEFAULT_DEADLINE: Duration = Duration::from_secs(30);
 #[must_use = "a container does nothing until `.start().await`"]
 pub struct Builder {
     endpoint: String,
+    advertised: Option<String>,
     name: Option<String>,
     certs: Option<SslCerts>,
     rules: Vec<(String, String, String)>,
@@ -52,6 +55,7 @@ impl Builder {
     pub(crate) fn new(endpoint: &str) -> Builder {
         Builder {
             endpoint: endpoint.to_owned(),
+            advertised: None,
             name: None,
             certs: None,
             rules: Vec::new(),
@@ -66,7 +70,22 @@ impl Builder {
         }
     }
 
-    /// The node's name where it has no certificate; its endpoint unless told otherwise.
+    /// Where others reach the container: a host, or `host:port`, that stands in every URL it hands out. Needed where it
+    /// listens on all addresses (`0.0.0.0`, `[::]`) or behind a port mapping. Over `tls://` the node's certificate must
+    /// name that host, or those who connect say whom they expect (`.peer("spiffe://..")`).
+    ///
+    /// ```
+    /// # use folkmoot::prelude::*;
+    /// # fn builder(certs: SslCerts) -> folkmoot::Builder {
+    /// Container::builder("tls://0.0.0.0:5555").certs(certs).advertise("market.example")
+    /// # }
+    /// ```
+    pub fn advertise(mut self, host: &str) -> Builder {
+        self.advertised = Some(host.to_owned());
+        self
+    }
+
+    /// The node's name where it has no certificate; the endpoint in its URLs unless told otherwise.
     pub fn name(mut self, name: &str) -> Builder {
         self.name = Some(name.to_owned());
         self
@@ -93,7 +112,7 @@ impl Builder {
 
     /// How many threads run agents and links, the starting one included; 1 unless told otherwise.
     pub fn workers(mut self, count: usize) -> Builder {
-        self.workers = count.max(1);
+        self.workers = count;
         self
     }
 
@@ -143,6 +162,9 @@ impl Builder {
         }
         let endpoint: Endpoint = self.endpoint.parse()?;
         self.check(&endpoint)?;
+        if let Some(fault) = container_fault(self.workers, self.deadline, &self.limits) {
+            return Err(StartError::Configuration(fault));
+        }
         let gate = self.gate(&endpoint)?;
         let transports = self.transports(&endpoint);
         let transport = transports.get(endpoint.scheme()).ok_or_else(|| StartError::NoTransport {
@@ -154,10 +176,12 @@ impl Builder {
             .await
             .map_err(|source| StartError::Listen { endpoint: endpoint.to_string(), source })?;
         let endpoint = listener.endpoint().clone();
+        let advertised = advertised(&endpoint, self.advertised.as_deref())?;
         let tables = Arc::new(Tables::new(Facts {
             gate,
-            principal: Principal::node(self.node_name(&endpoint)),
+            principal: Principal::node(self.node_name(&advertised)),
             endpoint,
+            advertised,
             limits: self.limits,
             default_deadline: self.deadline,
             clock: self.clock,

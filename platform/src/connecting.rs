@@ -91,7 +91,7 @@ impl<I: Interface + ?Sized> Connect<I> {
         let (endpoint, agent) = parse(&url)?;
         let caller = hall.tables.principal.clone();
         let host: Arc<dyn Host> = hall.clone();
-        if endpoint == hall.tables.endpoint {
+        if endpoint == hall.tables.endpoint || endpoint == hall.tables.advertised {
             return Proxy::to_local(&host, caller, &agent);
         }
         let codec = codec.unwrap_or(hall.codec);

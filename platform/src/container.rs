@@ -149,7 +149,7 @@ impl Host for Hall {
     }
 
     fn url_of(&self, agent: &str) -> String {
-        self.tables.endpoint.agent(agent).to_string()
+        self.tables.advertised.agent(agent).to_string()
     }
 }
 
@@ -179,7 +179,8 @@ impl Container {
         &self.hall.tables.endpoint
     }
 
-    /// The URL of an agent of this container.
+    /// The URL of an agent of this container, as others reach it: with the host that was told by
+    /// [`Builder::advertise`].
     pub fn url(&self, agent: &str) -> String {
         self.hall.url_of(agent)
     }

@@ -7,6 +7,7 @@ use std::fmt;
 
 use folkmoot_codecs::{AddressError, CallError};
 use folkmoot_gateway::PatternError;
+use folkmoot_gateway::name::{NameFault, short};
 use folkmoot_transports::{CertsError, TransportError};
 
 /// `Result` with Folkmoot's [`Error`] unless told otherwise.
@@ -124,7 +125,15 @@ pub enum StartError {
     /// There is no runtime here.
     #[error("a container starts inside #[folkmoot::main], #[folkmoot::test] or an actix System")]
     NoRuntime,
-    /// The clock does not fit the rest of the configuration.
+    /// The host or port to advertise is none.
+    #[error("`.advertise({advertised:?})`: {reason}")]
+    Advertise {
+        /// As it was written.
+        advertised: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A value of the configuration cannot be.
     #[error("{0}")]
     Configuration(String),
 }
@@ -134,12 +143,20 @@ pub enum StartError {
 #[non_exhaustive]
 pub enum SpawnError {
     /// The name is none.
-    #[error(
-        "{name:?} is no name for an agent: 1 to 128 characters, none of them a slash, a space or a control character"
-    )]
+    #[error("{:?} is no name for an agent: {fault}", short(name))]
     BadName {
         /// The name as given.
         name: String,
+        /// What is wrong with it.
+        fault: NameFault,
+    },
+    /// An option of the spawn cannot be.
+    #[error("agent \"{name}\" was not spawned: {fault}")]
+    Configuration {
+        /// The agent's name.
+        name: String,
+        /// What is wrong.
+        fault: String,
     },
     /// Another agent has the name.
     #[error("there is an agent \"{name}\" already")]

@@ -51,9 +51,11 @@
 //! This crate is the facade: it depends on all the others, and users depend on it alone. The way of a message is
 //! told in `ARCHITECTURE.md`.
 
+mod advertised;
 mod builder;
 mod cancels;
 mod clock;
+mod configuration;
 mod connecting;
 mod container;
 mod error;

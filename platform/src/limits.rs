@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use folkmoot_codecs::Limits;
 
+/// The least limit of a frame that either side may set, in bytes: an error must have room.
+pub(crate) const MIN_FRAME_BYTES: u32 = 512;
+
 /// Bounds on what peers can make a container hold or wait for.
 #[derive(Clone, Debug)]
 #[non_exhaustive]

@@ -24,7 +24,10 @@ pub(crate) struct Tables {
     pub(crate) principal: Principal,
     /// What the agents here have in common.
     pub(crate) home: Arc<Home>,
+    /// Where it listens.
     pub(crate) endpoint: Endpoint,
+    /// Where others reach it.
+    pub(crate) advertised: Endpoint,
     pub(crate) limits: LinkLimits,
     pub(crate) default_deadline: Duration,
     pub(crate) default_deadline_ms: u64,
@@ -58,6 +61,7 @@ pub(crate) struct Facts {
     pub(crate) gate: Gate,
     pub(crate) principal: Principal,
     pub(crate) endpoint: Endpoint,
+    pub(crate) advertised: Endpoint,
     pub(crate) limits: LinkLimits,
     pub(crate) default_deadline: Duration,
     pub(crate) clock: Arc<dyn Clock>,
@@ -67,7 +71,16 @@ pub(crate) struct Facts {
 impl Tables {
     pub(crate) fn new(facts: Facts) -> Tables {
         let counters = Arc::new(Counters::new(facts.principal.node_name()));
-        let Facts { gate, principal, endpoint, limits, default_deadline, clock, shared_deadlines } = facts;
+        let Facts {
+            gate,
+            principal,
+            endpoint,
+            advertised,
+            limits,
+            default_deadline,
+            clock,
+            shared_deadlines,
+        } = facts;
         let agents = RwLock::default();
         let home = Home { node: principal.node_name().into(), gate: gate.id(), counters: counters.clone() };
         Tables {
@@ -75,6 +88,7 @@ impl Tables {
             home: Arc::new(home),
             principal,
             endpoint,
+            advertised,
             limits,
             default_deadline,
             default_deadline_ms: u64::try_from(default_deadline.as_millis()).unwrap_or(u64::MAX),

@@ -1,6 +1,7 @@
 //! Links between nodes: every transport and codec, certificates and rules, what happens when one end goes away.
 
 mod links {
+    mod advertised;
     mod broken;
     mod conformance;
     mod secured;

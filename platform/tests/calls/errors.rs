@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use folkmoot::prelude::*;
-use folkmoot::{SpawnError, StartError, Untyped, Value};
+use folkmoot::{LinkLimits, SpawnError, StartError, Untyped, Value};
 
 use super::counter::{Counter, hall};
 
@@ -60,9 +60,10 @@ async fn agents_names_are_checked_and_belong_to_one_agent_at_a_time() {
     tokio::task::yield_now().await;
     assert_eq!(hall.agents(), ["counter"]);
     assert_eq!(taken, SpawnError::NameTaken { name: "counter".into() });
-    for name in ["", "a/b", "a b", "a\n", &"x".repeat(129)] {
+    for name in ["", ".", "..", "*", "a/b", "a?b", "a#b", "a%b", "a b", "a\n", &"x".repeat(100_000)] {
         let bad = hall.spawn(name, Counter::default).await.unwrap_err();
         assert!(matches!(bad, SpawnError::BadName { .. }), "{name:?}: {bad}");
+        assert!(bad.to_string().len() < 300, "{bad}");
     }
     hall.stop("counter", Duration::from_secs(1)).await.unwrap();
     assert!(hall.agents().is_empty());
@@ -101,6 +102,41 @@ async fn an_insecure_or_impossible_container_does_not_start() {
     let taken = start(&first.endpoint().to_string()).await;
     assert!(matches!(taken, Err(StartError::Listen { .. })), "{taken:?}");
     first.shutdown().await;
+}
+
+#[folkmoot::test]
+async fn values_that_cannot_be_are_refused_in_the_words_of_the_code() {
+    let builder = || Container::builder("tcp://127.0.0.1:0");
+    let limited = |change: fn(&mut LinkLimits)| {
+        let mut limits = LinkLimits::default();
+        change(&mut limits);
+        builder().limits(limits)
+    };
+    for (builder, words) in [
+        (builder().workers(0), ".workers(0)"),
+        (builder().deadline(Duration::ZERO), ".deadline(..)"),
+        (limited(|limits| limits.frame.max_frame_bytes = 0), "frame.max_frame_bytes"),
+        (limited(|limits| limits.max_requests_in_hand = 0), "max_requests_in_hand"),
+        (limited(|limits| limits.write_stall_time = Duration::ZERO), "write_stall_time"),
+        (builder().advertise("x/y"), ".advertise(\"x/y\")"),
+        (builder().allow("*", "a b", "add"), "`a b` is no agent's name"),
+        (builder().allow("*", "counter", "add one"), "`add one` is no method's name"),
+    ] {
+        let error = builder.start().await.unwrap_err().to_string();
+        assert!(error.contains(words), "{error}");
+    }
+    let hall = hall().await;
+    let spawn = || hall.spawn("counter", Counter::default);
+    for (spawn, words) in [
+        (spawn().capacity(0), ".capacity(0)"),
+        (spawn().start_deadline(Duration::ZERO), ".start_deadline(..)"),
+        (spawn().intensity(3, Duration::ZERO), ".intensity(..)"),
+    ] {
+        let error = spawn.await.unwrap_err().to_string();
+        assert!(error.contains("\"counter\" was not spawned") && error.contains(words), "{error}");
+    }
+    spawn().intensity(0, Duration::ZERO).await.unwrap();
+    hall.shutdown().await;
 }
 
 #[test]

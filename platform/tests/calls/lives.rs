@@ -169,6 +169,44 @@ async fn a_start_that_returns_an_error_fails_the_spawn_with_it() {
     hall.shutdown().await;
 }
 
+#[derive(Agent)]
+struct Stuck(Arc<AtomicBool>);
+
+impl Drop for Stuck {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
+#[agent]
+impl Stuck {
+    #[start]
+    async fn start(&mut self) {
+        std::future::pending().await
+    }
+
+    #[expose]
+    fn nothing(&self) {}
+}
+
+#[folkmoot::test]
+async fn a_start_that_hangs_fails_the_spawn_and_ends_the_agent() {
+    for workers in [1, 2] {
+        let hall = Container::builder("tcp://127.0.0.1:0").workers(workers).start().await.unwrap();
+        for _ in 0..workers {
+            let dropped = Arc::new(AtomicBool::new(false));
+            let of_agent = dropped.clone();
+            let spawn = hall.spawn("stuck", move || Stuck(of_agent.clone()));
+            let error = spawn.start_deadline(Duration::from_millis(20)).await.unwrap_err();
+            assert!(matches!(&error, SpawnError::Failed { name, .. } if name == "stuck"), "{error}");
+            assert!(error.to_string().contains("#[start] took longer than 20ms"), "{error}");
+            assert!(dropped.load(Ordering::SeqCst), "its state is still there");
+            assert!(hall.agents().is_empty(), "its name is not free again");
+        }
+        hall.shutdown().await;
+    }
+}
+
 /// The wall clock, which somebody sets back by a day.
 struct SetBack(Arc<AtomicBool>);
 

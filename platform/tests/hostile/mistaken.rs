@@ -5,6 +5,7 @@
 use folkmoot::prelude::*;
 use folkmoot_transports::DevCerts;
 
+use super::log::Log;
 use super::raw::{encoded, frame};
 use super::rig::{Rig, Victim, tight};
 
@@ -91,4 +92,16 @@ async fn nodes_that_dial_the_wrong_scheme_are_told() {
     stray.shutdown().await;
     plain.shutdown().await;
     rig.end().await;
+}
+
+#[folkmoot::test]
+async fn a_node_on_all_addresses_is_told_once_how_to_be_reached() {
+    let log = Log::default();
+    let _logging = tracing::subscriber::set_default(log.clone());
+    for (endpoint, host) in [("tcp://0.0.0.0:0", None), ("tcp://0.0.0.0:0", Some("localhost"))] {
+        let builder = Container::builder(endpoint).insecure();
+        let builder = host.into_iter().fold(builder, folkmoot::Builder::advertise);
+        builder.start().await.unwrap().shutdown().await;
+        assert_eq!(log.with(&["WARN", "0.0.0.0", ".advertise("]).len(), 1, "{:#?}", log.all());
+    }
 }

@@ -1,0 +1,66 @@
+//! What a configuration cannot be, found before anything starts.
+//!
+//! Each sentence names the value as it is written in code, what would come of it, and what to write instead.
+//! Neighbours: the [`builder`](crate::builder) and [`spawning`](crate::spawning) ask here.
+
+use std::time::Duration;
+
+use crate::limits::{LinkLimits, MIN_FRAME_BYTES};
+use crate::supervision::Rules;
+
+/// What in a container's numbers cannot be.
+pub(crate) fn container_fault(workers: usize, deadline: Duration, limits: &LinkLimits) -> Option<String> {
+    if workers == 0 {
+        return Some("`.workers(0)`: agents need a thread to run on; write 1 or more".to_owned());
+    }
+    if deadline.is_zero() {
+        return Some("`.deadline(..)` is zero: every call would be over before it is sent".to_owned());
+    }
+    limits_fault(limits)
+}
+
+/// What in the bounds of links cannot be. No connections at all (`max_links: 0`) can.
+fn limits_fault(limits: &LinkLimits) -> Option<String> {
+    if limits.frame.max_frame_bytes < MIN_FRAME_BYTES {
+        let bytes = limits.frame.max_frame_bytes;
+        return Some(format!(
+            "`limits.frame.max_frame_bytes` is {bytes}: an error alone takes up to {MIN_FRAME_BYTES}"
+        ));
+    }
+    let counts = [
+        ("frame.max_nodes", limits.frame.max_nodes as usize),
+        ("frame.max_depth", limits.frame.max_depth as usize),
+        ("max_unproven_connections", limits.max_unproven_connections),
+        ("max_requests_in_hand", limits.max_requests_in_hand),
+        ("max_pending_calls", limits.max_pending_calls),
+        ("outbox_high_water_bytes", limits.outbox_high_water_bytes),
+        ("max_outbox_bytes", limits.max_outbox_bytes),
+    ];
+    if let Some((name, _)) = counts.into_iter().find(|(_, count)| *count == 0) {
+        return Some(format!("`limits.{name}` is 0: nothing could ever pass; write 1 or more"));
+    }
+    let times = [
+        ("handshake_time", limits.handshake_time),
+        ("read_stall_time", limits.read_stall_time),
+        ("write_stall_time", limits.write_stall_time),
+    ];
+    let (name, _) = times.into_iter().find(|(_, time)| time.is_zero())?;
+    Some(format!("`limits.{name}` is zero: every link would be closed at once"))
+}
+
+/// What in the options of a spawn cannot be.
+pub(crate) fn spawn_fault(capacity: u32, start_deadline: Duration, rules: &Rules) -> Option<String> {
+    if capacity == 0 {
+        return Some("`.capacity(0)`: every call would be refused; write 1 or more".to_owned());
+    }
+    if start_deadline.is_zero() {
+        return Some("`.start_deadline(..)` is zero: no `#[start]` could finish in time".to_owned());
+    }
+    if rules.intensity > 0 && rules.period.is_zero() {
+        return Some(
+            "`.intensity(..)` counts new starts within a period of zero: write a period, or 0 starts to have none"
+                .to_owned(),
+        );
+    }
+    None
+}

@@ -1,0 +1,54 @@
+//! URLs that lead to a node which listens on all addresses of its machine.
+
+use folkmoot::prelude::*;
+
+use super::conformance::Mirror;
+
+#[folkmoot::test]
+async fn every_url_of_a_node_names_the_host_that_it_advertises() {
+    let server =
+        Container::builder("tcp://0.0.0.0:0").insecure().advertise("localhost").start().await.unwrap();
+    let (_, port) = server.endpoint().host_and_port().unwrap();
+    assert_eq!(server.endpoint().to_string(), format!("tcp://0.0.0.0:{port}"));
+    let near = server.spawn("mirror", Mirror::default).await.unwrap();
+    let url = format!("tcp://localhost:{port}/mirror");
+    assert_eq!(server.url("mirror"), url);
+    assert_eq!(Proxy::url(&near), url);
+    assert_eq!(server.principal().node_name(), format!("tcp://localhost:{port}"));
+    let client = Container::builder("tcp://127.0.0.1:0").start().await.unwrap();
+    let far: Proxy<Mirror> = client.connect(&url).await.unwrap();
+    assert_eq!(far.text("there".into()).await.unwrap(), "there");
+    // The way to oneself by either name is no link.
+    for url in [url, format!("tcp://0.0.0.0:{port}/mirror")] {
+        let own: Proxy<Mirror> = server.connect(url).await.unwrap();
+        assert_eq!(own.text("here".into()).await.unwrap(), "here");
+    }
+    client.shutdown().await;
+    server.shutdown().await;
+}
+
+#[folkmoot::test]
+async fn over_tls_the_certificate_must_name_the_advertised_host() {
+    let dir = tempfile::tempdir().unwrap();
+    let certs = DevCerts::in_dir(dir.path()).unwrap();
+    let node = |name: &str, endpoint: &str| {
+        let builder = Container::builder(endpoint).certs(certs.node(name).unwrap());
+        builder.allow("spiffe://demo/node/*", "mirror", "*")
+    };
+    let server = node("server", "tls://0.0.0.0:0").advertise("localhost").start().await.unwrap();
+    let lost = node("lost", "tls://0.0.0.0:0").advertise("127.0.0.2").start().await.unwrap();
+    for container in [&server, &lost] {
+        container.spawn("mirror", Mirror::default).await.unwrap();
+    }
+    let client = node("client", "tls://127.0.0.1:0").start().await.unwrap();
+    let far: Proxy<Mirror> = client.connect(server.url("mirror")).await.unwrap();
+    assert_eq!(far.text("there".into()).await.unwrap(), "there");
+    let error = client.connect::<Mirror>(lost.url("mirror")).await.unwrap_err().to_string();
+    assert!(error.contains("127.0.0.2"), "{error}");
+    let expected =
+        client.connect::<Mirror>(lost.url("mirror")).peer("spiffe://demo/node/lost").await.unwrap();
+    assert_eq!(expected.text("there".into()).await.unwrap(), "there");
+    for container in [client, lost, server] {
+        container.shutdown().await;
+    }
+}
