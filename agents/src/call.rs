@@ -136,6 +136,7 @@ fn make_turn<M: Method>(
         origin,
         method: Cow::Borrowed(M::NAME),
         chain: passage.chain.clone(),
+        sent: passage.sent,
         deadline: Some(passage.deadline),
     };
     let permit = Ticketed::new(host.admit(head)?)?;

@@ -10,6 +10,7 @@ use bytes::BytesMut;
 use folkmoot_codecs::{Arguments, CallError, Codec, Limits, Message, RawId};
 use tokio::sync::oneshot;
 
+use crate::deadlines;
 use crate::host::{Far, FarCall, FarReply, FarTicket, Host, LocalAgent};
 use crate::reply::{ReplyFormat, ReplySink};
 use crate::turn::CallHead;
@@ -39,7 +40,8 @@ impl Far for Erased {
 
     fn send(&self, call: FarCall) -> FarTicket {
         let FarCall { origin, method, positional, keyword, chain, deadline, reply } = call;
-        let head = CallHead { origin, method, chain, deadline: Some(deadline) };
+        let sent = deadlines::coarse_now().unwrap_or_else(|| self.host.now());
+        let head = CallHead { origin, method, chain, sent, deadline: Some(deadline) };
         match self.host.admit(head) {
             Err(error) => {
                 if let Some(reply) = reply {

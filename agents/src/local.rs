@@ -9,6 +9,7 @@ use std::time::Duration;
 use actix::Context as ActorContext;
 use folkmoot_codecs::{Arguments, CallError, Never, Principal};
 use folkmoot_gateway::Admitted;
+use folkmoot_gateway::name::short;
 use tokio::sync::oneshot;
 
 use crate::actor::{AgentActor, Control};
@@ -80,7 +81,7 @@ impl<A: Agent> Door<A> {
         let method = &head.message().method;
         let index = A::method_index(method).ok_or_else(|| CallError::NoSuchMethod {
             agent: self.shared().name().to_string(),
-            method: method.to_string(),
+            method: short(method).into_owned(),
             nearest: nearest(method, A::METHODS.iter().map(|info| info.name)),
         })?;
         Ok((Ticketed::new(head)?, index))

@@ -373,7 +373,7 @@ impl<A: Agent> Core<A> {
             Waiting::Call(turn) if turn.permit.is_late(&*self.host) => {
                 self.shared.counters().deadlines.increment(1);
                 let chain = chain::names(&turn.permit.head().chain, self.shared.full_name());
-                let after = std::time::Duration::ZERO;
+                let after = turn.permit.time();
                 A::refuse(turn.request, CallError::DeadlineExceeded { after, may_have_run: false, chain });
             }
             Waiting::Call(turn) => {

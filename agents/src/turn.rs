@@ -7,6 +7,7 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use folkmoot_codecs::{CallError, Principal};
 use folkmoot_gateway::{Admitted, Subject};
@@ -40,6 +41,8 @@ pub struct CallHead {
     pub method: Cow<'static, str>,
     /// Who waits for the reply, innermost first.
     pub chain: Option<Chain>,
+    /// When it was sent, or arrived over a link.
+    pub sent: LinkInstant,
     /// When the reply must be there, for calls whose sender cannot take them back.
     pub deadline: Option<LinkInstant>,
 }
@@ -99,6 +102,12 @@ impl Ticketed {
         self.head()
             .deadline
             .is_some_and(|deadline| deadline <= deadlines::coarse_now().unwrap_or_else(|| host.now()))
+    }
+
+    /// The time that the call was given, where it was given one.
+    pub(crate) fn time(&self) -> Duration {
+        let head = self.head();
+        Duration::from_millis(head.deadline.map_or(0, |deadline| deadline.since(head.sent)))
     }
 
     /// The error of a call that its agent no longer takes.

@@ -122,11 +122,13 @@ impl<R> Wait<R> {
                 return Poll::Ready(Ok(reply));
             }
             Poll::Ready(Err(_)) => {
-                self.far = None;
-                return Poll::Ready(Err(match &origin.target {
-                    Some(target) => target.lost_error(),
-                    None => {
-                        CallError::Disconnected { may_have_run: true, cause: "the link ended".to_owned() }
+                let far = self.far.take();
+                return Poll::Ready(Err(match (&origin.target, far) {
+                    (Some(target), _) => target.lost_error(),
+                    (None, far) => {
+                        let to = far.map_or_else(|| origin.agent.to_string(), |(far, _)| far.url());
+                        let cause = format!("the link to {to} ended");
+                        CallError::Disconnected { may_have_run: true, cause }
                     }
                 }));
             }

@@ -48,7 +48,7 @@ pub enum CallError<E = Never> {
     },
     /// The arguments do not fit the method.
     BadArguments {
-        /// The method.
+        /// The method; empty where the request is too wrong to name one.
         method: String,
         /// Path to the wrong value, such as `amount` or `orders[2].price`; empty where the list itself is wrong.
         path: String,
@@ -113,6 +113,11 @@ pub enum CallError<E = Never> {
         /// What broke the link or kept it from being opened.
         cause: String,
     },
+    /// The address leads nowhere from here: it is none, or this container has no way to open it. Nothing was tried.
+    BadAddress {
+        /// The address, and what is wrong with it.
+        reason: String,
+    },
     /// A peer that is no Folkmoot container answered with an exception.
     Remote {
         /// The exception's type, such as `ValueError`; empty where the text has none.
@@ -161,6 +166,7 @@ impl<E> CallError<E> {
             C::AgentRestarted { agent, may_have_run } => C::AgentRestarted { agent, may_have_run },
             C::AgentStopped { agent, cause, may_have_run } => C::AgentStopped { agent, cause, may_have_run },
             C::Disconnected { may_have_run, cause } => C::Disconnected { may_have_run, cause },
+            C::BadAddress { reason } => C::BadAddress { reason },
             C::Remote { kind, message, traceback } => C::Remote { kind, message, traceback },
             C::Unencodable { reason } => C::Unencodable { reason },
             C::BadReply { reason } => C::BadReply { reason },
@@ -183,6 +189,7 @@ impl<E> CallError<E> {
             CallError::AgentRestarted { .. } => "agent-restarted",
             CallError::AgentStopped { .. } => "agent-stopped",
             CallError::Disconnected { .. } => "disconnected",
+            CallError::BadAddress { .. } => "bad-address",
             CallError::Remote { .. } => "remote",
             CallError::Unencodable { .. } => "unencodable",
             CallError::BadReply { .. } => "bad-reply",
@@ -213,6 +220,9 @@ impl<E: fmt::Display> fmt::Display for CallError<E> {
                 write!(f, "agent \"{agent}\" exposes no method \"{method}\"")?;
                 did_you_mean(f, nearest)
             }
+            CallError::BadArguments { method, reason, .. } if method.is_empty() => {
+                write!(f, "bad request: {reason}")
+            }
             CallError::BadArguments { method, path, reason } if path.is_empty() => {
                 write!(f, "bad arguments for \"{method}\": {reason}")
             }
@@ -239,6 +249,7 @@ impl<E: fmt::Display> fmt::Display for CallError<E> {
             CallError::Disconnected { may_have_run, cause } => {
                 write!(f, "disconnected: {cause}, {}", may_have_run_words(*may_have_run))
             }
+            CallError::BadAddress { reason } => f.write_str(reason),
             CallError::Remote { kind, message, .. } if kind.is_empty() => {
                 write!(f, "remote exception: {message}")
             }
@@ -277,6 +288,13 @@ mod tests {
         assert_eq!(text(late), "no reply within 30s, the method may have run (a -> b)");
         let gone = CallError::Disconnected { may_have_run: false, cause: "refused".into() };
         assert_eq!(text(gone), "disconnected: refused, the method has not run");
+        let bad = |method: &str| CallError::BadArguments {
+            method: method.into(),
+            path: String::new(),
+            reason: "it is null".into(),
+        };
+        assert_eq!(text(bad("add")), "bad arguments for \"add\": it is null");
+        assert_eq!(text(bad("")), "bad request: it is null");
         let remote = |kind: &str| CallError::Remote {
             kind: kind.into(),
             message: "no".into(),

@@ -171,10 +171,7 @@ impl Builder {
             endpoint: endpoint.to_string(),
             scheme: endpoint.scheme().to_owned(),
         })?;
-        let listener = transport
-            .listen(&endpoint)
-            .await
-            .map_err(|source| StartError::Listen { endpoint: endpoint.to_string(), source })?;
+        let listener = transport.listen(&endpoint).await?;
         let endpoint = listener.endpoint().clone();
         let advertised = advertised(&endpoint, self.advertised.as_deref())?;
         let tables = Arc::new(Tables::new(Facts {
@@ -220,7 +217,7 @@ impl Builder {
     fn gate(&self, endpoint: &Endpoint) -> Result<Gate, StartError> {
         let mut rules = RuleSet::default();
         for (principal, agent, method) in &self.rules {
-            rules.allow(Rule::new(principal, agent, method)?);
+            rules.allow(Rule::new(principal, agent, method).map_err(StartError::Rule)?);
         }
         if self.certs.is_some() || !rules.is_empty() {
             return Ok(Gate::deny_by_default(rules));

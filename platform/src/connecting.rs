@@ -13,6 +13,7 @@ use folkmoot_agents::describe::AgentDescription;
 use folkmoot_agents::host::{Far, FarReply, Host};
 use folkmoot_agents::{Interface, Proxy};
 use folkmoot_codecs::{Address, CallError, Codec};
+use folkmoot_gateway::name::short;
 use serde::de::DeserializeOwned;
 
 use crate::container::Hall;
@@ -101,13 +102,15 @@ impl<I: Interface + ?Sized> Connect<I> {
 }
 
 fn parse(url: &str) -> Result<(folkmoot_codecs::Endpoint, String), CallError> {
-    let unusable = |cause: String| CallError::Disconnected { may_have_run: false, cause };
-    let address: Address =
-        url.parse().map_err(|error: folkmoot_codecs::AddressError| unusable(error.to_string()))?;
-    match address.agent {
-        Some(agent) => Ok((address.endpoint, agent)),
-        None => {
-            Err(unusable(format!("`{url}` names no agent: write one behind a slash, as in {url}/counter")))
+    let address: Address = url.parse().map_err(|error: folkmoot_codecs::AddressError| {
+        CallError::BadAddress { reason: error.to_string() }
+    })?;
+    match address {
+        Address { endpoint, agent: Some(agent) } => Ok((endpoint, agent)),
+        Address { endpoint, agent: None } => {
+            let reason =
+                format!("`{url}` names no agent: write one behind a slash, as in {endpoint}/counter");
+            Err(CallError::BadAddress { reason })
         }
     }
 }
@@ -147,7 +150,7 @@ async fn validate(remote: &Remote, codec: Codec, agent: &str, within: Duration) 
     let agent_type: Option<String> = ask(remote, codec, VALIDATE, agent, within).await?;
     match agent_type {
         Some(_) => Ok(()),
-        None => Err(CallError::NoSuchAgent { agent: agent.to_owned(), nearest: None }),
+        None => Err(CallError::NoSuchAgent { agent: short(agent).into_owned(), nearest: None }),
     }
 }
 

@@ -15,6 +15,7 @@ use folkmoot_agents::turn::CallHead;
 use folkmoot_agents::{Agent, Clock, Interface, Proxy, Sleep};
 use folkmoot_codecs::{CallError, Codec, Endpoint, Principal};
 use folkmoot_gateway::Admitted;
+use folkmoot_gateway::name::short;
 use folkmoot_transports::Transport;
 use tokio::sync::oneshot;
 
@@ -81,8 +82,10 @@ impl Hall {
 
     /// The way to a remote container, made when it is first asked for.
     pub(crate) fn remote(&self, to: Destination) -> Result<Arc<Remote>, CallError> {
-        let unreachable = |cause| CallError::Disconnected { may_have_run: false, cause };
-        let shut_down = || unreachable("the container was shut down".to_owned());
+        let shut_down = || CallError::Disconnected {
+            may_have_run: false,
+            cause: "the container was shut down".to_owned(),
+        };
         let mut remotes = self.remotes.lock().unwrap_or_else(PoisonError::into_inner);
         let remotes = remotes.as_mut().ok_or_else(shut_down)?;
         if let Some(remote) = remotes.get(&to) {
@@ -90,11 +93,11 @@ impl Hall {
         }
         let scheme = to.endpoint.scheme();
         let Some(transport) = self.transports.get(scheme).cloned() else {
-            let cause = match scheme {
+            let why = match scheme {
                 "tls" => "tls:// needs certificates: give this container's builder `.certs(..)`".to_owned(),
                 _ => format!("this container has no transport for {scheme}://"),
             };
-            return Err(unreachable(cause));
+            return Err(CallError::BadAddress { reason: format!("no link to {}: {why}", to.endpoint) });
         };
         let worker = self.workers.get(self.workers.next());
         let remote =
@@ -139,7 +142,7 @@ impl Host for Hall {
 
     fn find(&self, name: &str) -> Result<Arc<dyn LocalAgent>, CallError> {
         self.tables.agent(name).map(|entry| entry.agent).ok_or_else(|| CallError::NoSuchAgent {
-            agent: name.to_owned(),
+            agent: short(name).into_owned(),
             nearest: self.tables.nearest(name),
         })
     }

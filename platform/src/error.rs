@@ -112,16 +112,11 @@ pub enum StartError {
         endpoint: String,
     },
     /// An allow rule is none.
-    #[error("an allow rule cannot be read: {0}")]
-    Rule(#[from] PatternError),
+    #[error("an allow rule cannot be: {0}")]
+    Rule(PatternError),
     /// The endpoint could not be opened.
-    #[error("cannot listen on {endpoint}: {source}")]
-    Listen {
-        /// Where the container was to listen.
-        endpoint: String,
-        /// What the transport said.
-        source: TransportError,
-    },
+    #[error(transparent)]
+    Listen(#[from] TransportError),
     /// There is no runtime here.
     #[error("a container starts inside #[folkmoot::main], #[folkmoot::test] or an actix System")]
     NoRuntime,

@@ -16,6 +16,7 @@ use folkmoot_agents::shared::AgentShared;
 use folkmoot_codecs::{
     ArgumentList, Arguments, CallError, Headers, Hello, RawId, encode_exception, encode_result,
 };
+use folkmoot_gateway::name::short;
 use serde::Serialize;
 
 use crate::link::Link;
@@ -150,7 +151,8 @@ fn describe(
     match link.tables.agent(&name) {
         Some(entry) => Ok(entry.agent.describe()),
         None => {
-            Err(CallError::NoSuchAgent { nearest: link.tables.nearest_for(&link.peer, &name), agent: name })
+            let nearest = link.tables.nearest_for(&link.peer, &name);
+            Err(CallError::NoSuchAgent { agent: short(&name).into_owned(), nearest })
         }
     }
 }
@@ -171,7 +173,7 @@ fn no_method(link: &Link, path: &str) -> CallError {
             format!("the path leads to an agent; write one of its methods behind it, as in {path}/add");
         return CallError::BadArguments { method: path.to_owned(), path: String::new(), reason };
     }
-    CallError::NoSuchAgent { agent: path.to_owned(), nearest: None }
+    CallError::NoSuchAgent { agent: short(path).into_owned(), nearest: None }
 }
 
 fn may_reach(link: &Link, agent: &str) -> Result<(), CallError> {
@@ -179,7 +181,7 @@ fn may_reach(link: &Link, agent: &str) -> Result<(), CallError> {
         return Ok(());
     }
     link.tables.counters.denials.increment(1);
-    Err(CallError::Denied { reason: format!("no rule lets {} call agent \"{agent}\"", link.peer) })
+    Err(CallError::Denied { reason: format!("no rule lets {} call agent {:?}", link.peer, short(agent)) })
 }
 
 fn call(link: &Arc<Link>, id: RawId, agent: &str, method: &str, arguments: Arguments<'_>, headers: Headers) {
@@ -207,7 +209,8 @@ fn call(link: &Arc<Link>, id: RawId, agent: &str, method: &str, arguments: Argum
         no_reply: headers.no_reply,
         done: false,
     };
-    let deadline = headers.deadline_ms.map(|remaining| link_time::now().plus(remaining));
+    let arrived = link_time::now();
+    let deadline = headers.deadline_ms.map(|remaining| arrived.plus(remaining));
     let chain = chain_of(link, &headers);
     router::route(
         &tables,
@@ -218,6 +221,7 @@ fn call(link: &Arc<Link>, id: RawId, agent: &str, method: &str, arguments: Argum
             method,
             arguments,
             chain,
+            arrived,
             deadline,
             sink: Some(Box::new(sink)),
         },

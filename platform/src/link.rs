@@ -11,7 +11,9 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use bytes::Bytes;
 use folkmoot_agents::chain::{self, Chain, Mode};
 use folkmoot_agents::host::{FarCall, FarReply};
-use folkmoot_codecs::{CallError, ChainLink, Codec, Headers, Hello, Limits, Principal, encode_request};
+use folkmoot_codecs::{
+    CallError, ChainLink, Codec, Endpoint, Headers, Hello, Limits, Principal, encode_request,
+};
 use tokio::sync::oneshot;
 
 use crate::cancels::Cancels;
@@ -24,6 +26,8 @@ pub(crate) struct Link {
     pub(crate) codec: Codec,
     pub(crate) peer: Principal,
     pub(crate) peer_address: String,
+    /// What it leads to, as errors name it: the peer's URL where it was dialed.
+    name: String,
     pub(crate) outbox: Outbox,
     pub(crate) cancels: Cancels,
     /// Requests of the peer that are being handled.
@@ -48,7 +52,15 @@ pub(crate) struct NotSent {
 }
 
 impl Link {
-    pub(crate) fn new(tables: Arc<Tables>, codec: Codec, peer: Principal, peer_address: String) -> Arc<Link> {
+    /// A link over a proven connection; `dialed` is where it was sought.
+    pub(crate) fn new(
+        tables: Arc<Tables>,
+        codec: Codec,
+        peer: Principal,
+        peer_address: String,
+        dialed: Option<&Endpoint>,
+    ) -> Arc<Link> {
+        let name = dialed.map_or_else(|| peer_address.clone(), Endpoint::to_string);
         tables.counters.links.increment(1);
         tables.counters.links_opened.increment(1);
         Arc::new(Link {
@@ -56,6 +68,7 @@ impl Link {
             codec,
             peer,
             peer_address,
+            name,
             outbox: Outbox::default(),
             cancels: Cancels::default(),
             in_hand: AtomicUsize::new(0),
@@ -115,7 +128,7 @@ impl Link {
         let FarCall { origin: _, method: _, positional, keyword, chain, deadline, reply } = call;
         let limits = &self.tables.limits;
         if self.outbox.waiting() > limits.max_outbox_bytes {
-            let queue = format!("bytes waiting for {}", self.peer_address);
+            let queue = format!("bytes waiting for {}", self.name);
             let error = CallError::Overloaded { queue, limit: limits.max_outbox_bytes };
             return Err(NotSent { reply, error });
         }
@@ -157,13 +170,13 @@ impl Link {
         let limit = self.tables.limits.max_pending_calls;
         let mut pending = self.pending();
         if pending.closed {
-            let cause = self.end().unwrap_or("the link ended").to_owned();
+            let cause = self.ended(self.end().unwrap_or("it was closed"));
             let error = CallError::Disconnected { may_have_run: false, cause };
             return Err(NotSent { reply: Some(reply), error });
         }
         if pending.replies.len() >= limit {
             self.tables.counters.overloads.increment(1);
-            let queue = format!("calls to {} that wait for a reply", self.peer_address);
+            let queue = format!("calls to {} that wait for a reply", self.name);
             return Err(NotSent { reply: Some(reply), error: CallError::Overloaded { queue, limit } });
         }
         pending.replies.insert(id, reply);
@@ -236,6 +249,11 @@ impl Link {
         self.fail_pending(cause);
     }
 
+    /// What is told of this link's end to those who used it.
+    pub(crate) fn ended(&self, cause: &str) -> String {
+        format!("the link to {} ended: {cause}", self.name)
+    }
+
     /// Tells everyone who waits for a reply that there will be none.
     pub(crate) fn fail_pending(&self, cause: &str) {
         let waiting = {
@@ -246,7 +264,7 @@ impl Link {
         let mut ids: Vec<_> = waiting.into_iter().collect();
         ids.sort_unstable_by_key(|(id, _)| *id);
         for (_, reply) in ids {
-            let cause = cause.to_owned();
+            let cause = self.ended(cause);
             reply.send(FarReply::Failed(CallError::Disconnected { may_have_run: true, cause })).ok();
         }
     }

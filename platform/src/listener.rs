@@ -120,7 +120,7 @@ async fn welcome(accepted: Accepted, mut place: Place, tables: Arc<Tables>, acce
     let refused = match proven {
         Err(reason) => reason,
         Ok(Proven { stream, principal, codec, read }) => {
-            let link = Link::new(tables.clone(), codec, principal, peer_address);
+            let link = Link::new(tables.clone(), codec, principal, peer_address, None);
             accepteds.add(&link);
             let _counted = Counted::new(&accepteds);
             tracing::info!(peer = %link.peer_address, principal = %link.peer, %codec, "a link was opened");

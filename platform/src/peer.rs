@@ -42,7 +42,7 @@ pub(crate) async fn open(
         Some(Ok(connection)) => connection,
     };
     let Connection { stream, principal, peer_address, .. } = connection;
-    let link = Link::new(tables.clone(), to.codec, principal, peer_address);
+    let link = Link::new(tables.clone(), to.codec, principal, peer_address, Some(&to.endpoint));
     let task = LinkTask::dialed(link.clone(), stream);
     actix::spawn(async move {
         task.run().await;
@@ -82,7 +82,9 @@ async fn greet(link: &Arc<Link>) -> Result<(), String> {
             // A peer of another make: it speaks the plain protocol.
             _ => Ok(()),
         },
-        Ok(FarReply::Failed(CallError::Disconnected { cause, .. })) => Err(cause),
+        Ok(FarReply::Failed(CallError::Disconnected { cause, .. })) => {
+            Err(link.end().map_or(cause, str::to_owned))
+        }
         Ok(FarReply::Failed(error)) => Err(error.to_string()),
         Err(_) => Err("the link ended during the Hello".to_owned()),
     }

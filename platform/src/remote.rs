@@ -237,7 +237,7 @@ impl Remote {
         let link = match &self.state().stage {
             Stage::Up(link) => link.clone(),
             _ => {
-                let cause = "the link ended".to_owned();
+                let cause = format!("the link to {} ended", self.to.endpoint);
                 return FarReply::Failed(CallError::Disconnected { may_have_run: false, cause });
             }
         };
@@ -246,7 +246,7 @@ impl Remote {
         match link_time::within(within, reply).await {
             Some(Ok(reply)) => reply,
             Some(Err(_)) => {
-                let cause = "the link ended".to_owned();
+                let cause = format!("the link to {} ended", self.to.endpoint);
                 FarReply::Failed(CallError::Disconnected { may_have_run: true, cause })
             }
             None => FarReply::Failed(CallError::DeadlineExceeded {

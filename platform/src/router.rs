@@ -12,6 +12,7 @@ use folkmoot_agents::reply::{ReplySink, ReplyTo};
 use folkmoot_agents::turn::{CallHead, Origin};
 use folkmoot_codecs::{Arguments, CallError, Never, Principal};
 use folkmoot_gateway::Admitted;
+use folkmoot_gateway::name::short;
 
 use crate::tables::{Entry, Tables};
 
@@ -34,13 +35,14 @@ pub(crate) struct Inbound<'a> {
     pub(crate) method: &'a str,
     pub(crate) arguments: Arguments<'a>,
     pub(crate) chain: Option<Chain>,
+    pub(crate) arrived: LinkInstant,
     pub(crate) deadline: Option<LinkInstant>,
     pub(crate) sink: Option<Box<dyn ReplySink>>,
 }
 
 /// Brings an encoded call to its agent: gate first, so that nobody learns what is behind it.
 pub(crate) fn route(tables: &Tables, call: Inbound<'_>) {
-    let Inbound { caller, name, entry, method, arguments, chain, deadline, sink } = call;
+    let Inbound { caller, name, entry, method, arguments, chain, arrived, deadline, sink } = call;
     let agent = entry.as_ref().map_or_else(|| name.into(), |entry| entry.agent.shared().name().clone());
     let method = match entry.as_ref().and_then(|entry| entry.agent.method_name(method)) {
         Some(known) => Cow::Borrowed(known),
@@ -49,10 +51,10 @@ pub(crate) fn route(tables: &Tables, call: Inbound<'_>) {
     let target = entry.as_ref().map(|entry| entry.agent.shared().clone());
     let origin = Arc::new(Origin { agent, target, caller: caller.clone(), inside: false });
     let refuse = |sink, error| ReplyTo::<(), Never>::encoded(sink).refuse(error);
-    match (admit(tables, CallHead { origin, method, chain, deadline }), entry) {
+    match (admit(tables, CallHead { origin, method, chain, sent: arrived, deadline }), entry) {
         (Err(error), _) => refuse(sink, error),
         (Ok(_), None) => {
-            let (agent, nearest) = (name.to_owned(), tables.nearest_for(caller, name));
+            let (agent, nearest) = (short(name).into_owned(), tables.nearest_for(caller, name));
             refuse(sink, CallError::NoSuchAgent { agent, nearest });
         }
         (Ok(head), Some(entry)) => entry.agent.deliver(head, &arguments, sink),

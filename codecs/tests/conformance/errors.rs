@@ -36,7 +36,7 @@ fn refusal() -> impl Strategy<Value = Refusal> {
 
 fn error() -> impl Strategy<Value = CallError<Refusal>> {
     type Texts = (String, String, Option<String>, Vec<String>);
-    (0..16u8, refusal(), any::<Texts>(), any::<(Duration, bool, usize)>()).prop_map(
+    (0..17u8, refusal(), any::<Texts>(), any::<(Duration, bool, usize)>()).prop_map(
         |(kind, refusal, (a, b, nearest, chain), (after, may_have_run, limit))| match kind {
             0 => CallError::Agent(refusal),
             1 => CallError::NoSuchAgent { agent: a, nearest },
@@ -53,6 +53,7 @@ fn error() -> impl Strategy<Value = CallError<Refusal>> {
             12 => CallError::Disconnected { may_have_run, cause: a },
             13 => CallError::Remote { kind: a, message: b, traceback: chain.concat() },
             14 => CallError::Unencodable { reason: a },
+            15 => CallError::BadAddress { reason: a },
             _ => CallError::BadReply { reason: a },
         },
     )
@@ -210,5 +211,5 @@ fn codes_are_distinct_and_documented() {
         assert_eq!(text.split_once(": ").unwrap().0, documented(error.code()));
         seen.insert(error.code());
     }
-    assert_eq!(seen.len(), 16, "{seen:?}");
+    assert_eq!(seen.len(), 17, "{seen:?}");
 }

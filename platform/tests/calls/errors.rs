@@ -74,6 +74,49 @@ async fn agents_names_are_checked_and_belong_to_one_agent_at_a_time() {
 }
 
 #[folkmoot::test]
+async fn addresses_that_lead_nowhere_are_no_broken_links() {
+    let hall = hall().await;
+    for (url, words) in [
+        ("counter", "`counter` is no address: it has no scheme"),
+        ("http://host:1/counter", "its scheme is unknown"),
+        ("tcp://host/counter", "it has no port"),
+        ("tcp://host:1/", "names no agent: write one behind a slash, as in tcp://host:1/counter"),
+        ("tls://host:1/counter", "no link to tls://host:1: tls:// needs certificates"),
+    ] {
+        for error in [
+            hall.connect::<Counter>(url).await.unwrap_err(),
+            hall.connect::<Counter>(url).describe().await.unwrap_err(),
+        ] {
+            assert!(matches!(&error, CallError::BadAddress { .. }), "{error:?}");
+            assert!(error.to_string().contains(words), "{error}");
+        }
+    }
+    hall.shutdown().await;
+}
+
+#[folkmoot::test]
+async fn long_names_are_cut_in_errors() {
+    let (server, client) = (hall().await, hall().await);
+    server.spawn("counter", Counter::default).await.unwrap();
+    let name = "x".repeat(100_000);
+    let far: Proxy<Untyped> = client.connect(server.url("counter")).await.unwrap();
+    let near: Proxy<Untyped> = server.find("counter").unwrap();
+    let url = server.url(&name);
+    for error in [
+        server.find::<Counter>(&name).unwrap_err().to_string(),
+        client.connect::<Counter>(&url).await.unwrap_err().to_string(),
+        client.connect::<Counter>(&url).describe().await.unwrap_err().to_string(),
+        near.call(&name, [0; 0]).await.unwrap_err().to_string(),
+        far.call(&name[..900], [0; 0]).await.unwrap_err().to_string(),
+        far.call(&name, [0; 0]).await.unwrap_err().to_string(),
+    ] {
+        assert!(error.len() < 300 && error.contains("bytes"), "{error}");
+    }
+    client.shutdown().await;
+    server.shutdown().await;
+}
+
+#[folkmoot::test]
 async fn a_stopped_agent_says_so_to_its_proxies() {
     let hall = hall().await;
     let counter = hall.spawn("counter", Counter::default).await.unwrap();
@@ -100,7 +143,14 @@ async fn an_insecure_or_impossible_container_does_not_start() {
     assert!(matches!(rule, Err(StartError::Rule(_))));
     let first = hall().await;
     let taken = start(&first.endpoint().to_string()).await;
-    assert!(matches!(taken, Err(StartError::Listen { .. })), "{taken:?}");
+    assert!(matches!(taken, Err(StartError::Listen(_))), "{taken:?}");
+    let error = folkmoot::Error::from(taken.unwrap_err());
+    for text in [error.to_string(), format!("{error:?}")] {
+        assert!(text.starts_with("cannot listen at tcp://127.0.0.1:"), "{text}");
+        for words in ["cannot listen", "in use", "127.0.0.1"] {
+            assert_eq!(text.matches(words).count(), 1, "{text}");
+        }
+    }
     first.shutdown().await;
 }
 

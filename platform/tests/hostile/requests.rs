@@ -5,7 +5,7 @@
 use folkmoot::{Codec, Container, Value};
 
 use super::raw::encoded;
-use super::rig::{Rig, tight};
+use super::rig::{Rig, tight, until};
 
 /// What is asked, and what the exception's text says.
 const NONSENSE: [(&str, &str); 24] = [
@@ -263,6 +263,23 @@ async fn deadlines_of_any_size_are_taken() {
         let answer = raw.ask(&request).await;
         assert!(answer.kind == 1 || answer.code() == "deadline-exceeded", "{answer:?}");
     }
+    rig.end().await;
+}
+
+#[folkmoot::test]
+async fn a_deadline_that_passes_in_the_queue_tells_the_time_that_was_given() {
+    let rig = Rig::start().await;
+    let mut raw = rig.rich(Codec::Json).await;
+    raw.send(r#"[0, 1, ["agents/victim/hold", [], {}]]"#).await;
+    raw.send(r#"[0, 2, ["agents/victim/add", [1], {}], {"deadline_ms": 7}]"#).await;
+    raw.ask(r#"[0, 3, ["folkmoot/ping", [], {}]]"#).await.result();
+    let arrived = std::time::Instant::now();
+    until("the deadline has passed", || arrived.elapsed() > std::time::Duration::from_millis(40)).await;
+    rig.released.add_permits(1);
+    raw.answer().await.result();
+    let late = raw.answer().await;
+    assert_eq!(late.code(), "deadline-exceeded");
+    assert!(late.exception().starts_with("no reply within 7ms, the method has not run"), "{late:?}");
     rig.end().await;
 }
 
