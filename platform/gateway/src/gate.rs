@@ -103,7 +103,7 @@ impl Gate {
     /// The message, given back, with the reason of the refusal.
     #[inline]
     pub fn admit<M: Subject>(&self, message: M) -> Result<Admitted<M>, Denied<M>> {
-        if message.is_inside() || self.open || self.ruled(&message) {
+        if message.is_inside() || self.may_call(message.principal(), message.agent(), message.method()) {
             Ok(Admitted { message, gate: self.id })
         } else {
             let reason = format!(
@@ -116,8 +116,10 @@ impl Gate {
         }
     }
 
-    fn ruled<M: Subject>(&self, message: &M) -> bool {
-        self.rules.allows(message.principal().node_name(), message.agent(), message.method())
+    /// Whether `principal`, who lives elsewhere, may call that method: such a principal may also read about it.
+    #[inline]
+    pub fn may_call(&self, principal: &Principal, agent: &str, method: &str) -> bool {
+        self.open || self.rules.allows(principal.node_name(), agent, method)
     }
 
     /// Whether `principal` may call at least one method of `agent`: such a principal may learn that the agent exists.
@@ -161,6 +163,9 @@ mod tests {
         assert_eq!(denied.reason, "no rule lets b call \"add\" of agent \"counter\"");
         assert!(gate.may_reach(&Principal::node("a"), "counter"));
         assert!(!gate.may_reach(&Principal::node("b"), "counter"));
+        assert!(gate.may_call(&Principal::node("a"), "counter", "add"));
+        assert!(!gate.may_call(&Principal::node("a"), "counter", "reset"));
+        assert!(Gate::open().may_call(&Principal::anonymous(), "counter", "reset"));
     }
 
     #[test]

@@ -43,6 +43,32 @@ async fn what_no_rule_allows_is_denied_with_the_reason() {
 }
 
 #[folkmoot::test]
+async fn a_description_tells_of_no_method_that_the_reader_may_not_call() {
+    let dir = tempfile::tempdir().unwrap();
+    let certs = DevCerts::in_dir(dir.path()).unwrap();
+    let rules = [
+        ("spiffe://demo/node/client", "mirror", "text"),
+        ("spiffe://demo/node/client", "mirror", "f*"),
+        ("spiffe://demo/node/all", "*", "*"),
+    ];
+    let server = node(&certs, "server", &rules).await;
+    server.spawn("mirror", Mirror::default).await.unwrap();
+    for (name, methods) in [
+        ("client", &["floats", "text", "fail"][..]),
+        ("all", &["everything", "floats", "value", "nested", "text", "late", "fail"]),
+    ] {
+        let reader = node(&certs, name, &[]).await;
+        let told = reader.connect::<Mirror>(server.url("mirror")).describe().await.unwrap();
+        let names: Vec<&str> = told.methods.iter().map(|method| method.name.as_str()).collect();
+        assert_eq!(names, methods, "{name}");
+        reader.shutdown().await;
+    }
+    // In its own container everything is told.
+    assert_eq!(server.describe("mirror").unwrap().methods.len(), 7);
+    server.shutdown().await;
+}
+
+#[folkmoot::test]
 async fn the_expected_peer_is_checked_and_a_foreign_authority_refused() {
     let dir = tempfile::tempdir().unwrap();
     let certs = DevCerts::in_dir(dir.path().join("ours")).unwrap();
