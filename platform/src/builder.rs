@@ -192,7 +192,7 @@ impl Builder {
         let listening =
             actix::spawn(listener::run(listener, tables.clone(), workers.clone(), accepteds.clone()));
         tracing::info!(endpoint = %tables.endpoint, node = tables.principal.node_name(), "the container listens");
-        let open = Open { listening, watchdog };
+        let open = Open { listening: Some(listening), _watchdog: watchdog };
         Ok(Container::over(Arc::new(Hall::new(tables, workers, self.codec, transports, (accepteds, open)))))
     }
 

@@ -1,10 +1,11 @@
 //! Requests of a peer that it took back.
 //!
-//! Costs nothing while nothing is cancelled: a flag is looked at. Neighbours: [`inbound`](crate::inbound) writes
+//! Costs nothing while nothing is cancelled: a flag is looked at. Always true: it changes under the lock alone, so it is
+//! up wherever an id is remembered. Neighbours: [`inbound`](crate::inbound) writes
 //! here on `folkmoot/cancel`; the reply sinks of running turns look.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
@@ -38,9 +39,9 @@ impl Cancels {
             inner.cancelled.clear();
         }
         inner.cancelled.insert(id);
+        self.any.store(true, Ordering::Release);
         let watcher = inner.watching.remove(&id);
         drop(inner);
-        self.any.store(true, Ordering::Release);
         if let Some(watcher) = watcher {
             watcher.wake();
         }
@@ -81,11 +82,15 @@ impl Cancels {
         }
     }
 
-    /// No request is in hand: what is still remembered belongs to none.
-    pub(crate) fn clear(&self) {
+    /// Forgets all where no request is in hand: what is still remembered belongs to none.
+    pub(crate) fn clear(&self, in_hand: &AtomicUsize) {
         if self.any.load(Ordering::Acquire) {
-            self.lock().cancelled.clear();
-            self.any.store(false, Ordering::Release);
+            let mut inner = self.lock();
+            // Asked under the lock: a request that begins after this look is cancelled after it.
+            if in_hand.load(Ordering::Acquire) == 0 {
+                inner.cancelled.clear();
+                self.any.store(false, Ordering::Release);
+            }
         }
     }
 
@@ -94,5 +99,47 @@ impl Cancels {
         self.closed.store(true, Ordering::Release);
         let watching = std::mem::take(&mut self.lock().watching);
         watching.into_values().for_each(Waker::wake);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_forgotten_while_a_request_is_in_hand() {
+        let (cancels, in_hand) = (Cancels::default(), AtomicUsize::new(1));
+        cancels.cancel(7);
+        cancels.clear(&in_hand);
+        assert!(cancels.is_cancelled(7));
+        in_hand.store(0, Ordering::Release);
+        cancels.clear(&in_hand);
+        assert!(!cancels.is_cancelled(7));
+    }
+
+    #[test]
+    fn a_cancel_that_meets_a_clearing_stands() {
+        let (cancels, in_hand) = (Cancels::default(), AtomicUsize::new(0));
+        let done = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            let clearing = scope.spawn(|| {
+                while !done.load(Ordering::Acquire) {
+                    cancels.clear(&in_hand);
+                }
+            });
+            for id in 0..20_000 {
+                in_hand.fetch_add(1, Ordering::AcqRel);
+                cancels.begin(id);
+                cancels.cancel(id);
+                let stands = cancels.is_cancelled(id);
+                in_hand.fetch_sub(1, Ordering::AcqRel);
+                if !stands {
+                    done.store(true, Ordering::Release);
+                    panic!("the cancel of {id} was forgotten");
+                }
+            }
+            done.store(true, Ordering::Release);
+            clearing.join().unwrap();
+        });
     }
 }

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use crate::limits::{LinkLimits, MIN_FRAME_BYTES};
+use crate::limits::{LinkLimits, frame_fault};
 use crate::supervision::Rules;
 
 /// What in a container's numbers cannot be.
@@ -21,15 +21,10 @@ pub(crate) fn container_fault(workers: usize, deadline: Duration, limits: &LinkL
 
 /// What in the bounds of links cannot be. No connections at all (`max_links: 0`) can.
 fn limits_fault(limits: &LinkLimits) -> Option<String> {
-    if limits.frame.max_frame_bytes < MIN_FRAME_BYTES {
-        let bytes = limits.frame.max_frame_bytes;
-        return Some(format!(
-            "`limits.frame.max_frame_bytes` is {bytes}: an error alone takes up to {MIN_FRAME_BYTES}"
-        ));
+    if let Some(fault) = frame_fault(&limits.frame) {
+        return Some(format!("`limits.frame`: {fault}"));
     }
     let counts = [
-        ("frame.max_nodes", limits.frame.max_nodes as usize),
-        ("frame.max_depth", limits.frame.max_depth as usize),
         ("max_unproven_connections", limits.max_unproven_connections),
         ("max_requests_in_hand", limits.max_requests_in_hand),
         ("max_pending_calls", limits.max_pending_calls),

@@ -51,13 +51,14 @@ pub(crate) struct Hall {
     pub(crate) accepteds: Arc<Accepteds>,
     /// `None` once the container was shut down.
     remotes: Mutex<Option<HashMap<Destination, Arc<Remote>>>>,
-    open: Mutex<Option<Open>>,
+    /// `None` once the container was shut down; locked by the one who shuts it down.
+    open: tokio::sync::Mutex<Option<Open>>,
 }
 
 /// What is closed by a shutdown.
 pub(crate) struct Open {
-    pub(crate) listening: tokio::task::JoinHandle<()>,
-    pub(crate) watchdog: Option<Watchdog>,
+    pub(crate) listening: Option<tokio::task::JoinHandle<()>>,
+    pub(crate) _watchdog: Option<Watchdog>,
 }
 
 impl Hall {
@@ -76,7 +77,7 @@ impl Hall {
             transports,
             accepteds,
             remotes: Mutex::new(Some(HashMap::new())),
-            open: Mutex::new(Some(open)),
+            open: tokio::sync::Mutex::new(Some(open)),
         }
     }
 
@@ -271,13 +272,17 @@ impl Container {
         self.shutdown_within(SHUTDOWN_GRACE).await;
     }
 
-    /// As [`shutdown`](Container::shutdown), with another time for agents to finish.
+    /// As [`shutdown`](Container::shutdown), with another time for agents to finish. While the container is being shut
+    /// down already, this waits for the end of that.
     pub async fn shutdown_within(&self, grace: Duration) {
-        let open = self.hall.open.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let Some(open) = open else { return };
-        open.listening.abort();
-        // Aborted, it ends with an error; waited for, the port is free.
-        open.listening.await.ok();
+        // Held to the end: a second one waits for it. Where the first was dropped on the way, the second goes on.
+        let mut shutting = self.hall.open.lock().await;
+        let Some(open) = &mut *shutting else { return };
+        if let Some(listening) = open.listening.take() {
+            listening.abort();
+            // Aborted, it ends with an error; waited for, the port is free.
+            listening.await.ok();
+        }
         let stopping: Vec<oneshot::Receiver<()>> =
             self.hall.tables.close().iter().map(|agent| agent.stop(grace)).collect();
         // Drained one after the other, each within the same grace; `#[stop]` has as long again.
@@ -298,7 +303,7 @@ impl Container {
             }
         })
         .await;
-        drop(open.watchdog);
+        *shutting = None;
         self.hall.workers.stop();
     }
 }

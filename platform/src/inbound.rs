@@ -19,10 +19,12 @@ use folkmoot_codecs::{
 use folkmoot_gateway::name::short;
 use serde::Serialize;
 
+use crate::limits::frame_fault;
 use crate::link::Link;
 use crate::link_time;
 use crate::one_line::one_line;
 use crate::router::{self, Inbound};
+use crate::scratch;
 
 /// Takes a request back: its id, and the agent that it went to.
 pub(crate) const CANCEL: &str = "folkmoot/cancel";
@@ -37,6 +39,9 @@ pub(crate) const VALIDATE: &str = "validate_aid";
 
 /// Longest path that is looked at, in bytes: a name of an agent, a name of a method, and some more.
 const MAX_PATH_BYTES: usize = 1024;
+
+/// Replies up to this size are copied into the outbox; a larger one takes its place where nothing waits. In bytes.
+const SMALL_FRAME_BYTES: usize = 16 * 1024;
 
 /// One request as it came.
 pub(crate) struct Request<'a> {
@@ -107,6 +112,10 @@ fn answer<T: Serialize>(link: &Arc<Link>, id: Option<&RawId>, answer: &Result<T,
 
 /// The peer is a Folkmoot container: tells it what we are.
 fn hello(link: &Arc<Link>, id: &RawId, arguments: &Arguments<'_>) -> Result<(), String> {
+    if link.is_rich() {
+        refuse_bad_request(link, id, "a link has one Hello, and its own was said");
+        return Ok(());
+    }
     let theirs = match <(Hello,)>::decode(arguments, Hello::PATH, &["hello"]) {
         Ok((theirs,)) => theirs,
         Err(error) => {
@@ -114,6 +123,10 @@ fn hello(link: &Arc<Link>, id: &RawId, arguments: &Arguments<'_>) -> Result<(), 
             return Ok(());
         }
     };
+    if let Err(sentence) = check_limits(&theirs) {
+        refuse_bad_request(link, id, &sentence);
+        return Err(sentence);
+    }
     let ours = own_hello(link);
     match ours.agree(&theirs) {
         Ok(_) => {
@@ -130,6 +143,14 @@ fn hello(link: &Arc<Link>, id: &RawId, arguments: &Arguments<'_>) -> Result<(), 
     }
 }
 
+/// Whether anything at all can be said to a peer of that Hello.
+///
+/// # Errors
+/// Why not, for both.
+pub(crate) fn check_limits(theirs: &Hello) -> Result<(), String> {
+    frame_fault(&theirs.limits()).map_or(Ok(()), |fault| Err(format!("of the Hello, {fault}")))
+}
+
 pub(crate) fn own_hello(link: &Link) -> Hello {
     let tables = &link.tables;
     Hello::new(tables.principal.node_name(), &tables.limits.frame)
@@ -142,6 +163,7 @@ fn agent_type(link: &Link, arguments: &Arguments<'_>) -> Result<Option<&'static 
     Ok(link.tables.agent(&name).map(|entry| entry.agent.agent_type()))
 }
 
+/// What the agent exposes to this peer: the methods that it may call.
 fn describe(
     link: &Link,
     arguments: &Arguments<'_>,
@@ -149,7 +171,11 @@ fn describe(
     let (name,) = <(String,)>::decode(arguments, DESCRIBE, &["agent"])?;
     may_reach(link, &name)?;
     match link.tables.agent(&name) {
-        Some(entry) => Ok(entry.agent.describe()),
+        Some(entry) => {
+            let mut description = entry.agent.describe();
+            description.methods.retain(|method| link.tables.gate.may_call(&link.peer, &name, &method.name));
+            Ok(description)
+        }
         None => {
             let nearest = link.tables.nearest_for(&link.peer, &name);
             Err(CallError::NoSuchAgent { agent: short(&name).into_owned(), nearest })
@@ -263,11 +289,15 @@ impl ReplySink for LinkSink {
         }
         let limits = &self.link.frame_limits();
         let format = ReplyFormat { codec: self.link.codec, id: &self.id, rich: self.link.is_rich(), limits };
+        // Before the lock is taken: encoders are the agents' code, and may be slow.
+        let mut frame = scratch::written(|frame| write(format, frame));
         // `None`: the link is gone, and with it whoever waited.
         self.link.outbox.push(|out| match out.len() {
             waiting if waiting > self.link.tables.limits.max_outbox_bytes => self.no_room(&format, out),
-            _ => write(format, out),
+            0 if frame.len() > SMALL_FRAME_BYTES => std::mem::swap(out, &mut frame),
+            _ => out.extend_from_slice(&frame),
         });
+        scratch::give_back(frame);
     }
 
     fn poll_cancelled(&mut self, cx: &mut Context<'_>) -> Poll<()> {
@@ -313,7 +343,7 @@ impl Drop for LinkSink {
             answer::<()>(&self.link, Some(&self.id), &Err(error));
         }
         if self.link.in_hand.fetch_sub(1, Ordering::AcqRel) == 1 {
-            self.link.cancels.clear();
+            self.link.cancels.clear(&self.link.in_hand);
             if self.link.is_leaving() {
                 self.link.outbox.wake();
             }

@@ -72,6 +72,7 @@ mod peer;
 mod remote;
 mod router;
 mod runtime;
+mod scratch;
 mod spawning;
 mod supervision;
 mod tables;

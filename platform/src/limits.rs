@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use folkmoot_codecs::Limits;
 
-/// The least limit of a frame that either side may set, in bytes: an error must have room.
-pub(crate) const MIN_FRAME_BYTES: u32 = 512;
+/// The least limits of a frame that either side may set: an error must have room.
+pub(crate) const LEAST_FRAME: Limits = Limits { max_frame_bytes: 512, max_depth: 8, max_nodes: 64 };
 
 /// Bounds on what peers can make a container hold or wait for.
 #[derive(Clone, Debug)]
@@ -31,6 +31,20 @@ pub struct LinkLimits {
     pub read_stall_time: Duration,
     /// Longest time that a peer may take none of the bytes waiting for it.
     pub write_stall_time: Duration,
+}
+
+/// What is too small in the bounds of a frame for anything to be said.
+pub(crate) fn frame_fault(limits: &Limits) -> Option<String> {
+    let too_small =
+        |name, value: u32, least: u32| format!("{name} is {value}: errors alone need up to {least}");
+    let Limits { max_frame_bytes, max_depth, max_nodes } = LEAST_FRAME;
+    if limits.max_frame_bytes < max_frame_bytes {
+        return Some(too_small("max_frame_bytes", limits.max_frame_bytes, max_frame_bytes));
+    }
+    if limits.max_depth < max_depth {
+        return Some(too_small("max_depth", limits.max_depth.into(), max_depth.into()));
+    }
+    (limits.max_nodes < max_nodes).then(|| too_small("max_nodes", limits.max_nodes, max_nodes))
 }
 
 impl Default for LinkLimits {

@@ -9,7 +9,7 @@ use folkmoot_agents::host::FarReply;
 use folkmoot_codecs::{CallError, Codec, Endpoint, Hello};
 use folkmoot_transports::{Connection, Transport};
 
-use crate::inbound::own_hello;
+use crate::inbound::{check_limits, own_hello};
 use crate::link::Link;
 use crate::link_task::LinkTask;
 use crate::link_time;
@@ -73,6 +73,7 @@ async fn greet(link: &Arc<Link>) -> Result<(), String> {
                 .decode(&content)
                 .map_err(|error| format!("the peer's Hello cannot be read: {error}"))?;
             ours.agree(&theirs)?;
+            check_limits(&theirs)?;
             link.set_rich(&theirs);
             tracing::debug!(peer = %link.peer_address, node = %theirs.node, software = %theirs.software, "joined hands");
             Ok(())

@@ -5,4 +5,5 @@ mod links {
     mod broken;
     mod conformance;
     mod secured;
+    mod slow_encoder;
 }

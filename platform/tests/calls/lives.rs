@@ -120,6 +120,34 @@ async fn a_permanent_agent_is_started_anew_after_its_own_end_but_not_after_a_sto
 }
 
 #[folkmoot::test]
+async fn everyone_who_shuts_a_container_down_waits_for_its_end() {
+    let hall = hall().await;
+    let (worker, log, gate, mut news) = worker(&hall).await;
+    let working = actix::spawn(worker.work());
+    while news.recv().await.unwrap() != "work begins" {}
+    let shutting = || {
+        let hall = hall.clone();
+        actix::spawn(async move { hall.shutdown_within(Duration::from_secs(60)).await })
+    };
+    let (first, second, dropped) = (shutting(), shutting(), shutting());
+    while worker.noted().one_way().is_ok() {
+        tokio::task::yield_now().await;
+    }
+    dropped.abort();
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    assert!(!first.is_finished() && !second.is_finished(), "the agent is still at work");
+    // Another goes on where the first one was given up.
+    first.abort();
+    gate.notify_one();
+    second.await.unwrap();
+    assert_eq!(log.lock().unwrap().last(), Some(&"stop"));
+    working.await.unwrap().unwrap();
+    hall.shutdown().await;
+}
+
+#[folkmoot::test]
 async fn a_stop_whose_grace_is_over_drops_what_still_runs() {
     let hall = hall().await;
     let (worker, _, _gate, mut news) = worker(&hall).await;

@@ -48,6 +48,10 @@ async fn what_answers_a_hello_wrongly_is_told_apart() {
             r#"[1, 0, {"versions": [7, 9], "node": "new", "max_frame_bytes": 9, "software": "raw 9"}]"#,
             "\"dialer\" (folkmoot 0.1.0) speaks 1 and \"new\" (raw 9) speaks 7 to 9",
         ),
+        (
+            r#"[1, 0, {"versions": [1, 1], "node": "x", "max_frame_bytes": 0, "software": "raw 9"}]"#,
+            "of the Hello, max_frame_bytes is 0",
+        ),
         (r#"[1, 0, 5]"#, "the peer's Hello cannot be read: expected a Hello"),
         (r#"[1, 0, {"versions": [1, 1]}]"#, "the peer's Hello cannot be read"),
         (

@@ -57,12 +57,37 @@ async fn a_hello_that_cannot_be_read_is_answered_and_the_peer_stays_plain() {
 }
 
 #[folkmoot::test]
-async fn a_second_hello_is_answered_like_the_first() {
+async fn a_second_hello_is_refused_and_changes_nothing() {
     let rig = Rig::start().await;
     let mut raw = rig.rich(Codec::Cbor).await;
     let answer = raw.ask(&hello("[1, 5]", "again")).await;
-    assert_eq!(answer.result().get("node").and_then(Value::as_str), Some("target"));
-    raw.ask(r#"[0, 1, ["agents/victim/total", [], {}]]"#).await.result();
+    assert_eq!(answer.code(), "bad-arguments");
+    assert!(answer.exception().contains("a link has one Hello"), "{}", answer.exception());
+    rig.counted("bad_requests", 1).await;
+    // More than the second Hello says that the peer takes.
+    raw.ask(r#"[0, 1, ["agents/victim/text", [2000], {}]]"#).await.result();
+    rig.end().await;
+}
+
+#[folkmoot::test]
+async fn limits_that_leave_no_room_for_an_error_end_the_link() {
+    let rig = Rig::start().await;
+    for (nth, limits) in [
+        r#""max_frame_bytes": 0"#,
+        r#""max_frame_bytes": 511"#,
+        r#""max_frame_bytes": 999, "max_depth": 0"#,
+        r#""max_frame_bytes": 999, "max_nodes": 1"#,
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let mut raw = rig.raw(Codec::MsgPack).await;
+        let hello = format!(r#"{{"versions": [1, 1], "node": "tiny", {limits}, "software": "raw 9"}}"#);
+        let answer = raw.ask(&format!(r#"[0, 4, ["folkmoot/hello", [{hello}], {{}}]]"#)).await;
+        assert!(answer.exception().contains("errors alone need up to"), "{}", answer.exception());
+        assert!(raw.rest().await.is_empty(), "the link has ended");
+        rig.counted("bad_requests", nth as u64 + 1).await;
+    }
     rig.end().await;
 }
 
