@@ -12,6 +12,7 @@ use serde_json::value::RawValue;
 
 use super::compound::Compound;
 use super::json_floats::NonFinite;
+use crate::scan::{MAX_INTEGER_BYTES, MAX_INTEGER_DIGITS};
 use crate::value::BIG_INTEGER;
 
 /// What the format needs help with.
@@ -53,17 +54,23 @@ impl<S: Serializer> Exact<'_, S> {
     fn large(self, value: BigInt) -> Result<S::Ok, S::Error> {
         match self.rules {
             Rules::Json(_) => {
-                RawValue::from_string(value.to_string()).map_err(S::Error::custom)?.serialize(self.inner)
+                let digits = value.to_string();
+                if digits.trim_start_matches('-').len() > MAX_INTEGER_DIGITS {
+                    return Err(too_large(format_args!("{MAX_INTEGER_DIGITS} digits")));
+                }
+                RawValue::from_string(digits).map_err(S::Error::custom)?.serialize(self.inner)
             }
             Rules::MsgPack => Err(S::Error::custom(format_args!(
                 "MsgPack has no integers beyond 64 bits; send {value} as a text, or use JSON or CBOR"
             ))),
             Rules::Cbor => {
                 use ciborium::tag::Required;
-                let (sign, magnitude) = value.to_bytes_be();
-                if sign == Sign::Minus {
-                    let beyond: BigInt = -1 - value;
-                    let (_, magnitude) = beyond.to_bytes_be();
+                let negative = value.sign() == Sign::Minus;
+                let (_, magnitude) = if negative { -1 - value } else { value }.to_bytes_be();
+                if magnitude.len() > MAX_INTEGER_BYTES {
+                    return Err(too_large(format_args!("{MAX_INTEGER_BYTES} bytes")));
+                }
+                if negative {
                     Required::<_, 3>(ByteString(&magnitude)).serialize(self.inner)
                 } else {
                     Required::<_, 2>(ByteString(&magnitude)).serialize(self.inner)
@@ -71,6 +78,12 @@ impl<S: Serializer> Exact<'_, S> {
             }
         }
     }
+}
+
+/// Says that no reader would take the integer.
+#[cold]
+fn too_large<E: Error>(most: fmt::Arguments<'_>) -> E {
+    E::custom(format_args!("an integer has more than {most}; send it as a text or as bytes"))
 }
 
 /// Bytes that serde is to write as bytes.

@@ -1,6 +1,7 @@
 //! Depth, number of values, lengths that are promised and not kept.
 
 use folkmoot_codecs::{Codec, Limits, Message, MessageError, Value};
+use num_bigint::BigInt;
 
 /// Lists inside lists: `depth` of them.
 fn nested_lists(codec: Codec, depth: usize) -> Vec<u8> {
@@ -192,4 +193,33 @@ fn ten_million_keyword_arguments_end_at_the_limit() {
     text.push_str("}]]");
     let error = Message::decode(Codec::Json, text.as_bytes(), &Limits::DEFAULT).unwrap_err();
     assert!(matches!(&error, MessageError::Garbage { reason } if reason.contains("max_nodes")), "{error}");
+}
+
+#[test]
+fn an_integer_that_no_reader_takes_is_not_written() {
+    let nines = |digits: usize| Value::from("9".repeat(digits).parse::<BigInt>().unwrap());
+    for (codec, largest, larger) in [
+        (Codec::Json, nines(4300), nines(4301)),
+        (
+            Codec::Cbor,
+            Value::from(BigInt::from(1) << (1786 * 8 - 1)),
+            Value::from(BigInt::from(1) << (1786 * 8)),
+        ),
+    ] {
+        for sign in [1, -1] {
+            let signed = |value: &Value| match value {
+                Value::BigInt(value) => {
+                    Value::from(value * sign - i32::from(codec == Codec::Cbor && sign < 0))
+                }
+                other => panic!("{other}"),
+            };
+            let mut out = bytes::BytesMut::new();
+            codec.encode(&signed(&largest), &mut out).unwrap();
+            assert_eq!(codec.value(&out, &Limits::DEFAULT), Ok(signed(&largest)), "{codec}");
+            out.clear();
+            let error = codec.encode(&[signed(&larger)], &mut out).unwrap_err();
+            assert!(error.reason().contains("an integer has more than"), "{codec}: {error}");
+            assert!(out.is_empty(), "{codec}");
+        }
+    }
 }
