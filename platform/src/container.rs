@@ -229,7 +229,7 @@ impl Container {
     /// Awaited, it opens a link, unless there is one, and asks whether the agent is there; options come before the await.
     ///
     /// # Errors
-    /// `Disconnected` where there is no link (one attempt, unless told otherwise), with the cause; `NoSuchAgent`;
+    /// `BadAddress`; `Disconnected` where there is no link (one attempt, unless told otherwise), with the cause; `NoSuchAgent`;
     /// `DeadlineExceeded` where the other node does not answer within the container's deadline.
     pub fn connect<I: Interface + ?Sized>(&self, url: impl Into<String>) -> Connect<I> {
         Connect::new(self.hall.clone(), url.into())

@@ -48,3 +48,29 @@ pub mod spawning {}
 
 #[doc = include_str!("../docs/values.md")]
 pub mod values {}
+
+#[cfg(test)]
+mod tests {
+    /// Read from the source, for an enum does not tell its variants.
+    #[test]
+    fn every_error_of_a_call_has_a_row_that_says_what_to_do() {
+        let source = include_str!("../../codecs/src/call_error.rs");
+        let (_, rest) = source.split_once("pub enum CallError").unwrap();
+        let (variants, _) = rest.split_once("\n}\n").unwrap();
+        let names: Vec<&str> = variants
+            .lines()
+            .filter_map(|line| line.strip_prefix("    ")?.split(|c: char| !c.is_alphanumeric()).next())
+            .filter(|name| name.starts_with(char::is_uppercase))
+            .collect();
+        assert!(names.contains(&"Agent") && names.contains(&"BadReply"), "{names:?}");
+        let rows: Vec<&str> = include_str!("../docs/calls.md").lines().collect();
+        for name in names {
+            let row = rows.iter().find(|row| {
+                row.strip_prefix("| `")
+                    .and_then(|row| row.strip_prefix(name))
+                    .is_some_and(|row| row.starts_with(['`', '(']))
+            });
+            assert!(row.is_some(), "platform/docs/calls.md does not say what to do about {name}");
+        }
+    }
+}
