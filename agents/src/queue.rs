@@ -400,7 +400,11 @@ impl<A: Agent> Neighbour for Core<A> {
         // The one credit that is out is this turn's own: nothing is on its way either.
         let alone =
             self.shared.in_hand() == 1 && self.nothing_before(info.mode) && self.state_is_free_for(info.mode);
-        if !alone || !turn.permit.opens(&self.shared, info.name) {
+        // A chain that comes back here is judged where all the others are.
+        if !alone
+            || !turn.permit.opens(&self.shared, info.name)
+            || !matches!(self.cycle(turn, info), Cycle::None)
+        {
             return;
         }
         let Some(turn) = offered.take() else { return };
