@@ -20,9 +20,10 @@ use crate::container::Hall;
 use crate::inbound::{DESCRIBE, VALIDATE};
 use crate::link_time;
 use crate::peer::Destination;
-use crate::remote::{Remote, RemoteAgent};
+use crate::remote::Remote;
+use crate::remote_agent::RemoteAgent;
 
-pub use crate::remote::Retry;
+pub use crate::retry::Retry;
 
 /// The pause after a link that broke while the agent was asked for.
 const PAUSE: Duration = Duration::from_millis(50);

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use folkmoot_agents::counters::Counters;
@@ -24,7 +24,8 @@ use crate::connecting::{Connect, reach_url};
 use crate::link_time;
 use crate::listener::Accepteds;
 use crate::peer::Destination;
-use crate::remote::Remote;
+use crate::remote::{Remote, closed};
+use crate::remotes::{Held, Remotes};
 use crate::router;
 use crate::spawning::Spawn;
 use crate::tables::Tables;
@@ -49,8 +50,7 @@ pub(crate) struct Hall {
     pub(crate) codec: Codec,
     pub(crate) transports: HashMap<&'static str, Arc<dyn Transport>>,
     pub(crate) accepteds: Arc<Accepteds>,
-    /// `None` once the container was shut down.
-    remotes: Mutex<Option<HashMap<Destination, Arc<Remote>>>>,
+    pub(crate) remotes: Arc<Remotes>,
     /// `None` once the container was shut down; locked by the one who shuts it down.
     open: tokio::sync::Mutex<Option<Open>>,
 }
@@ -76,22 +76,17 @@ impl Hall {
             codec,
             transports,
             accepteds,
-            remotes: Mutex::new(Some(HashMap::new())),
+            remotes: Remotes::new(),
             open: tokio::sync::Mutex::new(Some(open)),
         }
     }
 
     /// The way to a remote container, made when it is first asked for.
-    pub(crate) fn remote(&self, to: Destination) -> Result<Arc<Remote>, CallError> {
-        let shut_down = || CallError::Disconnected {
-            may_have_run: false,
-            cause: "the container was shut down".to_owned(),
-        };
-        let mut remotes = self.remotes.lock().unwrap_or_else(PoisonError::into_inner);
-        let remotes = remotes.as_mut().ok_or_else(shut_down)?;
-        if let Some(remote) = remotes.get(&to) {
-            return Ok(remote.clone());
-        }
+    pub(crate) fn remote(&self, to: Destination) -> Result<Held, CallError> {
+        self.remotes.hold(to, |to| self.new_remote(to))
+    }
+
+    fn new_remote(&self, to: Destination) -> Result<Arc<Remote>, CallError> {
         let scheme = to.endpoint.scheme();
         let Some(transport) = self.transports.get(scheme).cloned() else {
             let why = match scheme {
@@ -101,10 +96,7 @@ impl Hall {
             return Err(CallError::BadAddress { reason: format!("no link to {}: {why}", to.endpoint) });
         };
         let worker = self.workers.get(self.workers.next());
-        let remote =
-            Remote::start(to.clone(), self.tables.clone(), transport, worker).ok_or_else(shut_down)?;
-        remotes.insert(to, remote.clone());
-        Ok(remote)
+        Remote::start(to, self.tables.clone(), transport, worker).ok_or_else(closed)
     }
 }
 
@@ -292,8 +284,7 @@ impl Container {
             }
         })
         .await;
-        let remotes = std::mem::take(&mut *self.hall.remotes.lock().unwrap_or_else(PoisonError::into_inner));
-        for remote in remotes.iter().flat_map(HashMap::values) {
+        for remote in self.hall.remotes.close() {
             remote.close("the node is shutting down");
         }
         self.hall.accepteds.leave("the node is shutting down");

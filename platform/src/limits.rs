@@ -31,6 +31,8 @@ pub struct LinkLimits {
     pub read_stall_time: Duration,
     /// Longest time that a peer may take none of the bytes waiting for it.
     pub write_stall_time: Duration,
+    /// Longest time that a link is kept of which nobody holds a proxy. The side that opened it closes it.
+    pub idle_time: Duration,
 }
 
 /// What is too small in the bounds of a frame for anything to be said.
@@ -60,6 +62,7 @@ impl Default for LinkLimits {
             max_outbox_bytes: 64 * 1024 * 1024,
             read_stall_time: Duration::from_secs(30),
             write_stall_time: Duration::from_secs(30),
+            idle_time: Duration::from_secs(300),
         }
     }
 }

@@ -1,24 +1,27 @@
-//! The way to one remote container: the `RemoteProxy` actor that keeps its link, and the calls that use it.
+//! The way to one remote container: its link, where there is one, and the calls that use it.
 //!
 //! While the link is up a call is encoded straight into its outbox by whoever makes it; while it is down, calls
-//! wait here in order and the actor opens it. Always true: calls of one sender leave in the order they were sent; a
+//! wait here in order and its [`remote_proxy`](crate::remote_proxy) opens it. Always true: calls of one sender leave in the order they were sent; a
 //! call is sent at most once. Neighbours: [`peer`](crate::peer) opens links, [`link`](crate::link) carries calls.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-use actix::{Actor, AsyncContext, Handler, Message, Recipient, WrapFuture};
+use actix::{Actor, Recipient};
 use folkmoot_agents::deadlines::LinkInstant;
-use folkmoot_agents::host::{Far, FarCall, FarReply, FarTicket};
-use folkmoot_codecs::{CallError, Codec};
+use folkmoot_agents::host::{FarCall, FarReply, FarTicket};
+use folkmoot_codecs::CallError;
 use folkmoot_transports::Transport;
 use tokio::sync::oneshot;
 
 use crate::link::Link;
 use crate::link_time;
 use crate::peer::{self, Destination};
+use crate::remote_proxy::{Look, RemoteProxy};
+use crate::remotes::Remotes;
+use crate::retry::Retry;
 use crate::tables::Tables;
 use crate::workers::Worker;
 
@@ -27,38 +30,6 @@ const FIRST_PAUSE: Duration = Duration::from_millis(50);
 /// The longest pause between two attempts.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
-/// How long a link is tried to be opened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub enum Retry {
-    /// One attempt.
-    #[default]
-    Never,
-    /// Attempts for this long.
-    For(Duration),
-    /// Attempts until one succeeds.
-    Forever,
-}
-
-impl Retry {
-    /// Whether another attempt follows one that failed so many milliseconds after the first began.
-    pub(crate) fn goes_on(self, after: u64) -> bool {
-        match self {
-            Retry::Never => false,
-            Retry::Forever => true,
-            Retry::For(time) => u128::from(after) < time.as_millis(),
-        }
-    }
-
-    fn longer(self, other: Retry) -> Retry {
-        match (self, other) {
-            (Retry::Forever, _) | (_, Retry::Forever) => Retry::Forever,
-            (Retry::For(a), Retry::For(b)) => Retry::For(a.max(b)),
-            (Retry::For(d), Retry::Never) | (Retry::Never, Retry::For(d)) => Retry::For(d),
-            (Retry::Never, Retry::Never) => Retry::Never,
-        }
-    }
-}
-
 /// The way to one remote container.
 pub(crate) struct Remote {
     to: Destination,
@@ -66,13 +37,18 @@ pub(crate) struct Remote {
     transport: Arc<dyn Transport>,
     state: Mutex<State>,
     next_id: AtomicU64,
-    actor: OnceLock<Recipient<Open>>,
+    /// How many hold the way.
+    holders: AtomicUsize,
+    /// When the last one let it go, in milliseconds of link time.
+    unheld_since: AtomicU64,
+    actor: OnceLock<Recipient<Look>>,
 }
 
 struct State {
     stage: Stage,
     retry: Retry,
     had_link: bool,
+    idling: Idling,
 }
 
 enum Stage {
@@ -82,14 +58,24 @@ enum Stage {
     Closed,
 }
 
+/// Whether anyone looks after a way that nobody holds.
+enum Idling {
+    /// Nobody: somebody held it at the last look.
+    No,
+    /// The actor will, when it comes to it.
+    Wanted(Arc<Remotes>),
+    /// The actor does.
+    Watched,
+}
+
 #[derive(Default)]
 struct Opening {
     /// By their ids, which ascend.
     calls: VecDeque<(u64, String, FarCall)>,
     waiting: Vec<Waiting>,
     last_failure: Option<String>,
-    /// Whether the actor has been asked.
-    asked: bool,
+    /// Whether the actor is at it.
+    begun: bool,
 }
 
 /// Someone who wants the link to be there.
@@ -115,7 +101,7 @@ impl Remote {
         transport: Arc<dyn Transport>,
         worker: &Worker,
     ) -> Option<Arc<Remote>> {
-        let state = State { stage: Stage::Idle, retry: Retry::Never, had_link: false };
+        let state = State { stage: Stage::Idle, retry: Retry::Never, had_link: false, idling: Idling::No };
         let remote = Arc::new(Remote {
             to,
             tables,
@@ -123,6 +109,8 @@ impl Remote {
             state: Mutex::new(state),
             // 0 is the Hello of each link.
             next_id: AtomicU64::new(1),
+            holders: AtomicUsize::new(0),
+            unheld_since: AtomicU64::new(0),
             actor: OnceLock::new(),
         });
         let attended = remote.clone();
@@ -135,9 +123,9 @@ impl Remote {
         Some(remote)
     }
 
-    /// On its worker: the actor begins, and opens what is waited for already.
+    /// On its worker: the actor begins, and does what is waited for already.
     fn attend(self: Arc<Self>) {
-        let actor = RemoteProxy { remote: self.clone() }.start();
+        let actor = RemoteProxy::new(self.clone()).start();
         // Set once, here.
         self.actor.set(actor.recipient()).ok();
         self.wake_actor();
@@ -151,15 +139,101 @@ impl Remote {
         self.next_id.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// Asks the actor to open the link, once. An actor that has not begun looks when it begins.
+    /// Lets the actor look. One that has not begun looks when it begins.
     fn wake_actor(&self) {
-        let Some(actor) = self.actor.get() else { return };
-        match &mut self.state().stage {
-            Stage::Opening(opening) if !opening.asked => opening.asked = true,
-            _ => return,
+        if let Some(actor) = self.actor.get() {
+            // Where its mailbox is full it will look all the same; one that has ended has nothing to do.
+            actor.try_send(Look).ok();
         }
-        // One message at a time: its mailbox has room.
-        actor.try_send(Open).ok();
+    }
+
+    pub(crate) fn to(&self) -> &Destination {
+        &self.to
+    }
+
+    pub(crate) fn hold(&self) {
+        self.holders.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// Says whether this was the last who held the way.
+    pub(crate) fn release(&self) -> bool {
+        // Before it shows that nobody holds the way.
+        self.unheld_since.store(link_time::now().0, Ordering::Release);
+        self.holders.fetch_sub(1, Ordering::AcqRel) == 1
+    }
+
+    pub(crate) fn is_held(&self) -> bool {
+        self.holders.load(Ordering::Acquire) > 0
+    }
+
+    /// Nobody holds the way any more: without a link it goes at once, else the actor looks after it.
+    pub(crate) fn unheld(self: &Arc<Self>, remotes: &Arc<Remotes>) {
+        {
+            let mut state = self.state();
+            match &state.stage {
+                Stage::Closed => return,
+                Stage::Idle => {}
+                Stage::Opening(_) | Stage::Up(_) => {
+                    if matches!(state.idling, Idling::No) {
+                        state.idling = Idling::Wanted(remotes.clone());
+                        drop(state);
+                        self.wake_actor();
+                    }
+                    return;
+                }
+            }
+        }
+        remotes.let_go(self);
+    }
+
+    /// For the actor: whether a link is wanted that it has not begun to open.
+    pub(crate) fn begins_to_open(&self) -> bool {
+        match &mut self.state().stage {
+            Stage::Opening(opening) => !std::mem::replace(&mut opening.begun, true),
+            _ => false,
+        }
+    }
+
+    /// For the actor: the table out of which it lets the way go, where it is to look after that.
+    pub(crate) fn begins_to_idle(&self) -> Option<Arc<Remotes>> {
+        let idling = &mut self.state().idling;
+        match std::mem::replace(idling, Idling::Watched) {
+            Idling::Wanted(remotes) => Some(remotes),
+            other => {
+                *idling = other;
+                None
+            }
+        }
+    }
+
+    /// For the actor: whether somebody holds the way again; then nobody looks after it until it is let go again.
+    pub(crate) fn is_held_again(&self) -> bool {
+        let mut state = self.state();
+        // Whoever lets it go counts first and looks here after that.
+        let held = self.is_held();
+        if held {
+            state.idling = Idling::No;
+        }
+        held
+    }
+
+    /// How long nobody has held the way, if nobody does.
+    pub(crate) fn unheld_for(&self) -> Duration {
+        let since = LinkInstant(self.unheld_since.load(Ordering::Acquire));
+        Duration::from_millis(link_time::now().since(since))
+    }
+
+    pub(crate) fn idle_time(&self) -> Duration {
+        self.tables.limits.idle_time
+    }
+
+    /// Whether the peer waits for answers over the link.
+    pub(crate) fn answers_its_peer(&self) -> bool {
+        matches!(&self.state().stage, Stage::Up(link) if link.in_hand.load(Ordering::Acquire) > 0)
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        matches!(self.state().stage, Stage::Closed)
     }
 
     /// Sees to it that there is a link.
@@ -184,7 +258,7 @@ impl Remote {
     }
 
     /// Sends a call, or keeps it until there is a link.
-    fn send(&self, path: String, call: FarCall) -> FarTicket {
+    pub(crate) fn send(&self, path: String, call: FarCall) -> FarTicket {
         let mut state = self.state();
         // Taken under the lock: what waits for a link is in the order of its ids.
         let id = self.next_id();
@@ -215,7 +289,7 @@ impl Remote {
     }
 
     /// Takes a call back. Where it never left, says what kept it.
-    fn cancel(&self, id: u64, agent: &str) -> Option<CallError> {
+    pub(crate) fn cancel(&self, id: u64, agent: &str) -> Option<CallError> {
         match &mut self.state().stage {
             Stage::Up(link) => link.cancel(id, Some(agent)),
             Stage::Opening(opening) => {
@@ -266,10 +340,11 @@ impl Remote {
             Stage::Opening(opening) => end_opening(opening, &closed()),
             Stage::Idle | Stage::Closed => {}
         }
+        self.wake_actor();
     }
 
     /// Attempts until one succeeds or the time for it is over.
-    async fn open(self: Arc<Remote>) {
+    pub(crate) async fn open(self: Arc<Remote>) {
         let began = link_time::now();
         let mut pause = FIRST_PAUSE;
         loop {
@@ -303,7 +378,7 @@ impl Remote {
         let Stage::Opening(opening) = stage else {
             // Closed meanwhile.
             state.stage = Stage::Closed;
-            link.close("the container was shut down");
+            link.close("it is not wanted any more");
             return;
         };
         for (id, path, call) in opening.calls {
@@ -367,7 +442,7 @@ impl Drop for Asking<'_> {
     }
 }
 
-fn closed() -> CallError {
+pub(crate) fn closed() -> CallError {
     CallError::Disconnected { may_have_run: false, cause: "the container was shut down".to_owned() }
 }
 
@@ -385,68 +460,5 @@ fn end_opening(opening: Opening, error: &CallError) {
     }
     for waiting in opening.waiting {
         waiting.tell.send(Err(error.clone())).ok();
-    }
-}
-
-/// The actor that opens the link, again and again over the life of the container.
-pub(crate) struct RemoteProxy {
-    remote: Arc<Remote>,
-}
-
-impl Actor for RemoteProxy {
-    type Context = actix::Context<Self>;
-}
-
-/// Someone needs a link.
-pub(crate) struct Open;
-
-impl Message for Open {
-    type Result = ();
-}
-
-impl Handler<Open> for RemoteProxy {
-    type Result = ();
-
-    fn handle(&mut self, _: Open, ctx: &mut Self::Context) {
-        ctx.spawn(self.remote.clone().open().into_actor(self));
-    }
-}
-
-/// One agent behind a [`Remote`].
-pub(crate) struct RemoteAgent {
-    remote: Arc<Remote>,
-    agent: String,
-}
-
-impl RemoteAgent {
-    pub(crate) fn new(remote: Arc<Remote>, agent: String) -> RemoteAgent {
-        RemoteAgent { remote, agent }
-    }
-}
-
-impl Far for RemoteAgent {
-    fn codec(&self) -> Codec {
-        self.remote.to.codec
-    }
-
-    fn send(&self, call: FarCall) -> FarTicket {
-        let mut path = String::with_capacity(8 + self.agent.len() + call.method.len());
-        path.push_str("agents/");
-        path.push_str(&self.agent);
-        path.push('/');
-        path.push_str(&call.method);
-        self.remote.send(path, call)
-    }
-
-    fn cancel(&self, ticket: FarTicket) -> Option<CallError> {
-        self.remote.cancel(ticket.0, &self.agent)
-    }
-
-    fn agent(&self) -> &str {
-        &self.agent
-    }
-
-    fn url(&self) -> String {
-        self.remote.to.endpoint.agent(&self.agent).to_string()
     }
 }

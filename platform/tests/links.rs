@@ -4,6 +4,9 @@ mod links {
     mod advertised;
     mod broken;
     mod conformance;
+    #[path = "../hostile/counts.rs"]
+    mod counts;
+    mod idle;
     mod secured;
     mod slow_encoder;
 }

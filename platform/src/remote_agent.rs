@@ -1,0 +1,48 @@
+//! One agent behind the way to its container, as proxies see it.
+//!
+//! Always true: the way is kept open as long as this lives. Neighbours: [`remote`](crate::remote) is the way,
+//! [`connecting`](crate::connecting) makes these.
+
+use folkmoot_agents::host::{Far, FarCall, FarTicket};
+use folkmoot_codecs::{CallError, Codec};
+
+use crate::remotes::Held;
+
+/// One agent behind a [`Remote`].
+pub(crate) struct RemoteAgent {
+    remote: Held,
+    agent: String,
+}
+
+impl RemoteAgent {
+    pub(crate) fn new(remote: Held, agent: String) -> RemoteAgent {
+        RemoteAgent { remote, agent }
+    }
+}
+
+impl Far for RemoteAgent {
+    fn codec(&self) -> Codec {
+        self.remote.to().codec
+    }
+
+    fn send(&self, call: FarCall) -> FarTicket {
+        let mut path = String::with_capacity(8 + self.agent.len() + call.method.len());
+        path.push_str("agents/");
+        path.push_str(&self.agent);
+        path.push('/');
+        path.push_str(&call.method);
+        self.remote.send(path, call)
+    }
+
+    fn cancel(&self, ticket: FarTicket) -> Option<CallError> {
+        self.remote.cancel(ticket.0, &self.agent)
+    }
+
+    fn agent(&self) -> &str {
+        &self.agent
+    }
+
+    fn url(&self) -> String {
+        self.remote.to().endpoint.agent(&self.agent).to_string()
+    }
+}
