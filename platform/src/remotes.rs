@@ -107,8 +107,7 @@ mod tests {
     use crate::{Container, LinkLimits, Untyped};
 
     async fn node(idle_time: Duration) -> Container {
-        let mut limits = LinkLimits::default();
-        limits.idle_time = idle_time;
+        let limits = LinkLimits { idle_time, ..LinkLimits::default() };
         Container::builder("tcp://127.0.0.1:0").limits(limits).start().await.unwrap()
     }
 
