@@ -77,6 +77,7 @@ impl<M: Method> Call<M> {
         let State::New(args) = std::mem::replace(&mut self.state, State::Done) else {
             return Err(CallError::Unencodable { reason: "the call was sent already".to_owned() });
         };
+        self.core.renew();
         let inner = &*self.core.0;
         let passage = Passage::alone(&*inner.host, self.deadline);
         match &inner.target {
@@ -90,6 +91,7 @@ impl<M: Method> Call<M> {
     }
 
     fn send(&mut self, args: M::Args) -> Result<State<M>, CallError> {
+        self.core.renew();
         let inner = &*self.core.0;
         let passage = Passage::here(&*inner.host, self.deadline);
         match &inner.target {

@@ -36,13 +36,18 @@ pub trait LinkTimer: Send + Sync {
 struct Table {
     entries: Vec<Entry>,
     free: Vec<u32>,
+    /// Each filing has its own, so that a late ticket never takes out another's entry.
+    next_generation: u64,
     /// No entry is due before this moment; `None` means that nothing is armed.
     earliest: Option<LinkInstant>,
 }
 
+/// Entries that a table keeps for the calls to come.
+const KEPT_ENTRIES: usize = 1024;
+
 struct Entry {
     deadline: LinkInstant,
-    generation: u32,
+    generation: u64,
     live: bool,
     /// Kept for a while when the entry is free: the next call is often of the same task and needs no clone.
     waker: Option<Waker>,
@@ -51,19 +56,21 @@ struct Entry {
 impl Table {
     /// Files a waker; says whether the timer must be armed for it.
     #[inline]
-    fn insert(&mut self, deadline: LinkInstant, waker: &Waker) -> (u32, u32, bool) {
+    fn insert(&mut self, deadline: LinkInstant, waker: &Waker) -> (u32, u64, bool) {
         let index = self.free.pop().unwrap_or_else(|| {
             self.entries.push(Entry { deadline, generation: 0, live: false, waker: None });
             (self.entries.len() - 1) as u32
         });
+        self.next_generation += 1;
+        let generation = self.next_generation;
         let entry = &mut self.entries[index as usize];
         entry.deadline = deadline;
+        entry.generation = generation;
         entry.live = true;
         match &mut entry.waker {
             Some(kept) => kept.clone_from(waker),
             none => *none = Some(waker.clone()),
         }
-        let generation = entry.generation;
         let arm = self.earliest.is_none_or(|earliest| deadline < earliest);
         if arm {
             self.earliest = Some(deadline);
@@ -71,13 +78,12 @@ impl Table {
         (index, generation, arm)
     }
 
-    fn remove(&mut self, index: u32, generation: u32) {
+    fn remove(&mut self, index: u32, generation: u64) {
         if let Some(entry) = self.entries.get_mut(index as usize)
             && entry.generation == generation
             && entry.live
         {
             entry.live = false;
-            entry.generation = entry.generation.wrapping_add(1);
             self.free.push(index);
         }
     }
@@ -97,14 +103,27 @@ impl Table {
             if entry.deadline <= now {
                 entry.live = false;
                 due.extend(entry.waker.take());
-                entry.generation = entry.generation.wrapping_add(1);
                 self.free.push(index as u32);
             } else {
                 earliest = Some(earliest.map_or(entry.deadline, |e| e.min(entry.deadline)));
             }
         }
         self.earliest = earliest;
+        self.shrink();
         (due, earliest)
+    }
+
+    /// Gives back what a crowd of calls has left behind.
+    fn shrink(&mut self) {
+        if self.entries.len() <= KEPT_ENTRIES || self.free.len() * 2 < self.entries.len() {
+            return;
+        }
+        let end = self.entries.iter().rposition(|entry| entry.live).map_or(0, |last| last + 1);
+        self.entries.truncate(end.max(KEPT_ENTRIES));
+        self.entries.shrink_to_fit();
+        let kept = self.entries.len() as u32;
+        self.free.retain(|index| *index < kept);
+        self.free.shrink_to_fit();
     }
 }
 
@@ -209,7 +228,7 @@ pub fn coarse_now() -> Option<LinkInstant> {
 pub(crate) struct Ticket {
     place: Place,
     index: u32,
-    generation: u32,
+    generation: u64,
 }
 
 enum Place {
@@ -286,5 +305,17 @@ mod tests {
         let (due, next) = table.expire(LinkInstant(40));
         assert_eq!(due.len(), 1, "a stale ticket took out the wrong entry");
         assert_eq!(next, Some(LinkInstant(90)));
+    }
+
+    #[test]
+    fn a_crowd_leaves_no_large_table_behind_and_its_late_tickets_take_nothing_out() {
+        let mut table = Table::default();
+        let waker = Waker::noop();
+        let crowd: Vec<_> = (0..10_000).map(|_| table.insert(LinkInstant(10), waker)).collect();
+        assert_eq!(table.expire(LinkInstant(10)).0.len(), crowd.len());
+        assert_eq!(table.entries.len(), KEPT_ENTRIES);
+        let next: Vec<_> = (0..crowd.len()).map(|_| table.insert(LinkInstant(20), waker)).collect();
+        crowd.iter().for_each(|(index, generation, _)| table.remove(*index, *generation));
+        assert_eq!(table.expire(LinkInstant(20)).0.len(), next.len());
     }
 }

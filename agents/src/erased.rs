@@ -13,7 +13,8 @@ use tokio::sync::oneshot;
 use crate::deadlines;
 use crate::host::{Far, FarCall, FarReply, FarTicket, Host, LocalAgent};
 use crate::reply::{ReplyFormat, ReplySink};
-use crate::turn::CallHead;
+use crate::shared::Status;
+use crate::turn::{CallHead, Origin};
 
 /// The codec between agents of one process: it keeps every value and is the fastest.
 const CODEC: Codec = Codec::MsgPack;
@@ -31,6 +32,25 @@ impl Erased {
     pub(crate) fn new(host: Arc<dyn Host>, agent: Arc<dyn LocalAgent>) -> Erased {
         Erased { host, agent }
     }
+
+    /// The agent, or the one that bears its name now where it has ended.
+    fn living(&self) -> Arc<dyn LocalAgent> {
+        match self.agent.shared().status() {
+            Status::Stopped => self.host.find(self.agent.shared().name()).ok(),
+            _ => None,
+        }
+        .unwrap_or_else(|| self.agent.clone())
+    }
+
+    /// Who speaks, to that agent.
+    fn origin_for(&self, agent: &Arc<dyn LocalAgent>, origin: Arc<Origin>) -> Arc<Origin> {
+        if Arc::ptr_eq(agent.shared(), self.agent.shared()) {
+            return origin;
+        }
+        let Origin { agent: name, caller, inside, .. } = &*origin;
+        let target = Some(agent.shared().clone());
+        Arc::new(Origin { agent: name.clone(), target, caller: caller.clone(), inside: *inside })
+    }
 }
 
 impl Far for Erased {
@@ -40,6 +60,8 @@ impl Far for Erased {
 
     fn send(&self, call: FarCall) -> FarTicket {
         let FarCall { origin, method, positional, keyword, chain, deadline, reply } = call;
+        let agent = self.living();
+        let origin = self.origin_for(&agent, origin);
         let sent = deadlines::coarse_now().unwrap_or_else(|| self.host.now());
         let head = CallHead { origin, method, chain, sent, deadline: Some(deadline) };
         match self.host.admit(head) {
@@ -54,7 +76,7 @@ impl Far for Erased {
                     Arguments { codec: CODEC, positional: &positional, keyword: keyword.as_deref() };
                 let sink =
                     reply.map(|reply| Box::new(LocalSink { reply: Some(reply) }) as Box<dyn ReplySink>);
-                self.agent.deliver(head, &arguments, sink);
+                agent.deliver(head, &arguments, sink);
             }
         }
         FarTicket(0)
@@ -62,7 +84,7 @@ impl Far for Erased {
 
     fn cancel(&self, _: FarTicket) -> Option<CallError> {
         // The dropped channel tells the agent, once it looks.
-        self.agent.sweep();
+        self.living().sweep();
         None
     }
 

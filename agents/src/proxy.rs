@@ -18,7 +18,7 @@ use crate::erased::Erased;
 use crate::host::{Far, Host};
 use crate::local::typed_door;
 use crate::neighbours::Place;
-use crate::shared::AgentShared;
+use crate::shared::{AgentShared, Status};
 use crate::turn::{Origin, Turn};
 
 /// A handle to an agent that exposes `I`.
@@ -173,6 +173,25 @@ impl<I: Interface + ?Sized> Door<I> {
 impl<I: Interface + ?Sized> ProxyCore<I> {
     pub(crate) fn host(&self) -> &Arc<dyn Host> {
         &self.0.host
+    }
+
+    /// Where the agent has ended and another of its name lives, that one is called: a proxy names an agent, here as
+    /// on another node.
+    #[inline]
+    pub(crate) fn renew(&mut self) {
+        if let Target::Near(door) = &self.0.target
+            && door.shared.status() == Status::Stopped
+        {
+            self.find_again();
+        }
+    }
+
+    #[cold]
+    fn find_again(&mut self) {
+        let Inner { host, origin, .. } = &*self.0;
+        if let Ok(found) = Proxy::<I>::to_local(host, origin.caller.clone(), &origin.agent) {
+            *self = found.calls.core().clone();
+        }
     }
 }
 

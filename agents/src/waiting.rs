@@ -55,6 +55,9 @@ impl Passage {
     }
 }
 
+/// Default deadlines that are shorter are counted on the exact time, in milliseconds.
+const COARSE_FROM_MS: u64 = 1_000;
+
 /// The present and the deadline. The default deadline is counted on the worker's coarse time, which costs no look at
 /// the system's clock and is at most a tick behind it.
 #[inline]
@@ -65,8 +68,10 @@ fn times(host: &dyn Host, deadline: Option<Duration>) -> (LinkInstant, LinkInsta
             (sent, sent.plus(milliseconds(after)))
         }
         None => {
-            let sent = deadlines::coarse_now().unwrap_or_else(|| host.now());
-            (sent, sent.plus(host.default_deadline_ms()))
+            let after = host.default_deadline_ms();
+            let coarse = (after >= COARSE_FROM_MS).then(deadlines::coarse_now).flatten();
+            let sent = coarse.unwrap_or_else(|| host.now());
+            (sent, sent.plus(after))
         }
     }
 }

@@ -8,7 +8,7 @@ use folkmoot::prelude::*;
 use folkmoot::{Clock, RealClock, Sleep, SpawnError, Timestamp};
 use tokio::sync::{Notify, mpsc};
 
-use super::counter::hall;
+use super::counter::{Adder, Counter, hall};
 
 type Log = Arc<Mutex<Vec<&'static str>>>;
 
@@ -94,6 +94,30 @@ async fn a_graceful_stop_finishes_what_is_in_hand_and_refuses_what_comes() {
     assert_eq!(log.first(), Some(&"start"));
     assert_eq!(log.last(), Some(&"stop"));
     assert!(log.contains(&"work ends"), "{log:?}");
+    hall.shutdown().await;
+}
+
+#[folkmoot::test]
+async fn a_proxy_calls_whoever_bears_the_name_now() {
+    let (hall, other) = (hall().await, hall().await);
+    let typed = hall.spawn("counter", Counter::default).await.unwrap();
+    let far: Proxy<Counter> = other.connect(hall.url("counter")).await.unwrap();
+    let by_trait: Proxy<dyn Adder> = Proxy::cast(&typed).unwrap();
+    for expected in [2, 4] {
+        assert_eq!(typed.add(1).await.unwrap(), expected - 1);
+        assert_eq!(by_trait.add(1).await.unwrap(), expected);
+    }
+    hall.stop("counter", Duration::from_secs(60)).await.unwrap();
+    for error in [typed.add(1).await.unwrap_err(), by_trait.add(1).await.unwrap_err()] {
+        assert!(matches!(error, CallError::AgentStopped { may_have_run: false, .. }), "{error}");
+    }
+    hall.spawn("counter", Counter::default).await.unwrap();
+    assert_eq!(typed.add(1).await.unwrap(), 1);
+    assert_eq!(by_trait.add(1).await.unwrap(), 2);
+    assert_eq!(far.add(1).await.unwrap(), 3);
+    typed.add(1).one_way().unwrap();
+    assert_eq!(typed.total().await.unwrap(), 4);
+    other.shutdown().await;
     hall.shutdown().await;
 }
 
