@@ -8,7 +8,7 @@
 #[doc(hidden)]
 pub mod __private;
 mod actor;
-pub mod agent;
+mod agent;
 mod begin;
 mod call;
 pub mod chain;

@@ -7,7 +7,7 @@ use std::task::{Context as TaskContext, Poll};
 use std::time::Duration;
 
 use bytes::BytesMut;
-use folkmoot_agents::agent::{Behaviour, MethodInfo, Refused, TimerInfo};
+use folkmoot_agents::__private::{Behaviour, MethodInfo, Refused, TimerInfo};
 use folkmoot_agents::chain::Mode;
 use folkmoot_agents::reply::{ReplyFormat, ReplySink};
 use folkmoot_agents::{Agent, Context, Interface, agent};

@@ -73,7 +73,7 @@ pub(crate) struct Statement {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, thiserror::Error)]
 pub(crate) enum Refusal {
     /// It is at another quarter hour, for it crashed and started anew, or the market did.
-    #[error("it is at {}, not at {}", clock(*.at), clock(*.asked))]
+    #[error("its day stands at {}, it was asked for {}", clock(*.at), clock(*.asked))]
     OutOfStep { at: usize, asked: usize },
     /// The settlement breaks an order.
     #[error("the settlement of {} breaks the order {order:?}", clock(*.quarter))]
