@@ -5,10 +5,6 @@
 
 pub use folkmoot_codecs::{ArgumentList, Arguments, CallError, Never};
 
-pub use crate::agent::{
-    Agent, Behaviour, CallsOf, HookOutcome, Interface, LocalFuture, Method, MethodInfo, Refused, Step,
-    TimerInfo,
-};
 pub use crate::begin::{
     Timed, begin_exclusive, begin_exclusive_async, begin_shared, begin_shared_async, decode, hook_exclusive,
     hook_exclusive_async, hook_shared, hook_shared_async, refuse, timer_outcome, watched_context,
@@ -18,6 +14,10 @@ pub use crate::chain::Mode;
 pub use crate::context::{Context, Scope};
 pub use crate::describe::{
     AgentDescription, ArgumentDescription, MethodDescription, Probe, WithSchema, WithoutSchema,
+};
+pub use crate::interface::{
+    Agent, Behaviour, CallsOf, HookOutcome, Interface, LocalFuture, Method, MethodInfo, Refused, Step,
+    TimerInfo,
 };
 pub use crate::panics::Panic;
 pub use crate::proxy::ProxyCore;

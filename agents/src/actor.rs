@@ -9,7 +9,7 @@ use std::time::Duration;
 use actix::{Actor, Handler, Message, Running, Supervised};
 use tokio::sync::oneshot;
 
-use crate::agent::{Agent, Interface};
+use crate::interface::{Agent, Interface};
 use crate::queue::Core;
 use crate::turn::Turn;
 

@@ -15,8 +15,8 @@ use std::sync::Arc;
 
 use folkmoot_codecs::{ArgumentList, Arguments, CallError, Never};
 
-use crate::agent::{Agent, HookOutcome, LocalFuture, Method, Refused, Step};
 use crate::context::{Context, Scope};
+use crate::interface::{Agent, HookOutcome, LocalFuture, Method, Refused, Step};
 use crate::panics::{Attended, Panic, attend, guard};
 use crate::reply::{Outcome, Plain, ReplySink, ReplyTo};
 use crate::shared::AgentShared;

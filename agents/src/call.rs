@@ -15,9 +15,9 @@ use bytes::BytesMut;
 use folkmoot_codecs::{ArgumentList, CallError};
 use tokio::sync::oneshot;
 
-use crate::agent::{Interface, Method};
 use crate::chain::Mode;
 use crate::host::{Far, FarCall, FarReply, FarTicket, Host};
+use crate::interface::{Interface, Method};
 use crate::neighbours;
 use crate::proxy::{Door, ProxyCore, Target};
 use crate::reply::ReplyTo;

@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use folkmoot_codecs::{CallError, Principal};
 
-use crate::agent::{Agent, Interface};
 use crate::clock::Clock;
+use crate::interface::{Agent, Interface};
 use crate::proxy::Proxy;
 use crate::queue::Core;
 use crate::turn::Origin;

@@ -8,7 +8,6 @@
 #[doc(hidden)]
 pub mod __private;
 mod actor;
-mod agent;
 mod begin;
 mod call;
 pub mod chain;
@@ -19,6 +18,7 @@ pub mod deadlines;
 pub mod describe;
 mod erased;
 pub mod host;
+pub mod interface;
 mod life;
 pub mod local;
 mod nearest;
@@ -34,11 +34,11 @@ mod untyped;
 mod waiting;
 mod waits;
 
-pub use agent::{Agent, Interface};
 pub use call::Call;
 pub use clock::{Clock, Sleep, Timestamp};
 pub use context::Context;
 pub use folkmoot_derive::{Agent, agent, main, test};
+pub use interface::{Agent, Interface};
 pub use nearest::nearest;
 pub use proxy::Proxy;
 pub use queue::TURNS_PER_POLL;

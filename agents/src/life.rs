@@ -16,11 +16,11 @@ use actix::dev::ContextFut;
 use tokio::sync::oneshot;
 
 use crate::actor::AgentActor;
-use crate::agent::{Agent, LocalFuture};
 use crate::chain::{self, Mode, Position};
 use crate::clock::{Sleep, Timestamp};
 use crate::context::Context;
 use crate::host::Decision;
+use crate::interface::{Agent, LocalFuture};
 use crate::panics::{Panic, guard, let_go};
 use crate::queue::{Core, StopRequest};
 use crate::shared::Status;

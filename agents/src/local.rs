@@ -13,9 +13,9 @@ use folkmoot_gateway::name::short;
 use tokio::sync::oneshot;
 
 use crate::actor::{AgentActor, Control};
-use crate::agent::{Agent, Interface, Refused};
 use crate::describe::AgentDescription;
 use crate::host::{Host, LocalAgent, Supervision, WorkerStatus};
+use crate::interface::{Agent, Interface, Refused};
 use crate::life::Life;
 use crate::nearest::nearest;
 use crate::neighbours;

@@ -11,7 +11,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::agent::Interface;
+use crate::interface::Interface;
 use crate::turn::Turn;
 
 /// An agent that may run turns at once, whatever its type.

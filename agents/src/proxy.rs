@@ -13,9 +13,9 @@ use actix::prelude::SendError;
 use folkmoot_codecs::{CallError, Principal};
 
 use crate::actor::{Control, Knock};
-use crate::agent::{CallsOf, Interface};
 use crate::erased::Erased;
 use crate::host::{Far, Host};
+use crate::interface::{CallsOf, Interface};
 use crate::local::typed_door;
 use crate::neighbours::Place;
 use crate::shared::{AgentShared, Status};

@@ -13,10 +13,10 @@ use std::task::{Context as TaskContext, Poll};
 
 use folkmoot_codecs::CallError;
 
-use crate::agent::{Agent, MethodInfo, Step};
 use crate::chain::{self, Mode, Position};
 use crate::context::Scope;
 use crate::host::{Host, Supervision, WorkerStatus};
+use crate::interface::{Agent, MethodInfo, Step};
 use crate::neighbours::Neighbour;
 use crate::panics::{Panic, guard, let_go};
 use crate::proxy::Door;

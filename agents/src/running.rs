@@ -10,8 +10,8 @@ use std::task::{Context, Poll};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 
-use crate::agent::LocalFuture;
 use crate::chain::{self, Position};
+use crate::interface::LocalFuture;
 use crate::panics::{Panic, guard};
 use crate::turn::Ticketed;
 

@@ -12,10 +12,10 @@ use std::time::Duration;
 use folkmoot_codecs::{CallError, Principal};
 use folkmoot_gateway::{Admitted, Subject};
 
-use crate::agent::Interface;
 use crate::chain::Chain;
 use crate::deadlines::{self, LinkInstant};
 use crate::host::Host;
+use crate::interface::Interface;
 use crate::shared::AgentShared;
 use crate::waits::Edge;
 

@@ -15,9 +15,9 @@ use bytes::BytesMut;
 use folkmoot_codecs::{CallError, Never, Value};
 use tokio::sync::oneshot;
 
-use crate::agent::{CallsOf, Interface};
 use crate::call::decode_reply;
 use crate::host::{Far, FarCall, FarReply};
+use crate::interface::{CallsOf, Interface};
 use crate::proxy::{ProxyCore, Target};
 use crate::waiting::{Passage, Wait};
 

@@ -7,8 +7,8 @@ use std::task::{Context as TaskContext, Poll};
 use std::time::Duration;
 
 use bytes::BytesMut;
-use folkmoot_agents::__private::{Behaviour, MethodInfo, Refused, TimerInfo};
 use folkmoot_agents::chain::Mode;
+use folkmoot_agents::interface::{Behaviour, MethodInfo, Refused, TimerInfo};
 use folkmoot_agents::reply::{ReplyFormat, ReplySink};
 use folkmoot_agents::{Agent, Context, Interface, agent};
 use folkmoot_codecs::{ArgumentList, Arguments, CallError, Codec, Limits, Message, RawId};

@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 
 use super::Core;
 use crate::actor::Control;
-use crate::agent::{Agent, LocalFuture};
+use crate::interface::{Agent, LocalFuture};
 use crate::local::proxy_through;
 use crate::neighbours;
 use crate::proxy::{Door, Proxy};

@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 
 use super::{Core, Waiting};
-use crate::agent::Agent;
+use crate::interface::Agent;
 use crate::panics::{guard, let_go};
 
 impl<A: Agent> Core<A> {

@@ -84,7 +84,7 @@ pub fn add_two(counter: &Proxy<dyn CounterApi>) -> impl Future<Output = bool> {
     async move { call.await.is_ok() }
 }
 
-fn send<M: folkmoot_agents::__private::Method>(call: Call<M>) -> impl Send + 'static {
+fn send<M: folkmoot_agents::interface::Method>(call: Call<M>) -> impl Send + 'static {
     call
 }
 
