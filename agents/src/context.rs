@@ -13,6 +13,7 @@ use std::time::Duration;
 use folkmoot_codecs::{CallError, Principal};
 
 use crate::clock::Clock;
+use crate::connect::Connect;
 use crate::interface::{Agent, Interface};
 use crate::proxy::Proxy;
 use crate::queue::Core;
@@ -105,12 +106,12 @@ impl<A: Agent> Context<A> {
         Proxy::to_local(self.core.host(), self.own_principal(), name)
     }
 
-    /// A proxy to the agent at `url`, on whatever node.
+    /// A proxy to the agent at `url`, on whatever node, speaking for this agent.
     ///
-    /// # Errors
-    /// Why the agent cannot be reached.
-    pub async fn connect<I: Interface + ?Sized>(&self, url: &str) -> Result<Proxy<I>, CallError> {
-        Proxy::to_url(self.core.host().clone(), self.own_principal(), url.to_owned()).await
+    /// Awaited, it opens a link, unless there is one, and asks whether the agent is there; options, such as
+    /// `.retry_for(..)`, come before the await.
+    pub fn connect<I: Interface + ?Sized>(&self, url: impl Into<String>) -> Connect<I> {
+        Connect::new(self.core.host().clone(), self.own_principal(), url.into())
     }
 
     /// Runs `future` beside the agent's turns, on its worker, until it is done or the agent ends or restarts. It

@@ -17,6 +17,7 @@ use tokio::sync::oneshot;
 
 use crate::chain::Chain;
 use crate::clock::{Clock, Sleep};
+use crate::connect::{Route, Way};
 use crate::counters::Counters;
 use crate::deadlines::{LinkInstant, SharedDeadlines};
 use crate::describe::AgentDescription;
@@ -53,11 +54,16 @@ pub trait Host: Send + Sync + 'static {
     /// # Errors
     /// `NoSuchAgent`, with the nearest name.
     fn find(&self, name: &str) -> Result<Arc<dyn LocalAgent>, CallError>;
-    /// A way to the agent at `url`, on whatever node.
+    /// The way to an agent on whatever node.
     ///
     /// # Errors
     /// Why there is none.
-    fn reach(self: Arc<Self>, url: String) -> BoxFuture<'static, Result<Arc<dyn Far>, CallError>>;
+    fn reach(self: Arc<Self>, route: Route) -> BoxFuture<'static, Result<Way, CallError>>;
+    /// What an agent on whatever node exposes.
+    ///
+    /// # Errors
+    /// Why it cannot be asked, or what the question was answered with.
+    fn describe(self: Arc<Self>, route: Route) -> BoxFuture<'static, Result<AgentDescription, CallError>>;
     /// The URL of an agent of this container.
     fn url_of(&self, agent: &str) -> String;
 }

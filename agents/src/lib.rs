@@ -12,6 +12,7 @@ mod begin;
 mod call;
 pub mod chain;
 mod clock;
+pub mod connect;
 mod context;
 pub mod counters;
 pub mod deadlines;
@@ -36,6 +37,7 @@ mod waits;
 
 pub use call::Call;
 pub use clock::{Clock, Sleep, Timestamp};
+pub use connect::{Connect, Retry};
 pub use context::Context;
 pub use folkmoot_derive::{Agent, agent, main, test};
 pub use interface::{Agent, Interface};

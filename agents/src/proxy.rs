@@ -79,16 +79,8 @@ impl<I: Interface + ?Sized> Proxy<I> {
         Ok(Proxy::over(host.clone(), origin, target))
     }
 
-    /// A proxy to the agent at `url`, speaking for `caller`.
-    #[doc(hidden)]
-    pub async fn to_url(host: Arc<dyn Host>, caller: Principal, url: String) -> Result<Proxy<I>, CallError> {
-        let far = host.clone().reach(url).await?;
-        Ok(Proxy::to_far(host, caller, far))
-    }
-
     /// A proxy over a known way to an agent.
-    #[doc(hidden)]
-    pub fn to_far(host: Arc<dyn Host>, caller: Principal, far: Arc<dyn Far>) -> Proxy<I> {
+    pub(crate) fn to_far(host: Arc<dyn Host>, caller: Principal, far: Arc<dyn Far>) -> Proxy<I> {
         let origin = Arc::new(Origin { agent: far.agent().into(), target: None, caller, inside: false });
         Proxy::over(host, origin, Target::Far(far))
     }

@@ -2,16 +2,14 @@
 //!
 //! Neighbours: [`container`](crate::container) begins it, [`remote`](crate::remote) keeps the link.
 
-use std::future::{Future, IntoFuture};
-use std::marker::PhantomData;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::BytesMut;
+use folkmoot_agents::Retry;
+use folkmoot_agents::connect::{Route, Way};
 use folkmoot_agents::describe::AgentDescription;
 use folkmoot_agents::host::{Far, FarReply, Host};
-use folkmoot_agents::{Interface, Proxy};
 use folkmoot_codecs::{Address, CallError, Codec};
 use folkmoot_gateway::name::short;
 use serde::de::DeserializeOwned;
@@ -23,83 +21,32 @@ use crate::peer::Destination;
 use crate::remote::Remote;
 use crate::remote_agent::RemoteAgent;
 
-pub use crate::retry::Retry;
-
 /// The pause after a link that broke while the agent was asked for.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// A connection that has been prepared; awaited, it gives a proxy to an agent that is known to be there.
-#[must_use = "nothing is connected until this is awaited"]
-pub struct Connect<I: Interface + ?Sized> {
-    hall: Arc<Hall>,
-    url: String,
-    retry: Retry,
-    codec: Option<Codec>,
-    expected_peer: Option<String>,
-    interface: PhantomData<fn() -> Box<I>>,
+/// What an agent exposes, as its container tells.
+pub(crate) async fn describe(hall: Arc<Hall>, route: Route) -> Result<AgentDescription, CallError> {
+    let Route { url, retry, codec, expected_peer } = route;
+    let (endpoint, agent) = parse(&url)?;
+    if hall.is_at(&endpoint) {
+        return Ok(hall.find(&agent)?.describe());
+    }
+    let codec = codec.unwrap_or(hall.codec);
+    let remote = hall.remote(Destination { endpoint, expected_peer, codec })?;
+    remote.up(retry).await?;
+    ask(&remote, codec, DESCRIBE, &agent, hall.tables.default_deadline).await
 }
 
-impl<I: Interface + ?Sized> std::fmt::Debug for Connect<I> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Connect").field("url", &self.url).field("retry", &self.retry).finish_non_exhaustive()
+/// The way to an agent: it is known to be there.
+pub(crate) async fn reach(hall: Arc<Hall>, route: Route) -> Result<Way, CallError> {
+    let Route { url, retry, codec, expected_peer } = route;
+    let (endpoint, agent) = parse(&url)?;
+    if hall.is_at(&endpoint) {
+        return Ok(Way::Here(agent));
     }
-}
-
-impl<I: Interface + ?Sized> Connect<I> {
-    pub(crate) fn new(hall: Arc<Hall>, url: String) -> Connect<I> {
-        Connect { hall, url, retry: Retry::Never, codec: None, expected_peer: None, interface: PhantomData }
-    }
-
-    /// Tries again for this long where there is no link, now and whenever the link breaks. Calls that are made
-    /// meanwhile wait within their deadlines.
-    pub fn retry_for(mut self, time: Duration) -> Connect<I> {
-        self.retry = Retry::For(time);
-        self
-    }
-
-    /// Tries again until there is a link, now and whenever it breaks.
-    pub fn retry_forever(mut self) -> Connect<I> {
-        self.retry = Retry::Forever;
-        self
-    }
-
-    /// The codec of the link; the container's own unless told otherwise.
-    pub fn codec(mut self, codec: Codec) -> Connect<I> {
-        self.codec = Some(codec);
-        self
-    }
-
-    /// The name that the other node must prove (`spiffe://..`), in the place of a certificate that matches the URL.
-    pub fn peer(mut self, name: impl Into<String>) -> Connect<I> {
-        self.expected_peer = Some(name.into());
-        self
-    }
-
-    /// Asks what the agent exposes: names, docs and JSON Schemas. Only Folkmoot containers can tell.
-    ///
-    /// # Errors
-    /// As connecting; `NoSuchMethod` or `Remote` from a peer of another make.
-    pub async fn describe(self) -> Result<AgentDescription, CallError> {
-        let Connect { hall, url, retry, codec, expected_peer, .. } = self;
-        let (endpoint, agent) = parse(&url)?;
-        let codec = codec.unwrap_or(hall.codec);
-        let remote = hall.remote(Destination { endpoint, expected_peer, codec })?;
-        remote.up(retry).await?;
-        ask(&remote, codec, DESCRIBE, &agent, hall.tables.default_deadline).await
-    }
-
-    async fn connect(self) -> Result<Proxy<I>, CallError> {
-        let Connect { hall, url, retry, codec, expected_peer, .. } = self;
-        let (endpoint, agent) = parse(&url)?;
-        let caller = hall.tables.principal.clone();
-        let host: Arc<dyn Host> = hall.clone();
-        if endpoint == hall.tables.endpoint || endpoint == hall.tables.advertised {
-            return Proxy::to_local(&host, caller, &agent);
-        }
-        let codec = codec.unwrap_or(hall.codec);
-        let far = reach(&hall, Destination { endpoint, expected_peer, codec }, agent, retry).await?;
-        Ok(Proxy::to_far(host, caller, far))
-    }
+    let codec = codec.unwrap_or(hall.codec);
+    let to = Destination { endpoint, expected_peer, codec };
+    Ok(Way::Far(reach_far(&hall, to, agent, retry).await?))
 }
 
 fn parse(url: &str) -> Result<(folkmoot_codecs::Endpoint, String), CallError> {
@@ -116,16 +63,9 @@ fn parse(url: &str) -> Result<(folkmoot_codecs::Endpoint, String), CallError> {
     }
 }
 
-/// A way to an agent behind a URL with the container's own codec and one attempt.
-pub(crate) async fn reach_url(hall: Arc<Hall>, url: String) -> Result<Arc<dyn Far>, CallError> {
-    let (endpoint, agent) = parse(&url)?;
-    let codec = hall.codec;
-    reach(&hall, Destination { endpoint, expected_peer: None, codec }, agent, Retry::Never).await
-}
-
 /// A link, and an agent that is known to be behind it.
-async fn reach(
-    hall: &Arc<Hall>,
+async fn reach_far(
+    hall: &Hall,
     to: Destination,
     agent: String,
     retry: Retry,
@@ -173,14 +113,5 @@ async fn ask<T: DeserializeOwned>(
         FarReply::Result { codec, content } => {
             codec.decode(&content).map_err(|error| CallError::BadReply { reason: error.to_string() })
         }
-    }
-}
-
-impl<I: Interface + ?Sized> IntoFuture for Connect<I> {
-    type Output = Result<Proxy<I>, CallError>;
-    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
-
-    fn into_future(self) -> Self::IntoFuture {
-        Box::pin(self.connect())
     }
 }

@@ -8,9 +8,10 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use folkmoot_agents::connect::{Connect, Route, Way};
 use folkmoot_agents::counters::Counters;
 use folkmoot_agents::deadlines::{LinkInstant, SharedDeadlines};
-use folkmoot_agents::host::{BoxFuture, Far, Host, LocalAgent};
+use folkmoot_agents::host::{BoxFuture, Host, LocalAgent};
 use folkmoot_agents::turn::CallHead;
 use folkmoot_agents::{Agent, Clock, Interface, Proxy, Sleep};
 use folkmoot_codecs::{CallError, Codec, Endpoint, Principal};
@@ -20,7 +21,7 @@ use folkmoot_transports::Transport;
 use tokio::sync::oneshot;
 
 use crate::builder::Builder;
-use crate::connecting::{Connect, reach_url};
+use crate::connecting;
 use crate::link_time;
 use crate::listener::Accepteds;
 use crate::peer::Destination;
@@ -86,6 +87,11 @@ impl Hall {
         self.remotes.hold(to, |to| self.new_remote(to))
     }
 
+    /// Whether that is where this container is.
+    pub(crate) fn is_at(&self, endpoint: &Endpoint) -> bool {
+        *endpoint == self.tables.endpoint || *endpoint == self.tables.advertised
+    }
+
     fn new_remote(&self, to: Destination) -> Result<Arc<Remote>, CallError> {
         let scheme = to.endpoint.scheme();
         let Some(transport) = self.transports.get(scheme).cloned() else {
@@ -140,8 +146,15 @@ impl Host for Hall {
         })
     }
 
-    fn reach(self: Arc<Self>, url: String) -> BoxFuture<'static, Result<Arc<dyn Far>, CallError>> {
-        Box::pin(reach_url(self, url))
+    fn reach(self: Arc<Self>, route: Route) -> BoxFuture<'static, Result<Way, CallError>> {
+        Box::pin(connecting::reach(self, route))
+    }
+
+    fn describe(
+        self: Arc<Self>,
+        route: Route,
+    ) -> BoxFuture<'static, Result<crate::AgentDescription, CallError>> {
+        Box::pin(connecting::describe(self, route))
     }
 
     fn url_of(&self, agent: &str) -> String {
@@ -224,7 +237,7 @@ impl Container {
     /// `BadAddress`; `Disconnected` where there is no link (one attempt, unless told otherwise), with the cause; `NoSuchAgent`;
     /// `DeadlineExceeded` where the other node does not answer within the container's deadline.
     pub fn connect<I: Interface + ?Sized>(&self, url: impl Into<String>) -> Connect<I> {
-        Connect::new(self.hall.clone(), url.into())
+        Connect::new(self.hall.clone(), self.hall.tables.principal.clone(), url.into())
     }
 
     /// The names of the agents that live here, sorted.

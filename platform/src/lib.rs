@@ -73,7 +73,6 @@ mod remote;
 mod remote_agent;
 mod remote_proxy;
 mod remotes;
-mod retry;
 mod router;
 mod runtime;
 mod scratch;
@@ -86,9 +85,9 @@ mod workers;
 
 pub use builder::Builder;
 pub use clock::RealClock;
-pub use connecting::{Connect, Retry};
 pub use container::Container;
 pub use error::{Error, Result, SpawnError, StartError};
+pub use folkmoot_agents::connect::{Connect, Retry};
 pub use folkmoot_agents::counters::TABLE as METRICS;
 pub use folkmoot_agents::describe::{AgentDescription, ArgumentDescription, MethodDescription};
 pub use folkmoot_agents::{

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use actix::{Actor, Recipient};
+use folkmoot_agents::Retry;
 use folkmoot_agents::deadlines::LinkInstant;
 use folkmoot_agents::host::{FarCall, FarReply, FarTicket};
 use folkmoot_codecs::CallError;
@@ -21,7 +22,6 @@ use crate::link_time;
 use crate::peer::{self, Destination};
 use crate::remote_proxy::{Look, RemoteProxy};
 use crate::remotes::Remotes;
-use crate::retry::Retry;
 use crate::tables::Tables;
 use crate::workers::Worker;
 

@@ -103,8 +103,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::retry::Retry;
-    use crate::{Container, LinkLimits, Untyped};
+    use crate::{Container, LinkLimits, Retry, Untyped};
 
     async fn node(idle_time: Duration) -> Container {
         let limits = LinkLimits { idle_time, ..LinkLimits::default() };

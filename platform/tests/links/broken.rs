@@ -135,3 +135,47 @@ async fn a_container_that_was_shut_down_opens_no_links() {
     assert!(error.to_string().contains("shut down"), "{error}");
     server.shutdown().await;
 }
+
+/// Has patience of its own.
+#[derive(Agent, Default)]
+struct Patient;
+
+#[agent]
+impl Patient {
+    #[expose]
+    async fn ask(&self, ctx: &Context<Self>, url: String) -> Result<String, String> {
+        let connect = ctx.connect::<Mirror>(url).retry_for(Duration::from_secs(30));
+        let mirror = connect.await.map_err(|error| error.to_string())?;
+        mirror.text("at last".into()).await.map_err(|error| error.to_string())
+    }
+}
+
+#[folkmoot::test]
+async fn an_agent_connects_with_the_same_patience_as_a_program() {
+    let client = node("tcp://127.0.0.1:0").await;
+    let server = node("tcp://127.0.0.1:0").await;
+    let (endpoint, url) = (server.endpoint().to_string(), server.url("mirror"));
+    server.shutdown().await;
+    let patient = client.spawn("patient", Patient::default).await.unwrap();
+    let asked = patient.ask(url.clone());
+    let come = async {
+        // Its first attempt is refused, as this one is.
+        let error = client.connect::<Mirror>(&url).await.unwrap_err();
+        assert!(matches!(error, CallError::Disconnected { .. }), "{error}");
+        let server = node(&endpoint).await;
+        server.spawn("mirror", Mirror::default).await.unwrap();
+        server
+    };
+    let (told, server) = tokio::join!(asked.into_future(), come);
+    match told {
+        Ok(text) => assert_eq!(text, "at last"),
+        // It met the container before its agent.
+        Err(CallError::Agent(error)) => assert!(error.contains("there is no agent"), "{error}"),
+        Err(error) => panic!("{error}"),
+    }
+    // In its own container it needs no link.
+    client.spawn("mirror", Mirror::default).await.unwrap();
+    assert_eq!(patient.ask(client.url("mirror")).await.unwrap(), "at last");
+    client.shutdown().await;
+    server.shutdown().await;
+}
