@@ -6,6 +6,8 @@ mod calls {
     mod deadlocks;
     mod destructors;
     mod errors;
+    #[path = "../support/limit.rs"]
+    mod limit;
     mod lives;
     mod panics;
     mod rings;

@@ -16,6 +16,8 @@ mod hostile {
     mod frames;
     mod half_closed;
     mod hello;
+    #[path = "../support/limit.rs"]
+    mod limit;
     mod log;
     mod mistaken;
     mod mutations;

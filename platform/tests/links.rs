@@ -7,6 +7,8 @@ mod links {
     #[path = "../hostile/counts.rs"]
     mod counts;
     mod idle;
+    #[path = "../support/limit.rs"]
+    mod limit;
     mod secured;
     mod slow_encoder;
 }

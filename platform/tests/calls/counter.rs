@@ -52,6 +52,7 @@ pub(crate) trait Adder {
 }
 
 pub(crate) async fn hall() -> Container {
+    super::limit::watch();
     Container::builder("tcp://127.0.0.1:0").name("hall").start().await.unwrap()
 }
 

@@ -88,6 +88,7 @@ async fn shared_turns_may_re_enter() {
 
 #[folkmoot::test]
 async fn a_cycle_across_nodes_is_found_too() {
+    super::limit::watch();
     let (one, two) = (
         Container::builder("tcp://127.0.0.1:0").name("one").start().await.unwrap(),
         Container::builder("tcp://127.0.0.1:0").name("two").start().await.unwrap(),

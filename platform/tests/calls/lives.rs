@@ -244,6 +244,7 @@ impl Stuck {
 #[folkmoot::test]
 async fn a_start_that_hangs_fails_the_spawn_and_ends_the_agent() {
     for workers in [1, 2] {
+        super::limit::watch();
         let hall = Container::builder("tcp://127.0.0.1:0").workers(workers).start().await.unwrap();
         for _ in 0..workers {
             let dropped = Arc::new(AtomicBool::new(false));
@@ -289,6 +290,7 @@ impl Ticker {
 async fn a_clock_that_is_set_back_keeps_its_timers() {
     let set_back = Arc::new(AtomicBool::new(false));
     let clock = SetBack(set_back.clone());
+    super::limit::watch();
     let hall = Container::builder("tcp://127.0.0.1:0").clock(clock).start().await.unwrap();
     let (ticks, mut seen) = mpsc::unbounded_channel();
     hall.spawn("ticker", move || Ticker(ticks.clone())).await.unwrap();

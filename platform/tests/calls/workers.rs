@@ -33,6 +33,7 @@ impl Where {
 
 #[folkmoot::test]
 async fn agents_are_spread_and_neighbours_share_a_worker() {
+    super::limit::watch();
     let hall = Container::builder("tcp://127.0.0.1:0").workers(3).start().await.unwrap();
     let mut threads = std::collections::BTreeSet::new();
     let mut agents = Vec::new();
@@ -85,6 +86,7 @@ async fn a_blocked_worker_is_named_in_the_log_with_its_agent() {
     let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone()).with_ansi(false).finish();
     // The watchdog speaks from a thread of its own.
     tracing::subscriber::set_global_default(subscriber).unwrap();
+    super::limit::watch();
     let hall = Container::builder("tcp://127.0.0.1:0").name("hall").workers(2).start().await.unwrap();
     let (free, wait) = channel();
     let wait = Arc::new(Mutex::new(wait));
@@ -114,6 +116,7 @@ fn workers_that_open_links_at_once_do_not_wait_for_each_other() {
     let (tell, told) = channel();
     std::thread::spawn(move || {
         let looked = actix::System::new().block_on(async {
+            super::limit::watch();
             let hall = Container::builder("tcp://127.0.0.1:0").workers(2).start().await.unwrap();
             let one = hall.spawn("one", Where::default).await.unwrap();
             let other = hall.spawn("other", Where::default).await.unwrap();

@@ -20,6 +20,7 @@ struct Dialed {
 }
 
 async fn dialed(codec: Codec) -> Dialed {
+    super::limit::watch();
     let node = Container::builder("local://dialer").network(&folkmoot::LocalNetwork::new());
     let node = node.codec(codec).limits(tight()).name("dialer").start().await.unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -117,6 +117,7 @@ impl Rig {
 
     /// Of the two prepared containers.
     pub(crate) async fn of(target: folkmoot::Builder, honest: folkmoot::Builder) -> Rig {
+        super::limit::watch();
         let (log, counts, honest_counts) = (Log::default(), Counts::default(), Counts::default());
         let logging = tracing::subscriber::set_default(log.clone());
         let node = {

@@ -6,6 +6,7 @@ use super::conformance::Mirror;
 
 #[folkmoot::test]
 async fn every_url_of_a_node_names_the_host_that_it_advertises() {
+    super::limit::watch();
     let server =
         Container::builder("tcp://0.0.0.0:0").insecure().advertise("localhost").start().await.unwrap();
     let (_, port) = server.endpoint().host_and_port().unwrap();
@@ -29,6 +30,7 @@ async fn every_url_of_a_node_names_the_host_that_it_advertises() {
 
 #[folkmoot::test]
 async fn over_tls_the_certificate_must_name_the_advertised_host() {
+    super::limit::watch();
     let dir = tempfile::tempdir().unwrap();
     let certs = DevCerts::in_dir(dir.path()).unwrap();
     let node = |name: &str, endpoint: &str| {

@@ -8,6 +8,7 @@ use folkmoot::prelude::*;
 use super::conformance::Mirror;
 
 async fn node(endpoint: &str) -> Container {
+    super::limit::watch();
     Container::builder(endpoint).start().await.unwrap()
 }
 

@@ -10,6 +10,7 @@ use super::counts::Counts;
 
 #[folkmoot::test]
 async fn a_link_ends_after_the_last_proxy_and_comes_back_with_the_next() {
+    super::limit::watch();
     let counts = Counts::default();
     let server = {
         let _recording = metrics::set_default_local_recorder(&counts);

@@ -5,6 +5,7 @@ use folkmoot::prelude::*;
 use super::conformance::Mirror;
 
 async fn node(certs: &DevCerts, name: &str, rules: &[(&str, &str, &str)]) -> Container {
+    super::limit::watch();
     let builder = Container::builder("tls://127.0.0.1:0").certs(certs.node(name).unwrap());
     let builder =
         rules.iter().fold(builder, |builder, (who, agent, method)| builder.allow(who, agent, method));

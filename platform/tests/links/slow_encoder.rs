@@ -39,6 +39,7 @@ impl Speaker {
 
 #[folkmoot::test]
 async fn a_slow_encoder_holds_up_no_other_reply() {
+    super::limit::watch();
     let server = Container::builder("tcp://127.0.0.1:0").workers(2).start().await.unwrap();
     let client = Container::builder("tcp://127.0.0.1:0").start().await.unwrap();
     // Workers take turns: this thread has `quick` and the link, the other one has the encoder.
