@@ -168,6 +168,8 @@ pub trait Supervision: 'static {
     fn crashed(&self, cause: &str, now: LinkInstant) -> Decision;
     /// Decides after the agent ended of its own accord.
     fn ended_itself(&self, now: LinkInstant) -> Decision;
+    /// Longest time of an async `#[start]`, on link time.
+    fn start_deadline(&self) -> Duration;
     /// The agent has ended for good and everyone is answered.
     fn ended(&self);
 }

@@ -43,6 +43,7 @@ enum Phase {
 /// `#[start]` runs.
 struct Starting {
     hook: LocalFuture<Result<(), String>>,
+    until: Sleep,
     /// What its calls carry: a call that comes back here would wait for the start.
     position: Option<Position>,
 }
@@ -110,7 +111,8 @@ impl<A: Agent> Life<A> {
                     Ok(None) => self.started(),
                     Ok(Some(hook)) => {
                         let position = Some(self.position_of_start());
-                        self.enter(Phase::Starting(Box::new(Starting { hook, position })));
+                        let until = self.core.host().link_sleep(self.core.supervision().start_deadline());
+                        self.enter(Phase::Starting(Box::new(Starting { hook, until, position })));
                     }
                 }
             }
@@ -293,7 +295,12 @@ impl<A: Agent> Life<A> {
             }
             Phase::Running | Phase::Ended => false,
             Phase::Starting(starting) => match starting.poll(cx) {
-                Ok(Poll::Pending) => false,
+                Ok(Poll::Pending) if starting.until.as_mut().poll(cx).is_pending() => false,
+                Ok(Poll::Pending) => {
+                    let time = self.core.supervision().start_deadline();
+                    self.failed(format!("its #[start] took longer than {time:?} (`.start_deadline(..)`)"));
+                    true
+                }
                 Ok(Poll::Ready(Ok(()))) => {
                     self.started();
                     true

@@ -44,11 +44,11 @@ fn limits_fault(limits: &LinkLimits) -> Option<String> {
 }
 
 /// What in the options of a spawn cannot be.
-pub(crate) fn spawn_fault(capacity: u32, start_deadline: Duration, rules: &Rules) -> Option<String> {
+pub(crate) fn spawn_fault(capacity: u32, rules: &Rules) -> Option<String> {
     if capacity == 0 {
         return Some("`.capacity(0)`: every call would be refused; write 1 or more".to_owned());
     }
-    if start_deadline.is_zero() {
+    if rules.start_deadline.is_zero() {
         return Some("`.start_deadline(..)` is zero: no `#[start]` could finish in time".to_owned());
     }
     if rules.intensity > 0 && rules.period.is_zero() {

@@ -17,14 +17,11 @@ use tokio::sync::oneshot;
 use crate::configuration::spawn_fault;
 use crate::container::Container;
 use crate::error::SpawnError;
-use crate::link_time;
 use crate::supervision::{Backoff, Restart, Rules, Supervisor};
 use crate::tables::{Entry, NotEntered};
 
 /// Calls that an agent takes at once, queued and running, unless told otherwise.
 const DEFAULT_CAPACITY: u32 = 1024;
-/// Longest time of a first `#[start]`, on link time, unless told otherwise.
-const DEFAULT_START_DEADLINE: Duration = Duration::from_secs(30);
 
 /// A spawn that has been prepared; awaited, it gives a proxy once the agent's `#[start]` has finished.
 #[must_use = "nothing is spawned until this is awaited"]
@@ -34,7 +31,6 @@ pub struct Spawn<A: Agent> {
     factory: Box<dyn Fn() -> A + Send>,
     rules: Rules,
     capacity: u32,
-    start_deadline: Duration,
     near: Option<String>,
 }
 
@@ -46,15 +42,7 @@ impl<A: Agent> std::fmt::Debug for Spawn<A> {
 
 impl<A: Agent> Spawn<A> {
     pub(crate) fn new(container: Container, name: String, factory: Box<dyn Fn() -> A + Send>) -> Spawn<A> {
-        Spawn {
-            container,
-            name,
-            factory,
-            rules: Rules::default(),
-            capacity: DEFAULT_CAPACITY,
-            start_deadline: DEFAULT_START_DEADLINE,
-            near: None,
-        }
+        Spawn { container, name, factory, rules: Rules::default(), capacity: DEFAULT_CAPACITY, near: None }
     }
 
     /// When the agent is started anew after a crash or an end of its own; transient unless told otherwise.
@@ -83,10 +71,10 @@ impl<A: Agent> Spawn<A> {
         self
     }
 
-    /// How long the first `#[start]` may take, on link time, before the agent is ended and the spawn fails; 30 s unless
-    /// told otherwise. After a crash it may take as long as it will: callers have their deadlines.
+    /// How long an async `#[start]` may take, on link time, before it has failed; 30 s unless told otherwise. The first
+    /// time the spawn fails with it, after a crash it is another crash.
     pub fn start_deadline(mut self, time: Duration) -> Spawn<A> {
-        self.start_deadline = time;
+        self.rules.start_deadline = time;
         self
     }
 
@@ -97,8 +85,8 @@ impl<A: Agent> Spawn<A> {
     }
 
     async fn spawn(self) -> Result<Proxy<A>, SpawnError> {
-        let Spawn { container, name, factory, rules, capacity, start_deadline, near } = self;
-        check(&name, capacity, start_deadline, &rules)?;
+        let Spawn { container, name, factory, rules, capacity, near } = self;
+        check(&name, capacity, &rules)?;
         let hall = container.hall().clone();
         let tables = hall.tables.clone();
         let worker = match near.and_then(|near| tables.agent(&near)) {
@@ -106,7 +94,7 @@ impl<A: Agent> Spawn<A> {
             None => hall.workers.next(),
         };
         let shared = AgentShared::new(&name, &tables.home, capacity);
-        let birth = Birth { shared, host: hall.clone(), factory, rules, start_deadline, worker };
+        let birth = Birth { shared, host: hall.clone(), factory, rules, worker };
         let (proxy, born) = if hall.workers.get(worker).is_current() {
             birth.here()?
         } else {
@@ -133,14 +121,13 @@ struct Birth<A: Agent> {
     host: Arc<crate::container::Hall>,
     factory: Box<dyn Fn() -> A + Send>,
     rules: Rules,
-    start_deadline: Duration,
     worker: usize,
 }
 
 impl<A: Agent> Birth<A> {
     /// Begins the life on the current thread, which is the agent's worker.
     fn here(self) -> Result<(Proxy<A>, Born), SpawnError> {
-        let Birth { shared, host, factory, rules, start_deadline, worker } = self;
+        let Birth { shared, host, factory, rules, worker } = self;
         let tables = host.tables.clone();
         let supervisor = Supervisor::new(rules, shared.clone(), Arc::downgrade(&tables));
         let status = host.workers.get(worker).status.clone();
@@ -149,7 +136,7 @@ impl<A: Agent> Birth<A> {
         let Newborn { handle, born, proxy } = spawn_here(shared, host, factory, Box::new(supervisor), status);
         let agent: Arc<dyn LocalAgent> = handle;
         match tables.enter(Entry { agent: agent.clone(), worker }) {
-            Ok(()) => Ok((proxy, born_within(start_deadline, born, agent))),
+            Ok(()) => Ok((proxy, born)),
             Err(why) => {
                 // Before its first poll: its factory is never called.
                 drop(agent.stop(Duration::ZERO));
@@ -168,26 +155,6 @@ impl<A: Agent> IntoFuture for Spawn<A> {
     }
 }
 
-/// Told how the first `#[start]` ended, or that it took too long: then the agent is ended.
-fn born_within(time: Duration, born: Born, agent: Arc<dyn LocalAgent>) -> Born {
-    let (tell, told) = oneshot::channel();
-    // On the agent's worker, which has timers; the spawner's thread may have none.
-    actix::spawn(async move {
-        let news = match link_time::within(time, born).await {
-            Some(Ok(news)) => news,
-            // Its worker ended under it.
-            Some(Err(_)) => return,
-            None => {
-                agent.stop(Duration::ZERO).await.ok();
-                Err(format!("its #[start] took longer than {time:?} (`.start_deadline(..)`)"))
-            }
-        };
-        // The spawner may have gone; then the agent lives without a witness.
-        tell.send(news).ok();
-    });
-    told
-}
-
 fn not_entered(why: NotEntered, name: &str) -> SpawnError {
     match why {
         NotEntered::NameTaken => SpawnError::NameTaken { name: name.to_owned() },
@@ -196,9 +163,9 @@ fn not_entered(why: NotEntered, name: &str) -> SpawnError {
 }
 
 /// Why the agent cannot be, whatever its type.
-fn check(name: &str, capacity: u32, start_deadline: Duration, rules: &Rules) -> Result<(), SpawnError> {
+fn check(name: &str, capacity: u32, rules: &Rules) -> Result<(), SpawnError> {
     check_agent(name).map_err(|fault| SpawnError::BadName { name: name.to_owned(), fault })?;
-    match spawn_fault(capacity, start_deadline, rules) {
+    match spawn_fault(capacity, rules) {
         Some(fault) => Err(SpawnError::Configuration { name: name.to_owned(), fault }),
         None => Ok(()),
     }

@@ -60,6 +60,8 @@ pub(crate) struct Rules {
     pub(crate) intensity: u32,
     pub(crate) period: Duration,
     pub(crate) backoff: Backoff,
+    /// Longest time of an async `#[start]`, on link time.
+    pub(crate) start_deadline: Duration,
 }
 
 impl Default for Rules {
@@ -69,6 +71,7 @@ impl Default for Rules {
             intensity: 10,
             period: Duration::from_secs(10),
             backoff: Backoff::default(),
+            start_deadline: Duration::from_secs(30),
         }
     }
 }
@@ -126,6 +129,10 @@ impl Supervision for Supervisor {
             Restart::Permanent => self.start_anew(rules, now),
             Restart::Transient | Restart::Temporary => Decision::Stay { reason: String::new() },
         }
+    }
+
+    fn start_deadline(&self) -> Duration {
+        self.rules().start_deadline
     }
 
     fn ended(&self) {

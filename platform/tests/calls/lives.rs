@@ -260,6 +260,47 @@ async fn a_start_that_hangs_fails_the_spawn_and_ends_the_agent() {
     }
 }
 
+/// Hangs in every `#[start]` but the first.
+#[derive(Agent)]
+struct SlowToRise(Arc<AtomicBool>);
+
+#[agent]
+impl SlowToRise {
+    #[start]
+    async fn start(&mut self) {
+        if self.0.swap(true, Ordering::SeqCst) {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    #[expose]
+    fn crash(&mut self) {
+        panic!("it lies down");
+    }
+
+    #[expose]
+    fn rise(&self) {}
+}
+
+#[folkmoot::test]
+async fn a_start_that_hangs_after_a_crash_is_another_crash() {
+    let hall = hall().await;
+    let rose = Arc::new(AtomicBool::new(false));
+    let agent = hall
+        .spawn("slow", move || SlowToRise(rose.clone()))
+        .start_deadline(Duration::from_millis(10))
+        .intensity(2, Duration::from_secs(600))
+        .await
+        .unwrap();
+    agent.crash().await.unwrap_err();
+    let error = agent.rise().await.unwrap_err();
+    assert!(
+        matches!(&error, CallError::AgentStopped { cause, .. } if cause.contains("took longer")),
+        "{error}"
+    );
+    hall.shutdown().await;
+}
+
 /// The wall clock, which somebody sets back by a day.
 struct SetBack(Arc<AtomicBool>);
 
