@@ -39,6 +39,7 @@ table! {
     restarts: Counter = "folkmoot_restarts_total", "Agents that were started anew after a crash.";
     agents: Gauge = "folkmoot_agents", "Agents that live now.";
     overloads: Counter = "folkmoot_overloads_total", "Calls refused because a bounded queue was full.";
+    one_way_failures: Counter = "folkmoot_one_way_failures_total", "One-way calls that ended with an error, or never left.";
     cancels: Counter = "folkmoot_cancels_total", "Turns dropped because nobody waited any more.";
     deadlocks: Counter = "folkmoot_deadlocks_total", "Calls refused because they would have waited for themselves.";
     deadlines: Counter = "folkmoot_deadlines_total", "Calls whose deadline passed.";

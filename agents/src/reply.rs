@@ -34,6 +34,12 @@ pub trait ReplySink: Send {
     fn poll_cancelled(&mut self, cx: &mut Context<'_>) -> Poll<()>;
     /// Whether nobody waits for the reply any more.
     fn is_cancelled(&self) -> bool;
+    /// Whether the call wants no reply: then an error is told by [`failed`](ReplySink::failed), and nothing is sent.
+    fn is_one_way(&self) -> bool {
+        false
+    }
+    /// Takes note of a one-way call's error, which nobody else learns of.
+    fn failed(&self, _error: &dyn fmt::Display) {}
 }
 
 /// Where the answer to one call goes.
@@ -97,7 +103,15 @@ impl<T: Serialize, E: Serialize + fmt::Display> ReplyTo<T, E> {
         match self.0 {
             // A caller that went away has no use for the answer.
             Way::Typed(sender) => drop(sender.send(answer)),
-            Way::Encoded(sink) => sink.finish(&mut |format, out| write_reply(format, out, &answer)),
+            Way::Encoded(sink) => {
+                if let Err(error) = &answer
+                    && sink.is_one_way()
+                {
+                    // Words of the user's error: what they panic with is nobody's.
+                    guard(|| sink.failed(error)).ok();
+                }
+                sink.finish(&mut |format, out| write_reply(format, out, &answer));
+            }
             Way::Nowhere => {}
         }
     }
