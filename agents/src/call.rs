@@ -15,7 +15,6 @@ use bytes::BytesMut;
 use folkmoot_codecs::{ArgumentList, CallError};
 use tokio::sync::oneshot;
 
-use crate::chain::Mode;
 use crate::host::{Far, FarCall, FarReply, FarTicket, Host};
 use crate::interface::{Interface, Method};
 use crate::neighbours;
@@ -23,6 +22,7 @@ use crate::proxy::{Door, ProxyCore, Target};
 use crate::reply::ReplyTo;
 use crate::turn::{CallHead, Origin, Ticketed, Turn};
 use crate::waiting::{Passage, Wait};
+use crate::waits::Edge;
 
 /// The reply of a typed call in this process.
 type NearReply<M> = Result<<M as Method>::Ok, CallError<<M as Method>::Err>>;
@@ -106,21 +106,19 @@ impl<M: Method> Call<M> {
                         Err(turn) => turn,
                     },
                 };
-                let edge = match (&inner.origin.target, &passage.chain) {
-                    (Some(target), Some(caller)) if caller.mode == Mode::Exclusive => {
-                        let edge = passage.wait_for(caller, target)?;
-                        turn.permit.ends(&edge);
-                        Some(edge)
-                    }
-                    _ => None,
-                };
+                let edge = passage.wait_for(&inner.origin.target)?;
+                if let Some(edge) = &edge {
+                    turn.permit.ends(edge);
+                }
                 send_turn(near, turn)?;
                 Ok(State::Near(Wait::new(reply, passage, edge)))
             }
             Target::Far(far) => {
                 let (tell, reply) = oneshot::channel();
-                let ticket = send_far::<M>(&**far, &self.core, &args, &passage, Some(tell))?;
-                Ok(State::Far(Wait::for_far(reply, passage, far.clone(), ticket)))
+                let edge = passage.wait_for(&inner.origin.target)?;
+                let waiting = Some((tell, edge.as_ref().map(Edge::other_end)));
+                let ticket = send_far::<M>(&**far, &self.core, &args, &passage, waiting)?;
+                Ok(State::Far(Wait::for_far(reply, passage, (far.clone(), ticket), edge)))
             }
         }
     }
@@ -157,8 +155,9 @@ fn send_far<M: Method>(
     core: &ProxyCore<M::Interface>,
     args: &M::Args,
     passage: &Passage,
-    reply: Option<oneshot::Sender<FarReply>>,
+    waiting: Option<(oneshot::Sender<FarReply>, Option<Edge>)>,
 ) -> Result<FarTicket, CallError> {
+    let (reply, wait) = waiting.map_or((None, None), |(reply, wait)| (Some(reply), wait));
     let mut positional = BytesMut::new();
     args.encode(far.codec(), &mut positional)
         .map_err(|error| CallError::Unencodable { reason: error.to_string() })?;
@@ -170,6 +169,7 @@ fn send_far<M: Method>(
         chain: passage.chain.clone(),
         deadline: passage.deadline,
         reply,
+        wait,
     }))
 }
 

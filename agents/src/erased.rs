@@ -13,8 +13,9 @@ use tokio::sync::oneshot;
 use crate::deadlines;
 use crate::host::{Far, FarCall, FarReply, FarTicket, Host, LocalAgent};
 use crate::reply::{ReplyFormat, ReplySink};
-use crate::shared::Status;
+use crate::shared::{AgentShared, Status};
 use crate::turn::{CallHead, Origin};
+use crate::waits::Edge;
 
 /// The codec between agents of one process: it keeps every value and is the fastest.
 const CODEC: Codec = Codec::MsgPack;
@@ -59,7 +60,7 @@ impl Far for Erased {
     }
 
     fn send(&self, call: FarCall) -> FarTicket {
-        let FarCall { origin, method, positional, keyword, chain, deadline, reply } = call;
+        let FarCall { origin, method, positional, keyword, chain, deadline, reply, wait } = call;
         let agent = self.living();
         let origin = self.origin_for(&agent, origin);
         let sent = deadlines::coarse_now().unwrap_or_else(|| self.host.now());
@@ -74,8 +75,10 @@ impl Far for Erased {
             Ok(head) => {
                 let arguments =
                     Arguments { codec: CODEC, positional: &positional, keyword: keyword.as_deref() };
-                let sink =
-                    reply.map(|reply| Box::new(LocalSink { reply: Some(reply) }) as Box<dyn ReplySink>);
+                let to = agent.shared().clone();
+                let sink = reply.map(|reply| {
+                    Box::new(LocalSink { reply: Some(reply), agent: to, _wait: wait }) as Box<dyn ReplySink>
+                });
                 agent.deliver(head, &arguments, sink);
             }
         }
@@ -100,6 +103,17 @@ impl Far for Erased {
 /// Takes the encoded reply back to a caller in this process.
 struct LocalSink {
     reply: Option<oneshot::Sender<FarReply>>,
+    agent: Arc<AgentShared>,
+    _wait: Option<Edge>,
+}
+
+impl Drop for LocalSink {
+    fn drop(&mut self) {
+        if let Some(reply) = self.reply.take() {
+            // The turn vanished without an answer; nobody may wait for one either.
+            reply.send(FarReply::Failed(self.agent.lost_error())).ok();
+        }
+    }
 }
 
 impl ReplySink for LocalSink {

@@ -24,6 +24,7 @@ use crate::describe::AgentDescription;
 use crate::reply::ReplySink;
 use crate::shared::AgentShared;
 use crate::turn::{CallHead, Origin};
+use crate::waits::Edge;
 
 /// A future that may move between threads.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -124,6 +125,9 @@ pub struct FarCall {
     pub deadline: LinkInstant,
     /// Where the reply goes; `None` for a one-way call.
     pub reply: Option<oneshot::Sender<FarReply>>,
+    /// The caller's wait for an agent of this process, which is over when the turn is.
+    #[doc(hidden)]
+    pub wait: Option<Edge>,
 }
 
 /// What came of an encoded call.

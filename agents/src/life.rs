@@ -28,6 +28,9 @@ use crate::shared::Status;
 /// The least pause before another try to start.
 const PAUSE_AFTER_FAILED_START: Duration = Duration::from_millis(10);
 
+/// How often an agent looks around in one poll before it yields its worker.
+const ROUNDS_PER_POLL: u32 = 16;
+
 /// What an agent is doing, with the futures that belong to it. What is rare is boxed: most agents run.
 enum Phase {
     /// Before the first poll.
@@ -216,6 +219,10 @@ impl<A: Agent> Life<A> {
     /// It ended of its own accord; its supervision may not let that stand.
     fn ended_itself(&mut self) {
         let shared = self.core.shared().clone();
+        if self.born.is_some() {
+            // A first start is not repeated.
+            return self.end("stopped before it had started");
+        }
         match self.core.supervision().ended_itself(self.core.host().now()) {
             Decision::Stay { reason } if reason.is_empty() => self.end("stopped"),
             Decision::Stay { reason } => {
@@ -454,6 +461,11 @@ impl<A: Agent> Life<A> {
     }
 
     fn poll_once(&mut self, cx: &mut TaskContext<'_>) -> Again {
+        // A crash in a turn that ran in place comes before what that turn asked for: its state is not whole.
+        let crash = matches!(self.phase, Phase::Running | Phase::Draining(_)).then(|| self.core.take_crash());
+        if let Some(cause) = crash.flatten() {
+            self.crashed(cause);
+        }
         let mut again = self.poll_phase(cx);
         again |= self.poll_actor(cx);
         if matches!(self.phase, Phase::Running | Phase::Draining(_)) {
@@ -469,7 +481,8 @@ impl<A: Agent> Life<A> {
             // What a turn or a spawned future has spawned.
             again |= self.core.has_spawned();
         }
-        again |= self.core.wants_stop() && !matches!(self.phase, Phase::Draining(_) | Phase::Closing(_));
+        // Also while it ends: whoever asks then may leave it less time.
+        again |= self.core.wants_stop();
         again |= matches!(self.phase, Phase::Draining { .. }) && self.core.is_idle();
         if again { Again::Now } else { Again::WhenWoken }
     }
@@ -511,8 +524,10 @@ impl<A: Agent> Future for Life<A> {
         this.core.worker().set(this.core.shared().id().0);
         this.core.refill_budget();
         this.core.set_polled(true);
+        let mut rounds = 0;
         let again = loop {
             let again = guard(|| this.poll_once(cx)).unwrap_or_else(|panic| this.caught(&panic));
+            rounds += 1;
             match again {
                 _ if matches!(this.phase, Phase::Ended) => {
                     // Refuses what came in while the agent ended; nothing can come after.
@@ -520,7 +535,9 @@ impl<A: Agent> Future for Life<A> {
                     this.core.worker().set(0);
                     return Poll::Ready(());
                 }
-                Again::Now => {}
+                Again::Now if rounds < ROUNDS_PER_POLL => {}
+                // One that crashes as soon as it starts keeps its worker from nobody.
+                Again::Now => break Again::Later,
                 again => break again,
             }
         };

@@ -28,22 +28,25 @@ use crate::turn::{CallHead, Origin, Ticketed, Turn};
 /// A spawned agent and the news of its birth.
 #[derive(Debug)]
 pub struct Newborn<A: Agent> {
-    /// The agent for the container's tables.
-    pub handle: Arc<dyn LocalAgent>,
     /// Told when the first `#[start]` has ended, well or with a cause.
     pub born: oneshot::Receiver<Result<(), String>>,
     /// A proxy that speaks for the agent's container.
     pub proxy: Proxy<A>,
 }
 
-/// Begins an agent's life on the current worker, where the factory is called.
-pub fn spawn_here<A: Agent>(
+/// Begins an agent's life on the current worker, where the factory is called. First `enter` takes it into the
+/// container's tables.
+///
+/// # Errors
+/// That of `enter`: then the agent never lived, and its factory is not called.
+pub fn spawn_here<A: Agent, E>(
     shared: Arc<AgentShared>,
     host: Arc<dyn Host>,
     factory: Box<dyn Fn() -> A>,
     supervision: Box<dyn Supervision>,
     worker: Arc<WorkerStatus>,
-) -> Newborn<A> {
+    enter: impl FnOnce(Arc<dyn LocalAgent>) -> Result<(), E>,
+) -> Result<Newborn<A>, E> {
     let core = Core::new(shared.clone(), host.clone(), Making { factory, supervision, worker });
     let mut actor_context = ActorContext::<AgentActor<A>>::new();
     // 0 is "no bound" to actix: every message holds one of the agent's credits, which are the bound.
@@ -52,10 +55,14 @@ pub fn spawn_here<A: Agent>(
     let place = neighbours::enter(core.clone());
     let door = Arc::new(Door::new(shared, actor.address().recipient(), place));
     core.set_door(door.clone());
+    if let Err(error) = enter(door.clone()) {
+        neighbours::leave(place);
+        return Err(error);
+    }
     let proxy = proxy_through(&door, &host, host.principal().clone());
     let (tell, born) = oneshot::channel();
     actix::spawn(Life::new(actor, core, tell));
-    Newborn { handle: door, born, proxy }
+    Ok(Newborn { born, proxy })
 }
 
 /// A proxy to an agent of this process, speaking for `caller`, who lives in the same container.

@@ -71,13 +71,15 @@ struct Queue<A: Agent> {
 /// A turn that has not begun.
 enum Waiting<A: Agent> {
     Call(Turn<A>),
+    /// A call that came back to an agent whose shared turn waits for it: it goes before all that would wait for that.
+    Returning(Turn<A>),
     Timer(usize),
 }
 
 impl<A: Agent> Waiting<A> {
     fn mode(&self) -> Mode {
         match self {
-            Waiting::Call(turn) => A::method_of(&turn.request).mode,
+            Waiting::Call(turn) | Waiting::Returning(turn) => A::method_of(&turn.request).mode,
             Waiting::Timer(index) => A::method_of(&A::timer(*index)).mode,
         }
     }
@@ -168,11 +170,13 @@ impl<A: Agent> Core<A> {
                 }
             }
         }
-        // A re-entrant turn must pass a waiting exclusive one, or the queue itself would be the deadlock.
-        if (re_enters || self.nothing_before(info.mode)) && self.spend_budget() {
+        // A re-entrant turn must pass a waiting exclusive one, or the queue itself would be the deadlock; but none of its
+        // own kind.
+        let returning = self.queue.borrow().returning();
+        if (re_enters && returning == 0 || self.nothing_before(info.mode)) && self.spend_budget() {
             self.begin_call(turn, info);
         } else if re_enters {
-            self.queue.borrow_mut().waiting.push_front(Waiting::Call(turn));
+            self.queue.borrow_mut().waiting.insert(returning, Waiting::Returning(turn));
         } else {
             self.queue.borrow_mut().waiting.push_back(Waiting::Call(turn));
         }
@@ -221,6 +225,13 @@ impl<A: Agent> Core<A> {
     }
 
     fn begin_call(self: &Rc<Self>, turn: Turn<A>, info: MethodInfo) {
+        if A::is_cancelled(&turn.request) {
+            self.shared.counters().cancels.increment(1);
+            return let_go(&self.shared, turn);
+        }
+        if turn.permit.is_late(&*self.host) {
+            return self.refuse_late(turn);
+        }
         let Some(state) = self.state() else {
             return A::refuse(turn.request, self.shared.stopped_error(false));
         };
@@ -230,6 +241,14 @@ impl<A: Agent> Core<A> {
             A::run(&state, request, &scope)
         };
         self.take_step(step, info.mode, Some(permit));
+    }
+
+    /// Its deadline has passed while it waited: nobody waits for it any more.
+    fn refuse_late(&self, turn: Turn<A>) {
+        self.shared.counters().deadlines.increment(1);
+        let chain = chain::names(&turn.permit.head().chain, self.shared.full_name());
+        let after = turn.permit.time();
+        A::refuse(turn.request, CallError::DeadlineExceeded { after, may_have_run: false, chain });
     }
 
     fn begin_timer(self: &Rc<Self>, index: usize) {
@@ -366,17 +385,7 @@ impl<A: Agent> Core<A> {
     fn begin(self: &Rc<Self>, waiting: Waiting<A>) {
         match waiting {
             Waiting::Timer(index) => self.begin_timer(index),
-            Waiting::Call(turn) if A::is_cancelled(&turn.request) => {
-                self.shared.counters().cancels.increment(1);
-                let_go(&self.shared, turn);
-            }
-            Waiting::Call(turn) if turn.permit.is_late(&*self.host) => {
-                self.shared.counters().deadlines.increment(1);
-                let chain = chain::names(&turn.permit.head().chain, self.shared.full_name());
-                let after = turn.permit.time();
-                A::refuse(turn.request, CallError::DeadlineExceeded { after, may_have_run: false, chain });
-            }
-            Waiting::Call(turn) => {
+            Waiting::Call(turn) | Waiting::Returning(turn) => {
                 let info = A::method_of(&turn.request);
                 self.begin_call(turn, info);
             }
@@ -437,6 +446,11 @@ impl<A: Agent> Queue<A> {
             let old = std::mem::take(&mut self.readers);
             self.old_readers.get_or_insert_default().put_back(old);
         }
+    }
+
+    /// How many turns at the front came back.
+    fn returning(&self) -> usize {
+        self.waiting.iter().take_while(|waiting| matches!(waiting, Waiting::Returning(_))).count()
     }
 
     fn is_free_for(&self, mode: Mode) -> bool {

@@ -19,6 +19,10 @@ use crate::interface::Interface;
 use crate::shared::AgentShared;
 use crate::waits::Edge;
 
+/// A deadline that is no further away, in milliseconds, is judged by the exact time: a turn that blocks its worker holds
+/// the worker's coarse time back.
+const NEAR_MS: u64 = 1_000;
+
 /// Who speaks to whom: the part of a call that is the same for every call of one proxy.
 #[derive(Debug)]
 pub struct Origin {
@@ -99,9 +103,9 @@ impl Ticketed {
 
     /// Whether the deadline has passed: then nobody waits, even where the sender could not say so.
     pub(crate) fn is_late(&self, host: &dyn Host) -> bool {
-        self.head()
-            .deadline
-            .is_some_and(|deadline| deadline <= deadlines::coarse_now().unwrap_or_else(|| host.now()))
+        let Some(deadline) = self.head().deadline else { return false };
+        let coarse = deadlines::coarse_now().filter(|coarse| deadline.since(*coarse) > NEAR_MS);
+        coarse.is_none() && deadline <= host.now()
     }
 
     /// The time that the call was given, where it was given one.

@@ -20,6 +20,7 @@ use crate::host::{Far, FarCall, FarReply};
 use crate::interface::{CallsOf, Interface};
 use crate::proxy::{ProxyCore, Target};
 use crate::waiting::{Passage, Wait};
+use crate::waits::Edge;
 
 /// The interface of an agent of whatever type.
 #[derive(Clone, Copy, Debug)]
@@ -96,6 +97,7 @@ impl UntypedCall {
         };
         let passage = Passage::here(&*inner.host, self.deadline);
         let (tell, reply) = oneshot::channel();
+        let edge = passage.wait_for(&inner.origin.target)?;
         let ticket = far.send(FarCall {
             origin: inner.origin.clone(),
             method: Cow::Owned(self.method.clone()),
@@ -107,8 +109,9 @@ impl UntypedCall {
             chain: passage.chain.clone(),
             deadline: passage.deadline,
             reply: Some(tell),
+            wait: edge.as_ref().map(Edge::other_end),
         });
-        Ok(Wait::for_far(reply, passage, far.clone(), ticket))
+        Ok(Wait::for_far(reply, passage, (far.clone(), ticket), edge))
     }
 }
 

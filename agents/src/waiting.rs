@@ -11,7 +11,7 @@ use std::time::Duration;
 use folkmoot_codecs::CallError;
 use tokio::sync::oneshot;
 
-use crate::chain::{self, Chain};
+use crate::chain::{self, Chain, Mode};
 use crate::deadlines::{self, LinkInstant, Ticket, file};
 use crate::host::{Far, FarTicket, Host};
 use crate::shared::AgentShared;
@@ -40,9 +40,16 @@ impl Passage {
         Passage { chain: None, sent, deadline }
     }
 
-    /// Notes that `caller`'s exclusive turn waits for `target`.
-    pub(crate) fn wait_for(&self, caller: &Chain, target: &AgentShared) -> Result<Edge, CallError> {
-        Edge::add(caller.agent, target.id()).map_err(|ring| {
+    /// Notes that the exclusive turn that calls, if it is one, waits for `target`, if that lives in this process.
+    ///
+    /// # Errors
+    /// `Deadlock`, where it would wait for itself.
+    pub(crate) fn wait_for(&self, target: &Option<Arc<AgentShared>>) -> Result<Option<Edge>, CallError> {
+        let (Some(target), Some(caller)) = (target, &self.chain) else { return Ok(None) };
+        if caller.mode != Mode::Exclusive {
+            return Ok(None);
+        }
+        Edge::add(caller.agent, target.id()).map(Some).map_err(|ring| {
             target.counters().deadlocks.increment(1);
             debug_assert!(ring.len() > 1);
             let mut chain = chain::names(&self.chain, target.full_name());
@@ -55,11 +62,11 @@ impl Passage {
     }
 }
 
-/// Default deadlines that are shorter are counted on the exact time, in milliseconds.
-const COARSE_FROM_MS: u64 = 1_000;
+/// Default deadlines that are shorter, in milliseconds, are counted on the exact time.
+const COARSE_FROM_MS: u64 = 10_000;
 
-/// The present and the deadline. The default deadline is counted on the worker's coarse time, which costs no look at
-/// the system's clock and is at most a tick behind it.
+/// The present and the deadline. A long default deadline is counted on the worker's coarse time, which costs no look at
+/// the system's clock. It is at most a tick behind, unless a turn blocks the worker: then it is as far behind as that.
 #[inline]
 fn times(host: &dyn Host, deadline: Option<Duration>) -> (LinkInstant, LinkInstant) {
     match deadline {
@@ -76,7 +83,7 @@ fn times(host: &dyn Host, deadline: Option<Duration>) -> (LinkInstant, LinkInsta
     }
 }
 
-/// Whole milliseconds, rounded up: a deadline never comes early.
+/// Whole milliseconds, rounded up. Link time itself is told in whole ones: a deadline comes at most one early.
 fn milliseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX)
 }
@@ -99,10 +106,10 @@ impl<R> Wait<R> {
     pub(crate) fn for_far(
         reply: oneshot::Receiver<R>,
         passage: Passage,
-        far: Arc<dyn Far>,
-        ticket: FarTicket,
+        far: (Arc<dyn Far>, FarTicket),
+        edge: Option<Edge>,
     ) -> Wait<R> {
-        Wait { reply, passage, ticket: None, far: Some((far, ticket)), _edge: None }
+        Wait { reply, passage, ticket: None, far: Some(far), _edge: edge }
     }
 
     /// Tells the callee that nobody waits any more.

@@ -5,6 +5,7 @@
 //! [`turn`](crate::turn) that it waits for holds the same one: it is gone when either of them is.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -24,7 +25,7 @@ fn lock() -> MutexGuard<'static, Option<Graph>> {
 
 /// One wait, held at both of its ends; over when either end lets go of it.
 #[derive(Debug)]
-pub(crate) struct Edge(Arc<Ends>);
+pub struct Edge(Arc<Ends>);
 
 #[derive(Debug)]
 struct Ends {
@@ -41,9 +42,8 @@ impl Edge {
     pub(crate) fn add(from: AgentId, to: AgentId) -> Result<Edge, Vec<AgentId>> {
         let mut guard = lock();
         let graph = guard.get_or_insert_with(Graph::default);
-        let mut path = vec![from];
-        if graph.reaches(to, from, &mut path) {
-            return Err(path);
+        if let Some(ring) = graph.ring(from, to) {
+            return Err(ring);
         }
         graph.edges.entry(from).or_default().push(to);
         Ok(Edge(Arc::new(Ends { from, to, over: AtomicBool::new(false) })))
@@ -75,20 +75,40 @@ impl Drop for Edge {
 }
 
 impl Graph {
-    /// Depth-first from `at`; each agent is visited once, as rings are never let in.
-    fn reaches(&self, at: AgentId, goal: AgentId, path: &mut Vec<AgentId>) -> bool {
-        path.push(at);
-        if at == goal {
-            return true;
-        }
-        for next in self.edges.get(&at).into_iter().flatten() {
-            if self.reaches(*next, goal, path) {
-                return true;
+    /// The agents on a way from `from` over `to` back to `from`, if there is one. Each agent is looked at once, however
+    /// many wait for it, and the depth of the search costs no stack.
+    fn ring(&self, from: AgentId, to: AgentId) -> Option<Vec<AgentId>> {
+        // By whom each was found.
+        let mut found = HashMap::from([(to, from)]);
+        let mut open = vec![to];
+        while let Some(at) = open.pop() {
+            if at == from {
+                return Some(way_back(&found, from));
+            }
+            for next in self.edges.get(&at).into_iter().flatten() {
+                if let Entry::Vacant(unseen) = found.entry(*next) {
+                    unseen.insert(at);
+                    open.push(*next);
+                }
             }
         }
-        path.pop();
-        false
+        None
     }
+}
+
+/// The ring that was found, beginning and ending with `from`.
+fn way_back(found: &HashMap<AgentId, AgentId>, from: AgentId) -> Vec<AgentId> {
+    let mut ring = vec![from];
+    let mut at = from;
+    while let Some(by) = found.get(&at) {
+        ring.push(*by);
+        at = *by;
+        if at == from {
+            break;
+        }
+    }
+    ring.reverse();
+    ring
 }
 
 #[cfg(test)]
@@ -107,5 +127,21 @@ mod tests {
         drop(ab);
         assert!(Edge::add(c, a).is_err(), "an end that was over took another wait away");
         drop(ab_again);
+    }
+
+    #[test]
+    fn a_search_looks_at_each_agent_once_and_needs_no_stack() {
+        let agent = |layer: u64, at: u64| AgentId(u64::MAX / 2 + layer * 2 + at);
+        // Two agents in each layer wait for both of the next: a million ways after 20 layers.
+        let mut edges = Vec::new();
+        for layer in (0..60).rev() {
+            for (from, to) in [(0, 0), (0, 1), (1, 0), (1, 1)] {
+                edges.push(Edge::add(agent(layer, from), agent(layer + 1, to)).unwrap());
+            }
+        }
+        assert_eq!(Edge::add(agent(60, 0), agent(0, 0)).unwrap_err().len(), 62);
+        let deep = |at: u64| AgentId(u64::MAX / 4 + at);
+        edges.extend((0..100_000).map(|at| Edge::add(deep(at), deep(at + 1)).unwrap()));
+        assert_eq!(Edge::add(deep(100_000), deep(0)).unwrap_err().len(), 100_002);
     }
 }

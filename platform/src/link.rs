@@ -125,7 +125,7 @@ impl Link {
 
     /// Sends a call to `path`.
     pub(crate) fn request(&self, id: u64, path: &str, call: FarCall) -> Result<(), NotSent> {
-        let FarCall { origin: _, method: _, positional, keyword, chain, deadline, reply } = call;
+        let FarCall { origin: _, method: _, positional, keyword, chain, deadline, reply, wait: _ } = call;
         let limits = &self.tables.limits;
         if self.outbox.waiting() > limits.max_outbox_bytes {
             let queue = format!("bytes waiting for {}", self.name);

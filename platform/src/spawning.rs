@@ -133,16 +133,10 @@ impl<A: Agent> Birth<A> {
         let status = host.workers.get(worker).status.clone();
         let name = shared.name().to_string();
         let host: Arc<dyn Host> = host;
-        let Newborn { handle, born, proxy } = spawn_here(shared, host, factory, Box::new(supervisor), status);
-        let agent: Arc<dyn LocalAgent> = handle;
-        match tables.enter(Entry { agent: agent.clone(), worker }) {
-            Ok(()) => Ok((proxy, born)),
-            Err(why) => {
-                // Before its first poll: its factory is never called.
-                drop(agent.stop(Duration::ZERO));
-                Err(not_entered(why, &name))
-            }
-        }
+        let enter = |agent: Arc<dyn LocalAgent>| tables.enter(Entry { agent, worker });
+        let newborn = spawn_here(shared, host, factory, Box::new(supervisor), status, enter);
+        let Newborn { born, proxy } = newborn.map_err(|why| not_entered(why, &name))?;
+        Ok((proxy, born))
     }
 }
 

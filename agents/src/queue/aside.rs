@@ -13,7 +13,9 @@ use crate::actor::Control;
 use crate::interface::{Agent, LocalFuture};
 use crate::local::proxy_through;
 use crate::neighbours;
+use crate::panics::let_go;
 use crate::proxy::{Door, Proxy};
+use crate::shared::Status;
 
 /// A request to end the agent.
 pub(crate) struct StopRequest {
@@ -90,6 +92,10 @@ impl<A: Agent> Core<A> {
     }
 
     pub(crate) fn spawn(&self, future: LocalFuture<()>) {
+        if self.shared.status() == Status::Stopped {
+            // Nobody will poll it any more.
+            return let_go(&self.shared, future);
+        }
         self.with_aside(|aside| aside.spawned.push(future));
         self.wake();
     }

@@ -16,7 +16,7 @@ impl<A: Agent> Core<A> {
         let waiting = std::mem::take(&mut self.queue.borrow_mut().waiting);
         let (swept, kept): (VecDeque<_>, VecDeque<_>) =
             waiting.into_iter().partition(|waiting| match waiting {
-                Waiting::Call(turn) => A::is_cancelled(&turn.request),
+                Waiting::Call(turn) | Waiting::Returning(turn) => A::is_cancelled(&turn.request),
                 Waiting::Timer(_) => false,
             });
         self.queue.borrow_mut().waiting = kept;
@@ -56,7 +56,7 @@ impl<A: Agent> Core<A> {
     fn refuse_waiting(&self) {
         let waiting = std::mem::take(&mut self.queue.borrow_mut().waiting);
         for turn in waiting {
-            if let Waiting::Call(turn) = turn {
+            if let Waiting::Call(turn) | Waiting::Returning(turn) = turn {
                 let refused = guard(|| A::refuse(turn.request, self.shared.stopped_error(false)));
                 let_go(&self.shared, refused);
             }
