@@ -94,20 +94,24 @@ pub(crate) fn refuse_bad_request(link: &Arc<Link>, id: &RawId, reason: &str) {
     answer::<()>(link, Some(id), &Err(error));
 }
 
-/// Answers a request of that id; `None` is one that wants no answer.
+/// Answers a request of that id; `None` is one that wants no answer. What does not fit the peer's frames becomes an
+/// exception that says so.
 fn answer<T: Serialize>(link: &Arc<Link>, id: Option<&RawId>, answer: &Result<T, CallError>) {
     let Some(id) = id else { return };
     let (codec, rich, limits) = (link.codec, link.is_rich(), &link.frame_limits());
-    let pushed = link.outbox.push(|out| match answer {
-        Ok(value) => encode_result(codec, out, id, value, limits),
-        Err(error) => {
-            encode_exception(codec, out, id, error, rich, limits);
-            Ok(())
+    let refuse = |out: &mut BytesMut, error: &CallError| {
+        encode_exception(codec, out, id, error, rich, limits);
+    };
+    link.outbox.push(|out| match answer {
+        Err(error) => refuse(out, error),
+        Ok(value) => {
+            // What it could not finish it takes back.
+            if let Err(error) = encode_result(codec, out, id, value, limits) {
+                tracing::warn!(peer = %link.peer_address, %error, "an answer of the platform did not encode");
+                refuse(out, &CallError::BadReply { reason: error.to_string() });
+            }
         }
     });
-    if let Some(Err(error)) = pushed {
-        tracing::error!(peer = %link.peer_address, %error, "an answer of the platform did not encode");
-    }
 }
 
 /// The peer is a Folkmoot container: tells it what we are.

@@ -102,6 +102,21 @@ async fn what_wants_an_answer_gets_one_and_what_wants_none_gets_none() {
 }
 
 #[folkmoot::test]
+async fn an_answer_of_the_platform_that_does_not_fit_is_an_exception_that_says_so() {
+    let rig = Rig::start().await;
+    let hello = r#"{"versions": [1, 1], "node": "small", "max_frame_bytes": 512, "software": "raw 1"}"#;
+    for codec in [Codec::Json, Codec::MsgPack, Codec::Cbor] {
+        let mut raw = rig.raw(codec).await;
+        raw.ask(&format!(r#"[0, 0, ["folkmoot/hello", [{hello}], {{}}]]"#)).await.result();
+        let answer = raw.ask(r#"[0, 1, ["folkmoot/describe", ["victim"], {}]]"#).await;
+        assert!(answer.exception().contains("longer than 512 bytes"), "{}", answer.exception());
+        assert_eq!(answer.code(), "bad-reply");
+        raw.ask(r#"[0, 2, ["folkmoot/ping", [], {}]]"#).await.result();
+    }
+    rig.end().await;
+}
+
+#[folkmoot::test]
 async fn a_goodbye_ends_the_link_and_what_it_had_in_hand() {
     for reason in [r#"["I am off"]"#, "[]", "[5]"] {
         let rig = Rig::start().await;
