@@ -5,6 +5,7 @@
 //! [`router`](crate::router) takes calls on.
 
 use std::borrow::Cow;
+use std::fmt::Display;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
@@ -97,7 +98,12 @@ pub(crate) fn refuse_bad_request(link: &Arc<Link>, id: &RawId, reason: &str) {
 /// Answers a request of that id; `None` is one that wants no answer. What does not fit the peer's frames becomes an
 /// exception that says so.
 fn answer<T: Serialize>(link: &Arc<Link>, id: Option<&RawId>, answer: &Result<T, CallError>) {
-    let Some(id) = id else { return };
+    let Some(id) = id else {
+        if let Err(error) = answer {
+            link.one_way_failed("", "", error);
+        }
+        return;
+    };
     let (codec, rich, limits) = (link.codec, link.is_rich(), &link.frame_limits());
     let refuse = |out: &mut BytesMut, error: &CallError| {
         encode_exception(codec, out, id, error, rich, limits);
@@ -220,9 +226,11 @@ fn call(link: &Arc<Link>, id: RawId, agent: &str, method: &str, arguments: Argum
     if link.in_hand.fetch_add(1, Ordering::AcqRel) >= limit {
         link.in_hand.fetch_sub(1, Ordering::AcqRel);
         tables.counters.overloads.increment(1);
-        if !headers.no_reply {
-            let queue = format!("requests of {} in hand", link.peer_address);
-            answer::<()>(link, Some(&id), &Err(CallError::Overloaded { queue, limit }));
+        let queue = format!("requests of {} in hand", link.peer_address);
+        let error = CallError::Overloaded { queue, limit };
+        match headers.no_reply {
+            true => link.one_way_failed(agent, method, &error),
+            false => answer::<()>(link, Some(&id), &Err(error)),
         }
         return;
     }
@@ -236,7 +244,7 @@ fn call(link: &Arc<Link>, id: RawId, agent: &str, method: &str, arguments: Argum
         id,
         link: link.clone(),
         watched: false,
-        no_reply: headers.no_reply,
+        one_way: headers.no_reply.then(|| (agent.into(), method.into())),
         done: false,
     };
     let arrived = link_time::now();
@@ -281,14 +289,15 @@ struct LinkSink {
     id: RawId,
     number: Option<u64>,
     watched: bool,
-    no_reply: bool,
+    /// Agent and method of a call that wants no reply.
+    one_way: Option<(Box<str>, Box<str>)>,
     done: bool,
 }
 
 impl ReplySink for LinkSink {
     fn finish(mut self: Box<Self>, write: &mut dyn FnMut(ReplyFormat<'_>, &mut BytesMut)) {
         self.done = true;
-        if self.no_reply {
+        if self.is_one_way() {
             return;
         }
         let limits = &self.link.frame_limits();
@@ -317,6 +326,16 @@ impl ReplySink for LinkSink {
     fn is_cancelled(&self) -> bool {
         self.number.is_some_and(|number| self.link.cancels.is_cancelled(number))
     }
+
+    fn is_one_way(&self) -> bool {
+        self.one_way.is_some()
+    }
+
+    fn failed(&self, error: &dyn Display) {
+        if let Some((agent, method)) = &self.one_way {
+            self.link.one_way_failed(agent, method, error);
+        }
+    }
 }
 
 impl LinkSink {
@@ -334,7 +353,7 @@ impl LinkSink {
 
 impl Drop for LinkSink {
     fn drop(&mut self) {
-        let wanted = !self.done && !self.no_reply && !self.is_cancelled();
+        let wanted = !self.done && !self.is_cancelled();
         if let Some(number) = self.number {
             self.link.cancels.forget(number, self.watched);
         }
@@ -344,7 +363,10 @@ impl Drop for LinkSink {
                 Some(agent) => agent.lost_error(),
                 None => CallError::AgentRestarted { agent: String::new(), may_have_run: true },
             };
-            answer::<()>(&self.link, Some(&self.id), &Err(error));
+            match self.is_one_way() {
+                true => self.failed(&error),
+                false => answer::<()>(&self.link, Some(&self.id), &Err(error)),
+            }
         }
         if self.link.in_hand.fetch_sub(1, Ordering::AcqRel) == 1 {
             self.link.cancels.clear(&self.link.in_hand);

@@ -5,6 +5,7 @@
 //! bytes, [`remote`](crate::remote) sends requests, [`inbound`](crate::inbound) answers those of the peer.
 
 use std::collections::HashMap;
+use std::fmt::Display;
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
@@ -17,6 +18,7 @@ use folkmoot_codecs::{
 use tokio::sync::oneshot;
 
 use crate::cancels::Cancels;
+use crate::one_line::one_line;
 use crate::outbox::Outbox;
 use crate::tables::Tables;
 
@@ -126,6 +128,7 @@ impl Link {
     /// Sends a call to `path`.
     pub(crate) fn request(&self, id: u64, path: &str, call: FarCall) -> Result<(), NotSent> {
         let FarCall { origin: _, method: _, positional, keyword, chain, deadline, reply, wait: _ } = call;
+        let one_way = reply.is_none();
         let limits = &self.tables.limits;
         if self.outbox.waiting() > limits.max_outbox_bytes {
             let queue = format!("bytes waiting for {}", self.name);
@@ -133,7 +136,7 @@ impl Link {
             return Err(NotSent { reply, error });
         }
         let headers = self.is_rich().then(|| Headers {
-            no_reply: reply.is_none(),
+            no_reply: one_way,
             deadline_ms: Some(deadline.since(crate::link_time::now())),
             chain: told(&chain),
             ..Headers::default()
@@ -160,9 +163,29 @@ impl Link {
                 let reply = self.pending().replies.remove(&id);
                 Err(NotSent { reply, error: CallError::Unencodable { reason: error.to_string() } })
             }
+            None if one_way => Err(NotSent { reply: None, error: self.gone() }),
             // The link ended meanwhile; whoever waited on it has been told.
             None => Ok(()),
         }
+    }
+
+    /// What keeps a call from leaving where the link has ended.
+    fn gone(&self) -> CallError {
+        let cause = self.ended(self.end().unwrap_or("it was closed"));
+        CallError::Disconnected { may_have_run: false, cause }
+    }
+
+    /// A request of the peer's that wants no reply ended with an error: nobody else learns of it. One of the
+    /// platform's own has neither agent nor method.
+    pub(crate) fn one_way_failed(&self, agent: &str, method: &str, error: &dyn Display) {
+        self.tables.counters.one_way_failures.increment(1);
+        let node = self.tables.principal.node_name();
+        let agent = match agent {
+            "" => node.to_owned(),
+            _ => format!("{node}/{}", one_line(agent)),
+        };
+        let (method, error) = (one_line(method), one_line(&error.to_string()));
+        tracing::info!(%agent, %method, peer = %self.peer_address, %error, "a one-way call failed");
     }
 
     /// Notes who waits for the reply with that id.
@@ -170,9 +193,7 @@ impl Link {
         let limit = self.tables.limits.max_pending_calls;
         let mut pending = self.pending();
         if pending.closed {
-            let cause = self.ended(self.end().unwrap_or("it was closed"));
-            let error = CallError::Disconnected { may_have_run: false, cause };
-            return Err(NotSent { reply: Some(reply), error });
+            return Err(NotSent { reply: Some(reply), error: self.gone() });
         }
         if pending.replies.len() >= limit {
             self.tables.counters.overloads.increment(1);

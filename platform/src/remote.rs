@@ -265,17 +265,17 @@ impl Remote {
         match &mut state.stage {
             Stage::Up(link) if link.is_open() => {
                 if let Err(refused) = link.request(id, &path, call) {
-                    fail(refused.reply, refused.error);
+                    self.fail(&path, refused.reply, refused.error);
                 }
             }
-            Stage::Closed => fail(call.reply, closed()),
+            Stage::Closed => self.fail(&path, call.reply, closed()),
             Stage::Opening(opening) => {
                 let limit = self.tables.limits.max_pending_calls;
                 if opening.calls.len() < limit {
                     opening.calls.push_back((id, path, call));
                 } else {
                     let queue = format!("calls that wait for a link to {}", self.to.endpoint);
-                    fail(call.reply, CallError::Overloaded { queue, limit });
+                    self.fail(&path, call.reply, CallError::Overloaded { queue, limit });
                 }
             }
             Stage::Idle | Stage::Up(_) => {
@@ -337,7 +337,7 @@ impl Remote {
         match stage {
             // It says goodbye once what is in hand is answered.
             Stage::Up(link) => link.leave(reason),
-            Stage::Opening(opening) => end_opening(opening, &closed()),
+            Stage::Opening(opening) => self.end_opening(opening, &closed()),
             Stage::Idle | Stage::Closed => {}
         }
         self.wake_actor();
@@ -385,7 +385,7 @@ impl Remote {
             if call.reply.as_ref().is_none_or(|reply| !reply.is_closed())
                 && let Err(refused) = link.request(id, &path, call)
             {
-                fail(refused.reply, refused.error);
+                self.fail(&path, refused.reply, refused.error);
             }
         }
         drop(state);
@@ -417,9 +417,30 @@ impl Remote {
             waiting.tell.send(Err(error.clone())).ok();
         }
         if let Some(opening) = ended {
-            end_opening(opening, &error);
+            self.end_opening(opening, &error);
         }
         go_on
+    }
+
+    /// A call did not leave.
+    fn fail(&self, path: &str, reply: Option<oneshot::Sender<FarReply>>, error: CallError) {
+        match reply {
+            // A caller that went away has no use for the error.
+            Some(reply) => drop(reply.send(FarReply::Failed(error))),
+            None => {
+                self.tables.counters.one_way_failures.increment(1);
+                tracing::warn!(to = %self.to.endpoint, %path, %error, "a one-way call was not sent");
+            }
+        }
+    }
+
+    fn end_opening(&self, opening: Opening, error: &CallError) {
+        for (_, path, call) in opening.calls {
+            self.fail(&path, call.reply, error.clone());
+        }
+        for waiting in opening.waiting {
+            waiting.tell.send(Err(error.clone())).ok();
+        }
     }
 
     fn link_ended(&self) {
@@ -444,21 +465,4 @@ impl Drop for Asking<'_> {
 
 pub(crate) fn closed() -> CallError {
     CallError::Disconnected { may_have_run: false, cause: "the container was shut down".to_owned() }
-}
-
-fn fail(reply: Option<oneshot::Sender<FarReply>>, error: CallError) {
-    match reply {
-        // A caller that went away has no use for the error.
-        Some(reply) => drop(reply.send(FarReply::Failed(error))),
-        None => tracing::debug!(%error, "a one-way call was not sent"),
-    }
-}
-
-fn end_opening(opening: Opening, error: &CallError) {
-    for (_, _, call) in opening.calls {
-        fail(call.reply, error.clone());
-    }
-    for waiting in opening.waiting {
-        waiting.tell.send(Err(error.clone())).ok();
-    }
 }

@@ -2,10 +2,12 @@
 //!
 //! Neighbour: `requests.rs`.
 
+use std::time::Duration;
+
 use folkmoot::{Codec, Value};
 
 use super::raw::{encoded, frame};
-use super::rig::{Rig, until};
+use super::rig::{Rig, Victim, until};
 
 #[folkmoot::test]
 async fn answers_that_nobody_asked_for_are_counted_and_dropped() {
@@ -98,6 +100,33 @@ async fn what_wants_an_answer_gets_one_and_what_wants_none_gets_none() {
         raw.send(&format!(r#"[0, 3, ["{path}", [], {{}}], {{"no_reply": true}}]"#)).await;
     }
     assert_eq!(raw.ask(r#"[0, 4, ["folkmoot/ping", [], {}]]"#).await.id, Value::Int(4));
+    rig.end().await;
+}
+
+#[folkmoot::test]
+async fn one_way_calls_that_fail_are_counted_and_logged_with_their_error() {
+    let rig = Rig::start().await;
+    let mut raw = rig.rich(Codec::Json).await;
+    for (nth, (path, arguments, error)) in [
+        ("agents/nobody/add", "[1]", "nobody"),
+        ("agents/victim/add", r#"["x"]"#, "expected i64"),
+        ("agents/victim/ad", "[1]", "exposes no method"),
+        ("agents/victim", "[]", "write one of its methods"),
+        ("agents/victim/shared_panic", "[]", "panicked: boom"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        raw.send(&format!(r#"[0, 1, ["{path}", {arguments}, {{}}], {{"no_reply": true}}]"#)).await;
+        rig.counted("one_way_failures", nth as u64 + 1).await;
+        rig.logged_once(&raw, error).await;
+    }
+    raw.send(r#"[0, 1, ["agents/victim/hold", [], {}], {"no_reply": true}]"#).await;
+    raw.ask(r#"[0, 2, ["folkmoot/ping", [], {}]]"#).await.result();
+    rig.node.stop("victim", Duration::ZERO).await.unwrap();
+    rig.counted("one_way_failures", 6).await;
+    let released = rig.released.clone();
+    rig.node.spawn("victim", move || Victim::over(&released)).await.unwrap();
     rig.end().await;
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use folkmoot::prelude::*;
 
 use super::conformance::Mirror;
+use super::counts::Counts;
 
 async fn node(endpoint: &str) -> Container {
     super::limit::watch();
@@ -51,6 +52,33 @@ async fn the_same_proxy_works_again_after_the_peers_restart() {
     assert_eq!(mirror.text("two".into()).await.unwrap(), "two");
     client.shutdown().await;
     server.shutdown().await;
+}
+
+#[folkmoot::test]
+async fn one_way_calls_that_never_left_are_counted() {
+    let counts = Counts::default();
+    let client = {
+        let _recording = metrics::set_default_local_recorder(&counts);
+        node("tcp://127.0.0.1:0").await
+    };
+    let server = node("tcp://127.0.0.1:0").await;
+    server.spawn("mirror", Mirror::default).await.unwrap();
+    let mirror: Proxy<Mirror> = client.connect(server.url("mirror")).await.unwrap();
+    mirror.text("x".repeat(20 << 20)).one_way().unwrap();
+    assert_eq!(counts.of("one_way_failures"), 1, "it was too long for a frame");
+    server.shutdown().await;
+    while counts.open_links() != 0.0 {
+        tokio::task::yield_now().await;
+    }
+    for _ in 0..2 {
+        mirror.text("nobody".into()).one_way().unwrap();
+    }
+    while counts.of("one_way_failures") < 3 {
+        tokio::task::yield_now().await;
+    }
+    client.shutdown().await;
+    mirror.text("nobody".into()).one_way().unwrap();
+    assert_eq!(counts.of("one_way_failures"), 4, "after the shutdown");
 }
 
 #[folkmoot::test]
