@@ -83,7 +83,13 @@ impl<M: Method> Call<M> {
         match &inner.target {
             Target::Near(near) => {
                 let origin = inner.origin.clone();
-                let turn = make_turn::<M>(&inner.host, origin, args, &passage, ReplyTo::nowhere())?;
+                let turn = make_turn::<M>(
+                    &inner.host,
+                    origin,
+                    args,
+                    &passage,
+                    ReplyTo::nowhere(inner.origin.target.clone()),
+                )?;
                 send_turn(near, turn)
             }
             Target::Far(far) => send_far::<M>(&**far, &self.core, &args, &passage, None).map(drop),

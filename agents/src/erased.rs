@@ -3,6 +3,7 @@
 //! The call passes the same gate; only the types are not known. Neighbours: [`proxy`](crate::proxy) chooses this
 //! way where the caller does not have the agent's own type.
 
+use std::fmt;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -66,20 +67,17 @@ impl Far for Erased {
         let sent = deadlines::coarse_now().unwrap_or_else(|| self.host.now());
         let head = CallHead { origin, method, chain, sent, deadline: Some(deadline) };
         match self.host.admit(head) {
-            Err(error) => {
-                if let Some(reply) = reply {
-                    // A caller that went away has no use for the refusal.
-                    reply.send(FarReply::Failed(error)).ok();
-                }
-            }
+            Err(error) => match reply {
+                // A caller that went away has no use for the refusal.
+                Some(reply) => drop(reply.send(FarReply::Failed(error))),
+                None => agent.shared().one_way_failed(&error),
+            },
             Ok(head) => {
                 let arguments =
                     Arguments { codec: CODEC, positional: &positional, keyword: keyword.as_deref() };
                 let to = agent.shared().clone();
-                let sink = reply.map(|reply| {
-                    Box::new(LocalSink { reply: Some(reply), agent: to, _wait: wait }) as Box<dyn ReplySink>
-                });
-                agent.deliver(head, &arguments, sink);
+                let sink = LocalSink { is_one_way: reply.is_none(), reply, agent: to, _wait: wait };
+                agent.deliver(head, &arguments, Some(Box::new(sink)));
             }
         }
         FarTicket(0)
@@ -103,6 +101,7 @@ impl Far for Erased {
 /// Takes the encoded reply back to a caller in this process.
 struct LocalSink {
     reply: Option<oneshot::Sender<FarReply>>,
+    is_one_way: bool,
     agent: Arc<AgentShared>,
     _wait: Option<Edge>,
 }
@@ -118,6 +117,9 @@ impl Drop for LocalSink {
 
 impl ReplySink for LocalSink {
     fn finish(mut self: Box<Self>, write: &mut dyn FnMut(ReplyFormat<'_>, &mut BytesMut)) {
+        if self.is_one_way {
+            return;
+        }
         let mut frame = BytesMut::new();
         let id = RawId::of_number(CODEC, 0);
         let format = ReplyFormat { codec: CODEC, id: &id, rich: true, limits: &UNBOUNDED };
@@ -128,11 +130,23 @@ impl ReplySink for LocalSink {
     }
 
     fn poll_cancelled(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        self.reply.as_mut().map_or(Poll::Ready(()), |reply| reply.poll_closed(cx))
+        match &mut self.reply {
+            Some(reply) => reply.poll_closed(cx),
+            None if self.is_one_way => Poll::Pending,
+            None => Poll::Ready(()),
+        }
     }
 
     fn is_cancelled(&self) -> bool {
-        self.reply.as_ref().is_none_or(oneshot::Sender::is_closed)
+        self.reply.as_ref().map_or(!self.is_one_way, oneshot::Sender::is_closed)
+    }
+
+    fn is_one_way(&self) -> bool {
+        self.is_one_way
+    }
+
+    fn failed(&self, error: &dyn fmt::Display) {
+        self.agent.one_way_failed(error);
     }
 }
 

@@ -4,6 +4,7 @@
 //! [`ReplySink`] encodes them in one pass into its own buffer.
 
 use std::fmt;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::BytesMut;
@@ -12,6 +13,7 @@ use serde::Serialize;
 use tokio::sync::oneshot;
 
 use crate::panics::{Panic, guard};
+use crate::shared::AgentShared;
 
 /// How an encoded reply is written.
 #[derive(Clone, Copy, Debug)]
@@ -48,7 +50,8 @@ pub struct ReplyTo<T, E>(Way<T, E>);
 enum Way<T, E> {
     Typed(oneshot::Sender<Result<T, CallError<E>>>),
     Encoded(Box<dyn ReplySink>),
-    Nowhere,
+    /// A one-way call to that agent, where it is known: an error is told to the log.
+    Nowhere(Option<Arc<AgentShared>>),
 }
 
 impl<T, E> fmt::Debug for ReplyTo<T, E> {
@@ -56,7 +59,7 @@ impl<T, E> fmt::Debug for ReplyTo<T, E> {
         f.write_str(match self.0 {
             Way::Typed(_) => "ReplyTo(typed)",
             Way::Encoded(_) => "ReplyTo(encoded)",
-            Way::Nowhere => "ReplyTo(nowhere)",
+            Way::Nowhere(_) => "ReplyTo(nowhere)",
         })
     }
 }
@@ -70,12 +73,12 @@ impl<T, E> ReplyTo<T, E> {
     /// To a link; `None` for a one-way call.
     #[doc(hidden)]
     pub fn encoded(sink: Option<Box<dyn ReplySink>>) -> ReplyTo<T, E> {
-        ReplyTo(sink.map_or(Way::Nowhere, Way::Encoded))
+        ReplyTo(sink.map_or(Way::Nowhere(None), Way::Encoded))
     }
 
-    /// To nobody.
-    pub(crate) fn nowhere() -> ReplyTo<T, E> {
-        ReplyTo(Way::Nowhere)
+    /// To nobody: the way back of a one-way call to `target`.
+    pub(crate) fn nowhere(target: Option<Arc<AgentShared>>) -> ReplyTo<T, E> {
+        ReplyTo(Way::Nowhere(target))
     }
 
     /// Whether nobody waits for the answer any more.
@@ -84,7 +87,7 @@ impl<T, E> ReplyTo<T, E> {
         match &self.0 {
             Way::Typed(sender) => sender.is_closed(),
             Way::Encoded(sink) => sink.is_cancelled(),
-            Way::Nowhere => false,
+            Way::Nowhere(_) => false,
         }
     }
 
@@ -92,7 +95,7 @@ impl<T, E> ReplyTo<T, E> {
         match &mut self.0 {
             Way::Typed(sender) => sender.poll_closed(cx),
             Way::Encoded(sink) => sink.poll_cancelled(cx),
-            Way::Nowhere => Poll::Pending,
+            Way::Nowhere(_) => Poll::Pending,
         }
     }
 }
@@ -112,7 +115,12 @@ impl<T: Serialize, E: Serialize + fmt::Display> ReplyTo<T, E> {
                 }
                 sink.finish(&mut |format, out| write_reply(format, out, &answer));
             }
-            Way::Nowhere => {}
+            Way::Nowhere(Some(agent)) => {
+                if let Err(error) = &answer {
+                    guard(|| agent.one_way_failed(error)).ok();
+                }
+            }
+            Way::Nowhere(None) => {}
         }
     }
 

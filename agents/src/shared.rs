@@ -150,6 +150,12 @@ impl AgentShared {
         }
     }
 
+    /// A one-way call ended with an error, which nobody else hears of.
+    pub(crate) fn one_way_failed(&self, error: &dyn std::fmt::Display) {
+        self.counters().one_way_failures.increment(1);
+        tracing::info!(agent = %self.full_name(), %error, "a one-way call failed");
+    }
+
     /// Whether the agent must be asked to sweep its queue: once, until it has done so.
     pub(crate) fn ask_for_sweep(&self) -> bool {
         !self.sweep_asked.swap(true, Ordering::AcqRel)

@@ -3,12 +3,15 @@
 mod calls {
     mod cancelling;
     mod counter;
+    #[path = "../hostile/counts.rs"]
+    mod counts;
     mod deadlocks;
     mod destructors;
     mod errors;
     #[path = "../support/limit.rs"]
     mod limit;
     mod lives;
+    mod odd_orders;
     mod panics;
     mod rings;
     mod stopping;

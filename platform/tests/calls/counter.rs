@@ -134,3 +134,29 @@ async fn a_proxy_speaks_for_whoever_obtained_it() {
     other.shutdown().await;
     hall.shutdown().await;
 }
+
+/// What callers know who only take.
+#[agent]
+trait Taker {
+    fn withdraw(&mut self, amount: i64) -> Result<i64, String>;
+    fn missing(&self) -> i64;
+}
+
+#[folkmoot::test]
+async fn one_way_calls_that_fail_are_counted() {
+    let counts = super::counts::Counts::default();
+    let hall = {
+        let _recording = metrics::set_default_local_recorder(&counts);
+        hall().await
+    };
+    let counter = hall.spawn("counter", Counter::default).await.unwrap();
+    let by_trait: Proxy<dyn Taker> = Proxy::cast(&counter).unwrap();
+    counter.add(1).one_way().unwrap();
+    counter.withdraw(5).one_way().unwrap();
+    by_trait.withdraw(5).one_way().unwrap();
+    by_trait.missing().one_way().unwrap();
+    by_trait.withdraw(1).one_way().unwrap();
+    assert_eq!(counter.total().await.unwrap(), 0);
+    assert_eq!((counts.of("one_way_failures"), counts.open_links()), (3, 0.0));
+    hall.shutdown().await;
+}

@@ -147,3 +147,59 @@ async fn a_timer_or_start_that_calls_its_own_agent_is_a_deadlock() {
     }
     hall.shutdown().await;
 }
+
+/// Calls another in an exclusive turn, by whatever proxy it is told.
+#[derive(Agent)]
+struct Stranger {
+    go: Arc<Semaphore>,
+    news: mpsc::UnboundedSender<&'static str>,
+}
+
+/// What others know of a stranger.
+#[agent]
+trait Callable {
+    async fn answer(&mut self);
+}
+
+#[agent]
+impl Stranger {
+    #[expose]
+    async fn ask(&mut self, ctx: &Context<Self>, other: String, untyped: bool) -> Result<(), String> {
+        self.news.send("asks").ok();
+        self.go.acquire().await.unwrap().forget();
+        if untyped {
+            let other: Proxy<folkmoot::Untyped> = ctx.find(&other).unwrap();
+            other.call("answer", [0; 0]).await.map(drop).map_err(|error| error.code().to_owned())
+        } else {
+            let other: Proxy<dyn Callable> = ctx.find(&other).unwrap();
+            other.answer().await.map_err(|error| error.code().to_owned())
+        }
+    }
+
+    #[expose]
+    async fn answer(&mut self) {}
+}
+
+#[folkmoot::test]
+async fn crossed_calls_are_found_through_proxies_that_do_not_know_the_type() {
+    for untyped in [false, true] {
+        let hall = hall().await;
+        let (news, mut told) = mpsc::unbounded_channel();
+        let go = Arc::new(Semaphore::new(0));
+        let factory = move |go: &Arc<Semaphore>| {
+            let (go, news) = (go.clone(), news.clone());
+            move || Stranger { go: go.clone(), news: news.clone() }
+        };
+        let a = hall.spawn("a", factory(&go)).await.unwrap();
+        let b = hall.spawn("b", factory(&go)).await.unwrap();
+        let first = actix::spawn(a.ask("b".into(), untyped).into_future());
+        let second = actix::spawn(b.ask("a".into(), untyped).into_future());
+        told.recv().await.unwrap();
+        told.recv().await.unwrap();
+        go.add_permits(2);
+        let outcomes = [first.await.unwrap(), second.await.unwrap()];
+        let deadlock = Err(CallError::Agent("deadlock".to_owned()));
+        assert!(outcomes.contains(&deadlock) && outcomes.contains(&Ok(())), "{outcomes:?}");
+        hall.shutdown().await;
+    }
+}
