@@ -7,11 +7,12 @@
 //! | temporary | ends | ends |
 //!
 //! An agent that others ask to stop, by `Container::stop` or by shutdown, does stop, whatever its policy. More than
-//! `intensity` new starts within `period` end it. The first new start follows at once; each further one within the
+//! `intensity` new starts within any `period` end it. The first new start follows at once; each further one within the
 //! period waits twice as long as the one before,
 //! with jitter. Neighbours: `agents` asks through its `Supervision` trait.
 
 use std::cell::Cell;
+use std::collections::VecDeque;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -80,8 +81,9 @@ impl Default for Rules {
 pub(crate) struct Supervisor {
     /// `None` for the default ones: most agents have no rules of their own.
     rules: Option<Box<Rules>>,
-    window_start: Cell<LinkInstant>,
-    starts_in_window: Cell<u32>,
+    /// The new starts within the last period, at most `intensity`; `None` before the first.
+    #[expect(clippy::box_collection, reason = "most agents never crash, and there are many of them")]
+    starts: Cell<Option<Box<VecDeque<LinkInstant>>>>,
     agent: Arc<AgentShared>,
     tables: Weak<Tables>,
 }
@@ -89,8 +91,7 @@ pub(crate) struct Supervisor {
 impl Supervisor {
     pub(crate) fn new(rules: Rules, agent: Arc<AgentShared>, tables: Weak<Tables>) -> Supervisor {
         let rules = (rules != Rules::default()).then(|| Box::new(rules));
-        let (window_start, starts_in_window) = (Cell::default(), Cell::default());
-        Supervisor { rules, window_start, starts_in_window, agent, tables }
+        Supervisor { rules, starts: Cell::default(), agent, tables }
     }
 
     fn rules(&self) -> Rules {
@@ -100,17 +101,21 @@ impl Supervisor {
     /// One more new start, if there are not too many.
     fn start_anew(&self, rules: Rules, now: LinkInstant) -> Decision {
         let period = u64::try_from(rules.period.as_millis()).unwrap_or(u64::MAX);
-        if self.starts_in_window.get() == 0 || now.since(self.window_start.get()) > period {
-            self.window_start.set(now);
-            self.starts_in_window.set(0);
+        let mut starts = self.starts.take().unwrap_or_default();
+        while starts.front().is_some_and(|start| now.since(*start) > period) {
+            starts.pop_front();
         }
-        let starts = self.starts_in_window.get().saturating_add(1);
-        self.starts_in_window.set(starts);
-        if starts > rules.intensity {
+        let nth = u32::try_from(starts.len()).unwrap_or(u32::MAX).saturating_add(1);
+        let is_too_many = nth > rules.intensity;
+        if !is_too_many {
+            starts.push_back(now);
+        }
+        self.starts.set(Some(starts));
+        if is_too_many {
             let reason = format!("more than {} new starts within {:?}", rules.intensity, rules.period);
             return Decision::Stay { reason };
         }
-        Decision::Restart { after: pause(rules.backoff, starts) }
+        Decision::Restart { after: pause(rules.backoff, nth) }
     }
 }
 
@@ -194,6 +199,12 @@ mod tests {
         assert!(restarts(watched.crashed("", LinkInstant(1_501))));
         assert!(restarts(watched.crashed("", LinkInstant(1_502))));
         assert!(!restarts(watched.crashed("", LinkInstant(1_503))));
+        let sliding = supervisor(rules);
+        for at in [0, 900, 1_100] {
+            assert!(restarts(sliding.crashed("", LinkInstant(at))), "{at}");
+        }
+        assert!(!restarts(sliding.crashed("", LinkInstant(1_200))), "the third since 900");
+        assert!(restarts(sliding.crashed("", LinkInstant(2_050))), "the second since 1100");
         let rules = Rules { restart: Restart::Temporary, ..Rules::default() };
         assert!(!restarts(supervisor(rules).crashed("", LinkInstant(0))));
     }
