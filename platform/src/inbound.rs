@@ -266,12 +266,14 @@ fn call(link: &Arc<Link>, id: RawId, agent: &str, method: &str, arguments: Argum
     );
 }
 
-/// The chain of callers that the peer told, outermost first, with our own agents recognised by their names.
+/// The chain of callers that the peer told, outermost first, with our own agents recognised by their names: none of
+/// them where the peer's node bears the same name.
 fn chain_of(link: &Link, headers: &Headers) -> Option<Chain> {
-    let own = link.tables.principal.node_name();
+    let own = (!link.is_namesake()).then(|| link.tables.principal.node_name());
     let mut chain: Option<Chain> = None;
     for caller in &headers.chain {
-        let local = caller.agent.strip_prefix(own).and_then(|rest| rest.strip_prefix('/'));
+        let local =
+            own.and_then(|own| caller.agent.strip_prefix(own)).and_then(|rest| rest.strip_prefix('/'));
         let agent = local
             .and_then(|name| link.tables.agent(name))
             .map_or(AgentId::FOREIGN, |entry| entry.agent.shared().id());

@@ -34,11 +34,18 @@ pub(crate) struct Link {
     pub(crate) cancels: Cancels,
     /// Requests of the peer that are being handled.
     pub(crate) in_hand: AtomicUsize,
-    /// The bounds of frames to the peer, set by its first Hello: it is a Folkmoot container then.
-    told: OnceLock<Limits>,
+    /// What the peer said in its first Hello: it is a Folkmoot container then.
+    told: OnceLock<Told>,
     pending: Mutex<Pending>,
     leaving: OnceLock<String>,
     end: OnceLock<String>,
+}
+
+/// What matters of a peer's Hello.
+struct Told {
+    limits: Limits,
+    /// Whether the peer's node bears the name of ours.
+    is_namesake: bool,
 }
 
 #[derive(Default)]
@@ -92,12 +99,27 @@ impl Link {
 
     /// The peer said Hello.
     pub(crate) fn set_rich(&self, theirs: &Hello) {
-        self.told.set(self.tables.limits.frame.both(&theirs.limits())).ok();
+        let own = self.tables.principal.node_name();
+        let told =
+            Told { limits: self.tables.limits.frame.both(&theirs.limits()), is_namesake: theirs.node == own };
+        if told.is_namesake {
+            tracing::warn!(
+                peer = %self.peer_address, node = %own,
+                "the peer's node bears the name of this one, so rings of calls between the two are not found: give \
+                 each node a name of its own"
+            );
+        }
+        self.told.set(told).ok();
+    }
+
+    /// Whether the peer's node bears the name of ours: what it says of `node/agent` is not said of agents here.
+    pub(crate) fn is_namesake(&self) -> bool {
+        self.told.get().is_some_and(|told| told.is_namesake)
     }
 
     /// The bounds of frames to this peer: what both sides take, or our own where it told none.
     pub(crate) fn frame_limits(&self) -> Limits {
-        *self.told.get().unwrap_or(&self.tables.limits.frame)
+        self.told.get().map_or(self.tables.limits.frame, |told| told.limits)
     }
 
     /// Why the link ended, once it has.

@@ -105,6 +105,17 @@ async fn a_cycle_across_nodes_is_found_too() {
     two.shutdown().await;
 }
 
+#[folkmoot::test]
+async fn an_agent_of_another_node_is_not_taken_for_its_namesake_here() {
+    let (one, two) = (friends(&["a", "b"]).await, friends(&["a", "b"]).await);
+    let a: Proxy<Friend> = one.find("a").unwrap();
+    let to_a = two.url("a");
+    assert_eq!(a.hello_exclusive(path([&to_a])).await, Ok("end".to_owned()));
+    assert_eq!(a.hello_exclusive(path([&to_a, "b"])).await, Ok("end".to_owned()));
+    one.shutdown().await;
+    two.shutdown().await;
+}
+
 /// Waits for a word before it calls on, so that two chains cross for certain.
 #[derive(Agent)]
 struct Crossing {

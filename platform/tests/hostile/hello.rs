@@ -57,6 +57,19 @@ async fn a_hello_that_cannot_be_read_is_answered_and_the_peer_stays_plain() {
 }
 
 #[folkmoot::test]
+async fn a_peer_that_bears_our_name_is_served_and_told_of_once() {
+    let rig = Rig::start().await;
+    let mut raw = rig.raw(Codec::Json).await;
+    raw.ask(&hello("[1, 1]", "target")).await.result();
+    for _ in 0..2 {
+        let chain = r#"{"chain": [["target/victim", true]]}"#;
+        raw.ask(&format!(r#"[0, 1, ["agents/victim/total", [], {{}}], {chain}]"#)).await.result();
+    }
+    rig.logged_once(&raw, "give each node a name of its own").await;
+    rig.end().await;
+}
+
+#[folkmoot::test]
 async fn a_second_hello_is_refused_and_changes_nothing() {
     let rig = Rig::start().await;
     let mut raw = rig.rich(Codec::Cbor).await;
