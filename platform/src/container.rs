@@ -279,9 +279,31 @@ impl Container {
 
     /// As [`shutdown`](Container::shutdown), with another time for agents to finish. While the container is being shut
     /// down already, this waits for the end of that.
+    ///
+    /// Begun on a worker of the container it goes to its end even where nobody awaits it any more, for an agent that
+    /// does so is itself stopped. Such an agent keeps its node waiting for the whole `grace`, and learns nothing of the
+    /// end: better let `main` shut the node down.
     pub async fn shutdown_within(&self, grace: Duration) {
+        if let Some(worker) = self.hall.workers.all().iter().find(|worker| worker.is_current()) {
+            let (tell, ended) = oneshot::channel();
+            let hall = self.hall.clone();
+            let begun = worker.arbiter.spawn(async move {
+                hall.shut_down(grace).await;
+                // Whoever began it may have ended by it.
+                tell.send(()).ok();
+            });
+            if begun && ended.await.is_ok() {
+                return;
+            }
+        }
+        self.hall.shut_down(grace).await;
+    }
+}
+
+impl Hall {
+    async fn shut_down(&self, grace: Duration) {
         // Held to the end: a second one waits for it. Where the first was dropped on the way, the second goes on.
-        let mut shutting = self.hall.open.lock().await;
+        let mut shutting = self.open.lock().await;
         let Some(open) = &mut *shutting else { return };
         if let Some(listening) = open.listening.take() {
             listening.abort();
@@ -289,7 +311,7 @@ impl Container {
             listening.await.ok();
         }
         let stopping: Vec<oneshot::Receiver<()>> =
-            self.hall.tables.close().iter().map(|agent| agent.stop(grace)).collect();
+            self.tables.close().iter().map(|agent| agent.stop(grace)).collect();
         // Drained one after the other, each within the same grace; `#[stop]` has as long again.
         link_time::within(grace.saturating_mul(2).saturating_add(FAREWELL_TIME), async {
             for ended in stopping {
@@ -297,17 +319,17 @@ impl Container {
             }
         })
         .await;
-        for remote in self.hall.remotes.close() {
+        for remote in self.remotes.close() {
             remote.close("the node is shutting down");
         }
-        self.hall.accepteds.leave("the node is shutting down");
+        self.accepteds.leave("the node is shutting down");
         link_time::within(FAREWELL_TIME, async {
-            while self.hall.accepteds.count() > 0 {
+            while self.accepteds.count() > 0 {
                 link_time::sleep(Duration::from_millis(5)).await;
             }
         })
         .await;
         *shutting = None;
-        self.hall.workers.stop();
+        self.workers.stop();
     }
 }

@@ -81,6 +81,52 @@ async fn one_way_calls_that_never_left_are_counted() {
     assert_eq!(counts.of("one_way_failures"), 4, "after the shutdown");
 }
 
+/// Shuts its own node down.
+#[derive(Agent)]
+struct Closer {
+    node: Container,
+    in_stop: bool,
+}
+
+#[agent]
+impl Closer {
+    #[expose]
+    async fn close(&mut self, ctx: &Context<Self>) {
+        match self.in_stop {
+            true => ctx.stop(),
+            false => self.node.shutdown_within(Duration::from_millis(10)).await,
+        }
+    }
+
+    #[stop]
+    async fn close_at_last(&mut self) {
+        self.node.shutdown_within(Duration::from_millis(10)).await;
+    }
+}
+
+#[folkmoot::test]
+async fn a_shutdown_that_an_agent_of_the_node_awaits_comes_to_its_end() {
+    for (workers, in_stop) in [(1, false), (1, true), (3, false)] {
+        let counts = Counts::default();
+        let client = {
+            let _recording = metrics::set_default_local_recorder(&counts);
+            node("tcp://127.0.0.1:0").await
+        };
+        let server = Container::builder("tcp://127.0.0.1:0").workers(workers).start().await.unwrap();
+        for name in ["first", "second"] {
+            let node = server.clone();
+            server.spawn(name, move || Closer { node: node.clone(), in_stop }).await.unwrap();
+        }
+        let closer: Proxy<Closer> = client.connect(server.url("second")).await.unwrap();
+        closer.close().one_way().unwrap();
+        while counts.open_links() != 0.0 {
+            tokio::task::yield_now().await;
+        }
+        server.shutdown().await;
+        client.shutdown().await;
+    }
+}
+
 #[folkmoot::test]
 async fn a_retry_waits_for_a_server_that_comes_later() {
     let client = node("tcp://127.0.0.1:0").await;
