@@ -6,7 +6,8 @@ const MAX_NAME_BYTES: usize = 128;
 const MAX_NAMES: usize = 1_000;
 
 /// The name among `known` that differs from `wrong` by the fewest edits, if these are at most a third of its
-/// length (and at least one is allowed), and no more than half of the longer name.
+/// length (and at least one is allowed), and no more than half of the longer name. Never `wrong` itself, which may
+/// have come to be known meanwhile.
 pub fn nearest<'a>(wrong: &str, known: impl Iterator<Item = &'a str>) -> Option<String> {
     if wrong.len() > MAX_NAME_BYTES {
         return None;
@@ -16,7 +17,7 @@ pub fn nearest<'a>(wrong: &str, known: impl Iterator<Item = &'a str>) -> Option<
         .take(MAX_NAMES)
         .filter(|name| name.len().abs_diff(wrong.len()) <= 4 * allowed)
         .map(|name| (edits(wrong, name), name))
-        .filter(|(edits, name)| *edits <= allowed && 2 * edits <= longer(wrong, name))
+        .filter(|(edits, name)| (1..=allowed).contains(edits) && 2 * edits <= longer(wrong, name))
         .min_by(|a, b| a.0.cmp(&b.0).then(a.1.cmp(b.1)))
         .map(|(_, name)| name.to_owned())
 }
@@ -54,6 +55,7 @@ mod tests {
         assert_eq!(nearest("zebra", known.into_iter()), None);
         // Nothing is left of one letter that is another one.
         assert_eq!(nearest("x", ["a", "0"].into_iter()), None);
+        assert_eq!(nearest("market", ["market", "markets"].into_iter()).as_deref(), Some("markets"));
         assert_eq!(nearest("", ["a"].into_iter()), None);
         assert_eq!(nearest("ad", ["add"].into_iter()).as_deref(), Some("add"));
         assert_eq!(nearest(&"x".repeat(1_000_000), known.into_iter()), None);
