@@ -44,6 +44,9 @@ fn read(listening: &Endpoint, told: &str) -> Result<Endpoint, String> {
     let endpoint: Endpoint = format!("{scheme}://{place}")
         .parse()
         .map_err(|error: folkmoot_codecs::AddressError| error.to_string())?;
+    if let Some((host, _)) = endpoint.host_and_port() {
+        check(host)?;
+    }
     if is_unspecified(&endpoint) {
         return Err("it names no machine; write a host that others can reach".to_owned());
     }
@@ -51,6 +54,23 @@ fn read(listening: &Endpoint, told: &str) -> Result<Endpoint, String> {
         Some((_, 0)) => Ok(endpoint.with_port(own_port)),
         _ => Ok(endpoint),
     }
+}
+
+/// A host is an address or a name; what else a URL may hold would make every URL handed out lead astray.
+fn check(host: &str) -> Result<(), String> {
+    if host.parse::<IpAddr>().is_ok() {
+        return Ok(());
+    }
+    let is_odd = |c: char| !(c.is_alphanumeric() || matches!(c, '.' | '-' | '_'));
+    if let Some(odd) = host.chars().find(|c| is_odd(*c)) {
+        return Err(format!("a host's name has letters, digits, dots and hyphens, and no {odd:?}"));
+    }
+    // The last part of a name is no number: systems read `0` and `127.1` as addresses, each in its own way.
+    let last = host.trim_end_matches('.').rsplit('.').next().unwrap_or_default();
+    if last.is_empty() || last.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(format!("`{host}` is neither a name nor a whole address, as in 192.0.2.7"));
+    }
+    Ok(())
 }
 
 /// Whether the host is `0.0.0.0` or `[::]`: every address of a machine, and none of its own.
@@ -74,6 +94,7 @@ mod tests {
             ("market.example", "tls://market.example:5555"),
             ("market.example:443", "tls://market.example:443"),
             ("market.example:0", "tls://market.example:5555"),
+            ("node_1.intern", "tls://node_1.intern:5555"),
             ("192.0.2.7", "tls://192.0.2.7:5555"),
             ("2001:db8::7", "tls://[2001:db8::7]:5555"),
             ("[2001:db8::7]", "tls://[2001:db8::7]:5555"),
@@ -92,6 +113,13 @@ mod tests {
             ("tls://market.example", "without scheme"),
             ("market.example:http", "no number"),
             ("market example", "space"),
+            ("market.example?x", "no '?'"),
+            ("user@market.example", "no '@'"),
+            ("market.example#x", "no '#'"),
+            ("market.example\u{7}", "no '\\u{7}'"),
+            ("0:80", "neither a name nor a whole address"),
+            ("127.1", "neither a name nor a whole address"),
+            (".", "neither a name nor a whole address"),
         ] {
             let error = told("tls://0.0.0.0:5555", text).unwrap_err();
             assert!(error.contains(words) && error.contains("advertise"), "{text}: {error}");
