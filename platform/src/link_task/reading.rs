@@ -23,7 +23,7 @@ use crate::link_time;
 /// Space made for each read, in bytes.
 const READ_BYTES: usize = 64 * 1024;
 /// Frames handled in a row before the worker is yielded: their replies come to be, and are counted, meanwhile.
-const FRAMES_IN_A_ROW: usize = 64;
+const FRAMES_IN_A_ROW: usize = 32;
 /// Frames handled between two looks at how much waits to be written.
 const FRAMES_PER_LOOK: usize = 16;
 
