@@ -118,8 +118,8 @@ pub enum CallError<E = Never> {
         /// The address, and what is wrong with it.
         reason: String,
     },
-    /// A peer that is no Folkmoot container answered with an exception; or one of Folkmoot's with the method's own
-    /// error, whose data did not fit a frame: the type is `agent` then.
+    /// A peer that is no Folkmoot container answered with an exception; or one of Folkmoot's with an error whose data
+    /// did not fit a frame: the type is the error's code then, `agent` for the method's own.
     Remote {
         /// The exception's type, such as `ValueError`; empty where the text has none.
         kind: String,

@@ -355,13 +355,15 @@ impl LinkSink {
 
 impl Drop for LinkSink {
     fn drop(&mut self) {
-        let wanted = !self.done && !self.is_cancelled();
+        let taken_back = self.is_cancelled();
+        let wanted = !self.done && (self.is_one_way() || !taken_back);
         if let Some(number) = self.number {
             self.link.cancels.forget(number, self.watched);
         }
         if wanted {
-            // The turn vanished without an answer: its agent crashed or ended under it.
+            // The turn vanished without an answer: its agent crashed or ended under it, or its link is gone.
             let error = match &self.agent {
+                _ if taken_back => CallError::Cancelled,
                 Some(agent) => agent.lost_error(),
                 None => CallError::AgentRestarted { agent: String::new(), may_have_run: true },
             };

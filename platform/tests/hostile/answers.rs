@@ -131,6 +131,21 @@ async fn one_way_calls_that_fail_are_counted_and_logged_with_their_error() {
 }
 
 #[folkmoot::test]
+async fn one_way_calls_that_their_link_leaves_in_the_queue_are_counted() {
+    let rig = Rig::start().await;
+    let mut raw = rig.rich(Codec::Json).await;
+    for _ in 0..3 {
+        raw.send(r#"[0, 1, ["agents/victim/hold", [], {}], {"no_reply": true}]"#).await;
+    }
+    raw.ask(r#"[0, 2, ["folkmoot/ping", [], {}]]"#).await.result();
+    raw.send(r#"[0, 3, ["folkmoot/goodbye", ["enough"], {}]]"#).await;
+    // The first has begun, and runs to its end.
+    rig.counted("one_way_failures", 2).await;
+    rig.released.add_permits(1);
+    rig.end().await;
+}
+
+#[folkmoot::test]
 async fn an_answer_of_the_platform_that_does_not_fit_is_an_exception_that_says_so() {
     let rig = Rig::start().await;
     let hello = r#"{"versions": [1, 1], "node": "small", "max_frame_bytes": 512, "software": "raw 1"}"#;
