@@ -9,66 +9,28 @@ use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context as TaskContext, Poll};
-use std::time::Duration;
 
 use actix::Context as ActorContext;
 use actix::dev::ContextFut;
 use tokio::sync::oneshot;
 
 use crate::actor::AgentActor;
-use crate::chain::{self, Mode, Position};
+use crate::chain::{Mode, Position};
 use crate::clock::{Sleep, Timestamp};
 use crate::context::Context;
-use crate::host::Decision;
 use crate::interface::{Agent, LocalFuture};
 use crate::panics::{Panic, guard, let_go};
-use crate::queue::{Core, StopRequest};
+use crate::queue::Core;
 use crate::shared::Status;
 
-/// The least pause before another try to start.
-const PAUSE_AFTER_FAILED_START: Duration = Duration::from_millis(10);
+mod ending;
+mod phase;
+mod recovering;
+
+use phase::{Phase, Starting};
 
 /// How often an agent looks around in one poll before it yields its worker.
 const ROUNDS_PER_POLL: u32 = 16;
-
-/// What an agent is doing, with the futures that belong to it. What is rare is boxed: most agents run.
-enum Phase {
-    /// Before the first poll.
-    Unborn,
-    Starting(Box<Starting>),
-    Running,
-    Pausing(Box<Pausing>),
-    Draining(Box<Draining>),
-    Closing(Box<Closing>),
-    Ended,
-}
-
-/// `#[start]` runs.
-struct Starting {
-    hook: LocalFuture<Result<(), String>>,
-    until: Sleep,
-    /// What its calls carry: a call that comes back here would wait for the start.
-    position: Option<Position>,
-}
-
-/// The pause before the new start, after a crash or an end that its supervision does not let stand.
-struct Pausing {
-    sleep: Sleep,
-    crash: Option<String>,
-}
-
-/// Finishing what is in hand.
-struct Draining {
-    until: Sleep,
-    request: StopRequest,
-}
-
-/// `#[stop]` runs.
-struct Closing {
-    hook: LocalFuture<Result<(), String>>,
-    until: Sleep,
-    request: StopRequest,
-}
 
 /// One `#[every]` method.
 struct Timer {
@@ -175,115 +137,6 @@ impl<A: Agent> Life<A> {
         }
     }
 
-    /// A turn or a loop panicked.
-    fn crashed(&mut self, cause: String) {
-        self.recover(cause, Duration::ZERO);
-    }
-
-    /// The factory or `#[start]` failed: the next try never follows at once, or a worker would do nothing else.
-    fn failed(&mut self, cause: String) {
-        self.recover(cause, PAUSE_AFTER_FAILED_START);
-    }
-
-    /// Asks the supervision and does as it says, after `pause` at the least.
-    fn recover(&mut self, cause: String, pause: Duration) {
-        let shared = self.core.shared().clone();
-        shared.counters().panics.increment(1);
-        self.drop_beside();
-        self.core.drop_writer();
-        if matches!(self.phase, Phase::Draining(_) | Phase::Closing(_)) {
-            // It was asked to end, and so it does; what shared turns are in flight may finish.
-            tracing::error!(agent = %shared.full_name(), %cause, "the agent crashed while it stopped");
-            return self.core.lose_state();
-        }
-        if let Some(born) = self.born.take() {
-            tracing::error!(agent = %shared.full_name(), %cause, "the agent could not start");
-            self.end(&cause);
-            // Whoever spawned it may have gone.
-            born.send(Err(cause)).ok();
-            return;
-        }
-        match self.core.supervision().crashed(&cause, self.core.host().now()) {
-            Decision::Stay { reason } => {
-                tracing::error!(agent = %shared.full_name(), %cause, %reason, "the agent crashed and stays down");
-                self.end(&format!("{cause}; {reason}"));
-            }
-            Decision::Restart { after } => {
-                let after = after.max(pause);
-                tracing::warn!(agent = %shared.full_name(), %cause, pause = ?after, "the agent crashed and is started anew");
-                self.start_anew(after, Some(cause));
-            }
-        }
-    }
-
-    /// It ended of its own accord; its supervision may not let that stand.
-    fn ended_itself(&mut self) {
-        let shared = self.core.shared().clone();
-        if self.born.is_some() {
-            // A first start is not repeated.
-            return self.end("stopped before it had started");
-        }
-        match self.core.supervision().ended_itself(self.core.host().now()) {
-            Decision::Stay { reason } if reason.is_empty() => self.end("stopped"),
-            Decision::Stay { reason } => {
-                tracing::error!(agent = %shared.full_name(), %reason, "the agent ended and stays down");
-                self.end(&reason);
-            }
-            Decision::Restart { after } => {
-                tracing::info!(agent = %shared.full_name(), pause = ?after, "the agent ended and is started anew");
-                self.drop_beside();
-                self.core.lose_state();
-                self.start_anew(after, None);
-            }
-        }
-    }
-
-    fn start_anew(&mut self, after: Duration, crash: Option<String>) {
-        self.core.shared().note_restart();
-        self.core.shared().set_status(Status::Restarting);
-        if after.is_zero() {
-            self.begin(crash);
-        } else {
-            let sleep = self.core.host().link_sleep(after);
-            self.enter(Phase::Pausing(Box::new(Pausing { sleep, crash })));
-        }
-    }
-
-    fn end(&mut self, cause: &str) {
-        self.core.shared().note_end(cause);
-        self.core.leave();
-        self.drop_beside();
-        self.core.close();
-        let done = match &mut self.phase {
-            Phase::Draining(draining) => std::mem::take(&mut draining.request.done),
-            Phase::Closing(closing) => std::mem::take(&mut closing.request.done),
-            _ => Vec::new(),
-        };
-        self.enter(Phase::Ended);
-        let late = self.core.take_stop().map(|request| request.done).unwrap_or_default();
-        self.core.supervision().ended();
-        if let Some(born) = self.born.take() {
-            // Stopped before it had started.
-            born.send(Err(cause.to_owned())).ok();
-        }
-        for done in done.into_iter().chain(late) {
-            done.send(()).ok();
-        }
-    }
-
-    /// Takes up the wish that the agent end.
-    fn drain(&mut self, request: StopRequest) {
-        self.core.shared().set_status(Status::Stopping);
-        self.drop_timers();
-        let until = self.core.host().link_sleep(request.grace);
-        let running = matches!(self.phase, Phase::Running);
-        self.enter(Phase::Draining(Box::new(Draining { until, request })));
-        if !running {
-            // No state is whole: none that has not started, and none that crashed.
-            self.core.lose_state();
-        }
-    }
-
     /// Moves the phase on as far as it goes. Says whether it moved.
     fn poll_phase(&mut self, cx: &mut TaskContext<'_>) -> bool {
         match &self.phase {
@@ -343,58 +196,6 @@ impl<A: Agent> Life<A> {
                     true
                 }
             },
-        }
-    }
-
-    /// Whoever asks for the end while it is under way waits for it too, may leave it less time, and makes it no longer
-    /// the agent's own wish.
-    fn hear_of_other_stops(&mut self) {
-        let Some(other) = self.core.take_stop() else { return };
-        let (request, until) = match &mut self.phase {
-            Phase::Draining(draining) => (&mut draining.request, &mut draining.until),
-            Phase::Closing(closing) => (&mut closing.request, &mut closing.until),
-            _ => return,
-        };
-        if other.grace < request.grace {
-            request.grace = other.grace;
-            *until = self.core.host().link_sleep(other.grace);
-        }
-        request.done.extend(other.done);
-        request.own &= other.own;
-    }
-
-    /// Everything in hand is done, or out of time: runs `#[stop]`.
-    fn close(&mut self) {
-        let Phase::Draining(draining) = std::mem::replace(&mut self.phase, Phase::Running) else {
-            return;
-        };
-        let request = draining.request;
-        // Out of time: no turn may hold the state when the hook takes it.
-        self.core.drop_turns();
-        let until = self.core.host().link_sleep(request.grace);
-        let ctx = Context::of_agent(&self.core);
-        let hook = self.core.state().map(|state| guard(|| A::stop(&state, ctx)));
-        let (hook, outcome) = match hook {
-            Some(Ok(Some(hook))) => (Some(hook), None),
-            Some(Err(panic)) => (None, Some(Err(format!("#[stop] panicked: {}", panic.text())))),
-            Some(Ok(None)) | None => (None, Some(Ok(()))),
-        };
-        let hook = hook.unwrap_or_else(|| Box::pin(std::future::ready(Ok(()))));
-        self.phase = Phase::Closing(Box::new(Closing { hook, until, request }));
-        if let Some(outcome) = outcome {
-            self.closed(outcome);
-        }
-    }
-
-    fn closed(&mut self, outcome: Result<(), String>) {
-        if let Err(cause) = outcome {
-            self.core.shared().counters().panics.increment(1);
-            tracing::error!(agent = %self.core.shared().full_name(), %cause, "the agent did not stop well");
-        }
-        self.hear_of_other_stops();
-        match &self.phase {
-            Phase::Closing(closing) if closing.request.own => self.ended_itself(),
-            _ => self.end("stopped"),
         }
     }
 
@@ -485,27 +286,6 @@ impl<A: Agent> Life<A> {
         again |= self.core.wants_stop();
         again |= matches!(self.phase, Phase::Draining { .. }) && self.core.is_idle();
         if again { Again::Now } else { Again::WhenWoken }
-    }
-}
-
-impl Starting {
-    /// Polls `#[start]` at its place in the chain of callers.
-    fn poll(&mut self, cx: &mut TaskContext<'_>) -> Result<Poll<Result<(), String>>, Panic> {
-        chain::swap(&mut self.position);
-        let polled = guard(|| self.hook.as_mut().poll(cx));
-        chain::swap(&mut self.position);
-        polled
-    }
-}
-
-impl Closing {
-    fn poll(&mut self, cx: &mut TaskContext<'_>) -> Poll<Result<(), String>> {
-        match guard(|| self.hook.as_mut().poll(cx)) {
-            Ok(Poll::Pending) if self.until.as_mut().poll(cx).is_pending() => Poll::Pending,
-            Ok(Poll::Pending) => Poll::Ready(Err("#[stop] took longer than the grace time".to_owned())),
-            Ok(Poll::Ready(outcome)) => Poll::Ready(outcome),
-            Err(panic) => Poll::Ready(Err(format!("#[stop] panicked: {}", panic.text()))),
-        }
     }
 }
 

@@ -1,0 +1,71 @@
+//! What an agent is doing, with the futures that belong to it.
+//!
+//! Neighbour: [`life`](super) moves from phase to phase.
+
+use std::task::{Context as TaskContext, Poll};
+
+use crate::chain::{self, Position};
+use crate::clock::Sleep;
+use crate::interface::LocalFuture;
+use crate::panics::{Panic, guard};
+use crate::queue::StopRequest;
+
+/// What an agent is doing, with the futures that belong to it. What is rare is boxed: most agents run.
+pub(super) enum Phase {
+    /// Before the first poll.
+    Unborn,
+    Starting(Box<Starting>),
+    Running,
+    Pausing(Box<Pausing>),
+    Draining(Box<Draining>),
+    Closing(Box<Closing>),
+    Ended,
+}
+
+/// `#[start]` runs.
+pub(super) struct Starting {
+    pub(super) hook: LocalFuture<Result<(), String>>,
+    pub(super) until: Sleep,
+    /// What its calls carry: a call that comes back here would wait for the start.
+    pub(super) position: Option<Position>,
+}
+
+/// The pause before the new start, after a crash or an end that its supervision does not let stand.
+pub(super) struct Pausing {
+    pub(super) sleep: Sleep,
+    pub(super) crash: Option<String>,
+}
+
+/// Finishing what is in hand.
+pub(super) struct Draining {
+    pub(super) until: Sleep,
+    pub(super) request: StopRequest,
+}
+
+/// `#[stop]` runs.
+pub(super) struct Closing {
+    pub(super) hook: LocalFuture<Result<(), String>>,
+    pub(super) until: Sleep,
+    pub(super) request: StopRequest,
+}
+
+impl Starting {
+    /// Polls `#[start]` at its place in the chain of callers.
+    pub(super) fn poll(&mut self, cx: &mut TaskContext<'_>) -> Result<Poll<Result<(), String>>, Panic> {
+        chain::swap(&mut self.position);
+        let polled = guard(|| self.hook.as_mut().poll(cx));
+        chain::swap(&mut self.position);
+        polled
+    }
+}
+
+impl Closing {
+    pub(super) fn poll(&mut self, cx: &mut TaskContext<'_>) -> Poll<Result<(), String>> {
+        match guard(|| self.hook.as_mut().poll(cx)) {
+            Ok(Poll::Pending) if self.until.as_mut().poll(cx).is_pending() => Poll::Pending,
+            Ok(Poll::Pending) => Poll::Ready(Err("#[stop] took longer than the grace time".to_owned())),
+            Ok(Poll::Ready(outcome)) => Poll::Ready(outcome),
+            Err(panic) => Poll::Ready(Err(format!("#[stop] panicked: {}", panic.text()))),
+        }
+    }
+}
