@@ -40,7 +40,7 @@ record:
 deny:
     .ci/deny all
 
-# One table of ratios against floors and peers; `--list` names the cases, `--write BENCHMARKS.md` keeps the table
+# One table of ratios against floors; `--list` names the cases, `--write BENCHMARKS.md` keeps the table
 bench *arguments:
     cargo run --release --package folkmoot-benches -- {{arguments}}
 

@@ -34,9 +34,9 @@ macro_rules! take {
 }
 
 table! {
-    calls: Counter = "folkmoot_calls_total", "Calls whose turn ended, well or not.";
-    panics: Counter = "folkmoot_panics_total", "Turns, starts, stops and factories that panicked.";
-    restarts: Counter = "folkmoot_restarts_total", "Agents that were started anew after a crash.";
+    calls: Counter = "folkmoot_calls_total", "Turns that ended, well or not: calls and timers.";
+    panics: Counter = "folkmoot_panics_total", "Turns, starts, stops and factories that panicked, and starts and stops that failed.";
+    restarts: Counter = "folkmoot_restarts_total", "Agents that were started anew, after a crash or an end of their own.";
     agents: Gauge = "folkmoot_agents", "Agents that live now.";
     overloads: Counter = "folkmoot_overloads_total", "Calls refused because a bounded queue was full.";
     one_way_failures: Counter = "folkmoot_one_way_failures_total", "One-way calls that ended with an error, or never left.";

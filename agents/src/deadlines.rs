@@ -186,11 +186,6 @@ pub fn install(timer: Arc<dyn LinkTimer>) {
     }
 }
 
-/// Whether this thread has a table of its own.
-pub fn is_installed() -> bool {
-    WORKER.with(|worker| worker.borrow().is_some())
-}
-
 /// Wakes what is due on this thread; returns when to call again, if anything is left.
 pub fn expire() -> Option<LinkInstant> {
     let (due, next) = WORKER.with(|worker| match &mut *worker.borrow_mut() {

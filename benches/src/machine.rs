@@ -24,7 +24,7 @@ impl Machine {
             date: said_by("date", &["-u", "+%Y-%m-%d"]),
             processor: model.unwrap_or_else(unknown),
             cores: std::thread::available_parallelism().map_or(1, usize::from),
-            kernel: said_by("uname", &["-sr"]),
+            kernel: said_by("uname", &["-s"]),
             compiler: said_by("rustc", &["--version"]),
             // "-dirty" where files differ from the commit: such a table belongs to no version.
             commit: said_by("git", &["describe", "--always", "--dirty"]),

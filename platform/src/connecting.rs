@@ -91,7 +91,11 @@ async fn validate(remote: &Remote, codec: Codec, agent: &str, within: Duration) 
     let agent_type: Option<String> = ask(remote, codec, VALIDATE, agent, within).await?;
     match agent_type {
         Some(_) => Ok(()),
-        None => Err(CallError::NoSuchAgent { agent: short(agent).into_owned(), nearest: None }),
+        // A Folkmoot container that is asked to describe it tells the nearest name too.
+        None => match ask::<AgentDescription>(remote, codec, DESCRIBE, agent, within).await {
+            Err(error @ CallError::NoSuchAgent { .. }) => Err(error),
+            _ => Err(CallError::NoSuchAgent { agent: short(agent).into_owned(), nearest: None }),
+        },
     }
 }
 

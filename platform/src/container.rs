@@ -1,4 +1,4 @@
-//! A container: the actor that is one node, and the handle to it.
+//! A container: one node, and the handle to it.
 //!
 //! The handle is cheap to clone and may be used from every thread. Neighbours: [`builder`](crate::builder) starts
 //! it; [`spawning`](crate::spawning) and [`connecting`](crate::connecting) do its two main works.

@@ -196,7 +196,8 @@ fn describe(
 /// The peer takes a request back: a turn that still waits gives its place in the agent's queue away.
 fn cancel(link: &Link, id: u64, agent: Option<&str>) {
     link.cancels.cancel(id);
-    if let Some(entry) = agent.and_then(|name| link.tables.agent(name)) {
+    let own = agent.filter(|name| link.tables.gate.may_reach(&link.peer, name));
+    if let Some(entry) = own.and_then(|name| link.tables.agent(name)) {
         entry.agent.sweep();
     }
 }
@@ -217,7 +218,9 @@ fn may_reach(link: &Link, agent: &str) -> Result<(), CallError> {
         return Ok(());
     }
     link.tables.counters.denials.increment(1);
-    Err(CallError::Denied { reason: format!("no rule lets {} call agent {:?}", link.peer, short(agent)) })
+    let reason = format!("no rule lets {} call agent {:?}", link.peer, short(agent));
+    tracing::info!(node = link.tables.principal.node_name(), %reason, "denied");
+    Err(CallError::Denied { reason })
 }
 
 fn call(link: &Arc<Link>, id: RawId, agent: &str, method: &str, arguments: Arguments<'_>, headers: Headers) {

@@ -2,7 +2,7 @@
 //!
 //! An agent is a plain struct; a [`Container`] spawns and supervises it as an actix actor; containers on different
 //! hosts call each other over mutual TLS; a typed [`Proxy`] calls an agent the same way wherever it lives; and every
-//! message passes one gate that denies what no rule allows.
+//! call passes one gate that denies what no rule allows.
 //!
 //! ```
 //! use folkmoot::prelude::*;

@@ -1,4 +1,5 @@
-//! Every bound of links and listeners, by name and unit.
+//! The bounds of links and listeners that one can set, by name and unit. Those that the wire itself sets (paths, ids,
+//! chains) stand where they are checked, and in `codecs/WIRE.md`.
 
 use std::time::Duration;
 

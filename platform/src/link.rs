@@ -153,6 +153,7 @@ impl Link {
         let one_way = reply.is_none();
         let limits = &self.tables.limits;
         if self.outbox.waiting() > limits.max_outbox_bytes {
+            self.tables.counters.overloads.increment(1);
             let queue = format!("bytes waiting for {}", self.name);
             let error = CallError::Overloaded { queue, limit: limits.max_outbox_bytes };
             return Err(NotSent { reply, error });

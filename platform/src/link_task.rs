@@ -52,22 +52,22 @@ pub(crate) struct LinkTask {
 impl LinkTask {
     /// A link that we opened: what the peer answers to our Hello is waited for elsewhere.
     pub(crate) fn dialed(link: Arc<Link>, stream: Box<dyn ByteStream>) -> LinkTask {
-        let mut task = LinkTask::accepted(link, stream, BytesMut::new(), None);
+        let mut task = LinkTask::accepted(link, stream, (BytesMut::new(), Duration::ZERO), None);
         task.first_frame = None;
         task
     }
 
-    /// A link that was opened by a peer, of which `read` bytes have come.
+    /// A link that was opened by a peer, with what has come of its first frame and the time for the rest.
     pub(crate) fn accepted(
         link: Arc<Link>,
         stream: Box<dyn ByteStream>,
-        read: BytesMut,
+        (read, frame_time): (BytesMut, Duration),
         place: Option<Place>,
     ) -> LinkTask {
         let limits = &link.tables.limits;
         LinkTask {
             decoder: FrameDecoder::new(limits.frame),
-            first_frame: Some(link_time::sleep(limits.handshake_time)),
+            first_frame: Some(link_time::sleep(frame_time)),
             stream,
             reading: read,
             writing: BytesMut::new(),

@@ -119,12 +119,12 @@ async fn welcome(accepted: Accepted, mut place: Place, tables: Arc<Tables>, acce
     };
     let refused = match proven {
         Err(reason) => reason,
-        Ok(Proven { stream, principal, codec, read }) => {
+        Ok(Proven { stream, principal, codec, read, frame_time }) => {
             let link = Link::new(tables.clone(), codec, principal, peer_address, None);
             accepteds.add(&link);
             let _counted = Counted::new(&accepteds);
             tracing::info!(peer = %link.peer_address, principal = %link.peer, %codec, "a link was opened");
-            LinkTask::accepted(link, stream, read, Some(place)).run().await;
+            LinkTask::accepted(link, stream, (read, frame_time), Some(place)).run().await;
             return;
         }
     };
@@ -139,6 +139,8 @@ struct Proven {
     codec: Codec,
     /// What has been read of the first frame.
     read: BytesMut,
+    /// The time that is left for the rest of it.
+    frame_time: Duration,
 }
 
 /// The handshake and the beginning of the first frame, each within `time`; else why not.
@@ -148,10 +150,12 @@ async fn prove(accepted: Accepted, time: Duration) -> Result<Proven, String> {
         Some(connection) => connection.map_err(|error| error.to_string())?,
     };
     let Connection { mut stream, principal, .. } = connection;
-    match link_time::within(time, first_bytes(&mut stream)).await {
-        None => Err(format!("no frame within {time:?}")),
-        Some(first) => first.map(|(codec, read)| Proven { stream, principal, codec, read }),
-    }
+    let began = link_time::now();
+    let Some(first) = link_time::within(time, first_bytes(&mut stream)).await else {
+        return Err(format!("no frame within {time:?}"));
+    };
+    let frame_time = time.saturating_sub(Duration::from_millis(link_time::now().since(began)));
+    first.map(|(codec, read)| Proven { stream, principal, codec, read, frame_time })
 }
 
 /// Reads what has come and forgets it: closed with bytes unread, the system would reset the connection, and the

@@ -1,6 +1,7 @@
 //! Bytes on their way to a peer: filled from any worker, emptied by the link in one write.
 //!
-//! Always true: whole frames only; no more than the limit waits. Neighbours: replies and calls push, the
+//! Always true: whole frames only. Who pushes looks at the limit first, so no more waits than that and what was pushed
+//! at the same moment. Neighbours: replies and calls push, the
 //! [`link`](crate::link) task takes.
 
 use std::sync::atomic::{AtomicU64, Ordering};

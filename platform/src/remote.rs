@@ -72,6 +72,8 @@ enum Idling {
 struct Opening {
     /// By their ids, which ascend.
     calls: VecDeque<(u64, String, FarCall)>,
+    /// How much the arguments of the calls weigh.
+    bytes: usize,
     waiting: Vec<Waiting>,
     last_failure: Option<String>,
     /// Whether the actor is at it.
@@ -270,17 +272,21 @@ impl Remote {
             }
             Stage::Closed => self.fail(&path, call.reply, closed()),
             Stage::Opening(opening) => {
-                let limit = self.tables.limits.max_pending_calls;
-                if opening.calls.len() < limit {
+                let limits = &self.tables.limits;
+                let limit = limits.max_pending_calls;
+                if opening.calls.len() < limit && opening.bytes < limits.max_outbox_bytes {
+                    opening.bytes += call.positional.len();
                     opening.calls.push_back((id, path, call));
                 } else {
+                    self.tables.counters.overloads.increment(1);
                     let queue = format!("calls that wait for a link to {}", self.to.endpoint);
                     self.fail(&path, call.reply, CallError::Overloaded { queue, limit });
                 }
             }
             Stage::Idle | Stage::Up(_) => {
+                let bytes = call.positional.len();
                 let calls = VecDeque::from([(id, path, call)]);
-                state.stage = Stage::Opening(Opening { calls, ..Opening::default() });
+                state.stage = Stage::Opening(Opening { calls, bytes, ..Opening::default() });
                 drop(state);
                 self.wake_actor();
             }
@@ -294,7 +300,8 @@ impl Remote {
             Stage::Up(link) => link.cancel(id, Some(agent)),
             Stage::Opening(opening) => {
                 if let Ok(at) = opening.calls.binary_search_by_key(&id, |(call, _, _)| *call) {
-                    opening.calls.remove(at);
+                    let taken = opening.calls.remove(at);
+                    opening.bytes -= taken.map_or(0, |(_, _, call)| call.positional.len());
                     let why = opening.last_failure.as_deref().unwrap_or("the link is being opened");
                     let cause = format!("no link to {} yet: {why}", self.to.endpoint);
                     return Some(CallError::Disconnected { may_have_run: false, cause });

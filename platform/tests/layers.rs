@@ -8,7 +8,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-/// Every crate of the workspace, and what it may depend on of the others.
+/// Every crate of the workspace, those to come too, and what it may depend on of the others.
 const ALLOWED: &[(&str, &[&str])] = &[
     ("folkmoot-codecs", &[]),
     ("folkmoot-transports", &["folkmoot-codecs"]),

@@ -14,7 +14,7 @@ use crate::rounds::{Pair, Plan, nanoseconds_a_call};
 use crate::stopwatch::Stopwatch;
 use crate::tasks::in_flight;
 
-const ABOUT: &str = "A method called on the same worker; gate (with a rule), credits and deadline are on, and where \
+const ABOUT: &str = "A method called on the same worker; gate (which lets calls inside a container pass), credits and deadline are on, and where \
     an agent calls from its own turn, the chain too. Floor: `Addr::send` to an actor with a mailbox of 1,024: a plain \
     handler; for async methods `AtomicResponse` (`&mut self`) and `ResponseActFuture` (`&self`). Mind the way: a plain \
     method of an idle agent on the caller's worker runs in place, past mailbox and scheduler, which \

@@ -13,8 +13,8 @@ use crate::rounds::{Pair, Plan, nanoseconds_a_call};
 use crate::tasks::in_flight;
 
 const ABOUT: &str = "An agent is made to panic by a call, is started anew from its factory, and answers the next call; \
-    the panic's message is not printed; both calls may run in place (see local calls). Floor: actix restarts no actor that panicked, so its actor stops itself \
-    (`ctx.stop()`) under `actix::Supervisor`, and is called again: nothing unwinds there.";
+    the panic's message is not printed; both calls may run in place (see local calls). Floor: actix restarts no actor \
+    that panicked, so its actor stops itself (`ctx.stop()`) under `actix::Supervisor`, and is called again: nothing unwinds there.";
 
 pub(crate) fn group() -> Group {
     let name = "restart after a panic and next call";

@@ -15,8 +15,7 @@ use crate::stopwatch::Stopwatch;
 const AGENTS: u32 = 100_000;
 
 const ABOUT: &str = "100,000 agents with names, spawned one after the other on one worker, then called once each; the \
-    time for one agent. The call runs in \
-    place (see local calls). Floor: `Actor::start` and `Addr::send`, without names.";
+    time for one agent. The call runs in place (see local calls). Floor: `Actor::start` and `Addr::send`, without names.";
 
 pub(crate) fn group() -> Group {
     let name = "spawn and first call of 100,000 agents";

@@ -74,7 +74,7 @@ async fn a_failure_is_one_sentence() {
         (&["call", &url, "ad", "1", "2"], "did you mean \"add\"?"),
         (&["call", &url, "add", "1"], "\"add\": b: "),
         (&["call", &url, "add", "1", r#""two""#], "\"add\": b: "),
-        (&["call", &unknown, "add", "1", "2"], "there is no agent \"miror\""),
+        (&["call", &unknown, "add", "1", "2"], "there is no agent \"miror\"; did you mean \"mirror\"?"),
         (&["call", "tls://127.0.0.1:1/mirror", "add"], "--certs DIR"),
         (&["call", "mirror", "add"], "it has no scheme"),
     ] {

@@ -45,11 +45,6 @@ impl<M> Admitted<M> {
     pub fn message(&self) -> &M {
         &self.message
     }
-
-    /// Takes the message out; the permit is spent.
-    pub fn into_message(self) -> M {
-        self.message
-    }
 }
 
 /// A refused message, given back, and the reason.
