@@ -55,6 +55,8 @@ table! {
     bad_frames: Counter = "folkmoot_bad_frames_total", "Frames that broke the rules of the wire and closed their link.";
     bad_requests: Counter = "folkmoot_bad_requests_total", "Requests that could be answered only with what is wrong with them.";
     orphan_replies: Counter = "folkmoot_orphan_replies_total", "Replies that nobody waited for.";
+    certs_reloaded: Counter = "folkmoot_certs_reloaded_total", "Changes of the node's certificates that were taken.";
+    certs_refused: Counter = "folkmoot_certs_refused_total", "Changes of the node's certificates that were refused, the old ones kept.";
     workers_blocked: Counter = "folkmoot_workers_blocked_total", "Times that a worker did not answer the watchdog.";
 }
 

@@ -1,10 +1,16 @@
 //! Where a container listens and where an agent lives: `tls://host:port/agent`.
 //!
-//! IPv6 hosts stand in brackets, port 0 means "any free port" and never appears in a URL handed out.
+//! IPv6 hosts stand in brackets, port 0 means "any free port" and never appears in a URL handed out. The path of
+//! a unix socket has slashes of its own, so there the agent stands behind a colon: `unix:///run/market.sock:agent`.
 //! Neighbours: `transports` opens an [`Endpoint`]; a proxy is connected by an [`Address`].
 
 use std::fmt;
 use std::str::FromStr;
+
+use crate::socket_path::SocketPath;
+
+/// What addresses begin with, for the text of errors.
+const SCHEMES: &str = "tcp://, tls://, unix://, unix+tls:// or local://";
 
 /// A place where a container can be reached, without any agent.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -24,6 +30,16 @@ pub enum Endpoint {
         /// Port; 0 asks for a free one.
         port: u16,
     },
+    /// A unix socket: within one machine.
+    Unix {
+        /// Where its file lies.
+        path: SocketPath,
+    },
+    /// A unix socket under TLS 1.3 or 1.2.
+    UnixTls {
+        /// Where its file lies.
+        path: SocketPath,
+    },
     /// Inside this process.
     Local {
         /// Name of the meeting point.
@@ -32,11 +48,13 @@ pub enum Endpoint {
 }
 
 impl Endpoint {
-    /// The URL scheme: `tcp`, `tls` or `local`.
+    /// The URL scheme: `tcp`, `tls`, `unix`, `unix+tls` or `local`.
     pub fn scheme(&self) -> &'static str {
         match self {
             Endpoint::Tcp { .. } => "tcp",
             Endpoint::Tls { .. } => "tls",
+            Endpoint::Unix { .. } => "unix",
+            Endpoint::UnixTls { .. } => "unix+tls",
             Endpoint::Local { .. } => "local",
         }
     }
@@ -45,7 +63,15 @@ impl Endpoint {
     pub fn host_and_port(&self) -> Option<(&str, u16)> {
         match self {
             Endpoint::Tcp { host, port } | Endpoint::Tls { host, port } => Some((host, *port)),
-            Endpoint::Local { .. } => None,
+            Endpoint::Unix { .. } | Endpoint::UnixTls { .. } | Endpoint::Local { .. } => None,
+        }
+    }
+
+    /// The path of the socket, where the endpoint is a unix socket.
+    pub fn socket_path(&self) -> Option<&SocketPath> {
+        match self {
+            Endpoint::Unix { path } | Endpoint::UnixTls { path } => Some(path),
+            Endpoint::Tcp { .. } | Endpoint::Tls { .. } | Endpoint::Local { .. } => None,
         }
     }
 
@@ -54,7 +80,7 @@ impl Endpoint {
         match self {
             Endpoint::Tcp { host, .. } => Endpoint::Tcp { host: host.clone(), port },
             Endpoint::Tls { host, .. } => Endpoint::Tls { host: host.clone(), port },
-            Endpoint::Local { name } => Endpoint::Local { name: name.clone() },
+            Endpoint::Unix { .. } | Endpoint::UnixTls { .. } | Endpoint::Local { .. } => self.clone(),
         }
     }
 
@@ -75,6 +101,7 @@ impl fmt::Display for Endpoint {
                     write!(f, "{scheme}://{host}:{port}")
                 }
             }
+            Endpoint::Unix { path } | Endpoint::UnixTls { path } => write!(f, "{}://{path}", self.scheme()),
             Endpoint::Local { name } => write!(f, "local://{name}"),
         }
     }
@@ -94,7 +121,7 @@ impl FromStr for Endpoint {
     }
 }
 
-/// An endpoint and, behind a slash, the agent on it.
+/// An endpoint and, behind a slash (a colon where it is a unix socket), the agent on it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Address {
     /// Where the container is.
@@ -107,6 +134,7 @@ impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.endpoint)?;
         match &self.agent {
+            Some(agent) if self.endpoint.socket_path().is_some() => write!(f, ":{agent}"),
             Some(agent) => write!(f, "/{agent}"),
             None => Ok(()),
         }
@@ -117,41 +145,51 @@ impl FromStr for Address {
     type Err = AddressError;
 
     fn from_str(text: &str) -> Result<Address, AddressError> {
-        let fail = |reason: &str| Err(AddressError::new(text, reason.to_owned()));
-        let Some((scheme, rest)) = text.split_once("://") else {
-            return fail("it has no scheme; write tcp://, tls:// or local:// before the host");
-        };
-        let (place, agent) = match rest.split_once('/') {
-            None => (rest, None),
-            Some((place, "")) => (place, None),
-            Some((place, agent)) => (place, Some(agent.to_owned())),
-        };
-        let endpoint = match scheme {
-            "tcp" | "tls" => {
-                let Some((host, port)) = place.rsplit_once(':') else {
-                    return fail("it has no port; write host:port (port 0 picks a free one)");
-                };
-                let host = match host.strip_prefix('[').and_then(|h| h.strip_suffix(']')) {
-                    Some(v6) if v6.parse::<std::net::Ipv6Addr>().is_ok() => v6,
-                    Some(_) => return fail("the host in brackets is no IPv6 address"),
-                    None if host.contains(':') => {
-                        return fail("an IPv6 address stands in brackets, as in tcp://[::1]:5555");
-                    }
-                    None if host.is_empty() => return fail("it has no host"),
-                    None if host.contains(char::is_whitespace) => return fail("its host contains a space"),
-                    None => host,
-                };
-                let Ok(port) = port.parse::<u16>() else {
-                    return fail("its port is no number from 0 to 65535");
-                };
-                let host = host.to_owned();
-                if scheme == "tcp" { Endpoint::Tcp { host, port } } else { Endpoint::Tls { host, port } }
-            }
-            "local" if place.is_empty() => return fail("a local:// address needs a name"),
-            "local" => Endpoint::Local { name: place.to_owned() },
-            _ => return fail("its scheme is unknown; use tcp://, tls:// or local://"),
-        };
-        Ok(Address { endpoint, agent })
+        read(text).map_err(|reason| AddressError::new(text, reason))
+    }
+}
+
+fn read(text: &str) -> Result<Address, String> {
+    let Some((scheme, rest)) = text.split_once("://") else {
+        return Err(format!("it has no scheme; write {SCHEMES} before the host"));
+    };
+    let mark = if matches!(scheme, "unix" | "unix+tls") { ':' } else { '/' };
+    let (place, agent) = match rest.split_once(mark) {
+        None => (rest, None),
+        Some((place, "")) => (place, None),
+        Some((place, agent)) => (place, Some(agent.to_owned())),
+    };
+    let path = || place.parse::<SocketPath>().map_err(|error| error.to_string());
+    let endpoint = match scheme {
+        "tcp" => read_host(place).map(|(host, port)| Endpoint::Tcp { host, port }),
+        "tls" => read_host(place).map(|(host, port)| Endpoint::Tls { host, port }),
+        "unix" => path().map(|path| Endpoint::Unix { path }),
+        "unix+tls" => path().map(|path| Endpoint::UnixTls { path }),
+        "local" if place.is_empty() => Err("a local:// address needs a name".to_owned()),
+        "local" => Ok(Endpoint::Local { name: place.to_owned() }),
+        _ => Err(format!("its scheme is unknown; use {SCHEMES}")),
+    };
+    endpoint.map(|endpoint| Address { endpoint, agent })
+}
+
+fn read_host(place: &str) -> Result<(String, u16), String> {
+    let fail = |reason: &str| Err(reason.to_owned());
+    let Some((host, port)) = place.rsplit_once(':') else {
+        return fail("it has no port; write host:port (port 0 picks a free one)");
+    };
+    let host = match host.strip_prefix('[').and_then(|h| h.strip_suffix(']')) {
+        Some(v6) if v6.parse::<std::net::Ipv6Addr>().is_ok() => v6,
+        Some(_) => return fail("the host in brackets is no IPv6 address"),
+        None if host.contains(':') => {
+            return fail("an IPv6 address stands in brackets, as in tcp://[::1]:5555");
+        }
+        None if host.is_empty() => return fail("it has no host"),
+        None if host.contains(char::is_whitespace) => return fail("its host contains a space"),
+        None => host,
+    };
+    match port.parse::<u16>() {
+        Ok(port) => Ok((host.to_owned(), port)),
+        Err(_) => fail("its port is no number from 0 to 65535"),
     }
 }
 
@@ -181,8 +219,26 @@ mod tests {
             "tcp://[::1]:0/0",
             "local://hall/a/b",
             "local://hall",
+            "unix:///run/market.sock:counter",
+            "unix:///run/a%3Ab/market%20hall:math/add:x",
+            "unix+tls:///run/market.sock:0",
+            "unix+tls:///run/market.sock",
         ] {
             assert_eq!(text.parse::<Address>().unwrap().to_string(), text);
+        }
+    }
+
+    #[test]
+    fn an_agent_on_a_unix_socket_stands_behind_a_colon() {
+        for scheme in ["unix", "unix+tls"] {
+            let endpoint: Endpoint = format!("{scheme}:///run/market.sock/x").parse().unwrap();
+            assert_eq!(endpoint.socket_path().unwrap().as_path(), std::path::Path::new("/run/market.sock/x"));
+            assert_eq!((endpoint.scheme(), endpoint.host_and_port()), (scheme, None));
+            assert_eq!(endpoint.with_port(7), endpoint);
+            let agent = endpoint.agent("a:b");
+            assert_eq!(agent.to_string(), format!("{scheme}:///run/market.sock/x:a:b"));
+            assert_eq!(agent.to_string().parse::<Address>().unwrap(), agent);
+            assert_eq!(format!("{endpoint}:").parse::<Address>().unwrap().agent, None);
         }
     }
 
@@ -197,6 +253,11 @@ mod tests {
             ("tcp://h:70000", "65535"),
             ("http://h:80", "unknown"),
             ("local:///x", "needs a name"),
+            ("unix://run/market.sock:counter", "three slashes"),
+            ("unix+tls://:counter", "three slashes"),
+            ("unix:///run/", "ends with a file's name"),
+            ("unix:///run/a b", "percent-encoded"),
+            ("unix:///run/a%zz", "hexadecimal"),
         ] {
             let error = text.parse::<Address>().unwrap_err().to_string();
             assert!(error.contains(hint), "{error}");

@@ -49,6 +49,7 @@ pub mod message;
 pub mod principal;
 pub mod raw_id;
 mod scan;
+pub mod socket_path;
 pub mod value;
 
 pub use address::{Address, AddressError, Endpoint};
@@ -64,4 +65,5 @@ pub use limits::Limits;
 pub use message::{Message, MessageError};
 pub use principal::Principal;
 pub use raw_id::RawId;
+pub use socket_path::{SocketPath, SocketPathError};
 pub use value::Value;

@@ -1,7 +1,8 @@
 //! Who is speaking, as proven and never as claimed.
 //!
 //! `node` comes from what the transport could prove (a certificate's URI SAN, else its DNS SANs, else the
-//! fingerprint of its key); `agent` is set by a container for its own children.
+//! fingerprint of its key; over a unix socket the user whom the system names); `agent` is set by a container for
+//! its own children.
 
 use std::fmt;
 use std::sync::Arc;
@@ -25,6 +26,14 @@ impl Principal {
     /// A peer that proved nothing.
     pub fn anonymous() -> Principal {
         Principal::node(Principal::ANONYMOUS)
+    }
+
+    /// A peer at the other end of a unix socket, by the user that the system says it runs as: `unix:uid=1000`.
+    ///
+    /// No name out of a certificate looks like it: a URI has `://`, a DNS name no colon, a fingerprint begins with
+    /// `sha256:`.
+    pub fn unix_user(uid: u32) -> Principal {
+        Principal::node(format!("unix:uid={uid}"))
     }
 
     /// The same node, speaking for one of its agents.
@@ -69,6 +78,7 @@ mod tests {
         assert_eq!(agent.to_string(), "spiffe://demo/node/market agent \"counter\"");
         assert_eq!((agent.node_name(), agent.agent_name()), (node.node_name(), Some("counter")));
         assert_ne!(agent, node);
+        assert_eq!(Principal::unix_user(1000).to_string(), "unix:uid=1000");
         assert!(Principal::anonymous().is_anonymous() && !node.is_anonymous());
     }
 }

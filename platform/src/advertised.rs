@@ -124,7 +124,9 @@ mod tests {
             let error = told("tls://0.0.0.0:5555", text).unwrap_err();
             assert!(error.contains(words) && error.contains("advertise"), "{text}: {error}");
         }
-        let error = told("local://hall", "market.example").unwrap_err();
-        assert!(error.contains("by its own name alone"), "{error}");
+        for listening in ["local://hall", "unix:///run/hall", "unix+tls:///run/hall"] {
+            let error = told(listening, "market.example").unwrap_err();
+            assert!(error.contains("by its own name alone"), "{error}");
+        }
     }
 }

@@ -11,8 +11,11 @@ use folkmoot_agents::Clock;
 use folkmoot_codecs::{Codec, Endpoint, Principal};
 use folkmoot_gateway::{Gate, Rule, RuleSet};
 use folkmoot_transports::{LocalNetwork, LocalTransport, SslCerts, TcpTransport, TlsTransport, Transport};
+#[cfg(unix)]
+use folkmoot_transports::{UnixTlsTransport, UnixTransport};
 
 use crate::advertised::advertised;
+use crate::certified;
 use crate::clock::RealClock;
 use crate::configuration::container_fault;
 use crate::container::{Container, Hall, Open};
@@ -91,7 +94,8 @@ impl Builder {
         self
     }
 
-    /// The node's certificates: for `tls://`, and to prove its name. With them the gate denies what no rule allows.
+    /// The node's certificates: for `tls://` and `unix+tls://`, and to prove its name. With them the gate denies
+    /// what no rule allows. Those read from files are looked at while the container runs, and changes are taken.
     pub fn certs(mut self, certs: SslCerts) -> Builder {
         self.certs = Some(certs);
         self
@@ -183,6 +187,7 @@ impl Builder {
             default_deadline: self.deadline,
             clock: self.clock,
             shared_deadlines: link_time::shared_deadlines(),
+            certs: self.certs.clone(),
         }));
         let workers = Arc::new(Workers::start(self.workers).await);
         let accepteds = Arc::new(Accepteds::default());
@@ -192,14 +197,18 @@ impl Builder {
         let listening =
             actix::spawn(listener::run(listener, tables.clone(), workers.clone(), accepteds.clone()));
         tracing::info!(endpoint = %tables.endpoint, node = tables.principal.node_name(), "the container listens");
-        let open = Open { listening: Some(listening), _watchdog: watchdog };
+        let certs = self.certs.filter(SslCerts::is_from_files);
+        let watching = certs.map(|certs| actix::spawn(certified::watch(certs, tables.clone())));
+        let open = Open { listening: Some(listening), watching, _watchdog: watchdog };
         Ok(Container::over(Arc::new(Hall::new(tables, workers, self.codec, transports, (accepteds, open)))))
     }
 
     fn check(&self, endpoint: &Endpoint) -> Result<(), StartError> {
         let named = || endpoint.to_string();
         match endpoint {
-            Endpoint::Tls { .. } if self.certs.is_none() && !self.has_transport("tls") => {
+            Endpoint::Tls { .. } | Endpoint::UnixTls { .. }
+                if self.certs.is_none() && !self.has_transport(endpoint.scheme()) =>
+            {
                 Err(StartError::NoCerts { endpoint: named() })
             }
             Endpoint::Tcp { host, .. } if !self.insecure && !is_loopback(host) => {
@@ -237,8 +246,12 @@ impl Builder {
         let mut transports: HashMap<&'static str, Arc<dyn Transport>> = HashMap::new();
         transports.insert("tcp", Arc::new(TcpTransport::new()));
         transports.insert("local", Arc::new(LocalTransport::named(network, &node)));
+        #[cfg(unix)]
+        transports.insert("unix", Arc::new(UnixTransport::new()));
         if let Some(certs) = &self.certs {
             transports.insert("tls", Arc::new(TlsTransport::new(certs.clone())));
+            #[cfg(unix)]
+            transports.insert("unix+tls", Arc::new(UnixTlsTransport::new(certs.clone())));
         }
         for transport in self.transports.drain(..) {
             transports.insert(transport.scheme(), transport);

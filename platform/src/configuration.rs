@@ -34,6 +34,11 @@ fn limits_fault(limits: &LinkLimits) -> Option<String> {
     if let Some((name, _)) = counts.into_iter().find(|(_, count)| *count == 0) {
         return Some(format!("`limits.{name}` is 0: nothing could ever pass; write 1 or more"));
     }
+    if limits.certs_check_time.is_zero() {
+        return Some(
+            "`limits.certs_check_time` is zero: the files would be looked at without a pause".to_owned(),
+        );
+    }
     let times = [
         ("handshake_time", limits.handshake_time),
         ("read_stall_time", limits.read_stall_time),

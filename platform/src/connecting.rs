@@ -57,7 +57,7 @@ fn parse(url: &str) -> Result<(folkmoot_codecs::Endpoint, String), CallError> {
         Address { endpoint, agent: Some(agent) } => Ok((endpoint, agent)),
         Address { endpoint, agent: None } => {
             let reason =
-                format!("`{url}` names no agent: write one behind a slash, as in {endpoint}/counter");
+                format!("`{url}` names no agent: write one behind it, as in {}", endpoint.agent("counter"));
             Err(CallError::BadAddress { reason })
         }
     }

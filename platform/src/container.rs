@@ -59,6 +59,8 @@ pub(crate) struct Hall {
 /// What is closed by a shutdown.
 pub(crate) struct Open {
     pub(crate) listening: Option<tokio::task::JoinHandle<()>>,
+    /// Looks at the certificates' files.
+    pub(crate) watching: Option<tokio::task::JoinHandle<()>>,
     pub(crate) _watchdog: Option<Watchdog>,
 }
 
@@ -96,7 +98,9 @@ impl Hall {
         let scheme = to.endpoint.scheme();
         let Some(transport) = self.transports.get(scheme).cloned() else {
             let why = match scheme {
-                "tls" => "tls:// needs certificates: give this container's builder `.certs(..)`".to_owned(),
+                "tls" | "unix+tls" => {
+                    format!("{scheme}:// needs certificates: give this container's builder `.certs(..)`")
+                }
                 _ => format!("this container has no transport for {scheme}://"),
             };
             return Err(CallError::BadAddress { reason: format!("no link to {}: {why}", to.endpoint) });
@@ -169,8 +173,8 @@ impl fmt::Debug for Container {
 }
 
 impl Container {
-    /// Prepares a container that listens at `endpoint`: `tls://host:port`, `tcp://host:port` or `local://name`. Port
-    /// 0 takes a free port.
+    /// Prepares a container that listens at `endpoint`: `tls://host:port`, `tcp://host:port`,
+    /// `unix:///path`, `unix+tls:///path` or `local://name`. Port 0 takes a free port.
     pub fn builder(endpoint: &str) -> Builder {
         Builder::new(endpoint)
     }
@@ -309,6 +313,10 @@ impl Hall {
             listening.abort();
             // Aborted, it ends with an error; waited for, the port is free.
             listening.await.ok();
+        }
+        if let Some(watching) = open.watching.take() {
+            watching.abort();
+            watching.await.ok();
         }
         let stopping: Vec<oneshot::Receiver<()>> =
             self.tables.close().iter().map(|agent| agent.stop(grace)).collect();

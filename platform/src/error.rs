@@ -96,7 +96,7 @@ pub enum StartError {
         /// The scheme.
         scheme: String,
     },
-    /// `tls://` without certificates.
+    /// `tls://` or `unix+tls://` without certificates.
     #[error("`{endpoint}` needs certificates: give the builder `.certs(..)`")]
     NoCerts {
         /// Where the container was to listen.

@@ -54,6 +54,7 @@
 mod advertised;
 mod builder;
 mod cancels;
+mod certified;
 mod clock;
 mod configuration;
 mod connecting;
@@ -95,7 +96,9 @@ pub use folkmoot_agents::{
 };
 pub use folkmoot_codecs::{Address, CallError, Codec, Endpoint, Limits, Never, Principal, Value};
 pub use folkmoot_gateway::{Pattern, Rule};
-pub use folkmoot_transports::{DevCerts, LocalNetwork, SslCerts, Transport};
+pub use folkmoot_transports::{
+    CertsInUse, DevCerts, IssuedNode, Leaf, LocalNetwork, Renewed, SslCerts, Transport,
+};
 pub use limits::LinkLimits;
 pub use runtime::block_on;
 pub use spawning::Spawn;

@@ -34,6 +34,8 @@ pub struct LinkLimits {
     pub write_stall_time: Duration,
     /// Longest time that a link is kept of which nobody holds a proxy. The side that opened it closes it.
     pub idle_time: Duration,
+    /// Time between two looks at the files of the node's certificates.
+    pub certs_check_time: Duration,
 }
 
 /// What is too small in the bounds of a frame for anything to be said.
@@ -64,6 +66,7 @@ impl Default for LinkLimits {
             read_stall_time: Duration::from_secs(30),
             write_stall_time: Duration::from_secs(30),
             idle_time: Duration::from_secs(300),
+            certs_check_time: Duration::from_secs(1),
         }
     }
 }

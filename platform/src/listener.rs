@@ -11,7 +11,7 @@ use bytes::BytesMut;
 use folkmoot_codecs::frame::HEADER_BYTES;
 use folkmoot_codecs::{Codec, FrameError, Principal};
 use folkmoot_transports::{
-    Accepted, ByteStream, Connection, Listener, explain_io, looks_like_http, looks_like_tls,
+    Accepted, ByteStream, Connection, Listener, PeerCertificate, explain_io, looks_like_http, looks_like_tls,
 };
 use futures_util::FutureExt;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -119,13 +119,18 @@ async fn welcome(accepted: Accepted, mut place: Place, tables: Arc<Tables>, acce
     };
     let refused = match proven {
         Err(reason) => reason,
-        Ok(Proven { stream, principal, codec, read, frame_time }) => {
-            let link = Link::new(tables.clone(), codec, principal, peer_address, None);
+        Ok(Proven { stream, principal, certificate, codec, read, frame_time }) => {
+            let link = Link::new(tables.clone(), codec, principal, peer_address.clone(), None);
             accepteds.add(&link);
             let _counted = Counted::new(&accepteds);
-            tracing::info!(peer = %link.peer_address, principal = %link.peer, %codec, "a link was opened");
-            LinkTask::accepted(link, stream, (read, frame_time), Some(place)).run().await;
-            return;
+            match tables.certified.enter(&link, certificate) {
+                Err(fault) => fault.to_string(),
+                Ok(()) => {
+                    tracing::info!(peer = %link.peer_address, principal = %link.peer, %codec, "a link was opened");
+                    LinkTask::accepted(link, stream, (read, frame_time), Some(place)).run().await;
+                    return;
+                }
+            }
         }
     };
     tables.counters.links_refused.increment(1);
@@ -136,6 +141,7 @@ async fn welcome(accepted: Accepted, mut place: Place, tables: Arc<Tables>, acce
 struct Proven {
     stream: Box<dyn ByteStream>,
     principal: Principal,
+    certificate: Option<PeerCertificate>,
     codec: Codec,
     /// What has been read of the first frame.
     read: BytesMut,
@@ -149,13 +155,13 @@ async fn prove(accepted: Accepted, time: Duration) -> Result<Proven, String> {
         None => return Err(format!("no handshake within {time:?}")),
         Some(connection) => connection.map_err(|error| error.to_string())?,
     };
-    let Connection { mut stream, principal, .. } = connection;
+    let Connection { mut stream, principal, certificate, .. } = connection;
     let began = link_time::now();
     let Some(first) = link_time::within(time, first_bytes(&mut stream)).await else {
         return Err(format!("no frame within {time:?}"));
     };
     let frame_time = time.saturating_sub(Duration::from_millis(link_time::now().since(began)));
-    first.map(|(codec, read)| Proven { stream, principal, codec, read, frame_time })
+    first.map(|(codec, read)| Proven { stream, principal, certificate, codec, read, frame_time })
 }
 
 /// Reads what has come and forgets it: closed with bytes unread, the system would reset the connection, and the
@@ -183,7 +189,7 @@ async fn first_bytes(stream: &mut Box<dyn ByteStream>) -> Result<(Codec, BytesMu
         }
     }
     if looks_like_tls(&read) {
-        return Err("it speaks TLS to a plain port: connect with tcp://, or listen on tls://".to_owned());
+        return Err("it speaks TLS to a plain port: connect with tcp:// or unix://, or listen on tls:// or unix+tls://".to_owned());
     }
     if looks_like_http(&read) {
         // What it spoke is worth more than whether it hears us.

@@ -41,8 +41,9 @@ pub(crate) async fn open(
         Some(Err(error)) => return Err(error.to_string()),
         Some(Ok(connection)) => connection,
     };
-    let Connection { stream, principal, peer_address, .. } = connection;
+    let Connection { stream, principal, certificate, peer_address, .. } = connection;
     let link = Link::new(tables.clone(), to.codec, principal, peer_address, Some(&to.endpoint));
+    tables.certified.enter(&link, certificate).map_err(|fault| format!("{}: {fault}", to.endpoint))?;
     let task = LinkTask::dialed(link.clone(), stream);
     actix::spawn(async move {
         task.run().await;

@@ -15,7 +15,9 @@ use folkmoot_agents::host::LocalAgent;
 use folkmoot_agents::shared::Home;
 use folkmoot_codecs::{Endpoint, Principal};
 use folkmoot_gateway::Gate;
+use folkmoot_transports::SslCerts;
 
+use crate::certified::CertifiedLinks;
 use crate::limits::LinkLimits;
 
 /// The shared facts of one container.
@@ -34,6 +36,7 @@ pub(crate) struct Tables {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) counters: Arc<Counters>,
     pub(crate) shared_deadlines: Arc<SharedDeadlines>,
+    pub(crate) certified: CertifiedLinks,
     agents: RwLock<Agents>,
 }
 
@@ -66,6 +69,7 @@ pub(crate) struct Facts {
     pub(crate) default_deadline: Duration,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) shared_deadlines: Arc<SharedDeadlines>,
+    pub(crate) certs: Option<SslCerts>,
 }
 
 impl Tables {
@@ -80,6 +84,7 @@ impl Tables {
             default_deadline,
             clock,
             shared_deadlines,
+            certs,
         } = facts;
         let agents = RwLock::default();
         let home = Home { node: principal.node_name().into(), gate: gate.id(), counters: counters.clone() };
@@ -95,6 +100,7 @@ impl Tables {
             clock,
             counters,
             shared_deadlines,
+            certified: CertifiedLinks::new(certs),
             agents,
         }
     }

@@ -9,6 +9,11 @@ mod links {
     mod idle;
     #[path = "../support/limit.rs"]
     mod limit;
+    #[path = "../hostile/log.rs"]
+    mod log;
+    mod rotation;
     mod secured;
     mod slow_encoder;
+    #[cfg(unix)]
+    mod unix;
 }

@@ -16,6 +16,9 @@ pub enum CertificateFault {
     /// Its time has not begun; often a clock that is wrong.
     #[error("the certificate is not valid yet (or a clock is wrong)")]
     NotYetValid,
+    /// Its authority has taken it back.
+    #[error("the certificate is revoked, by a list in our crl.pem")]
+    Revoked,
     /// No authority we trust has signed it.
     #[error("the certificate is from an unknown issuer: no CA in our ca.pem has signed it")]
     UnknownIssuer,

@@ -51,6 +51,30 @@ pub enum CertsError {
         /// Which part.
         place: String,
     },
+    /// There is no revocation list in it.
+    #[error("{place} has no revocation list; it needs a `BEGIN X509 CRL` section")]
+    NoRevocationList {
+        /// Which part.
+        place: String,
+    },
+    /// The revocation lists in use are not there any more.
+    #[error("{place} is gone; what it revoked stays revoked. To revoke nothing, put an empty list there")]
+    ListsGone {
+        /// Where they were.
+        place: String,
+    },
+    /// A changed certificate is for another node.
+    #[error(
+        "{place} is now for `{new}`, but a running node keeps its name, `{old}`; start it anew to rename it"
+    )]
+    NameChanged {
+        /// The certificate's place.
+        place: String,
+        /// The node's name.
+        old: String,
+        /// The name in the certificate.
+        new: String,
+    },
     /// Key and certificate are not of one pair.
     #[error("{key} is not the key of {cert}; take both from one issuing")]
     KeyMismatch {
@@ -109,6 +133,14 @@ pub enum CertsError {
         wanted: String,
         /// The trust domain it has.
         found: String,
+    },
+    /// No certificate was issued for that node.
+    #[error("{} has no certificate of a node `{name}`; `certs ls` lists those there are", .dir.display())]
+    NotIssued {
+        /// The authority's folder.
+        dir: PathBuf,
+        /// The node's name.
+        name: String,
     },
     /// The files are there already, and files are never overwritten.
     #[error("{} exists already and is never overwritten; remove it to have it issued anew", .path.display())]

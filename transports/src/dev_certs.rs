@@ -3,12 +3,15 @@
 //! ```text
 //! DIR/ca.pem  DIR/ca-key.pem          the authority; its key never leaves this file
 //! DIR/NAME/{ca,cert,key}.pem          one folder for each node, as `SslCerts::from_dir` reads it
+//! DIR/crl.pem  DIR/NAME/crl.pem       what is revoked, once something is
 //! ```
-//! Always: no file is overwritten; a node's folder appears whole or not at all; several processes may start
+//! Always: no key or certificate is overwritten unless that was asked for (`renewing.rs`); a node's folder appears whole or not at all; several processes may start
 //! on one folder at the same time and find one authority; key files are readable by their owner only.
 //! Neighbours: `issuing.rs` makes the certificates, [`crate::certs`] reads them; the command line's
 //! `certs init` and `certs issue` are [`DevCerts::with_trust_domain`], [`DevCerts::open`] and
 //! [`DevCerts::issue`].
+
+mod renewing;
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -18,6 +21,8 @@ use std::path::{Path, PathBuf};
 use crate::certs::{CA_FILE, CERT_FILE, KEY_FILE, SslCerts};
 use crate::certs_error::CertsError;
 use crate::issuing::{Authority, new_authority, new_key};
+
+pub use renewing::{IssuedNode, Renewed};
 
 /// The authority's private key in its folder.
 pub const CA_KEY_FILE: &str = "ca-key.pem";
@@ -95,7 +100,7 @@ impl DevCerts {
     /// The certificates of the node `name`: issued now (valid for a year), or those issued before.
     ///
     /// # Errors
-    /// [`CertsError::Stale`] where those there have expired or come from another authority, and those of
+    /// [`CertsError::Stale`] where those there have expired, are revoked or come from another authority, and those of
     /// [`DevCerts::issue`] and [`SslCerts::from_dir`].
     pub fn node(&self, name: &str) -> Result<SslCerts, CertsError> {
         check_name("node name", name)?;
@@ -114,6 +119,9 @@ impl DevCerts {
         })?;
         if read(&path.join(CA_FILE))? != read(&self.dir.join(CA_FILE))? {
             return Err(stale("another authority has issued it".to_owned()));
+        }
+        if certs.in_use().own_revoked {
+            return Err(stale("it is revoked".to_owned()));
         }
         match certs.node_name() {
             Some(found) if found == self.spiffe_id(name) => Ok(certs),
@@ -144,6 +152,7 @@ impl DevCerts {
         write_new(&draft.join(CA_FILE), read(&self.dir.join(CA_FILE))?.as_bytes(), Access::All)?;
         write_new(&draft.join(CERT_FILE), issued.cert_pem.as_bytes(), Access::All)?;
         write_new(&draft.join(KEY_FILE), issued.key_pem.as_bytes(), Access::Owner)?;
+        self.copy_list(&draft)?;
         fs::rename(&draft, &path).map_err(|source| write_error(&path, source))?;
         Ok(path)
     }

@@ -1,7 +1,7 @@
 //! What can go wrong with a byte stream, split by who can mend it.
 //!
 //! Always: a certificate problem says which one, and plain text met by TLS (or the reverse) is named.
-//! Neighbours: [`crate::certificate_fault`] has the faults, [`crate::tls`] maps TLS errors to these,
+//! Neighbours: [`crate::certificate_fault`] has the faults, `handshake.rs` maps TLS errors to these,
 //! [`crate::explain`] words the errors that come later, out of a stream's read or write.
 
 use std::io;
@@ -78,12 +78,34 @@ pub enum TransportError {
         host: String,
     },
     /// A peer's name was asked for over a transport that proves none.
-    #[error("the {scheme} transport cannot prove that the peer is `{expected}`; use tls:// for that")]
+    #[error("the {scheme} transport cannot prove that the peer is `{expected}`; use TLS for that")]
     CannotProve {
         /// The transport's scheme.
         scheme: &'static str,
         /// The name asked for.
         expected: String,
+    },
+    /// The path is longer than the system lets a socket's be.
+    #[error(
+        "the path of {endpoint} has {bytes} bytes, and the system takes {limit} for a socket; choose a shorter one"
+    )]
+    PathTooLong {
+        /// The endpoint.
+        endpoint: Endpoint,
+        /// The length of its path.
+        bytes: usize,
+        /// The greatest length.
+        limit: usize,
+    },
+    /// The listener of a unix socket runs as another user than the one asked for.
+    #[error("{peer}: its listener is `{found}`, not `{expected}`")]
+    WrongUser {
+        /// The endpoint dialed.
+        peer: String,
+        /// The name asked for.
+        expected: String,
+        /// The name that the system gives.
+        found: String,
     },
     /// The peer's certificate is no good.
     #[error("{peer}: {fault}")]
@@ -103,7 +125,7 @@ pub enum TransportError {
         source: io::Error,
     },
     /// The peer does not speak TLS to our TLS port.
-    #[error("{peer} sent {what} to a TLS port; it should connect to the tls:// URL")]
+    #[error("{peer} sent {what} to a TLS port; it should connect to the tls:// or unix+tls:// URL")]
     PlainText {
         /// The peer's address.
         peer: String,
@@ -111,7 +133,7 @@ pub enum TransportError {
         what: &'static str,
     },
     /// The port we dialed with TLS answered in plain text.
-    #[error("{peer} answered in plain text, not TLS; is it a tcp:// port?")]
+    #[error("{peer} answered in plain text, not TLS; is it a tcp:// port or a unix:// socket?")]
     NotTls {
         /// The peer's address.
         peer: String,
@@ -120,7 +142,7 @@ pub enum TransportError {
     },
     /// The port we dialed with TLS hung up before the handshake was over.
     #[error(
-        "{peer} hung up during the TLS handshake ({source}); is it a tcp:// port, or a node that is full or stopping?"
+        "{peer} hung up during the TLS handshake ({source}); is it a tcp:// port or a unix:// socket, or a node that is full or stopping?"
     )]
     HungUp {
         /// The peer's address.
@@ -148,8 +170,10 @@ impl TransportError {
             | TransportError::Closed { .. }
             | TransportError::BadHost { .. }
             | TransportError::CannotProve { .. }
+            | TransportError::PathTooLong { .. }
             | TransportError::CertificateRefused { .. } => AtFault::Us,
             TransportError::PeerCertificate { .. }
+            | TransportError::WrongUser { .. }
             | TransportError::PlainText { .. }
             | TransportError::NotTls { .. } => AtFault::Peer,
             TransportError::Resolve { .. } | TransportError::Dial { .. } | TransportError::HungUp { .. } => {

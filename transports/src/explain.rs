@@ -24,7 +24,7 @@ pub fn explain_io(error: &io::Error) -> String {
     match tls_error(error) {
         Some(rustls::Error::AlertReceived(alert)) => explain_alert(*alert),
         Some(rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType)) => {
-            "the peer does not speak TLS; is it a tcp:// port?".to_owned()
+            "the peer does not speak TLS; is it a tcp:// port or a unix:// socket?".to_owned()
         }
         Some(rustls::Error::InvalidCertificate(CertificateError::BadEncoding)) => {
             "the peer's certificate is damaged".to_owned()

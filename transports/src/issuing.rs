@@ -8,21 +8,25 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::{Duration, SystemTime};
 
 use rcgen::{
-    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, PublicKeyData, SanType,
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, DnType, ExtendedKeyUsagePurpose,
+    IsCa, Issuer, KeyIdMethod, KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, PublicKeyData,
+    RevokedCertParams, SanType, SerialNumber,
 };
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, DnsName};
 use x509_parser::certificate::X509Certificate;
 use x509_parser::prelude::FromDer;
+use x509_parser::revocation_list::CertificateRevocationList;
 
 use crate::certs_error::CertsError;
-use crate::leaf::Leaf;
+use crate::leaf::{Leaf, hex};
 use crate::provider::sha256_hex;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 const AUTHORITY_DAYS: u32 = 3650;
 const NODE_DAYS: u32 = 365;
+/// By then every certificate that a list revokes has expired.
+const LIST_DAYS: u32 = NODE_DAYS;
 /// How far certificates begin in the past, for peers whose clocks are behind.
 const CLOCK_SLACK: Duration = Duration::from_secs(60);
 
@@ -112,6 +116,62 @@ impl Authority {
         let certificate = params.signed_by(&key, &self.issuer).map_err(CertsError::Issue)?;
         Ok(Issued { cert_pem: certificate.pem(), key_pem: key.serialize_pem() })
     }
+
+    /// Signs a revocation list, PEM; its number is one above the one it was read with.
+    pub(crate) fn sign_list(&self, list: &RevocationList) -> Result<String, CertsError> {
+        let now = now();
+        let entry = |(serial, since): &(Vec<u8>, SystemTime)| RevokedCertParams {
+            serial_number: SerialNumber::from_slice(serial),
+            revocation_time: (*since).into(),
+            reason_code: None,
+            invalidity_date: None,
+        };
+        let params = CertificateRevocationListParams {
+            this_update: (now - CLOCK_SLACK).into(),
+            next_update: (now + DAY * LIST_DAYS).into(),
+            crl_number: SerialNumber::from(list.number + 1),
+            issuing_distribution_point: None,
+            revoked_certs: list.entries.iter().map(entry).collect(),
+            key_identifier_method: KeyIdMethod::Sha256,
+        };
+        let signed = params.signed_by(&self.issuer).map_err(CertsError::Issue)?;
+        signed.pem().map_err(CertsError::Issue)
+    }
+}
+
+/// What an authority of ours has revoked.
+#[derive(Debug, Default)]
+pub(crate) struct RevocationList {
+    number: u64,
+    /// Serial numbers, and when they were revoked.
+    entries: Vec<(Vec<u8>, SystemTime)>,
+}
+
+impl RevocationList {
+    /// Takes a list up again; the error says what is wrong with it.
+    pub(crate) fn read(der: &[u8]) -> Result<RevocationList, String> {
+        let (_, list) = CertificateRevocationList::from_der(der).map_err(|error| error.to_string())?;
+        let number = list.crl_number().and_then(|number| u64::try_from(number).ok()).unwrap_or(0);
+        let entries = list
+            .iter_revoked_certificates()
+            .map(|entry| (entry.raw_serial().to_owned(), entry.revocation_date.to_datetime().into()))
+            .collect();
+        Ok(RevocationList { number, entries })
+    }
+
+    /// Whether a certificate is on it; `serial` in hex, as [`Leaf::serial`] gives it.
+    pub(crate) fn has(&self, serial: &str) -> bool {
+        self.entries.iter().any(|(bytes, _)| hex(bytes) == serial)
+    }
+
+    /// Puts a certificate on it, unless it is there already; says whether it was not.
+    pub(crate) fn add(&mut self, leaf: &Leaf) -> bool {
+        let new = !self.has(leaf.serial());
+        if new {
+            self.entries.push((leaf.raw_serial().to_owned(), now()));
+        }
+        new
+    }
 }
 
 fn key_pair() -> Result<KeyPair, CertsError> {
@@ -139,8 +199,12 @@ fn add_once(names: &mut Vec<SanType>, name: SanType) {
 }
 
 #[allow(clippy::disallowed_methods, reason = "a certificate is dated by the world's time, not by an agent's")]
+fn now() -> SystemTime {
+    SystemTime::now()
+}
+
 fn set_validity(params: &mut CertificateParams, days: u32) {
-    let now = SystemTime::now();
+    let now = now();
     params.not_before = (now - CLOCK_SLACK).into();
     params.not_after = (now + DAY * days).into();
 }

@@ -3,7 +3,7 @@
 //! Always: a name that comes out of [`Leaf::node_name`] cannot be mistaken for one of another kind: a URI has
 //! a scheme, a DNS name has only a host name's letters, a fingerprint starts with `sha256:`.
 //! The rules are SPIFFE's X.509-SVID (one URI SAN; no CA bit, keyCertSign or cRLSign on a leaf).
-//! Neighbours: `verify.rs` asks during a handshake, [`crate::tls`] after it, [`crate::certs`] at start.
+//! Neighbours: `verify.rs` asks during a handshake, `handshake.rs` after it, [`crate::certs`] at start.
 
 use std::net::IpAddr;
 
@@ -11,6 +11,7 @@ use folkmoot_codecs::Principal;
 use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::FromDer;
+use x509_parser::time::ASN1Time;
 use x509_parser::x509::X509Version;
 
 use crate::certificate_fault::CertificateFault;
@@ -29,6 +30,10 @@ pub struct Leaf {
     expired: bool,
     begun: bool,
     key_fingerprint: String,
+    raw_serial: Vec<u8>,
+    serial: String,
+    not_before: ASN1Time,
+    not_after: ASN1Time,
 }
 
 impl Leaf {
@@ -48,7 +53,7 @@ impl Leaf {
         let usage = certificate.key_usage().map_err(|_| unusable("its key usage is damaged"))?;
         let signs = usage.is_some_and(|usage| usage.value.key_cert_sign() || usage.value.crl_sign());
         let validity = certificate.validity();
-        let now = x509_parser::time::ASN1Time::now();
+        let now = ASN1Time::now();
         let mut leaf = Leaf {
             uris: Vec::new(),
             dns: Vec::new(),
@@ -57,6 +62,10 @@ impl Leaf {
             expired: now > validity.not_after,
             begun: now >= validity.not_before,
             key_fingerprint: format!("sha256:{}", sha256_hex(certificate.public_key().raw)),
+            raw_serial: certificate.raw_serial().to_owned(),
+            serial: hex(certificate.raw_serial()),
+            not_before: validity.not_before,
+            not_after: validity.not_after,
         };
         let names = certificate
             .subject_alternative_name()
@@ -153,10 +162,56 @@ impl Leaf {
         &self.key_fingerprint
     }
 
+    /// Its serial number, in lower-case hex.
+    pub fn serial(&self) -> &str {
+        &self.serial
+    }
+
+    /// Its serial number as it stands in the certificate.
+    pub(crate) fn raw_serial(&self) -> &[u8] {
+        &self.raw_serial
+    }
+
+    /// When its time begins, as in `2026-01-31T12:00:00Z`.
+    pub fn valid_from(&self) -> String {
+        utc(self.not_before)
+    }
+
+    /// When its time ends, as in `2027-01-31T12:00:00Z`.
+    pub fn valid_until(&self) -> String {
+        utc(self.not_after)
+    }
+
+    /// How many whole days it is valid from now; negative once it has expired.
+    pub fn days_left(&self) -> i64 {
+        (self.not_after.timestamp() - ASN1Time::now().timestamp()).div_euclid(24 * 60 * 60)
+    }
+
+    /// Its DNS names, in lower case.
+    pub fn dns(&self) -> &[String] {
+        &self.dns
+    }
+
+    /// Its IP addresses.
+    pub fn ips(&self) -> &[IpAddr] {
+        &self.ips
+    }
+
     /// Its URI SANs; an authority of ours has `spiffe://TRUST_DOMAIN` here.
     pub fn uris(&self) -> &[String] {
         &self.uris
     }
+}
+
+/// Lower-case hex.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn utc(time: ASN1Time) -> String {
+    let time = time.to_datetime();
+    let (year, month, day) = (time.year(), u8::from(time.month()), time.day());
+    format!("{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}Z", time.hour(), time.minute(), time.second())
 }
 
 fn check_uri(uri: &str) -> Result<(), CertificateFault> {

@@ -143,6 +143,7 @@ impl Transport for LocalTransport {
                 stream: Box::new(near),
                 principal: door.keeper.clone(),
                 proven: false,
+                certificate: None,
                 peer_address: endpoint.to_string(),
             })
         })
@@ -169,6 +170,7 @@ impl Listener for LocalDoor {
                 stream: Box::new(stream),
                 principal: dialer,
                 proven: false,
+                certificate: None,
                 peer_address: peer_address.clone(),
             };
             Ok(Accepted::new(peer_address, std::future::ready(Ok(connection))))

@@ -1,7 +1,7 @@
 //! Guesses from a peer's first bytes, for a log line that says what it really spoke.
 //!
 //! Always: a guess never admits anyone, it only words a refusal. Our own frames cannot be mistaken: a TLS
-//! record read as a frame's length is above 300 MB. Neighbours: [`crate::tls`] names plain text on its port,
+//! record read as a frame's length is above 300 MB. Neighbours: `handshake.rs` names plain text on a TLS port,
 //! `platform` names TLS and HTTP that came as a garbage frame.
 
 /// How many first bytes are enough to guess.

@@ -59,7 +59,13 @@ impl Transport for TcpTransport {
 }
 
 fn plain(stream: TcpStream, peer_address: String) -> Connection {
-    Connection { stream: Box::new(stream), principal: Principal::anonymous(), proven: false, peer_address }
+    Connection {
+        stream: Box::new(stream),
+        principal: Principal::anonymous(),
+        proven: false,
+        certificate: None,
+        peer_address,
+    }
 }
 
 /// A listening socket, and what makes a connection of a stream that came in.

@@ -1,8 +1,8 @@
 //! The one shape of every transport: listen, accept, dial, and the connection that comes of it.
 //!
 //! Always: no method waits for more than the network (callers put their own time-outs around the futures),
-//! and a [`Connection`] exists only after its whole handshake. Neighbours: [`crate::tcp`], [`crate::tls`] and
-//! [`crate::local`] implement it; `platform` runs the accept loop and the frames.
+//! and a [`Connection`] exists only after its whole handshake. Neighbours: [`crate::tcp`], [`crate::tls`],
+//! [`crate::local`] and those of unix sockets implement it; `platform` runs the accept loop and the frames.
 
 use std::fmt;
 use std::future::Future;
@@ -12,6 +12,7 @@ use folkmoot_codecs::{Endpoint, Principal};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::error::TransportError;
+use crate::revocation::PeerCertificate;
 
 /// A duplex stream of bytes. Shutting its write half down leaves the read half open.
 pub trait ByteStream: AsyncRead + AsyncWrite + Send + Unpin + 'static {}
@@ -39,7 +40,8 @@ pub trait Transport: Send + Sync + 'static {
     /// Opens a connection to `endpoint` and does the whole handshake.
     ///
     /// With `expected_peer` the other end has to prove that name (`spiffe://...`), and the host in the
-    /// endpoint is then only a place, not a name; without it the certificate has to match the host.
+    /// endpoint is then only a place, not a name; without it the certificate has to match the host (for
+    /// `unix+tls://`, which has none, `localhost`). Plain `unix://` can prove a user, `unix:uid=1000`.
     ///
     /// # Errors
     /// Those of reaching the place ([`TransportError::Dial`], [`TransportError::Resolve`]) and those of the
@@ -82,7 +84,8 @@ impl Accepted {
         Accepted { peer_address: peer_address.into(), handshake: Box::pin(handshake) }
     }
 
-    /// Where it comes from, for logs and limits by address: `127.0.0.1:50122`, or `local:NAME#2`.
+    /// Where it comes from, for logs and limits by address: `127.0.0.1:50122`, `local:NAME#2`, or
+    /// `unix:uid=1000,pid=4711`.
     pub fn peer_address(&self) -> &str {
         &self.peer_address
     }
@@ -108,8 +111,10 @@ pub struct Connection {
     pub stream: Box<dyn ByteStream>,
     /// Who is at the other end.
     pub principal: Principal,
-    /// Whether a certificate proved the principal's name.
+    /// Whether the principal's name is proven: by a certificate, or by the system for a unix socket.
     pub proven: bool,
+    /// The certificate that did, if one did, for the question later whether it was revoked.
+    pub certificate: Option<PeerCertificate>,
     /// Where the other end is, for logs.
     pub peer_address: String,
 }

@@ -1,8 +1,8 @@
 //! The judges of certificates inside a handshake, so that a refused peer gets a TLS alert.
 //!
 //! Always: the chain is verified by webpki against our CA, whatever name is asked for; on top of it stand
-//! the rules of [`crate::leaf`]. Neighbours: [`crate::certs`] puts these into configurations;
-//! [`crate::tls`] applies the leaf's rules once more after a handshake, for resumed sessions and for
+//! our revocation lists and the rules of [`crate::leaf`]. Neighbours: [`crate::certs`] puts these into configurations;
+//! `handshake.rs` applies the leaf's rules once more after a handshake, for resumed sessions and for
 //! configurations that users made.
 
 use std::sync::Arc;
@@ -21,23 +21,32 @@ use rustls::{
 
 use crate::certificate_fault::CertificateFault;
 use crate::leaf::Leaf;
+use crate::revocation::Revocations;
 
-/// The trust of one node: its CA, and how chains are judged by it.
+/// The trust of one node: its CA, what that revoked, and how chains are judged by it.
 #[derive(Clone, Debug)]
 pub(crate) struct Trust {
     roots: Arc<RootCertStore>,
+    revocations: Arc<Revocations>,
     web: Arc<WebPkiServerVerifier>,
     provider: Arc<CryptoProvider>,
 }
 
 impl Trust {
     /// Trust in `roots`; fails when there are none.
-    pub(crate) fn new(roots: RootCertStore, provider: Arc<CryptoProvider>) -> Result<Trust, String> {
-        let roots = Arc::new(roots);
+    pub(crate) fn new(
+        roots: Arc<RootCertStore>,
+        provider: Arc<CryptoProvider>,
+        revocations: Revocations,
+    ) -> Result<Trust, String> {
         let web = WebPkiServerVerifier::builder_with_provider(roots.clone(), provider.clone())
             .build()
             .map_err(|error| error.to_string())?;
-        Ok(Trust { roots, web, provider })
+        Ok(Trust { roots, revocations: Arc::new(revocations), web, provider })
+    }
+
+    pub(crate) fn revocations(&self) -> &Revocations {
+        &self.revocations
     }
 
     /// A judge of clients: every client shows a certificate of our CA.
@@ -45,7 +54,7 @@ impl Trust {
         let web = WebPkiClientVerifier::builder_with_provider(self.roots.clone(), self.provider.clone())
             .build()
             .map_err(|error| error.to_string())?;
-        Ok(Arc::new(ClientJudge { web }))
+        Ok(Arc::new(ClientJudge { web, revocations: self.revocations.clone() }))
     }
 
     /// A judge of servers: by `expected` (a URI SAN) where given, else by the host dialed.
@@ -62,6 +71,7 @@ pub(crate) fn fault_of(error: &CertificateError) -> CertificateFault {
             CertificateFault::NotYetValid
         }
         CertificateError::UnknownIssuer => CertificateFault::UnknownIssuer,
+        CertificateError::Revoked => CertificateFault::Revoked,
         CertificateError::BadSignature => CertificateFault::BadSignature,
         CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
             CertificateFault::WrongPurpose
@@ -82,13 +92,20 @@ fn refusal(fault: CertificateFault) -> Error {
         // The TLS library's own words for these send the peer a nearer alert.
         CertificateFault::Expired => CertificateError::Expired.into(),
         CertificateFault::NotYetValid => CertificateError::NotValidYet.into(),
+        CertificateFault::Revoked => CertificateError::Revoked.into(),
         fault => CertificateError::Other(OtherError(Arc::new(fault))).into(),
     }
 }
 
-/// Holds the leaf to our rules once webpki has judged its chain.
-fn check<T>(verified: Result<T, Error>, certificate: &CertificateDer<'_>) -> Result<(T, Leaf), Error> {
+/// Holds the chain to our lists and the leaf to our rules, once webpki has judged the chain.
+fn check<T>(
+    verified: Result<T, Error>,
+    chain: (&CertificateDer<'_>, &[CertificateDer<'_>]),
+    revocations: &Revocations,
+) -> Result<(T, Leaf), Error> {
+    let (certificate, between) = chain;
     let verified = verified.map_err(|error| sharpen(error, certificate))?;
+    revocations.check_chain(certificate, between).map_err(refusal)?;
     Ok((verified, check_leaf(certificate)?))
 }
 
@@ -116,6 +133,7 @@ fn is_about_name(error: &Error) -> bool {
 #[derive(Debug)]
 struct ClientJudge {
     web: Arc<dyn ClientCertVerifier>,
+    revocations: Arc<Revocations>,
 }
 
 impl ClientCertVerifier for ClientJudge {
@@ -130,7 +148,7 @@ impl ClientCertVerifier for ClientJudge {
         now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
         let verified = self.web.verify_client_cert(end_entity, intermediates, now);
-        check(verified, end_entity).map(|(verified, _)| verified)
+        check(verified, (end_entity, intermediates), &self.revocations).map(|(verified, _)| verified)
     }
 
     fn verify_tls12_signature(
@@ -171,20 +189,20 @@ impl ServerCertVerifier for ServerJudge {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        let Trust { roots, web, provider } = &self.trust;
+        let Trust { roots, revocations, web, provider } = &self.trust;
         let Some(expected) = &self.expected else {
             let verified = web.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now);
             if verified.as_ref().is_err_and(is_about_name) {
                 let leaf = Leaf::read(end_entity).map_err(refusal)?;
                 return Err(refusal(leaf.wrong_name(&server_name.to_str())));
             }
-            return check(verified, end_entity).map(|(verified, _)| verified);
+            return check(verified, (end_entity, intermediates), revocations).map(|(verified, _)| verified);
         };
         let algorithms = provider.signature_verification_algorithms.all;
         let chain = ParsedCertificate::try_from(end_entity).and_then(|parsed| {
             verify_server_cert_signed_by_trust_anchor(&parsed, roots, intermediates, now, algorithms)
         });
-        let (_, leaf) = check(chain, end_entity)?;
+        let (_, leaf) = check(chain, (end_entity, intermediates), revocations)?;
         leaf.check_uri_is(expected).map_err(refusal)?;
         Ok(ServerCertVerified::assertion())
     }

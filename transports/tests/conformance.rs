@@ -27,9 +27,11 @@ struct Pair {
     listens: Arc<dyn Transport>,
     dials: Arc<dyn Transport>,
     endpoint: Endpoint,
-    listener_name: &'static str,
-    dialer_name: &'static str,
+    listener_name: String,
+    dialer_name: String,
     proven: bool,
+    /// Where the socket lies, if it is a file.
+    _folder: Option<tempfile::TempDir>,
 }
 
 fn tcp() -> Pair {
@@ -37,9 +39,10 @@ fn tcp() -> Pair {
         listens: Arc::new(TcpTransport::new()),
         dials: Arc::new(TcpTransport::new()),
         endpoint: "tcp://127.0.0.1:0".parse().unwrap(),
-        listener_name: "anonymous",
-        dialer_name: "anonymous",
+        listener_name: "anonymous".to_owned(),
+        dialer_name: "anonymous".to_owned(),
         proven: false,
+        _folder: None,
     }
 }
 
@@ -48,9 +51,10 @@ fn tls_of(listens: SslCerts, dials: SslCerts) -> Pair {
         listens: Arc::new(TlsTransport::new(listens)),
         dials: Arc::new(TlsTransport::new(dials)),
         endpoint: "tls://127.0.0.1:0".parse().unwrap(),
-        listener_name: "spiffe://test/node/market",
-        dialer_name: "spiffe://test/node/house",
+        listener_name: "spiffe://test/node/market".to_owned(),
+        dialer_name: "spiffe://test/node/house".to_owned(),
         proven: true,
+        _folder: None,
     }
 }
 
@@ -66,15 +70,45 @@ fn tls12() -> Pair {
     tls_of(forge.certs("market"), SslCerts::pair(Arc::new(house.server(&forge)), Arc::new(old)))
 }
 
+#[cfg(unix)]
+fn unix() -> Pair {
+    use std::os::unix::fs::MetadataExt;
+
+    let folder = tempfile::tempdir().unwrap();
+    let own = format!("unix:uid={}", std::fs::metadata(folder.path()).unwrap().uid());
+    Pair {
+        listens: Arc::new(folkmoot_transports::UnixTransport::new()),
+        dials: Arc::new(folkmoot_transports::UnixTransport::new()),
+        endpoint: format!("unix://{}/hall", folder.path().display()).parse().unwrap(),
+        listener_name: own.clone(),
+        dialer_name: own,
+        proven: true,
+        _folder: Some(folder),
+    }
+}
+
+#[cfg(unix)]
+fn unix_tls() -> Pair {
+    let (forge, folder) = (Forge::new("conformance"), tempfile::tempdir().unwrap());
+    Pair {
+        listens: Arc::new(folkmoot_transports::UnixTlsTransport::new(forge.certs("market"))),
+        dials: Arc::new(folkmoot_transports::UnixTlsTransport::new(forge.certs("house"))),
+        endpoint: format!("unix+tls://{}/hall", folder.path().display()).parse().unwrap(),
+        _folder: Some(folder),
+        ..tls()
+    }
+}
+
 fn local() -> Pair {
     let network = LocalNetwork::new();
     Pair {
         listens: Arc::new(LocalTransport::named(network.clone(), "market")),
         dials: Arc::new(LocalTransport::named(network, "house")),
         endpoint: "local://hall".parse().unwrap(),
-        listener_name: "market",
-        dialer_name: "house",
+        listener_name: "market".to_owned(),
+        dialer_name: "house".to_owned(),
         proven: false,
+        _folder: None,
     }
 }
 
@@ -84,6 +118,10 @@ macro_rules! over_every_transport {
         over_every_transport!(@ tls $($test)*);
         over_every_transport!(@ tls12 $($test)*);
         over_every_transport!(@ local $($test)*);
+        #[cfg(unix)]
+        over_every_transport!(@ unix $($test)*);
+        #[cfg(unix)]
+        over_every_transport!(@ unix_tls $($test)*);
     };
     (@ $pair:ident $($test:ident)*) => {
         mod $pair {
@@ -129,8 +167,11 @@ async fn both_sides_know_each_other(pair: Pair) {
     assert_eq!(dialed.principal.node_name(), pair.listener_name);
     assert_eq!((accepted.proven, dialed.proven), (pair.proven, pair.proven));
     assert_eq!(accepted.principal.is_anonymous(), pair.dialer_name == "anonymous");
+    let by_certificate = matches!(pair.endpoint.scheme(), "tls" | "unix+tls");
     for side in [&accepted, &dialed] {
-        assert!(side.peer_address.starts_with("127.0.0.1:") || side.peer_address.starts_with("local:"));
+        assert_eq!(side.certificate.is_some(), by_certificate);
+        let begins = |start: &&str| side.peer_address.starts_with(start);
+        assert!(["127.0.0.1:", "local:", "unix:", "unix+tls:"].iter().any(begins));
     }
 }
 
@@ -281,7 +322,7 @@ async fn a_place_is_taken_once(pair: Pair) {
 }
 
 async fn foreign_schemes_are_refused(pair: Pair) {
-    for text in ["tcp://127.0.0.1:1", "tls://127.0.0.1:1", "local://hall"] {
+    for text in ["tcp://127.0.0.1:1", "tls://127.0.0.1:1", "local://hall", "unix:///x", "unix+tls:///x"] {
         let endpoint: Endpoint = text.parse().unwrap();
         if endpoint.scheme() == pair.dials.scheme() {
             continue;

@@ -112,7 +112,7 @@ async fn tls_to_a_plain_port_is_seen_by_its_first_bytes_and_explained_to_the_dia
             assert!(error.is_transient() && error.to_string().contains("is it a tcp:// port"), "{error}");
         } else {
             assert!(matches!(error, TransportError::NotTls { .. }), "{error:?}");
-            assert!(error.to_string().contains("is it a tcp:// port?"), "{error}");
+            assert!(error.to_string().contains("is it a tcp:// port or a unix:// socket?"), "{error}");
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::node::Node;
 /// The arguments of `folkmoot call`.
 #[derive(Debug, Args)]
 pub(crate) struct Call {
-    /// The agent, as in tls://market.example:5555/counter
+    /// The agent, as in tls://market.example:5555/counter or unix:///run/market.sock:counter
     url: String,
     /// The method's name
     method: String,

@@ -1,13 +1,15 @@
 //! `folkmoot certs`: a certificate authority for development, and the certificates of its nodes.
 //!
-//! What always holds: no file is overwritten; what is printed says where the files are and what to do with them.
-//! Neighbour: `folkmoot::DevCerts` does the work, programs that want certificates from code use it directly.
+//! What always holds: no file is overwritten but by `rotate` and `revoke`; what is printed says where the files are and what to do with them.
+//! Neighbours: [`listing`] prints `ls`; `folkmoot::DevCerts` does the work, programs that want certificates from code use it directly.
+
+mod listing;
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
-use folkmoot::{DevCerts, Result};
+use folkmoot::{DevCerts, IssuedNode, Renewed, Result};
 
 /// The verbs of `folkmoot certs`.
 #[derive(Debug, Subcommand)]
@@ -16,6 +18,12 @@ pub(crate) enum Verb {
     Init(Init),
     /// Issues the certificate of one node, in a folder of its own beside the authority
     Issue(Issue),
+    /// Lists the nodes and their certificates
+    Ls(Ls),
+    /// Issues new keys and certificates for the same names; running nodes take them by themselves
+    Rotate(Rotate),
+    /// Revokes the certificate that a node has now: peers that read the list refuse it
+    Revoke(Revoke),
 }
 
 /// The arguments of `folkmoot certs init`.
@@ -45,6 +53,41 @@ pub(crate) struct Issue {
     ip: Vec<IpAddr>,
 }
 
+/// The arguments of `folkmoot certs ls`.
+#[derive(Debug, Args)]
+pub(crate) struct Ls {
+    /// The authority's folder
+    #[arg(long, value_name = "DIR")]
+    dir: PathBuf,
+    /// Prints a list for tools
+    #[arg(long)]
+    json: bool,
+}
+
+/// The arguments of `folkmoot certs rotate`.
+#[derive(Debug, Args)]
+pub(crate) struct Rotate {
+    /// The node's name
+    #[arg(required_unless_present = "all", conflicts_with = "all")]
+    name: Option<String>,
+    /// Every node whose certificate is not revoked
+    #[arg(long)]
+    all: bool,
+    /// The authority's folder
+    #[arg(long, value_name = "DIR")]
+    dir: PathBuf,
+}
+
+/// The arguments of `folkmoot certs revoke`.
+#[derive(Debug, Args)]
+pub(crate) struct Revoke {
+    /// The node's name
+    name: String,
+    /// The authority's folder
+    #[arg(long, value_name = "DIR")]
+    dir: PathBuf,
+}
+
 /// Does what the verb says and tells about it.
 ///
 /// # Errors
@@ -53,6 +96,12 @@ pub(crate) fn run(verb: Verb) -> Result<String> {
     match verb {
         Verb::Init(init) => run_init(&init),
         Verb::Issue(issue) => run_issue(&issue),
+        Verb::Ls(Ls { dir, json }) => {
+            let nodes = DevCerts::open(&dir)?.nodes()?;
+            if json { listing::json(&nodes) } else { Ok(listing::table(&nodes)) }
+        }
+        Verb::Rotate(rotate) => run_rotate(&rotate),
+        Verb::Revoke(revoke) => run_revoke(&revoke),
     }
 }
 
@@ -89,6 +138,56 @@ and in the programs of the nodes that it may call:
         folder = folder.display(),
         quoted = rust_text(&folder),
         listen = if dns.is_empty() && ip.is_empty() { "127.0.0.1" } else { "0.0.0.0" },
+    ))
+}
+
+fn run_rotate(Rotate { name, all: _, dir }: &Rotate) -> Result<String> {
+    let authority = DevCerts::open(dir)?;
+    let lines = match name {
+        Some(name) => vec![rotated(name, &authority.rotate(name)?)],
+        None => rotate_all(&authority)?,
+    };
+    Ok(format!(
+        "{}\nA running node takes what lies in its folder by itself; where that is on another machine, bring it there.",
+        lines.join("\n")
+    ))
+}
+
+/// Rotates every node that is not revoked. One that cannot be rotated keeps none of the others from it.
+fn rotate_all(authority: &DevCerts) -> Result<Vec<String>> {
+    let (mut lines, mut failed) = (Vec::new(), Vec::new());
+    for IssuedNode { name, revoked, .. } in authority.nodes()? {
+        if revoked {
+            lines.push(format!("Left out {name}: it is revoked; to let it in again, rotate it by name"));
+            continue;
+        }
+        match authority.rotate(&name) {
+            Ok(renewed) => lines.push(rotated(&name, &renewed)),
+            Err(error) => failed.push(format!("{name} was not rotated: {error}")),
+        }
+    }
+    match (failed.is_empty(), lines.is_empty()) {
+        (true, true) => Ok(vec!["There is no node yet.".to_owned()]),
+        (true, false) => Ok(lines),
+        (false, _) => Err(format!("{}; the other {} are done", failed.join("; "), lines.len()).into()),
+    }
+}
+
+fn rotated(name: &str, Renewed { dir, old, new, .. }: &Renewed) -> String {
+    let (dir, old, new, until) = (dir.display(), old.serial(), new.serial(), new.valid_until());
+    format!("Rotated {name} in {dir}: serial {old} gave way to {new}, valid until {until}")
+}
+
+fn run_revoke(Revoke { name, dir }: &Revoke) -> Result<String> {
+    let authority = DevCerts::open(dir)?;
+    let done = if authority.revoke(name)? { "Revoked" } else { "Already revoked:" };
+    let (spiffe_id, dir) = (authority.spiffe_id(name), dir.display());
+    Ok(format!(
+        "{done} the certificate of {spiffe_id}; the list is {dir}/crl.pem, and a copy in every node's folder.
+Running nodes take it by themselves and close its links; bring it to those on other machines.
+
+To let the node in again, with a new key:
+  folkmoot certs rotate {name} --dir {dir}"
     ))
 }
 

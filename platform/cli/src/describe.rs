@@ -10,7 +10,7 @@ use crate::node::Node;
 /// The arguments of `folkmoot describe`.
 #[derive(Debug, Args)]
 pub(crate) struct Describe {
-    /// The agent, as in tls://market.example:5555/counter
+    /// The agent, as in tls://market.example:5555/counter or unix:///run/market.sock:counter
     url: String,
     /// Prints the whole description, JSON Schemas included
     #[arg(long)]

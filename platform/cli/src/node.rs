@@ -11,7 +11,7 @@ use folkmoot::{Codec, Connect, Container, Result, SslCerts, Untyped};
 /// How another node is reached.
 #[derive(Debug, Args)]
 pub(crate) struct Node {
-    /// The caller's certificates, a folder as `folkmoot certs issue` makes it; tls:// needs them
+    /// The caller's certificates, a folder as `folkmoot certs issue` makes it; tls:// and unix+tls:// need them
     #[arg(long, value_name = "DIR")]
     certs: Option<PathBuf>,
     /// The name that the other node must prove (spiffe://..), in the place of one that matches the URL
@@ -28,8 +28,12 @@ pub(crate) struct Node {
 impl Node {
     /// A container of the command's own, to reach `url`.
     pub(crate) async fn start(&self, url: &str) -> Result<Container> {
-        if self.certs.is_none() && url.starts_with("tls://") {
-            let help = "tls:// needs the caller's certificates: add --certs DIR, a folder that `folkmoot certs issue` made";
+        let under_tls =
+            ["tls", "unix+tls"].into_iter().find(|scheme| url.split("://").next() == Some(scheme));
+        if let (None, Some(scheme)) = (&self.certs, under_tls) {
+            let help = format!(
+                "{scheme}:// needs the caller's certificates: add --certs DIR, a folder that `folkmoot certs issue` made"
+            );
             return Err(help.into());
         }
         let mut builder = Container::builder("local://folkmoot-command").deadline(self.deadline);

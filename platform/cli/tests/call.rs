@@ -76,6 +76,7 @@ async fn a_failure_is_one_sentence() {
         (&["call", &url, "add", "1", r#""two""#], "\"add\": b: "),
         (&["call", &unknown, "add", "1", "2"], "there is no agent \"miror\"; did you mean \"mirror\"?"),
         (&["call", "tls://127.0.0.1:1/mirror", "add"], "--certs DIR"),
+        (&["call", "unix+tls:///hall:mirror", "add"], "unix+tls:// needs the caller's certificates"),
         (&["call", "mirror", "add"], "it has no scheme"),
     ] {
         let error = run(&folder, arguments).await.fails();
@@ -114,6 +115,35 @@ async fn a_call_over_tls_speaks_for_its_certificate() {
     let impostor = run(&folder, &call(&["--peer", "spiffe://demo/node/bank", "add", "1", "1"])).await.fails();
     assert!(impostor.contains("spiffe://demo/node/bank"), "{impostor}");
     container.shutdown().await;
+}
+
+#[cfg(unix)]
+#[folkmoot::test]
+async fn a_call_over_a_unix_socket_finds_its_agent() {
+    let folder = Folder::new();
+    let authority = DevCerts::in_dir(folder.join("certs")).unwrap();
+    authority.node("caller").unwrap();
+    let at = |scheme: &str| format!("{scheme}://{}", folder.join("hall").display());
+    let plain = Container::builder(&at("unix")).start().await.unwrap();
+    plain.spawn("mirror", Mirror::default).await.unwrap();
+    let url = plain.url("mirror");
+    assert_eq!(run(&folder, &["call", &url, "add", "40", "2"]).await.succeeds(), "42\n");
+    let unknown = url.replace("mirror", "miror");
+    let error = run(&folder, &["call", &unknown, "add", "40", "2"]).await.fails();
+    assert!(error.contains("there is no agent \"miror\""), "{error}");
+    plain.shutdown().await;
+    assert!(!folder.join("hall").exists(), "the socket is gone with its node");
+
+    let secured = Container::builder(&at("unix+tls"))
+        .certs(authority.node("market").unwrap())
+        .allow("spiffe://demo/node/caller", "mirror", "add")
+        .start()
+        .await
+        .unwrap();
+    secured.spawn("mirror", Mirror::default).await.unwrap();
+    let call = ["call", &secured.url("mirror"), "--certs", "certs/caller", "add", "40", "2"];
+    assert_eq!(run(&folder, &call).await.succeeds(), "42\n");
+    secured.shutdown().await;
 }
 
 #[folkmoot::test]

@@ -121,6 +121,10 @@ fn what_cannot_be_issued_is_told_in_one_sentence() {
         (&["certs", "issue", "", "--dir", "certs"], "1 to 128 characters"),
         (&["certs", "issue", "market", "--dir", "nowhere"], "certs init"),
         (&["certs", "issue", "market", "--dir", "certs", "--dns", "two words"], "no DNS name"),
+        (&["certs", "ls", "--dir", "nowhere"], "certs init"),
+        (&["certs", "rotate", "market", "--dir", "certs"], "`market`; `certs ls` lists"),
+        (&["certs", "revoke", "market", "--dir", "certs"], "`market`; `certs ls` lists"),
+        (&["certs", "rotate", "../market", "--dir", "certs"], "no node name"),
         (&["certs", "init", "--dir", "other", "--trust-domain", "Two Words"], "no trust domain"),
         (&["certs", "init", "--dir", "certs/ca.pem", "--trust-domain", "village"], "certs/ca.pem"),
     ] {
@@ -131,6 +135,79 @@ fn what_cannot_be_issued_is_told_in_one_sentence() {
     assert_eq!(names(&folder.join("certs")), ["ca-key.pem", "ca.pem"]);
 }
 
+/// What `ls --json` tells of a node.
+fn told(folder: &Folder, name: &str) -> serde_json::Value {
+    let list = folkmoot(folder, &["certs", "ls", "--dir", "certs", "--json"]).succeeds();
+    let list: Vec<serde_json::Value> = serde_json::from_str(&list).unwrap();
+    list.into_iter().find(|node| node["name"] == name).unwrap()
+}
+
+#[test]
+fn ls_shows_each_node_as_a_line_or_for_tools() {
+    let folder = village();
+    assert_eq!(
+        folkmoot(&folder, &["certs", "ls", "--dir", "certs"]).succeeds().trim(),
+        "There is no node yet."
+    );
+    folkmoot(&folder, &["certs", "issue", "shop", "--dir", "certs", "--dns", "shop.example"]).succeeds();
+    folkmoot(&folder, &["certs", "issue", "house", "--dir", "certs"]).succeeds();
+    folkmoot(&folder, &["certs", "issue", "broken", "--dir", "certs"]).succeeds();
+    fs::write(folder.join("certs/broken/cert.pem"), "nonsense").unwrap();
+    let shop = told(&folder, "shop");
+    assert_eq!(shop["principal"], "spiffe://village/node/shop");
+    assert_eq!(shop["hosts"], serde_json::json!(["localhost", "shop.example", "127.0.0.1", "::1"]));
+    assert_eq!((&shop["state"], &shop["revoked"]), (&"valid".into(), &false.into()));
+    assert!((360..=365).contains(&shop["days_left"].as_i64().unwrap()), "{shop}");
+    let broken = told(&folder, "broken");
+    assert!(broken["state"].as_str().unwrap().contains("broken/cert.pem"), "{broken}");
+
+    let said = folkmoot(&folder, &["certs", "ls", "--dir", "certs"]).succeeds();
+    let lines: Vec<&str> = said.lines().collect();
+    let starts: Vec<_> = lines.iter().map(|line| line.split_whitespace().next().unwrap()).collect();
+    assert_eq!(starts, ["NAME", "broken", "house", "shop"]);
+    for part in ["serial", "valid_from", "valid_until"] {
+        assert!(lines[3].contains(shop[part].as_str().unwrap()), "{part} is missing in:\n{said}");
+    }
+    assert_eq!(lines[0].find("STATE"), lines[3].find("valid"), "{said}");
+}
+
+#[test]
+fn rotate_and_revoke_write_what_a_running_node_takes() {
+    let folder = village();
+    for name in ["market", "house"] {
+        folkmoot(&folder, &["certs", "issue", name, "--dir", "certs"]).succeeds();
+    }
+    let market = SslCerts::from_dir(folder.join("certs/market")).unwrap();
+    let old = told(&folder, "market")["serial"].clone();
+    let said = folkmoot(&folder, &["certs", "rotate", "market", "--dir", "certs"]).succeeds();
+    let new = told(&folder, "market")["serial"].clone();
+    assert_ne!(old, new);
+    for serial in [&old, &new] {
+        assert!(said.contains(serial.as_str().unwrap()), "{said}");
+    }
+    assert!(market.reload().unwrap());
+    assert_eq!(market.in_use().own.unwrap().serial(), new);
+
+    let said = folkmoot(&folder, &["certs", "revoke", "house", "--dir", "certs"]).succeeds();
+    assert!(said.contains("certs/crl.pem") && said.contains("certs rotate house --dir certs"), "{said}");
+    assert!(market.reload().unwrap(), "the list is beside its certificates");
+    assert_eq!(told(&folder, "house")["state"], "revoked");
+    let said = folkmoot(&folder, &["certs", "revoke", "house", "--dir", "certs"]).succeeds();
+    assert!(said.starts_with("Already revoked"), "{said}");
+
+    let said = folkmoot(&folder, &["certs", "rotate", "--all", "--dir", "certs"]).succeeds();
+    assert!(said.contains("Rotated market") && said.contains("Left out house"), "{said}");
+    assert_eq!(told(&folder, "house")["revoked"], true);
+    folkmoot(&folder, &["certs", "rotate", "house", "--dir", "certs"]).succeeds();
+    assert_eq!(told(&folder, "house")["revoked"], false);
+
+    fs::write(folder.join("certs/house/cert.pem"), "nonsense").unwrap();
+    let before = told(&folder, "market")["serial"].clone();
+    let error = folkmoot(&folder, &["certs", "rotate", "--all", "--dir", "certs"]).fails();
+    assert!(error.contains("house was not rotated"), "{error}");
+    assert_ne!(told(&folder, "market")["serial"], before, "the others are");
+}
+
 #[test]
 fn a_command_line_that_cannot_be_understood_is_another_failure() {
     let folder = village();
@@ -138,6 +215,9 @@ fn a_command_line_that_cannot_be_understood_is_another_failure() {
         &[][..],
         &["certs"],
         &["certs", "revoke"],
+        &["certs", "rotate", "--dir", "certs"],
+        &["certs", "rotate", "market", "--all", "--dir", "certs"],
+        &["certs", "ls"],
         &["certs", "init", "--dir", "certs"],
         &["certs", "issue", "--dir", "certs"],
         &["certs", "issue", "market", "--dir", "certs", "--ip", "1.2.3"],

@@ -92,7 +92,9 @@ impl LinkTask {
     /// What is wrong where a frame's length is: often another protocol.
     fn no_frame(&self, error: &FrameError) -> String {
         if looks_like_tls(&self.reading) {
-            return "the peer speaks TLS on a plain link: write tls:// in the place of tcp://".to_owned();
+            return "the peer speaks TLS on a plain link: write tls:// in the place of tcp://, unix+tls:// in the place \
+                    of unix://"
+                .to_owned();
         }
         if looks_like_http(&self.reading) {
             return "the peer speaks HTTP".to_owned();

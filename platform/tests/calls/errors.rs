@@ -80,8 +80,11 @@ async fn addresses_that_lead_nowhere_are_no_broken_links() {
         ("counter", "`counter` is no address: it has no scheme"),
         ("http://host:1/counter", "its scheme is unknown"),
         ("tcp://host/counter", "it has no port"),
-        ("tcp://host:1/", "names no agent: write one behind a slash, as in tcp://host:1/counter"),
+        ("tcp://host:1/", "names no agent: write one behind it, as in tcp://host:1/counter"),
+        ("unix:///run/hall", "names no agent: write one behind it, as in unix:///run/hall:counter"),
+        ("unix://run/hall:counter", "write three slashes"),
         ("tls://host:1/counter", "no link to tls://host:1: tls:// needs certificates"),
+        ("unix+tls:///x:counter", "no link to unix+tls:///x: unix+tls:// needs certificates"),
     ] {
         for error in [
             hall.connect::<Counter>(url).await.unwrap_err(),
@@ -167,6 +170,7 @@ async fn values_that_cannot_be_are_refused_in_the_words_of_the_code() {
         (builder().deadline(Duration::ZERO), ".deadline(..)"),
         (limited(|limits| limits.frame.max_frame_bytes = 0), "`limits.frame`: max_frame_bytes is 0"),
         (limited(|limits| limits.max_requests_in_hand = 0), "max_requests_in_hand"),
+        (limited(|limits| limits.certs_check_time = Duration::ZERO), "certs_check_time"),
         (limited(|limits| limits.write_stall_time = Duration::ZERO), "write_stall_time"),
         (builder().advertise("x/y"), ".advertise(\"x/y\")"),
         (builder().allow("*", "a b", "add"), "`a b` is no agent's name"),

@@ -117,11 +117,14 @@ async fn pair(scheme: &str, codec: Codec) -> (Container, Container, tempfile::Te
         let endpoint = match scheme {
             "local" => format!("local://{}", dir.path().join(name).display().to_string().replace('/', "-")),
             "tcp6" => "tcp://[::1]:0".to_owned(),
+            "unix" | "unix+tls" => format!("{scheme}://{}/{name}.sock", dir.path().display()),
             scheme => format!("{scheme}://127.0.0.1:0"),
         };
         let builder = Container::builder(&endpoint).codec(codec).name(name);
         match scheme {
-            "tls" => builder.certs(certs.node(name).unwrap()).allow("spiffe://demo/node/*", "mirror", "*"),
+            "tls" | "unix+tls" => {
+                builder.certs(certs.node(name).unwrap()).allow("spiffe://demo/node/*", "mirror", "*")
+            }
             _ => builder,
         }
     };
@@ -202,6 +205,18 @@ async fn over_ipv6() {
 #[folkmoot::test]
 async fn over_tls() {
     over("tls").await;
+}
+
+#[cfg(unix)]
+#[folkmoot::test]
+async fn over_unix_sockets() {
+    over("unix").await;
+}
+
+#[cfg(unix)]
+#[folkmoot::test]
+async fn over_tls_on_unix_sockets() {
+    over("unix+tls").await;
 }
 
 #[folkmoot::test]

@@ -51,6 +51,10 @@ impl Forge {
         self.issuer.key()
     }
 
+    pub fn issuer(&self) -> &Issuer<'static, KeyPair> {
+        &self.issuer
+    }
+
     pub fn ca_der(&self) -> CertificateDer<'static> {
         self.certificate.der().clone()
     }
