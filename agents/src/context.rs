@@ -15,6 +15,7 @@ use folkmoot_codecs::{CallError, Principal};
 use crate::clock::Clock;
 use crate::connect::Connect;
 use crate::interface::{Agent, Interface};
+use crate::lookup::Lookup;
 use crate::proxy::Proxy;
 use crate::queue::Core;
 use crate::turn::Origin;
@@ -104,6 +105,12 @@ impl<A: Agent> Context<A> {
     /// `NoSuchAgent`, with the nearest name.
     pub fn find<I: Interface + ?Sized>(&self, name: &str) -> Result<Proxy<I>, CallError> {
         Proxy::to_local(self.core.host(), self.own_principal(), name)
+    }
+
+    /// A proxy to the agent of that name, wherever it lives among this node and those that have joined, speaking for this
+    /// agent. Options, such as `.retry_for(..)`, come before the await.
+    pub fn lookup<I: Interface + ?Sized>(&self, name: &str) -> Lookup<I> {
+        Lookup::new(self.core.host().clone(), self.own_principal(), name.to_owned())
     }
 
     /// A proxy to the agent at `url`, on whatever node, speaking for this agent.

@@ -17,7 +17,7 @@ use tokio::sync::oneshot;
 
 use crate::chain::Chain;
 use crate::clock::{Clock, Sleep};
-use crate::connect::{Route, Way};
+use crate::connect::{Retry, Route, Way};
 use crate::counters::Counters;
 use crate::deadlines::{LinkInstant, SharedDeadlines};
 use crate::describe::AgentDescription;
@@ -60,6 +60,11 @@ pub trait Host: Send + Sync + 'static {
     /// # Errors
     /// Why there is none.
     fn reach(self: Arc<Self>, route: Route) -> BoxFuture<'static, Result<Way, CallError>>;
+    /// The way to the agent of that name, on whatever node that has joined; `retry` says how long to wait for it to come.
+    ///
+    /// # Errors
+    /// `NoSuchAgent`, with the nearest name; `Ambiguous`, where several nodes have one.
+    fn look_up(self: Arc<Self>, name: String, retry: Retry) -> BoxFuture<'static, Result<Way, CallError>>;
     /// What an agent on whatever node exposes.
     ///
     /// # Errors

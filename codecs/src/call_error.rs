@@ -37,6 +37,13 @@ pub enum CallError<E = Never> {
         /// The name that lives there and looks most like it.
         nearest: Option<String>,
     },
+    /// Agents of that name live on several of the nodes that have joined.
+    Ambiguous {
+        /// The name that was asked for.
+        agent: String,
+        /// The nodes, sorted.
+        nodes: Vec<String>,
+    },
     /// The agent exposes no method of that name.
     NoSuchMethod {
         /// The agent.
@@ -154,6 +161,7 @@ impl<E> CallError<E> {
         match self {
             C::Agent(error) => C::Agent(change(error)),
             C::NoSuchAgent { agent, nearest } => C::NoSuchAgent { agent, nearest },
+            C::Ambiguous { agent, nodes } => C::Ambiguous { agent, nodes },
             C::NoSuchMethod { agent, method, nearest } => C::NoSuchMethod { agent, method, nearest },
             C::BadArguments { method, path, reason } => C::BadArguments { method, path, reason },
             C::Denied { reason } => C::Denied { reason },
@@ -179,6 +187,7 @@ impl<E> CallError<E> {
         match self {
             CallError::Agent(_) => "agent",
             CallError::NoSuchAgent { .. } => "no-such-agent",
+            CallError::Ambiguous { .. } => "ambiguous",
             CallError::NoSuchMethod { .. } => "no-such-method",
             CallError::BadArguments { .. } => "bad-arguments",
             CallError::Denied { .. } => "denied",
@@ -216,6 +225,13 @@ impl<E: fmt::Display> fmt::Display for CallError<E> {
             CallError::NoSuchAgent { agent, nearest } => {
                 write!(f, "there is no agent \"{agent}\"")?;
                 did_you_mean(f, nearest)
+            }
+            CallError::Ambiguous { agent, nodes } => {
+                write!(
+                    f,
+                    "there is an agent \"{agent}\" on each of {}: connect to the URL of one",
+                    nodes.join(", ")
+                )
             }
             CallError::NoSuchMethod { agent, method, nearest } => {
                 write!(f, "agent \"{agent}\" exposes no method \"{method}\"")?;

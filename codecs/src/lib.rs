@@ -44,6 +44,7 @@ pub mod exception;
 pub mod frame;
 pub mod headers;
 pub mod hello;
+pub mod joining;
 pub mod limits;
 pub mod message;
 pub mod principal;

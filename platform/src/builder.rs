@@ -7,9 +7,9 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use folkmoot_agents::Clock;
+use folkmoot_agents::{Clock, Retry};
 use folkmoot_codecs::{Codec, Endpoint, Principal};
-use folkmoot_gateway::{Gate, Rule, RuleSet};
+use folkmoot_gateway::{Gate, HostRule, Rule, RuleSet};
 use folkmoot_transports::{LocalNetwork, LocalTransport, SslCerts, TcpTransport, TlsTransport, Transport};
 #[cfg(unix)]
 use folkmoot_transports::{UnixTlsTransport, UnixTransport};
@@ -20,15 +20,20 @@ use crate::clock::RealClock;
 use crate::configuration::container_fault;
 use crate::container::{Container, Hall, Open};
 use crate::error::StartError;
+use crate::joining;
 use crate::limits::LinkLimits;
 use crate::link_time;
 use crate::listener::{self, Accepteds};
+use crate::peer::Destination;
 use crate::tables::{Facts, Tables};
 use crate::watchdog::Watchdog;
 use crate::workers::Workers;
 
 /// The deadline of calls that set none.
 const DEFAULT_DEADLINE: Duration = Duration::from_secs(30);
+
+/// The name of a system of nodes that was given none.
+const DEFAULT_CLUSTER: &str = "folkmoot";
 
 /// A container that has not started.
 #[must_use = "a container does nothing until `.start().await`"]
@@ -46,6 +51,9 @@ pub struct Builder {
     clock: Arc<dyn Clock>,
     transports: Vec<Arc<dyn Transport>>,
     network: Option<LocalNetwork>,
+    hosts: Vec<(String, String)>,
+    cluster: String,
+    seeds: Vec<String>,
 }
 
 impl std::fmt::Debug for Builder {
@@ -70,6 +78,9 @@ impl Builder {
             clock: Arc::new(RealClock),
             transports: Vec::new(),
             network: None,
+            hosts: Vec::new(),
+            cluster: DEFAULT_CLUSTER.to_owned(),
+            seeds: Vec::new(),
         }
     }
 
@@ -105,6 +116,26 @@ impl Builder {
     /// Each is a name, a prefix followed by `*`, or `*`.
     pub fn allow(mut self, principal: &str, agent: &str, method: &str) -> Builder {
         self.rules.push((principal.to_owned(), agent.to_owned(), method.to_owned()));
+        self
+    }
+
+    /// Lets the nodes that match `node` join, and believes them that they host the agents that match `agents`. Each is a
+    /// name, a prefix followed by `*`, or `*`. What such a node may call is another rule's matter.
+    pub fn allow_host(mut self, node: &str, agents: &str) -> Builder {
+        self.hosts.push((node.to_owned(), agents.to_owned()));
+        self
+    }
+
+    /// Joins the node at `url`, and all that have joined there, as soon as it can be reached; again whenever the link to
+    /// it has ended. To wait for it, or to say whom to expect there, see [`Container::join`].
+    pub fn join(mut self, url: &str) -> Builder {
+        self.seeds.push(url.to_owned());
+        self
+    }
+
+    /// The name of the system of nodes that join with each other; "folkmoot" unless told otherwise.
+    pub fn cluster(mut self, name: &str) -> Builder {
+        self.cluster = name.to_owned();
         self
     }
 
@@ -170,6 +201,7 @@ impl Builder {
             return Err(StartError::Configuration(fault));
         }
         let gate = self.gate(&endpoint)?;
+        let seeds = self.seeds.iter().map(|url| url.parse()).collect::<Result<Vec<Endpoint>, _>>()?;
         let transports = self.transports(&endpoint);
         let transport = transports.get(endpoint.scheme()).ok_or_else(|| StartError::NoTransport {
             endpoint: endpoint.to_string(),
@@ -188,6 +220,7 @@ impl Builder {
             clock: self.clock,
             shared_deadlines: link_time::shared_deadlines(),
             certs: self.certs.clone(),
+            cluster: self.cluster,
         }));
         let workers = Arc::new(Workers::start(self.workers).await);
         let accepteds = Arc::new(Accepteds::default());
@@ -200,7 +233,13 @@ impl Builder {
         let certs = self.certs.filter(SslCerts::is_from_files);
         let watching = certs.map(|certs| actix::spawn(certified::watch(certs, tables.clone())));
         let open = Open { listening: Some(listening), watching, _watchdog: watchdog };
-        Ok(Container::over(Arc::new(Hall::new(tables, workers, self.codec, transports, (accepteds, open)))))
+        let container =
+            Container::over(Arc::new(Hall::new(tables, workers, self.codec, transports, (accepteds, open))));
+        for endpoint in seeds {
+            let to = Destination { endpoint, expected_peer: None, codec: self.codec };
+            joining::begin(container.hall(), to, Retry::Forever, None);
+        }
+        Ok(container)
     }
 
     fn check(&self, endpoint: &Endpoint) -> Result<(), StartError> {
@@ -227,6 +266,9 @@ impl Builder {
         let mut rules = RuleSet::default();
         for (principal, agent, method) in &self.rules {
             rules.allow(Rule::new(principal, agent, method).map_err(StartError::Rule)?);
+        }
+        for (node, agents) in &self.hosts {
+            rules.allow_host(HostRule::new(node, agents).map_err(StartError::Rule)?);
         }
         if self.certs.is_some() || !rules.is_empty() {
             return Ok(Gate::deny_by_default(rules));

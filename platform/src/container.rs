@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use folkmoot_agents::connect::{Connect, Route, Way};
@@ -13,7 +14,7 @@ use folkmoot_agents::counters::Counters;
 use folkmoot_agents::deadlines::{LinkInstant, SharedDeadlines};
 use folkmoot_agents::host::{BoxFuture, Host, LocalAgent};
 use folkmoot_agents::turn::CallHead;
-use folkmoot_agents::{Agent, Clock, Interface, Proxy, Sleep};
+use folkmoot_agents::{Agent, Clock, Interface, Lookup, Proxy, Retry, Sleep};
 use folkmoot_codecs::{CallError, Codec, Endpoint, Principal};
 use folkmoot_gateway::Admitted;
 use folkmoot_gateway::name::short;
@@ -22,8 +23,11 @@ use tokio::sync::oneshot;
 
 use crate::builder::Builder;
 use crate::connecting;
+use crate::directory::{self, ListedAgent};
+use crate::join::Join;
 use crate::link_time;
 use crate::listener::Accepteds;
+use crate::membership::{JoinedNode, NodeChanges};
 use crate::peer::Destination;
 use crate::remote::{Remote, closed};
 use crate::remotes::{Held, Remotes};
@@ -84,8 +88,15 @@ impl Hall {
         }
     }
 
-    /// The way to a remote container, made when it is first asked for.
+    /// The way to a remote container, made when it is first asked for. To a node that has joined it is the one way that
+    /// there is.
     pub(crate) fn remote(&self, to: Destination) -> Result<Held, CallError> {
+        let to = self.tables.membership.way_of(&to).unwrap_or(to);
+        self.own_remote(to)
+    }
+
+    /// The same, whether the node has joined or not.
+    pub(crate) fn own_remote(&self, to: Destination) -> Result<Held, CallError> {
         self.remotes.hold(to, |to| self.new_remote(to))
     }
 
@@ -161,6 +172,10 @@ impl Host for Hall {
         Box::pin(connecting::describe(self, route))
     }
 
+    fn look_up(self: Arc<Self>, name: String, retry: Retry) -> BoxFuture<'static, Result<Way, CallError>> {
+        Box::pin(directory::look_up(self, name, retry))
+    }
+
     fn url_of(&self, agent: &str) -> String {
         self.tables.advertised.agent(agent).to_string()
     }
@@ -180,6 +195,7 @@ impl Container {
     }
 
     pub(crate) fn over(hall: Arc<Hall>) -> Container {
+        hall.tables.membership.set_hall(&hall);
         Container { hall }
     }
 
@@ -242,6 +258,54 @@ impl Container {
     /// `DeadlineExceeded` where the other node does not answer within the container's deadline.
     pub fn connect<I: Interface + ?Sized>(&self, url: impl Into<String>) -> Connect<I> {
         Connect::new(self.hall.clone(), self.hall.tables.principal.clone(), url.into())
+    }
+
+    /// A proxy to the agent of that name, wherever it lives among this node and those that have joined.
+    ///
+    /// The proxy follows its agent through restarts of the agent and of its node. `.retry_for(..)` waits for the agent to
+    /// come.
+    ///
+    /// # Errors
+    /// `NoSuchAgent`, with the nearest name; `Ambiguous` where several nodes have an agent of that name.
+    pub fn lookup<I: Interface + ?Sized>(&self, name: &str) -> Lookup<I> {
+        Lookup::new(self.hall.clone(), self.hall.tables.principal.clone(), name.to_owned())
+    }
+
+    /// The agents of a type, by its name, on this node and those that have joined.
+    pub fn agents_of_type(&self, agent_type: &str) -> Vec<ListedAgent> {
+        directory::list(&self.hall, |agent| agent.agent_type == agent_type)
+    }
+
+    /// The agents that say they can do something ([`Spawn::capability`]), on this node and those that have joined.
+    pub fn agents_able_to(&self, capability: &str) -> Vec<ListedAgent> {
+        directory::list(&self.hall, |agent| agent.capabilities.iter().any(|able| able == capability))
+    }
+
+    /// All agents of this node and those that have joined.
+    pub fn all_agents(&self) -> Vec<ListedAgent> {
+        directory::list(&self.hall, |_| true)
+    }
+
+    /// Joins the node whose container listens at `url`, and all that have joined there: from now on each knows the
+    /// others' agents, and links to them are kept for good.
+    ///
+    /// Awaited, it gives the node once it has joined; one attempt unless `.retry_for(..)` says more.
+    ///
+    /// # Errors
+    /// `BadAddress`; `Disconnected`, with the cause; `Denied` where the other node does not let this one join, with the
+    /// reason: no rule ([`Builder::allow_host`]), another cluster, a name that is taken.
+    pub fn join(&self, url: impl Into<String>) -> Join {
+        Join::new(self.hall.clone(), url.into())
+    }
+
+    /// The nodes that have joined, by name.
+    pub fn nodes(&self) -> Vec<JoinedNode> {
+        self.hall.tables.membership.list(&self.hall.tables)
+    }
+
+    /// Tells of each change among the nodes and their agents from now on.
+    pub fn node_changes(&self) -> NodeChanges {
+        NodeChanges::new(self.hall.tables.membership.watch())
     }
 
     /// The names of the agents that live here, sorted.
@@ -327,12 +391,13 @@ impl Hall {
             }
         })
         .await;
+        self.tables.membership.close();
         for remote in self.remotes.close() {
             remote.close("the node is shutting down");
         }
         self.accepteds.leave("the node is shutting down");
         link_time::within(FAREWELL_TIME, async {
-            while self.accepteds.count() > 0 {
+            while self.tables.open_links.load(Ordering::Acquire) > 0 {
                 link_time::sleep(Duration::from_millis(5)).await;
             }
         })

@@ -14,12 +14,14 @@ use bytes::BytesMut;
 use folkmoot_agents::chain::{self, AgentId, Chain, Mode};
 use folkmoot_agents::reply::{ReplyFormat, ReplySink};
 use folkmoot_agents::shared::AgentShared;
+use folkmoot_codecs::joining::{AgentNews, JoinRequest};
 use folkmoot_codecs::{
     ArgumentList, Arguments, CallError, Headers, Hello, RawId, encode_exception, encode_result,
 };
 use folkmoot_gateway::name::short;
 use serde::Serialize;
 
+use crate::joining;
 use crate::limits::frame_fault;
 use crate::link::Link;
 use crate::link_time;
@@ -33,6 +35,10 @@ pub(crate) const CANCEL: &str = "folkmoot/cancel";
 pub(crate) const GOODBYE: &str = "folkmoot/goodbye";
 /// Answers nothing, at once.
 pub(crate) const PING: &str = "folkmoot/ping";
+/// A node asks to join.
+pub(crate) const JOIN: &str = "folkmoot/join";
+/// A joined node tells of its agents.
+pub(crate) const AGENTS: &str = "folkmoot/agents";
 /// Describes an agent: its name.
 pub(crate) const DESCRIBE: &str = "folkmoot/describe";
 /// Tells an agent's type, or null: its name.
@@ -73,8 +79,14 @@ pub(crate) fn request(link: &Arc<Link>, request: Request<'_>) -> Result<(), Stri
         GOODBYE => {
             let reason =
                 <(String,)>::decode(&arguments, GOODBYE, &["reason"]).map_or_else(|_| String::new(), |r| r.0);
+            link.tables.membership.said_goodbye(link);
             return Err(format!("the peer said goodbye: {reason}"));
         }
+        JOIN => {
+            let request = <(JoinRequest,)>::decode(&arguments, JOIN, &["request"]);
+            answer(link, asked, &request.and_then(|(request,)| joining::accept(link, request)));
+        }
+        AGENTS => answer(link, asked, &news(link, &arguments)),
         PING => answer(link, asked, &Ok(())),
         VALIDATE => answer(link, asked, &agent_type(link, &arguments)),
         DESCRIBE => answer(link, asked, &describe(link, &arguments)),
@@ -191,6 +203,18 @@ fn describe(
             Err(CallError::NoSuchAgent { agent: short(&name).into_owned(), nearest })
         }
     }
+}
+
+/// A joined node tells of its agents.
+fn news(link: &Arc<Link>, arguments: &Arguments<'_>) -> Result<(), CallError> {
+    let (news,) = <(AgentNews,)>::decode(arguments, AGENTS, &["news"])?;
+    link.tables.membership.learn(link, news).map_err(|reason| {
+        link.tables.counters.bad_requests.increment(1);
+        tracing::warn!(peer = %link.peer_address, %reason, "news of agents were refused");
+        CallError::Denied { reason }
+    })?;
+    link.news_came.notify_one();
+    Ok(())
 }
 
 /// The peer takes a request back: a turn that still waits gives its place in the agent's queue away.

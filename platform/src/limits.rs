@@ -36,6 +36,14 @@ pub struct LinkLimits {
     pub idle_time: Duration,
     /// Time between two looks at the files of the node's certificates.
     pub certs_check_time: Duration,
+    /// Time between two signs of life on a link between nodes that have joined.
+    pub heartbeat: Duration,
+    /// A joined node from which nothing has come for so long is suspect.
+    pub suspect_time: Duration,
+    /// A joined node from which nothing has come for so long loses its link, and all who wait on it are told.
+    pub unreachable_time: Duration,
+    /// Most nodes that join with each other, this one among them.
+    pub max_joined_nodes: usize,
 }
 
 /// What is too small in the bounds of a frame for anything to be said.
@@ -67,6 +75,10 @@ impl Default for LinkLimits {
             write_stall_time: Duration::from_secs(30),
             idle_time: Duration::from_secs(300),
             certs_check_time: Duration::from_secs(1),
+            heartbeat: Duration::from_secs(1),
+            suspect_time: Duration::from_secs(3),
+            unreachable_time: Duration::from_secs(10),
+            max_joined_nodes: 32,
         }
     }
 }

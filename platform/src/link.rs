@@ -6,18 +6,21 @@
 
 use std::collections::HashMap;
 use std::fmt::Display;
-use std::sync::atomic::AtomicUsize;
+use std::pin::pin;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use bytes::Bytes;
 use folkmoot_agents::chain::{self, Chain, Mode};
+use folkmoot_agents::deadlines::LinkInstant;
 use folkmoot_agents::host::{FarCall, FarReply};
 use folkmoot_codecs::{
     CallError, ChainLink, Codec, Endpoint, Headers, Hello, Limits, Principal, encode_request,
 };
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 
 use crate::cancels::Cancels;
+use crate::link_time;
 use crate::one_line::one_line;
 use crate::outbox::Outbox;
 use crate::tables::Tables;
@@ -39,6 +42,12 @@ pub(crate) struct Link {
     pending: Mutex<Pending>,
     leaving: OnceLock<String>,
     end: OnceLock<String>,
+    /// Told when the link has ended.
+    ended: Notify,
+    /// Told when the peer, a node that has joined, tells of its agents.
+    pub(crate) news_came: Notify,
+    /// When something came last, in milliseconds of link time.
+    heard: AtomicU64,
 }
 
 /// What matters of a peer's Hello.
@@ -71,6 +80,7 @@ impl Link {
     ) -> Arc<Link> {
         let name = dialed.map_or_else(|| peer_address.clone(), Endpoint::to_string);
         tables.counters.links.increment(1);
+        tables.open_links.fetch_add(1, Ordering::AcqRel);
         tables.counters.links_opened.increment(1);
         Arc::new(Link {
             tables,
@@ -85,6 +95,9 @@ impl Link {
             pending: Mutex::default(),
             leaving: OnceLock::new(),
             end: OnceLock::new(),
+            ended: Notify::new(),
+            news_came: Notify::new(),
+            heard: AtomicU64::new(link_time::now().0),
         })
     }
 
@@ -127,6 +140,31 @@ impl Link {
         self.end.get().map(String::as_str)
     }
 
+    /// Waits until the link has ended.
+    pub(crate) async fn ended(&self) {
+        let mut ended = pin!(self.ended.notified());
+        // Before the look, or an end between the two would be missed.
+        ended.as_mut().enable();
+        if self.end().is_none() {
+            ended.await;
+        }
+    }
+
+    /// Something came.
+    pub(crate) fn hear(&self) {
+        self.heard.store(link_time::now().0, Ordering::Relaxed);
+    }
+
+    /// When something came last.
+    pub(crate) fn heard(&self) -> LinkInstant {
+        LinkInstant(self.heard.load(Ordering::Relaxed))
+    }
+
+    /// Whether neither side waits for a reply.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.in_hand.load(Ordering::Acquire) == 0 && self.pending().replies.is_empty()
+    }
+
     /// Ends the link once what waits to be written is written and what is in hand is answered.
     pub(crate) fn leave(&self, reason: &str) {
         self.leaving.set(reason.to_owned()).ok();
@@ -160,7 +198,7 @@ impl Link {
         }
         let headers = self.is_rich().then(|| Headers {
             no_reply: one_way,
-            deadline_ms: Some(deadline.since(crate::link_time::now())),
+            deadline_ms: Some(deadline.since(link_time::now())),
             chain: told(&chain),
             ..Headers::default()
         });
@@ -194,7 +232,7 @@ impl Link {
 
     /// What keeps a call from leaving where the link has ended.
     fn gone(&self) -> CallError {
-        let cause = self.ended(self.end().unwrap_or("it was closed"));
+        let cause = self.as_cause(self.end().unwrap_or("it was closed"));
         CallError::Disconnected { may_have_run: false, cause }
     }
 
@@ -286,7 +324,9 @@ impl Link {
         if self.end.set(cause.to_owned()).is_err() {
             return;
         }
+        self.ended.notify_waiters();
         self.tables.counters.links.decrement(1);
+        self.tables.open_links.fetch_sub(1, Ordering::AcqRel);
         self.outbox.close();
         self.cancels.close();
         self.tables.sweep();
@@ -294,7 +334,7 @@ impl Link {
     }
 
     /// What is told of this link's end to those who used it.
-    pub(crate) fn ended(&self, cause: &str) -> String {
+    pub(crate) fn as_cause(&self, cause: &str) -> String {
         format!("the link to {} ended: {cause}", self.name)
     }
 
@@ -308,7 +348,7 @@ impl Link {
         let mut ids: Vec<_> = waiting.into_iter().collect();
         ids.sort_unstable_by_key(|(id, _)| *id);
         for (_, reply) in ids {
-            let cause = self.ended(cause);
+            let cause = self.as_cause(cause);
             reply.send(FarReply::Failed(CallError::Disconnected { may_have_run: true, cause })).ok();
         }
     }

@@ -80,6 +80,12 @@ struct Opening {
     begun: bool,
 }
 
+fn tell_of(waiting: Vec<Waiting>) {
+    for waiting in waiting {
+        waiting.tell.send(Ok(())).ok();
+    }
+}
+
 /// Someone who wants the link to be there.
 struct Waiting {
     tell: oneshot::Sender<Result<(), CallError>>,
@@ -312,6 +318,30 @@ impl Remote {
         None
     }
 
+    /// The link, where one is up.
+    pub(crate) fn link(&self) -> Option<Arc<Link>> {
+        match &self.state().stage {
+            Stage::Up(link) if link.is_open() => Some(link.clone()),
+            _ => None,
+        }
+    }
+
+    /// From now on calls leave over a link that the peer opened. What waited leaves first; what waits for replies on
+    /// another link goes on waiting there.
+    pub(crate) fn adopt(&self, link: &Arc<Link>) {
+        let mut state = self.state();
+        state.had_link = true;
+        match std::mem::replace(&mut state.stage, Stage::Up(link.clone())) {
+            Stage::Closed => state.stage = Stage::Closed,
+            Stage::Opening(opening) => {
+                let waiting = self.send_over(link, opening);
+                drop(state);
+                tell_of(waiting);
+            }
+            Stage::Idle | Stage::Up(_) => {}
+        }
+    }
+
     /// Asks the container itself: a request of the platform's own.
     pub(crate) async fn ask(&self, path: &str, positional: &[u8], within: Duration) -> FarReply {
         let id = self.next_id();
@@ -381,23 +411,18 @@ impl Remote {
         if std::mem::replace(&mut state.had_link, true) {
             self.tables.counters.reconnects.increment(1);
         }
-        let stage = std::mem::replace(&mut state.stage, Stage::Up(link.clone()));
-        let Stage::Opening(opening) = stage else {
-            // Closed meanwhile.
-            state.stage = Stage::Closed;
-            link.close("it is not wanted any more");
-            return;
-        };
-        for (id, path, call) in opening.calls {
-            if call.reply.as_ref().is_none_or(|reply| !reply.is_closed())
-                && let Err(refused) = link.request(id, &path, call)
-            {
-                self.fail(&path, refused.reply, refused.error);
+        match std::mem::replace(&mut state.stage, Stage::Up(link.clone())) {
+            Stage::Opening(opening) => {
+                let waiting = self.send_over(&link, opening);
+                drop(state);
+                tell_of(waiting);
             }
-        }
-        drop(state);
-        for waiting in opening.waiting {
-            waiting.tell.send(Ok(())).ok();
+            // Closed meanwhile, or a link of the peer's was adopted.
+            other => {
+                state.stage = other;
+                drop(state);
+                link.close("it is not wanted any more");
+            }
         }
     }
 
@@ -427,6 +452,18 @@ impl Remote {
             self.end_opening(opening, &error);
         }
         go_on
+    }
+
+    /// Sends the calls that waited, in order; gives those who wait for the link itself.
+    fn send_over(&self, link: &Link, opening: Opening) -> Vec<Waiting> {
+        for (id, path, call) in opening.calls {
+            if call.reply.as_ref().is_none_or(|reply| !reply.is_closed())
+                && let Err(refused) = link.request(id, &path, call)
+            {
+                self.fail(&path, refused.reply, refused.error);
+            }
+        }
+        opening.waiting
     }
 
     /// A call did not leave.

@@ -20,18 +20,23 @@ impl RemoteAgent {
     }
 }
 
+/// The path of a method.
+pub(crate) fn path(agent: &str, method: &str) -> String {
+    let mut path = String::with_capacity(8 + agent.len() + method.len());
+    path.push_str("agents/");
+    path.push_str(agent);
+    path.push('/');
+    path.push_str(method);
+    path
+}
+
 impl Far for RemoteAgent {
     fn codec(&self) -> Codec {
         self.remote.to().codec
     }
 
     fn send(&self, call: FarCall) -> FarTicket {
-        let mut path = String::with_capacity(8 + self.agent.len() + call.method.len());
-        path.push_str("agents/");
-        path.push_str(&self.agent);
-        path.push('/');
-        path.push_str(&call.method);
-        self.remote.send(path, call)
+        self.remote.send(path(&self.agent, &call.method), call)
     }
 
     fn cancel(&self, ticket: FarTicket) -> Option<CallError> {

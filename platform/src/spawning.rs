@@ -32,6 +32,7 @@ pub struct Spawn<A: Agent> {
     rules: Rules,
     capacity: u32,
     near: Option<String>,
+    capabilities: Vec<String>,
 }
 
 impl<A: Agent> std::fmt::Debug for Spawn<A> {
@@ -42,7 +43,15 @@ impl<A: Agent> std::fmt::Debug for Spawn<A> {
 
 impl<A: Agent> Spawn<A> {
     pub(crate) fn new(container: Container, name: String, factory: Box<dyn Fn() -> A + Send>) -> Spawn<A> {
-        Spawn { container, name, factory, rules: Rules::default(), capacity: DEFAULT_CAPACITY, near: None }
+        Spawn {
+            container,
+            name,
+            factory,
+            rules: Rules::default(),
+            capacity: DEFAULT_CAPACITY,
+            near: None,
+            capabilities: Vec::new(),
+        }
     }
 
     /// When the agent is started anew after a crash or an end of its own; transient unless told otherwise.
@@ -78,6 +87,12 @@ impl<A: Agent> Spawn<A> {
         self
     }
 
+    /// Something that the agent can do, by which other nodes find it ([`Container::agents_able_to`]).
+    pub fn capability(mut self, name: &str) -> Spawn<A> {
+        self.capabilities.push(name.to_owned());
+        self
+    }
+
     /// On the worker of another agent of this container: those that talk much share one.
     pub(crate) fn near(mut self, agent: &str) -> Spawn<A> {
         self.near = Some(agent.to_owned());
@@ -85,7 +100,7 @@ impl<A: Agent> Spawn<A> {
     }
 
     async fn spawn(self) -> Result<Proxy<A>, SpawnError> {
-        let Spawn { container, name, factory, rules, capacity, near } = self;
+        let Spawn { container, name, factory, rules, capacity, near, capabilities } = self;
         check(&name, capacity, &rules)?;
         let hall = container.hall().clone();
         let tables = hall.tables.clone();
@@ -94,7 +109,7 @@ impl<A: Agent> Spawn<A> {
             None => hall.workers.next(),
         };
         let shared = AgentShared::new(&name, &tables.home, capacity);
-        let birth = Birth { shared, host: hall.clone(), factory, rules, worker };
+        let birth = Birth { shared, host: hall.clone(), factory, rules, worker, capabilities };
         let (proxy, born) = if hall.workers.get(worker).is_current() {
             birth.here()?
         } else {
@@ -122,18 +137,19 @@ struct Birth<A: Agent> {
     factory: Box<dyn Fn() -> A + Send>,
     rules: Rules,
     worker: usize,
+    capabilities: Vec<String>,
 }
 
 impl<A: Agent> Birth<A> {
     /// Begins the life on the current thread, which is the agent's worker.
     fn here(self) -> Result<(Proxy<A>, Born), SpawnError> {
-        let Birth { shared, host, factory, rules, worker } = self;
+        let Birth { shared, host, factory, rules, worker, capabilities } = self;
         let tables = host.tables.clone();
         let supervisor = Supervisor::new(rules, shared.clone(), Arc::downgrade(&tables));
         let status = host.workers.get(worker).status.clone();
         let name = shared.name().to_string();
         let host: Arc<dyn Host> = host;
-        let enter = |agent: Arc<dyn LocalAgent>| tables.enter(Entry { agent, worker });
+        let enter = |agent: Arc<dyn LocalAgent>| tables.enter(Entry { agent, worker }, capabilities);
         let newborn = spawn_here(shared, host, factory, Box::new(supervisor), status, enter);
         let Newborn { born, proxy } = newborn.map_err(|why| not_entered(why, &name))?;
         Ok((proxy, born))

@@ -4,6 +4,7 @@
 //! here, [`spawning`](crate::spawning) puts them in, [`supervision`](crate::supervision) takes them out.
 
 use std::collections::HashMap;
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
@@ -13,12 +14,16 @@ use folkmoot_agents::counters::Counters;
 use folkmoot_agents::deadlines::SharedDeadlines;
 use folkmoot_agents::host::LocalAgent;
 use folkmoot_agents::shared::Home;
+use folkmoot_codecs::joining::{AgentListing, KnownNode};
 use folkmoot_codecs::{Endpoint, Principal};
 use folkmoot_gateway::Gate;
 use folkmoot_transports::SslCerts;
 
+use tokio::sync::broadcast;
+
 use crate::certified::CertifiedLinks;
 use crate::limits::LinkLimits;
+use crate::membership::Membership;
 
 /// The shared facts of one container.
 pub(crate) struct Tables {
@@ -37,12 +42,28 @@ pub(crate) struct Tables {
     pub(crate) counters: Arc<Counters>,
     pub(crate) shared_deadlines: Arc<SharedDeadlines>,
     pub(crate) certified: CertifiedLinks,
+    pub(crate) membership: Membership,
+    /// Links that are open, in either direction.
+    pub(crate) open_links: AtomicUsize,
     agents: RwLock<Agents>,
+    changes: broadcast::Sender<Change>,
 }
+
+/// An agent came to live here, or ended.
+#[derive(Clone, Debug)]
+pub(crate) enum Change {
+    Came(AgentListing),
+    Went(Arc<str>),
+}
+
+/// Changes that may wait for those who tell other nodes of them; who is further behind tells of all agents anew.
+const CHANGES_KEPT: usize = 1024;
 
 #[derive(Default)]
 struct Agents {
     by_name: HashMap<Arc<str>, Entry>,
+    /// Of those agents that have any.
+    capabilities: HashMap<Arc<str>, Vec<String>>,
     closed: bool,
 }
 
@@ -70,6 +91,7 @@ pub(crate) struct Facts {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) shared_deadlines: Arc<SharedDeadlines>,
     pub(crate) certs: Option<SslCerts>,
+    pub(crate) cluster: String,
 }
 
 impl Tables {
@@ -85,7 +107,10 @@ impl Tables {
             clock,
             shared_deadlines,
             certs,
+            cluster,
         } = facts;
+        let (name, url) = (principal.node_name().to_owned(), advertised.to_string());
+        let membership = Membership::new(KnownNode { name, url, incarnation: fastrand::u64(..) }, cluster);
         let agents = RwLock::default();
         let home = Home { node: principal.node_name().into(), gate: gate.id(), counters: counters.clone() };
         Tables {
@@ -101,7 +126,10 @@ impl Tables {
             counters,
             shared_deadlines,
             certified: CertifiedLinks::new(certs),
+            membership,
+            open_links: AtomicUsize::new(0),
             agents,
+            changes: broadcast::Sender::new(CHANGES_KEPT),
         }
     }
 
@@ -129,8 +157,9 @@ impl Tables {
         folkmoot_agents::nearest(wrong, known.map(|name| &**name))
     }
 
-    pub(crate) fn enter(&self, entry: Entry) -> Result<(), NotEntered> {
+    pub(crate) fn enter(&self, entry: Entry, capabilities: Vec<String>) -> Result<(), NotEntered> {
         let mut agents = self.write();
+        let agents = &mut *agents;
         let name = entry.agent.shared().name().clone();
         if agents.closed {
             return Err(NotEntered::ShutDown);
@@ -138,8 +167,17 @@ impl Tables {
         match agents.by_name.entry(name) {
             std::collections::hash_map::Entry::Occupied(_) => Err(NotEntered::NameTaken),
             std::collections::hash_map::Entry::Vacant(vacant) => {
+                if self.changes.receiver_count() > 0 {
+                    let listing = listing(&*entry.agent, capabilities.clone());
+                    // Those who listened have gone meanwhile.
+                    self.changes.send(Change::Came(listing)).ok();
+                }
+                if !capabilities.is_empty() {
+                    agents.capabilities.insert(vacant.key().clone(), capabilities);
+                }
                 vacant.insert(entry);
                 self.counters.agents.increment(1);
+                self.membership.changed();
                 Ok(())
             }
         }
@@ -149,7 +187,11 @@ impl Tables {
     pub(crate) fn remove(&self, id: AgentId, name: &str) {
         let mut agents = self.write();
         if agents.by_name.get(name).is_some_and(|entry| entry.agent.shared().id() == id) {
-            agents.by_name.remove(name);
+            if let Some((name, _)) = agents.by_name.remove_entry(name) {
+                agents.capabilities.remove(&name);
+                // Nobody may listen.
+                self.changes.send(Change::Went(name)).ok();
+            }
             self.counters.agents.decrement(1);
         }
     }
@@ -168,6 +210,24 @@ impl Tables {
         all
     }
 
+    /// The agents as other nodes are told of them.
+    pub(crate) fn listings(&self) -> Vec<AgentListing> {
+        let agents = self.read();
+        let capabilities = |name: &str| agents.capabilities.get(name).cloned().unwrap_or_default();
+        let all = agents.by_name.iter();
+        all.map(|(name, entry)| listing(&*entry.agent, capabilities(name))).collect()
+    }
+
+    /// Told of each agent that comes or goes.
+    pub(crate) fn changes(&self) -> broadcast::Receiver<Change> {
+        self.changes.subscribe()
+    }
+
+    /// Whether the container is being shut down.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.read().closed
+    }
+
     /// Lets all agents that have calls in hand throw out those that nobody waits for any more.
     pub(crate) fn sweep(&self) {
         let is_busy = |entry: &&Entry| entry.agent.shared().in_hand() > 0;
@@ -183,4 +243,10 @@ impl Tables {
         all.find(|entry| entry.agent.shared().id() == id)
             .map(|entry| entry.agent.shared().full_name().to_string())
     }
+}
+
+/// An agent as other nodes are told of it.
+fn listing(agent: &dyn LocalAgent, capabilities: Vec<String>) -> AgentListing {
+    let (name, agent_type) = (agent.shared().name().to_string(), agent.agent_type().to_owned());
+    AgentListing { name, agent_type, capabilities }
 }

@@ -7,6 +7,7 @@ mod links {
     #[path = "../hostile/counts.rs"]
     mod counts;
     mod idle;
+    mod joining;
     #[path = "../support/limit.rs"]
     mod limit;
     #[path = "../hostile/log.rs"]

@@ -6,6 +6,7 @@
 mod call;
 mod certs;
 mod describe;
+mod join;
 mod node;
 
 use std::io::Write;
@@ -30,6 +31,8 @@ enum Verb {
     Call(call::Call),
     /// Shows what an agent exposes: methods, arguments, docs
     Describe(describe::Describe),
+    /// Joins other nodes and shows all nodes and agents, as they come and go
+    Join(join::Join),
 }
 
 fn main() -> ExitCode {
@@ -39,8 +42,12 @@ fn main() -> ExitCode {
         Verb::Certs(verb) => certs::run(verb),
         Verb::Call(call) => call::run(call),
         Verb::Describe(describe) => describe::run(describe),
+        Verb::Join(join) => join::run(join),
     };
-    let printed = done.and_then(|text| writeln!(std::io::stdout(), "{text}").map_err(folkmoot::Error::from));
+    let printed = done.and_then(|text| match text.is_empty() {
+        true => Ok(()),
+        false => writeln!(std::io::stdout(), "{text}").map_err(folkmoot::Error::from),
+    });
     match printed {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

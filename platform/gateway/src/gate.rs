@@ -117,6 +117,16 @@ impl Gate {
         self.open || self.rules.allows(principal.node_name(), agent, method)
     }
 
+    /// Whether `principal`'s node may join this one.
+    pub fn may_join(&self, principal: &Principal) -> bool {
+        self.open || self.rules.allows_join(principal.node_name())
+    }
+
+    /// Whether it is believed that `agent` lives on `principal`'s node, when that node says so.
+    pub fn may_host(&self, principal: &Principal, agent: &str) -> bool {
+        self.open || self.rules.allows_hosting(principal.node_name(), agent)
+    }
+
     /// Whether `principal` may call at least one method of `agent`: such a principal may learn that the agent exists.
     pub fn may_reach(&self, principal: &Principal, agent: &str) -> bool {
         self.open || self.rules.allows_some(principal.node_name(), agent)

@@ -118,11 +118,32 @@ impl Rule {
     }
 }
 
+/// One permission: these nodes may join, and what they say of these agents is believed: that they live there.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct HostRule {
+    /// Which nodes.
+    pub node: Pattern,
+    /// Which agents.
+    pub agent: Pattern,
+}
+
+impl HostRule {
+    /// Reads the two patterns of a rule.
+    ///
+    /// # Errors
+    /// The first pattern that is none, or that no agent can ever match.
+    pub fn new(node: &str, agent: &str) -> Result<HostRule, PatternError> {
+        let Rule { principal: node, agent, .. } = Rule::new(node, agent, "*")?;
+        Ok(HostRule { node, agent })
+    }
+}
+
 /// All rules of a gate, arranged so that exact ones are found without a walk.
 #[derive(Clone, Debug, Default)]
 pub struct RuleSet {
     exact: HashMap<String, HashMap<String, HashSet<String>>>,
     patterns: Vec<Rule>,
+    hosts: Vec<HostRule>,
 }
 
 impl RuleSet {
@@ -157,9 +178,24 @@ impl RuleSet {
             || self.patterns.iter().any(|rule| rule.principal.matches(principal) && rule.agent.matches(agent))
     }
 
+    /// Adds a permission to join and to host agents.
+    pub fn allow_host(&mut self, rule: HostRule) {
+        self.hosts.push(rule);
+    }
+
+    /// Whether some rule lets `node` join.
+    pub fn allows_join(&self, node: &str) -> bool {
+        self.hosts.iter().any(|rule| rule.node.matches(node))
+    }
+
+    /// Whether some rule lets `node` host `agent`.
+    pub fn allows_hosting(&self, node: &str, agent: &str) -> bool {
+        self.hosts.iter().any(|rule| rule.node.matches(node) && rule.agent.matches(agent))
+    }
+
     /// Whether there is no rule at all.
     pub fn is_empty(&self) -> bool {
-        self.exact.is_empty() && self.patterns.is_empty()
+        self.exact.is_empty() && self.patterns.is_empty() && self.hosts.is_empty()
     }
 }
 
@@ -197,6 +233,17 @@ mod tests {
         for (agent, method) in [("counter", "add"), ("haus.*", "get_*"), ("*", "*"), (".*", "_x")] {
             assert!(Rule::new("*", agent, method).is_ok(), "{agent} {method}");
         }
+    }
+
+    #[test]
+    fn a_node_may_join_and_host_what_a_rule_names() {
+        let mut rules = RuleSet::default();
+        rules.allow_host(HostRule::new("spiffe://demo/node/*", "house.*").unwrap());
+        assert!(!rules.is_empty());
+        assert!(rules.allows_join("spiffe://demo/node/a") && !rules.allows_join("spiffe://other/node/a"));
+        assert!(rules.allows_hosting("spiffe://demo/node/a", "house.7"));
+        assert!(!rules.allows_hosting("spiffe://demo/node/a", "market"));
+        assert!(HostRule::new("*", "a/b").is_err());
     }
 
     #[test]

@@ -38,6 +38,7 @@ impl LinkTask {
             Ok(0) => Poll::Ready(self.peer_closed()),
             Ok(n) => {
                 self.read_stall = None;
+                self.link.hear();
                 self.link.tables.counters.bytes_in.increment(n as u64);
                 Poll::Ready(Ok(()))
             }

@@ -1,0 +1,194 @@
+//! The directory: agents found by name, type or capability, wherever they live among the nodes that have joined.
+//!
+//! Always true: an agent of this container's own counts as one of them; a name on two nodes is told as such, never
+//! guessed. A proxy that was looked up asks anew at each call where its agent lives, so it follows the agent through
+//! restarts of its node, also to another address. Neighbour: [`membership`](crate::membership) holds what nodes told.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use folkmoot_agents::Retry;
+use folkmoot_agents::connect::Way;
+use folkmoot_agents::host::{Far, FarCall, FarReply, FarTicket};
+use folkmoot_codecs::joining::AgentListing;
+use folkmoot_codecs::{CallError, Codec};
+use folkmoot_gateway::name::short;
+
+use crate::container::Hall;
+use crate::link_time;
+use crate::membership::Found;
+use crate::remotes::Held;
+
+/// The bits of a ticket that name the call; those above count the ways it may have gone.
+const CALL_BITS: u32 = 48;
+
+/// An agent of this node or of one that has joined.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ListedAgent {
+    /// Its name.
+    pub name: String,
+    /// The name of its node.
+    pub node: String,
+    /// Its type's name.
+    pub agent_type: String,
+    /// What it says that it can do.
+    pub capabilities: Vec<String>,
+}
+
+impl ListedAgent {
+    fn new(node: String, listing: AgentListing) -> ListedAgent {
+        let AgentListing { name, agent_type, capabilities } = listing;
+        ListedAgent { name, node, agent_type, capabilities }
+    }
+}
+
+/// All agents, here and on joined nodes, that are `wanted`; by name.
+pub(crate) fn list(hall: &Hall, wanted: impl Fn(&AgentListing) -> bool) -> Vec<ListedAgent> {
+    let own = hall.tables.principal.node_name();
+    let here = hall.tables.listings().into_iter().filter(|listing| wanted(listing));
+    let here = here.map(|listing| (own.to_owned(), listing));
+    let there = hall.tables.membership.agents(&wanted);
+    let mut all: Vec<_> = here.chain(there).map(|(node, listing)| ListedAgent::new(node, listing)).collect();
+    all.sort_by(|a, b| (&a.name, &a.node).cmp(&(&b.name, &b.node)));
+    all
+}
+
+/// The way to the agent of that name; waits for one to come as long as `retry` says.
+pub(crate) async fn look_up(hall: Arc<Hall>, name: String, retry: Retry) -> Result<Way, CallError> {
+    let began = link_time::now();
+    let mut changes = hall.tables.membership.watch();
+    loop {
+        match look(&hall, &name) {
+            Err(error @ CallError::NoSuchAgent { .. }) => {
+                let passed = link_time::now().since(began);
+                let left = match retry {
+                    Retry::Never => return Err(error),
+                    Retry::For(time) if u128::from(passed) >= time.as_millis() => return Err(error),
+                    Retry::For(time) => Some(time.saturating_sub(Duration::from_millis(passed))),
+                    Retry::Forever => None,
+                };
+                if hall.tables.is_closed() {
+                    return Err(error);
+                }
+                let changed = changes.changed();
+                // Whatever came of it: the directory is looked at again.
+                match left {
+                    Some(left) => {
+                        link_time::within(left, changed).await.map_or(Ok(()), |changed| changed).ok()
+                    }
+                    None => changed.await.ok(),
+                };
+            }
+            found => return found,
+        }
+    }
+}
+
+fn look(hall: &Arc<Hall>, name: &str) -> Result<Way, CallError> {
+    let is_here = hall.tables.agent(name).is_some();
+    match (hall.tables.membership.find(name), is_here) {
+        (Found::Nowhere, true) => Ok(Way::Here(name.to_owned())),
+        (Found::Nowhere, false) => Err(no_such(hall, name)),
+        (Found::At(_, way), false) => {
+            Ok(Way::Far(Arc::new(NamedAgent::new(hall.clone(), name.to_owned(), way))))
+        }
+        (Found::At(node, _), true) => Err(ambiguous(hall, name, vec![node], true)),
+        (Found::Several(nodes), _) => Err(ambiguous(hall, name, nodes, is_here)),
+    }
+}
+
+fn ambiguous(hall: &Hall, name: &str, mut nodes: Vec<String>, is_here: bool) -> CallError {
+    nodes.extend(is_here.then(|| hall.tables.principal.node_name().to_owned()));
+    nodes.sort();
+    CallError::Ambiguous { agent: name.to_owned(), nodes }
+}
+
+fn no_such(hall: &Hall, name: &str) -> CallError {
+    let known = list(hall, |_| true);
+    let nearest = folkmoot_agents::nearest(name, known.iter().map(|agent| agent.name.as_str()));
+    CallError::NoSuchAgent { agent: short(name).into_owned(), nearest }
+}
+
+/// An agent by its name, wherever it lives.
+struct NamedAgent {
+    hall: Arc<Hall>,
+    name: String,
+    last: Mutex<Last>,
+}
+
+/// The way that the last call went.
+struct Last {
+    way: Arc<Held>,
+    /// How many ways there were before.
+    count: u64,
+}
+
+impl NamedAgent {
+    fn new(hall: Arc<Hall>, name: String, way: Arc<Held>) -> NamedAgent {
+        NamedAgent { hall, name, last: Mutex::new(Last { way, count: 0 }) }
+    }
+
+    fn last(&self) -> MutexGuard<'_, Last> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The present way, and which one it is.
+    fn way(&self) -> Result<(Arc<Held>, u64), CallError> {
+        match self.hall.tables.membership.find(&self.name) {
+            Found::At(_, way) => {
+                let mut last = self.last();
+                if !Arc::ptr_eq(&last.way, &way) {
+                    *last = Last { way: way.clone(), count: last.count + 1 };
+                }
+                Ok((way, last.count))
+            }
+            Found::Several(nodes) => Err(ambiguous(&self.hall, &self.name, nodes, false)),
+            Found::Nowhere => Err(no_such(&self.hall, &self.name)),
+        }
+    }
+}
+
+impl Far for NamedAgent {
+    fn codec(&self) -> Codec {
+        self.hall.codec
+    }
+
+    fn send(&self, call: FarCall) -> FarTicket {
+        match self.way() {
+            Ok((way, count)) => {
+                let FarTicket(id) = way.send(crate::remote_agent::path(&self.name, &call.method), call);
+                FarTicket(count << CALL_BITS | id)
+            }
+            Err(error) => {
+                if let Some(reply) = call.reply {
+                    // A caller that went away has no use for the error.
+                    reply.send(FarReply::Failed(error)).ok();
+                }
+                FarTicket(u64::MAX)
+            }
+        }
+    }
+
+    fn cancel(&self, FarTicket(ticket): FarTicket) -> Option<CallError> {
+        let last = self.last();
+        // A call that went another way was told of that way's end.
+        if ticket >> CALL_BITS != last.count {
+            return None;
+        }
+        let way = last.way.clone();
+        drop(last);
+        way.cancel(ticket & ((1 << CALL_BITS) - 1), &self.name)
+    }
+
+    fn agent(&self) -> &str {
+        &self.name
+    }
+
+    fn url(&self) -> String {
+        match self.way() {
+            Ok((way, _)) => way.to().endpoint.agent(&self.name).to_string(),
+            Err(_) => self.last().way.to().endpoint.agent(&self.name).to_string(),
+        }
+    }
+}

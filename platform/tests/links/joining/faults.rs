@@ -1,0 +1,81 @@
+//! What a joined node sees when the network or the other node fails, and when they come back.
+
+use std::time::Duration;
+
+use folkmoot::prelude::*;
+use folkmoot::{Builder, LinkLimits, NodeState};
+use tokio::sync::mpsc;
+
+use super::faulty::{FaultyTcp, Network};
+use super::{SOON, endpoint, node, plain, says, shut_down, state_of, until};
+
+/// Never answers.
+#[derive(Agent)]
+struct Silent(mpsc::UnboundedSender<()>);
+
+#[agent]
+impl Silent {
+    #[expose]
+    async fn wait(&self) {
+        self.0.send(()).ok();
+        std::future::pending::<()>().await;
+    }
+}
+
+/// Heartbeats that are quick enough for a test.
+fn quick(builder: Builder) -> Builder {
+    let mut limits = LinkLimits::default();
+    limits.heartbeat = Duration::from_millis(5);
+    limits.suspect_time = Duration::from_millis(100);
+    limits.unreachable_time = Duration::from_millis(400);
+    builder.limits(limits)
+}
+
+#[folkmoot::test]
+async fn a_frozen_node_is_suspect_then_unreachable_and_whoever_waits_on_it_is_told() {
+    let network = Network::new();
+    let a = node("a", quick).await;
+    let dialing = network.clone();
+    let b = node("b", |builder| quick(builder).transport(FaultyTcp(dialing))).await;
+    b.join(endpoint(&a)).await.unwrap();
+    let (asked, mut news) = mpsc::unbounded_channel();
+    b.spawn("silent", move || Silent(asked.clone())).await.unwrap();
+    let silent: Proxy<Silent> = a.lookup("silent").retry_for(SOON).await.unwrap();
+    let waiting = actix::spawn(silent.wait().deadline(SOON).into_future());
+    news.recv().await.unwrap();
+
+    network.freeze();
+    until(&a, |a| state_of(a, "b") == Some(NodeState::Suspect)).await;
+    let error = waiting.await.unwrap().unwrap_err();
+    assert!(matches!(error, CallError::Disconnected { may_have_run: true, .. }), "{error}");
+    assert!(error.to_string().contains("nothing came from the node for 400ms"), "{error}");
+    assert_eq!(state_of(&a, "b"), Some(NodeState::Unreachable));
+    assert_eq!(a.all_agents().len(), 3, "its agents are still known");
+
+    network.forget();
+    until(&a, |a| state_of(a, "b") == Some(NodeState::Joined)).await;
+    assert_eq!(a.nodes()[0].epoch, 2);
+    says(&a, "mirror-of-b", "again").await;
+    says(&b, "mirror-of-a", "and back").await;
+    shut_down([a, b]).await;
+}
+
+#[folkmoot::test]
+async fn a_link_that_is_cut_again_and_again_comes_back_each_time() {
+    let network = Network::new();
+    let a = node("a", plain).await;
+    let dialing = network.clone();
+    let b = node("b", |builder| builder.transport(FaultyTcp(dialing))).await;
+    b.join(endpoint(&a)).await.unwrap();
+    let there: Proxy<super::Mirror> = a.lookup("mirror-of-b").retry_for(SOON).await.unwrap();
+    let back: Proxy<super::Mirror> = b.lookup("mirror-of-a").retry_for(SOON).await.unwrap();
+    for round in 2..12 {
+        network.cut();
+        until(&a, |a| a.nodes()[0].epoch == round && state_of(a, "b") == Some(NodeState::Joined)).await;
+        until(&b, |b| b.nodes()[0].epoch == round).await;
+        assert_eq!(there.text(round.to_string()).await.unwrap(), round.to_string());
+        assert_eq!(back.text(round.to_string()).await.unwrap(), round.to_string());
+    }
+    assert_eq!((a.all_agents().len(), b.all_agents().len()), (2, 2));
+    shut_down([a, b]).await;
+}
