@@ -138,6 +138,11 @@ impl Keeper {
                 cause: format!("the link to {} ended", self.to.endpoint),
             });
         };
+        // Whom another told of must be someone who might join us, and prove it; whom we were told to join need not.
+        if self.hearsay && !hall.tables.gate.may_join(&link.peer) {
+            hall.tables.counters.denials.increment(1);
+            return Attempt::Refused(not_let_in(&link));
+        }
         match join_over(&hall, &held, &link).await {
             Err(error @ CallError::Disconnected { .. }) => Attempt::Failed(error),
             Err(error) => Attempt::Refused(error),
@@ -226,7 +231,7 @@ fn meet(hall: &Arc<Hall>, others: &[KnownNode]) {
 fn destination(hall: &Hall, node: &KnownNode) -> Result<Destination, String> {
     let endpoint: Endpoint =
         node.url.parse().map_err(|error: folkmoot_codecs::AddressError| error.to_string())?;
-    let expected_peer = (endpoint.scheme() == "tls").then(|| node.name.clone());
+    let expected_peer = matches!(endpoint.scheme(), "tls" | "unix+tls").then(|| node.name.clone());
     Ok(Destination { endpoint, expected_peer, codec: hall.codec })
 }
 
@@ -239,7 +244,7 @@ pub(crate) fn accept(link: &Arc<Link>, request: JoinRequest) -> Result<JoinReply
     let hall = membership.hall().ok_or_else(|| denied("the container is not ready".to_owned()))?;
     if !tables.gate.may_join(&link.peer) {
         tables.counters.denials.increment(1);
-        return Err(denied(format!("no rule lets {} join (`.allow_host(node, agents)`)", link.peer)));
+        return Err(not_let_in(link));
     }
     if cluster != membership.cluster() {
         let ours = membership.cluster();
@@ -261,12 +266,20 @@ pub(crate) fn accept(link: &Arc<Link>, request: JoinRequest) -> Result<JoinReply
     if keep {
         let way = hall.own_remote(to)?;
         way.adopt(link);
-        membership.enter(&arrival, Arc::new(way));
+        // Whoever dials counts this with the way; here it may be another way, if the node is back at another address.
+        if membership.enter(&arrival, Arc::new(way)) {
+            tables.counters.reconnects.increment(1);
+        }
     }
     actix::spawn(attend(link.clone(), false));
     meet(&hall, &others);
     let others = membership.others(&arrival.known.name);
     Ok(JoinReply { node: membership.own().clone(), keep, others })
+}
+
+fn not_let_in(link: &Link) -> CallError {
+    let reason = format!("no rule lets {} join (`.allow_host(node, agents)`)", link.peer);
+    CallError::Denied { reason }
 }
 
 fn encoded<T: Serialize>(link: &Link, value: &T) -> Result<BytesMut, CallError> {
@@ -322,6 +335,13 @@ pub(crate) async fn attend(link: Arc<Link>, dialed: bool) {
         }
     }
     tables.membership.link_ended(&link);
+    // Not by whoever waits for the link's end: a new one may come at once.
+    actix::spawn(async move {
+        let silence = Duration::from_millis(link_time::now().since(link.heard()));
+        link_time::sleep(limits.unreachable_time.saturating_sub(silence)).await;
+        // By now its node is unreachable, unless it has come back.
+        tables.membership.changed();
+    });
 }
 
 /// One change and those that wait behind it; `None` where some were missed.

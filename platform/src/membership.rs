@@ -250,12 +250,14 @@ impl Membership {
             || arrival.dialed == ours_is_kept
     }
 
-    /// Enters a node whose link is kept; its agents are told of anew over it.
-    pub(crate) fn enter(&self, arrival: &Arrival<'_>, way: Arc<Held>) {
+    /// Enters a node whose link is kept; its agents are told of anew over it. Says whether it came back after its link
+    /// broke.
+    pub(crate) fn enter(&self, arrival: &Arrival<'_>, way: Arc<Held>) -> bool {
         let Arrival { known, link, dialed } = arrival;
         let mut nodes = self.nodes();
         let old = nodes.remove(&known.name);
         let epoch = old.as_ref().map_or(0, |node| node.epoch) + 1;
+        let is_back = old.as_ref().is_some_and(|node| !node.left && !node.is_connected());
         let agents = old.map(|node| node.agents).unwrap_or_default();
         let node = Node {
             known: known.clone(),
@@ -277,6 +279,7 @@ impl Membership {
         drop(nodes);
         tracing::info!(node = %known.name, url = %known.url, epoch, "a node has joined");
         self.changed();
+        is_back
     }
 
     /// Whether a link to the node is open.

@@ -257,6 +257,32 @@ async fn agents_are_believed_where_a_rule_lets_their_node_host_them() {
 }
 
 #[folkmoot::test]
+async fn a_node_that_another_told_of_is_joined_only_where_it_proves_to_be_one_that_may() {
+    super::limit::watch();
+    let dir = tempfile::tempdir().unwrap();
+    let certs = DevCerts::in_dir(dir.path()).unwrap();
+    let builder = |name: &str, at: &str| Container::builder(at).certs(certs.node(name).unwrap());
+    let start = |name, at| builder(name, at).allow_host("*", "*").start();
+    // Over plain TCP it cannot prove its name.
+    let unproven = start("unproven", "tcp://127.0.0.1:0").await.unwrap();
+    let gossip = start("gossip", "tls://127.0.0.1:0").await.unwrap();
+    gossip.join(unproven.endpoint().to_string()).await.unwrap();
+
+    let counts = Counts::default();
+    let careful = {
+        let _recording = metrics::set_default_local_recorder(&counts);
+        builder("careful", "tls://127.0.0.1:0").allow_host("spiffe://demo/node/*", "*").start().await.unwrap()
+    };
+    careful.join(gossip.endpoint().to_string()).await.unwrap();
+    until(&careful, |_| counts.of("denials") == 1).await;
+    let known: Vec<_> = careful.nodes().into_iter().map(|node| node.name).collect();
+    assert_eq!(known, ["spiffe://demo/node/gossip"]);
+    for container in [careful, gossip, unproven] {
+        container.shutdown().await;
+    }
+}
+
+#[folkmoot::test]
 async fn thousands_of_agents_are_told_of_and_forgotten() {
     let (a, b) = (node("a", plain).await, node("b", plain).await);
     for number in 0..1_500 {

@@ -24,10 +24,18 @@ impl Silent {
 
 /// Heartbeats that are quick enough for a test.
 fn quick(builder: Builder) -> Builder {
+    unreachable_after(builder, Duration::from_millis(400))
+}
+
+fn patient(builder: Builder) -> Builder {
+    unreachable_after(builder, Duration::from_secs(2))
+}
+
+fn unreachable_after(builder: Builder, time: Duration) -> Builder {
     let mut limits = LinkLimits::default();
     limits.heartbeat = Duration::from_millis(5);
     limits.suspect_time = Duration::from_millis(100);
-    limits.unreachable_time = Duration::from_millis(400);
+    limits.unreachable_time = time;
     builder.limits(limits)
 }
 
@@ -36,7 +44,8 @@ async fn a_frozen_node_is_suspect_then_unreachable_and_whoever_waits_on_it_is_to
     let network = Network::new();
     let a = node("a", quick).await;
     let dialing = network.clone();
-    let b = node("b", |builder| quick(builder).transport(FaultyTcp(dialing))).await;
+    // The one who is frozen notices later: it is not to close the link first.
+    let b = node("b", |builder| patient(builder).transport(FaultyTcp(dialing))).await;
     b.join(endpoint(&a)).await.unwrap();
     let (asked, mut news) = mpsc::unbounded_channel();
     b.spawn("silent", move || Silent(asked.clone())).await.unwrap();
@@ -61,6 +70,26 @@ async fn a_frozen_node_is_suspect_then_unreachable_and_whoever_waits_on_it_is_to
 }
 
 #[folkmoot::test]
+async fn whoever_watches_is_told_when_a_node_that_broke_off_does_not_come_back() {
+    let network = Network::new();
+    let a = node("a", quick).await;
+    let dialing = network.clone();
+    let b = node("b", |builder| quick(builder).transport(FaultyTcp(dialing))).await;
+    b.join(endpoint(&a)).await.unwrap();
+    let mut changes = a.node_changes();
+    network.fail();
+    // Nothing else looks at the node meanwhile.
+    while state_of(&a, "b") != Some(NodeState::Unreachable) {
+        changes.next().await;
+    }
+    network.forget();
+    while state_of(&a, "b") != Some(NodeState::Joined) {
+        changes.next().await;
+    }
+    shut_down([a, b]).await;
+}
+
+#[folkmoot::test]
 async fn a_link_that_is_cut_again_and_again_comes_back_each_time() {
     let network = Network::new();
     let a = node("a", plain).await;
@@ -77,5 +106,8 @@ async fn a_link_that_is_cut_again_and_again_comes_back_each_time() {
         assert_eq!(back.text(round.to_string()).await.unwrap(), round.to_string());
     }
     assert_eq!((a.all_agents().len(), b.all_agents().len()), (2, 2));
+    for node in [&a, &b] {
+        assert_eq!(node.counts.of("reconnects"), 10, "who dials and who is dialed count alike");
+    }
     shut_down([a, b]).await;
 }

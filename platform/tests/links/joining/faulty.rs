@@ -52,6 +52,11 @@ impl Network {
         self.forget();
     }
 
+    /// Open links end with an error, and new ones do so at once.
+    pub(super) fn fail(&self) {
+        self.change(Weather::Cut);
+    }
+
     /// New links are fair; those that were frozen stay so.
     pub(super) fn forget(&self) {
         let mut state = self.0.lock().unwrap();
