@@ -7,7 +7,9 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use clap::Args;
-use folkmoot::{Container, ListedAgent, NodeState, Result, SslCerts};
+use folkmoot::{Container, Error, ListedAgent, NodeState, Result};
+
+use crate::node::certs_for;
 
 /// Joins the node at a URL and shows all nodes and agents, as they come and go, until Ctrl-C
 #[derive(Debug, Args)]
@@ -17,9 +19,9 @@ pub(crate) struct Join {
     /// This node's certificates, a folder as `folkmoot certs issue` makes it; tls:// needs them
     #[arg(long, value_name = "DIR")]
     certs: Option<PathBuf>,
-    /// Where this node listens, so that the others can reach it too
-    #[arg(long, value_name = "URL", default_value = "tcp://127.0.0.1:0")]
-    listen: String,
+    /// Where this node listens, so that the others can reach it too; a free port of this machine unless told otherwise
+    #[arg(long, value_name = "URL")]
+    listen: Option<String>,
     /// This node's name, where it has no certificates
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
@@ -36,16 +38,24 @@ pub(crate) struct Join {
 
 pub(crate) fn run(join: Join) -> Result<String> {
     folkmoot::block_on(async {
-        let mut builder = Container::builder(&join.listen).cluster(&join.cluster);
+        let certs = certs_for(&join.url, join.certs.as_deref())?;
+        let scheme = if certs.is_some() { "tls" } else { "tcp" };
+        let listen = join.listen.clone().unwrap_or_else(|| format!("{scheme}://127.0.0.1:0"));
+        let mut builder = Container::builder(&listen).cluster(&join.cluster);
         if let Some(name) = &join.name {
             builder = builder.name(name);
         }
-        if let Some(dir) = &join.certs {
+        if let Some(certs) = certs {
             // Whoever proves itself to this authority may be shown.
-            builder = builder.certs(SslCerts::from_dir(dir)?).allow_host("*", "*");
+            builder = builder.certs(certs).allow_host("*", "*");
         }
         let node = builder.start().await?;
-        let shown = show(&node, &join).await;
+        let shown = tokio::select! {
+            // Heeded from before the node joins, so that it never goes without a goodbye.
+            biased;
+            ended = tokio::signal::ctrl_c() => ended.map_err(Error::from),
+            shown = show(&node, &join) => shown,
+        };
         node.shutdown().await;
         shown.map(|()| String::new())
     })
@@ -71,10 +81,7 @@ async fn show(node: &Container, join: &Join) -> Result<()> {
         if join.once {
             return Ok(());
         }
-        tokio::select! {
-            () = changes.next() => {}
-            ended = tokio::signal::ctrl_c() => return Ok(ended?),
-        }
+        changes.next().await;
     }
 }
 

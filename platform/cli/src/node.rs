@@ -2,7 +2,7 @@
 //!
 //! What always holds: nothing listens on a port for it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
@@ -28,17 +28,9 @@ pub(crate) struct Node {
 impl Node {
     /// A container of the command's own, to reach `url`.
     pub(crate) async fn start(&self, url: &str) -> Result<Container> {
-        let under_tls =
-            ["tls", "unix+tls"].into_iter().find(|scheme| url.split("://").next() == Some(scheme));
-        if let (None, Some(scheme)) = (&self.certs, under_tls) {
-            let help = format!(
-                "{scheme}:// needs the caller's certificates: add --certs DIR, a folder that `folkmoot certs issue` made"
-            );
-            return Err(help.into());
-        }
         let mut builder = Container::builder("local://folkmoot-command").deadline(self.deadline);
-        if let Some(dir) = &self.certs {
-            builder = builder.certs(SslCerts::from_dir(dir)?);
+        if let Some(certs) = certs_for(url, self.certs.as_deref())? {
+            builder = builder.certs(certs);
         }
         Ok(builder.start().await?)
     }
@@ -50,6 +42,19 @@ impl Node {
             Some(peer) => connect.peer(peer),
             None => connect,
         }
+    }
+}
+
+/// The certificates in `dir`, if any; `url` may be one that needs them.
+pub(crate) fn certs_for(url: &str, dir: Option<&Path>) -> Result<Option<SslCerts>> {
+    let under_tls = ["tls", "unix+tls"].into_iter().find(|scheme| url.split("://").next() == Some(scheme));
+    match (dir, under_tls) {
+        (Some(dir), _) => Ok(Some(SslCerts::from_dir(dir)?)),
+        (None, None) => Ok(None),
+        (None, Some(scheme)) => Err(format!(
+            "{scheme}:// needs the caller's certificates: add --certs DIR, a folder that `folkmoot certs issue` made"
+        )
+        .into()),
     }
 }
 
