@@ -1,8 +1,9 @@
 //! The course of the day: three nodes, 96 auctions, one crash and one killed node.
 //!
-//! This process is a node too, the operator: it may call the market and nothing else. Always true: certificates and
-//! logs lie in a temporary folder that goes with it. Neighbours: [`processes`](crate::processes) runs the nodes,
-//! [`market`](crate::market) is called for each quarter hour, [`report`](crate::report) takes what came of it.
+//! This process is a node too, the operator: it joins the others, and may have the market trade and ask each node what
+//! it counted, nothing else. Always true: certificates and logs lie in a temporary folder that goes with it.
+//! Neighbours: [`processes`](crate::processes) runs the nodes, [`market`](crate::market) is called for each quarter
+//! hour, [`report`](crate::report) takes what came of it.
 
 use folkmoot::prelude::*;
 use futures_util::future::{try_join, try_join3};
@@ -10,11 +11,12 @@ use tempfile::TempDir;
 
 use crate::counters::{RECONNECTS, RESTARTS, Teller};
 use crate::market::{Market, Round};
-use crate::nodes::{MARKET, OPERATOR, Role, TELLER};
+use crate::nodes::{self, MARKET, OPERATOR, Role};
 use crate::processes::NodeProcess;
 use crate::profiles::{QUARTERS, clock};
 use crate::progress::Progress;
 use crate::report::Day;
+use crate::seat::PATIENCE;
 
 /// The node that is killed and started again, and in which quarter hour (12:00).
 pub(crate) const KILLED: (Role, usize) = (Role::HouseholdsB, 48);
@@ -27,14 +29,15 @@ pub(crate) async fn live(progress: &mut Progress) -> Result<Day> {
     let dir = TempDir::with_prefix("folkmoot-demo-")?;
     let certs = DevCerts::in_dir(dir.path())?;
     let mut nodes = Nodes::start(&certs).await?;
-    let operator = Container::builder("tls://127.0.0.1:0").certs(certs.node(OPERATOR)?).start().await?;
-    let market: Proxy<Market> = operator.connect(nodes.market.url(MARKET)).await?;
+    let operator = nodes::builder(certs.node(OPERATOR)?).start().await?;
+    operator.join(nodes.market.url()).await?;
+    let market: Proxy<Market> = operator.lookup(MARKET).await?;
 
-    let seats = market.open(nodes.households()).await?;
+    let seats = market.open().await?;
     progress.say(&format!("three nodes are up, {seats} households are at the market over mutual TLS"));
     let mut day = hold_auctions(&market, &mut nodes, progress).await?;
     if day.absent().next().is_none() {
-        nodes.count(&operator, &mut day).await?;
+        count(&operator, &mut day).await?;
         nodes.end().await?;
     }
     operator.shutdown().await;
@@ -81,6 +84,18 @@ async fn trade_while_killing(
     Ok(round)
 }
 
+/// Adds up what the platform counted on each of the three nodes.
+async fn count(operator: &Container, day: &mut Day) -> Result<()> {
+    for role in [Role::Market, Role::HouseholdsA, Role::HouseholdsB] {
+        let teller: Proxy<Teller> = operator.lookup(&role.teller()).retry_for(PATIENCE).await?;
+        let counted = teller.counters().await?;
+        let count = |name: &str| counted.get(name).copied().unwrap_or_default();
+        day.restarts += count(RESTARTS);
+        day.reconnects += count(RECONNECTS);
+    }
+    Ok(())
+}
+
 /// The three processes.
 struct Nodes {
     market: NodeProcess,
@@ -90,30 +105,10 @@ struct Nodes {
 
 impl Nodes {
     async fn start(certs: &DevCerts) -> Result<Nodes> {
-        let start = |role| NodeProcess::start(role, certs);
-        let (market, a, b) =
-            try_join3(start(Role::Market), start(Role::HouseholdsA), start(Role::HouseholdsB)).await?;
+        let market = NodeProcess::start(Role::Market, certs, None).await?;
+        let join = |role| NodeProcess::start(role, certs, Some(&market));
+        let (a, b) = try_join(join(Role::HouseholdsA), join(Role::HouseholdsB)).await?;
         Ok(Nodes { market, a, b })
-    }
-
-    /// The URLs of all households.
-    fn households(&self) -> Vec<String> {
-        let on = |node: &NodeProcess, role: Role| -> Vec<String> {
-            role.members().iter().map(|member| node.url(&member.name)).collect()
-        };
-        [on(&self.a, Role::HouseholdsA), on(&self.b, Role::HouseholdsB)].concat()
-    }
-
-    /// Adds up what the platform counted on each of them.
-    async fn count(&self, operator: &Container, day: &mut Day) -> Result<()> {
-        for node in [&self.market, &self.a, &self.b] {
-            let teller: Proxy<Teller> = operator.connect(node.url(TELLER)).await?;
-            let counted = teller.counters().await?;
-            let count = |name: &str| counted.get(name).copied().unwrap_or_default();
-            day.restarts += count(RESTARTS);
-            day.reconnects += count(RECONNECTS);
-        }
-        Ok(())
     }
 
     async fn end(self) -> Result<()> {

@@ -63,8 +63,9 @@ enum Command {
         role: Role,
         #[arg(long)]
         certs: PathBuf,
+        /// The URL of the node to join; the market's node is there first and has none
         #[arg(long)]
-        listen: String,
+        join: Option<String>,
     },
 }
 
@@ -72,8 +73,8 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let ended = match arguments.command {
         None => folkmoot::block_on(operate(arguments.json)),
-        Some(Command::Node { role, certs, listen }) => {
-            folkmoot::block_on(nodes::serve(role, &certs, &listen)).map(|()| ExitCode::SUCCESS)
+        Some(Command::Node { role, certs, join }) => {
+            folkmoot::block_on(nodes::serve(role, &certs, join.as_deref())).map(|()| ExitCode::SUCCESS)
         }
     };
     ended.unwrap_or_else(|error| fail(&error.to_string()))

@@ -9,13 +9,13 @@ use futures_util::future::{join_all, try_join_all};
 use serde::{Deserialize, Serialize};
 
 use crate::clearing::{Order, Side, clear};
+use crate::community::members;
 use crate::household::{Bid, Settlement, Statement};
 use crate::seat::{Incident, Seat};
 
 /// Runs the auction of the community.
-#[derive(Agent)]
+#[derive(Agent, Default)]
 pub(crate) struct Market {
-    node: Container,
     seats: Vec<Seat>,
 }
 
@@ -45,10 +45,11 @@ pub(crate) struct Round {
 
 #[agent]
 impl Market {
-    /// Gives a seat to each of these households, by their URLs, and says how many there are then.
+    /// Gives a seat to the household of each member, wherever it lives, and says how many there are then.
     #[expose]
-    async fn open(&mut self, households: Vec<String>) -> Result<usize, String> {
-        let seats = households.iter().map(|url| Seat::take(&self.node, url));
+    async fn open(&mut self, ctx: &Context<Self>) -> Result<usize, String> {
+        let members = members();
+        let seats = members.iter().map(|member| Seat::take(ctx, &member.name));
         self.seats = try_join_all(seats).await.map_err(|error| error.to_string())?;
         Ok(self.seats.len())
     }
@@ -82,13 +83,6 @@ impl Market {
 }
 
 const NOTHING: Bid = [Order { side: Side::Buy, kwh: 0.0, limit: 0.0 }; 3];
-
-impl Market {
-    /// A market without households, whose calls go out from `node`.
-    pub(crate) fn new(node: Container) -> Market {
-        Market { node, seats: Vec::new() }
-    }
-}
 
 impl Round {
     fn of(quarter: usize, price: Option<f64>, statements: impl Iterator<Item = Statement>) -> Round {

@@ -1,4 +1,4 @@
-//! The three nodes: which agents live on each, and who may call them.
+//! The three nodes: which agents live on each, who believes that, and who may call them.
 //!
 //! Each is a process of its own. Always true: a node ends when its standard input does, so none outlives the process
 //! that started it, however that ended. Neighbours: [`processes`](crate::processes) starts them,
@@ -22,10 +22,15 @@ use crate::profiles::Profiles;
 pub(crate) const OPERATOR: &str = "operator";
 /// The market's agent.
 pub(crate) const MARKET: &str = "market";
-/// The agent on each node that tells the node's counters.
-pub(crate) const TELLER: &str = "teller";
-/// What a node prints in front of its URL once it can be called.
+/// What a node prints in front of its URL once it has joined.
 pub(crate) const READY: &str = "READY";
+
+/// Which nodes may join, and which agents are believed to live there. All nodes have the same rules.
+const HOSTS: [(&str, &str); 3] = [
+    ("spiffe://demo/node/market", MARKET),
+    ("spiffe://demo/node/households-*", "household-*"),
+    ("spiffe://demo/node/*", "teller-*"),
+];
 
 /// This household panics, once, when it bids for this quarter hour (08:15).
 const CLUMSY: (&str, usize) = ("household-042", 33);
@@ -48,6 +53,11 @@ impl Role {
         }
     }
 
+    /// The agent there that tells the node's counters: no two agents of joined nodes have one name.
+    pub(crate) fn teller(self) -> String {
+        format!("teller-{}", self.name())
+    }
+
     /// Whose agents live there.
     pub(crate) fn members(self) -> Vec<Member> {
         let skip = match self {
@@ -59,20 +69,28 @@ impl Role {
     }
 }
 
-/// Is one node until standard input ends: `certs` is its own folder, `listen` its address.
-pub(crate) async fn serve(role: Role, certs: &Path, listen: &str) -> Result<()> {
+/// A node on a free port, which knows its fellows by their certificates.
+pub(crate) fn builder(certs: SslCerts) -> folkmoot::Builder {
+    let node = Container::builder("tls://127.0.0.1:0").certs(certs);
+    HOSTS.into_iter().fold(node, |node, (fellow, agents)| node.allow_host(fellow, agents))
+}
+
+/// Is one node until standard input ends: `certs` is its own folder, `join` the URL of another.
+pub(crate) async fn serve(role: Role, certs: &Path, join: Option<&str>) -> Result<()> {
     tracing_subscriber::fmt()
         .with_writer(io::stderr)
         .with_ansi(false)
         .with_max_level(tracing_subscriber::filter::LevelFilter::WARN)
         .init();
     let counters = Counters::install()?;
-    let node = Container::builder(listen).certs(SslCerts::from_dir(certs)?);
-    let node = allow(node, role).start().await?;
-    node.spawn(TELLER, move || Teller::new(counters.clone())).await?;
+    let node = allow(builder(SslCerts::from_dir(certs)?), role).start().await?;
+    node.spawn(&role.teller(), move || Teller::new(counters.clone())).await?;
     match role {
-        Role::Market => spawn_market(&node).await?,
+        Role::Market => drop(node.spawn(MARKET, Market::default).await?),
         Role::HouseholdsA | Role::HouseholdsB => spawn_households(&node, role).await?,
+    }
+    if let Some(url) = join {
+        node.join(url).await?;
     }
 
     // The line that the parent waits for.
@@ -85,7 +103,7 @@ pub(crate) async fn serve(role: Role, certs: &Path, listen: &str) -> Result<()> 
 /// What is not allowed here is denied.
 fn allow(node: folkmoot::Builder, role: Role) -> folkmoot::Builder {
     let operator = format!("spiffe://demo/node/{OPERATOR}");
-    let node = node.allow(&operator, TELLER, "counters");
+    let node = node.allow(&operator, &role.teller(), "counters");
     match role {
         Role::Market => node.allow(&operator, MARKET, "open").allow(&operator, MARKET, "trade"),
         Role::HouseholdsA | Role::HouseholdsB => {
@@ -95,12 +113,6 @@ fn allow(node: folkmoot::Builder, role: Role) -> folkmoot::Builder {
                 .fold(node, |node, method| node.allow(&market, "household-*", method))
         }
     }
-}
-
-async fn spawn_market(node: &Container) -> Result<()> {
-    let own = node.clone();
-    node.spawn(MARKET, move || Market::new(own.clone())).await?;
-    Ok(())
 }
 
 async fn spawn_households(node: &Container, role: Role) -> Result<()> {

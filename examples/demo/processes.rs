@@ -23,23 +23,30 @@ pub(crate) struct NodeProcess {
     role: Role,
     /// Where its own certificates lie.
     certs: PathBuf,
+    /// Where the node that it joins listens.
+    join: Option<String>,
     log: PathBuf,
     child: Child,
-    /// Where it listens, such as `tls://127.0.0.1:4711`.
+    /// Where it listens itself, such as `tls://127.0.0.1:4711`.
     url: String,
 }
 
 impl NodeProcess {
-    /// Starts a node on a free port, with certificates that are issued here and now, and waits until it is ready.
+    /// Starts a node with certificates that are issued here and now, and waits until it has joined the other, if any.
     ///
     /// # Errors
     /// Why it did not start, with the last lines of its log.
-    pub(crate) async fn start(role: Role, certs: &DevCerts) -> Result<NodeProcess> {
+    pub(crate) async fn start(
+        role: Role,
+        certs: &DevCerts,
+        other: Option<&NodeProcess>,
+    ) -> Result<NodeProcess> {
         certs.node(role.name())?;
         let log = certs.dir().join(format!("{}.log", role.name()));
         let certs = certs.dir().join(role.name());
-        let (child, url) = launch(role, &certs, &log, "tls://127.0.0.1:0").await?;
-        Ok(NodeProcess { role, certs, log, child, url })
+        let join = other.map(|other| other.url.clone());
+        let (child, url) = launch(role, &certs, join.as_deref(), &log).await?;
+        Ok(NodeProcess { role, certs, join, log, child, url })
     }
 
     /// Kills the process as `kill -9` does.
@@ -47,12 +54,17 @@ impl NodeProcess {
         Ok(self.child.kill().await?)
     }
 
-    /// Starts it once more, on the same port.
+    /// Where it listens.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Starts it once more, on whatever port is free: its fellows find its agents there all the same.
     ///
     /// # Errors
     /// As [`start`](NodeProcess::start).
     pub(crate) async fn start_again(&mut self) -> Result<()> {
-        (self.child, self.url) = launch(self.role, &self.certs, &self.log, &self.url).await?;
+        (self.child, self.url) = launch(self.role, &self.certs, self.join.as_deref(), &self.log).await?;
         Ok(())
     }
 
@@ -68,22 +80,18 @@ impl NodeProcess {
         }
         Err(format!("the node {} ended with {status}:\n{}", self.role.name(), end_of(&self.log)).into())
     }
-
-    /// The URL of one of its agents.
-    pub(crate) fn url(&self, agent: &str) -> String {
-        format!("{}/{agent}", self.url)
-    }
 }
 
 /// Starts the process and waits for the line with its URL.
-async fn launch(role: Role, certs: &Path, log: &Path, listen: &str) -> Result<(Child, String)> {
+async fn launch(role: Role, certs: &Path, join: Option<&str>, log: &Path) -> Result<(Child, String)> {
     let mut command = Command::new(std::env::current_exe()?);
     // Ctrl-C in the terminal is for this process, which then ends the others.
     #[cfg(unix)]
     command.process_group(0);
     let mut child = command
-        .args(["node", role.name(), "--listen", listen, "--certs"])
+        .args(["node", role.name(), "--certs"])
         .arg(certs)
+        .args(join.into_iter().flat_map(|url| ["--join", url]))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(File::options().create(true).append(true).open(log)?)
@@ -96,7 +104,7 @@ async fn launch(role: Role, certs: &Path, log: &Path, listen: &str) -> Result<(C
     }
 }
 
-/// The URL that a node prints when it can be called; `None` where it ended before that.
+/// The URL that a node prints when it has joined; `None` where it ended before that.
 async fn ready_url(mut lines: Lines<BufReader<ChildStdout>>) -> Result<Option<String>> {
     while let Some(line) = lines.next_line().await? {
         if let Some(url) = line.strip_prefix(READY) {

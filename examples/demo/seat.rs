@@ -13,6 +13,7 @@ use folkmoot::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::household::{Bid, Household, Memory, Refusal, Settlement, Statement};
+use crate::market::Market;
 
 /// How long a household may stay away before the market goes on without it.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(8);
@@ -49,9 +50,9 @@ pub(crate) struct Incident {
 type Answer<T> = Result<T, CallError<Refusal>>;
 
 impl Seat {
-    /// A seat for the household at `url`, which is waited for.
-    pub(crate) async fn take(node: &Container, url: &str) -> Result<Seat, CallError> {
-        let household = node.connect(url).retry_for(PATIENCE).await?;
+    /// A seat for the household of that name, on whatever node; it is waited for.
+    pub(crate) async fn take(ctx: &Context<Market>, name: &str) -> Result<Seat, CallError> {
+        let household = ctx.lookup(name).retry_for(PATIENCE).await?;
         Ok(Seat { household, memory: Memory::default(), calls: 0, incidents: Vec::new() })
     }
 
@@ -143,7 +144,7 @@ fn passes(error: &CallError<Refusal>) -> bool {
             | CallError::AgentRestarted { .. }
             | CallError::AgentStopped { .. }
             | CallError::Disconnected { .. }
-            // Its node is back, and is just bringing up its agents.
+            // Its node is back, and has not told of its agents yet.
             | CallError::NoSuchAgent { .. }
             | CallError::Overloaded { .. }
     )
