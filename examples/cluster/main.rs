@@ -25,7 +25,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Three nodes and a fourth that joins them, over mutual TLS; one is killed and comes back.
 #[derive(Parser)]
-#[command(name = "cluster", disable_help_subcommand = true, override_usage = "cluster")]
+#[command(name = "cluster", disable_help_subcommand = true)]
 struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,
@@ -33,15 +33,18 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Be one node, until standard input ends
-    #[command(hide = true)]
+    /// Be one node with a clerk, until standard input ends
     Node {
+        /// Its name, and the end of its clerk's
         name: String,
-        #[arg(long)]
-        certs: PathBuf,
-        #[arg(long)]
+        /// Its certificates, a folder as `folkmoot certs issue` makes it; tls:// needs them
+        #[arg(long, value_name = "DIR")]
+        certs: Option<PathBuf>,
+        /// Where it listens
+        #[arg(long, value_name = "URL")]
         listen: String,
-        #[arg(long)]
+        /// A node to join
+        #[arg(long, value_name = "URL")]
         join: Vec<String>,
     },
 }
@@ -51,7 +54,7 @@ fn main() -> ExitCode {
         match Arguments::parse().command {
             None => watch().await,
             Some(Command::Node { name, certs, listen, join }) => {
-                node::serve(&name, &certs, &listen, &join).await
+                node::serve(&name, certs.as_deref(), &listen, &join).await
             }
         }
     });

@@ -57,6 +57,35 @@ fn hello_is_what_the_readme_shows_first() {
 }
 
 #[test]
+fn the_cluster_loses_a_node_and_gets_it_back() {
+    let home = TempDir::new().unwrap();
+    let mut cluster = Command::new(example("cluster"));
+    let output = cluster.env("TMPDIR", home.path()).current_dir(home.path()).output().unwrap();
+    let told = text(&output.stdout);
+    assert!(output.status.success(), "{told}{}", text(&output.stderr));
+    assert_eq!(text(&output.stderr), "");
+    for line in [
+        "three nodes: a; b joined a; c joined b, and met a",
+        "  clerk-c says: welcome to c, newcomer",
+        "  the nodes:  a joined, b joined, c suspect",
+        "all have left",
+    ] {
+        assert!(told.lines().any(|told| told == line), "no line \"{line}\" in\n{told}");
+    }
+    let after = |title: &str| {
+        told.lines().find_map(|line| line.strip_prefix(title)).unwrap_or_else(|| panic!("{title}\n{told}"))
+    };
+    for who_waited in ["  here:       disconnected: ", "  through a:  disconnected: "] {
+        assert!(after(who_waited).ends_with("the method may have run"), "{told}");
+    }
+    assert!(
+        after("c is started again; ").ends_with("the same proxy says: welcome to c, old friend"),
+        "{told}"
+    );
+    assert_eq!(files_in(home.path()), Vec::<PathBuf>::new());
+}
+
+#[test]
 fn the_demo_trades_through_a_crash_and_a_killed_node() {
     let output = run_demo(&["--json"]);
     let told = text(&output.stderr);
@@ -110,7 +139,7 @@ fn the_demo_explains_itself_and_refuses_what_it_does_not_know() {
     assert!(help.status.success());
     assert!(text(&help.stdout).contains("Usage: demo [--json]"), "{}", text(&help.stdout));
 
-    for unknown in [&["--jsn"][..], &["market"], &["node", "--listen", "tls://127.0.0.1:0"]] {
+    for unknown in [&["--jsn"][..], &["market"], &["node", "--join", "tls://127.0.0.1:1"]] {
         let refused = run_demo(unknown);
         assert_eq!(refused.status.code(), Some(2), "{unknown:?}");
         assert!(text(&refused.stderr).contains("Usage:"), "{}", text(&refused.stderr));
