@@ -7,6 +7,7 @@
 //! | [`errors`] | `?` between the errors of calls and one's own |
 //! | [`restarts`] | what follows a panic, how often, and what the new life knows |
 //! | [`connecting`] | URLs, `retry_for`, and a peer that restarts |
+//! | [`joining`] | agents by name on all nodes, and nodes that go and come back |
 //! | [`certificates`] | who a node is, and who may call what |
 //! | [`untyped`] | calls by name, and traits in a shared crate |
 //! | [`stopping`] | how agents and nodes end |
@@ -30,6 +31,9 @@ pub mod restarts {}
 
 #[doc = include_str!("../docs/connecting.md")]
 pub mod connecting {}
+
+#[doc = include_str!("../docs/joining.md")]
+pub mod joining {}
 
 #[doc = include_str!("../docs/certificates.md")]
 pub mod certificates {}

@@ -44,7 +44,7 @@
 //! # Where to go on
 //! The [`guide`] has a page for each thing that one does: [agents](guide::agents), [calls](guide::calls) and their
 //! [errors](guide::errors), [restarts](guide::restarts), [connecting](guide::connecting),
-//! [certificates](guide::certificates), [untyped calls and traits](guide::untyped), [stopping](guide::stopping),
+//! [joining](guide::joining), [certificates](guide::certificates), [untyped calls and traits](guide::untyped), [stopping](guide::stopping),
 //! [logs and counters](guide::logs), [spawning from within](guide::spawning), [values on the wire](guide::values). What
 //! a program usually needs is in the [`prelude`]; what each marker accepts is told at [`#[agent]`](macro@agent).
 //!

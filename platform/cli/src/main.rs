@@ -1,4 +1,4 @@
-//! The command `folkmoot`: certificates for development, and calls by hand.
+//! The command `folkmoot`: certificates for development, calls by hand, and a look at nodes that have joined.
 //!
 //! What always holds: results go to standard output, one sentence about a failure to standard error; the exit
 //! code is 0, 1 for a failure, 2 for a command line that cannot be understood. Each verb has its file.
