@@ -6,14 +6,18 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::hello::MAX_NODE_BYTES;
+
 /// Longest name of a cluster, in bytes.
 pub const MAX_CLUSTER_BYTES: usize = 256;
 /// Most agents that are told of in one message.
 pub const MAX_AGENTS_TOLD: usize = 1_000;
+/// Longest URL of a node, in bytes.
+pub const MAX_URL_BYTES: usize = 1_024;
 /// Most capabilities of one agent.
-pub const MAX_CAPABILITIES: usize = 64;
+pub const MAX_CAPABILITIES: usize = 16;
 /// Longest name of a type or a capability, in bytes.
-pub const MAX_WORD_BYTES: usize = 256;
+pub const MAX_WORD_BYTES: usize = 128;
 
 /// A node asks to join, over the link on which it asks.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,6 +51,25 @@ pub struct KnownNode {
     pub url: String,
     /// Drawn anew at each start: tells a node that came back from one that was never away.
     pub incarnation: u64,
+}
+
+impl KnownNode {
+    /// Whether its words can be those of a node.
+    ///
+    /// # Errors
+    /// What cannot be, as a sentence.
+    pub fn check(&self) -> Result<(), String> {
+        let is_odd = |word: &str, most: usize| {
+            word.is_empty() || word.len() > most || word.chars().any(char::is_control)
+        };
+        if is_odd(&self.name, MAX_NODE_BYTES) {
+            return Err(format!("a node's name is 1 to {MAX_NODE_BYTES} bytes without control characters"));
+        }
+        if is_odd(&self.url, MAX_URL_BYTES) {
+            return Err(format!("a node's URL is 1 to {MAX_URL_BYTES} bytes without control characters"));
+        }
+        Ok(())
+    }
 }
 
 /// What has changed among a node's agents.

@@ -7,6 +7,9 @@
 use std::fmt;
 use std::sync::Arc;
 
+/// What stands before the number of a user.
+const UNIX_USER: &str = "unix:uid=";
+
 /// The proven speaker of a message.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Principal {
@@ -33,7 +36,7 @@ impl Principal {
     /// No name out of a certificate looks like it: a URI has `://`, a DNS name no colon, a fingerprint begins with
     /// `sha256:`.
     pub fn unix_user(uid: u32) -> Principal {
-        Principal::node(format!("unix:uid={uid}"))
+        Principal::node(format!("{UNIX_USER}{uid}"))
     }
 
     /// The same node, speaking for one of its agents.
@@ -49,6 +52,11 @@ impl Principal {
     /// The agent on that node, where its container said so.
     pub fn agent_name(&self) -> Option<&str> {
         self.agent.as_deref()
+    }
+
+    /// Whether a node proved its name; else the peer is a user of this machine, or nobody knows who.
+    pub fn is_node(&self) -> bool {
+        !self.is_anonymous() && !self.node.starts_with(UNIX_USER)
     }
 
     /// Whether the peer proved nothing about itself.
@@ -79,6 +87,7 @@ mod tests {
         assert_eq!((agent.node_name(), agent.agent_name()), (node.node_name(), Some("counter")));
         assert_ne!(agent, node);
         assert_eq!(Principal::unix_user(1000).to_string(), "unix:uid=1000");
+        assert!(node.is_node() && !Principal::unix_user(1000).is_node() && !Principal::anonymous().is_node());
         assert!(Principal::anonymous().is_anonymous() && !node.is_anonymous());
     }
 }

@@ -217,6 +217,10 @@ fn meet(hall: &Arc<Hall>, others: &[KnownNode]) {
         if other.name == membership.own().name || membership.is_connected(&other.name) {
             continue;
         }
+        if let Err(reason) = other.check() {
+            tracing::warn!(%reason, "a node that another told of cannot be");
+            continue;
+        }
         match destination(hall, other) {
             Ok(to) if !hall.is_at(&to.endpoint) => keep(hall, to, Retry::For(TIME_TO_MEET), None, true),
             Ok(_) => {}
@@ -263,7 +267,7 @@ pub(crate) fn accept(link: &Arc<Link>, request: JoinRequest) -> Result<JoinReply
     let arrival = Arrival { known, link, dialed: false };
     membership.check(&arrival).map_err(denied)?;
     let keep = membership.is_kept(&arrival);
-    if keep {
+    if keep && !membership.keeps(link) {
         let way = hall.own_remote(to)?;
         way.adopt(link);
         // Whoever dials counts this with the way; here it may be another way, if the node is back at another address.
@@ -271,7 +275,10 @@ pub(crate) fn accept(link: &Arc<Link>, request: JoinRequest) -> Result<JoinReply
             tables.counters.reconnects.increment(1);
         }
     }
-    actix::spawn(attend(link.clone(), false));
+    // Once for each link, however often the peer asks.
+    if link.begins_to_be_attended() {
+        actix::spawn(attend(link.clone(), false));
+    }
     meet(&hall, &others);
     let others = membership.others(&arrival.known.name);
     Ok(JoinReply { node: membership.own().clone(), keep, others })

@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 use std::fmt::Display;
 use std::pin::pin;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use bytes::Bytes;
@@ -48,6 +48,8 @@ pub(crate) struct Link {
     pub(crate) news_came: Notify,
     /// When something came last, in milliseconds of link time.
     heard: AtomicU64,
+    /// Whether it is attended to as a link between nodes that have joined.
+    attended: AtomicBool,
 }
 
 /// What matters of a peer's Hello.
@@ -98,6 +100,7 @@ impl Link {
             ended: Notify::new(),
             news_came: Notify::new(),
             heard: AtomicU64::new(link_time::now().0),
+            attended: AtomicBool::new(false),
         })
     }
 
@@ -148,6 +151,11 @@ impl Link {
         if self.end().is_none() {
             ended.await;
         }
+    }
+
+    /// Says whether nobody attended to the link before.
+    pub(crate) fn begins_to_be_attended(&self) -> bool {
+        !self.attended.swap(true, Ordering::AcqRel)
     }
 
     /// Something came.

@@ -23,7 +23,7 @@ use crate::remotes::Held;
 use crate::tables::Tables;
 
 /// Most agents that are kept of one node.
-const MAX_AGENTS_OF_A_NODE: usize = 1_000_000;
+const MAX_AGENTS_OF_A_NODE: usize = 250_000;
 
 /// How a node that has joined is to be thought of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -202,7 +202,8 @@ impl Membership {
     pub(crate) fn check(&self, arrival: &Arrival<'_>) -> Result<(), String> {
         let Arrival { known, link, .. } = arrival;
         let tables = &link.tables;
-        if !link.peer.is_anonymous() && link.peer.node_name() != known.name {
+        known.check()?;
+        if link.peer.is_node() && link.peer.node_name() != known.name {
             return Err(format!(
                 "the node proved to be {}, and calls itself \"{}\"",
                 link.peer,

@@ -144,6 +144,24 @@ async fn nodes_that_dial_each_other_at_once_keep_one_link() {
     }
 }
 
+#[cfg(unix)]
+#[folkmoot::test]
+async fn nodes_join_over_unix_sockets_by_the_names_that_they_give() {
+    super::limit::watch();
+    let dir = tempfile::tempdir().unwrap();
+    let socket = |name: &str| format!("unix://{}", dir.path().join(name).display());
+    let a = Container::builder(&socket("a.sock")).name("a").start().await.unwrap();
+    let b = Container::builder(&socket("b.sock")).name("b").start().await.unwrap();
+    a.spawn("mirror-of-a", Mirror::default).await.unwrap();
+    b.spawn("mirror-of-b", Mirror::default).await.unwrap();
+    assert_eq!(b.join(a.endpoint().to_string()).await.unwrap().name, "a");
+    says(&a, "mirror-of-b", "x").await;
+    says(&b, "mirror-of-a", "y").await;
+    for node in [a, b] {
+        node.shutdown().await;
+    }
+}
+
 #[folkmoot::test]
 async fn a_name_on_two_nodes_is_told_as_such() {
     let (a, b, c) = (node("a", plain).await, node("b", plain).await, node("c", plain).await);
@@ -186,11 +204,15 @@ async fn who_may_not_join_hears_why() {
     let json = node("json", |builder| builder.codec(Codec::Json)).await;
     let reason = denied(json.join(endpoint(&a)).await.unwrap_err());
     assert!(reason.contains("speak MsgPack with each other, not JSON"), "{reason}");
+    let odd = Container::builder("tcp://127.0.0.1:0").name("odd\nname").start().await.unwrap();
+    let reason = denied(odd.join(endpoint(&a)).await.unwrap_err());
+    assert!(reason.contains("without control characters"), "{reason}");
     let own = a.join(endpoint(&a)).await.unwrap_err();
     assert!(matches!(own, CallError::BadAddress { .. }), "{own}");
     let nobody = a.join("tcp://127.0.0.1:1").await.unwrap_err();
     assert!(matches!(nobody, CallError::Disconnected { may_have_run: false, .. }), "{nobody}");
     assert_eq!(a.nodes().len(), 1);
+    odd.shutdown().await;
     shut_down([other, second, same, json, closed, b, a]).await;
 }
 
