@@ -204,6 +204,8 @@ async fn join_over(hall: &Arc<Hall>, held: &Arc<Held>, link: &Arc<Link>) -> Resu
     let arrival = Arrival { known, link, dialed: true };
     membership.check(&arrival).map_err(|reason| CallError::Denied { reason })?;
     if keep && membership.is_kept(&arrival) {
+        // Meanwhile a link of the peer's may have taken its place, which is attended to since it was let in.
+        held.adopt(link);
         membership.enter(&arrival, held.clone());
     }
     meet(hall, &others);
@@ -269,10 +271,13 @@ pub(crate) fn accept(link: &Arc<Link>, request: JoinRequest) -> Result<JoinReply
     let keep = membership.is_kept(&arrival);
     if keep && !membership.keeps(link) {
         let way = hall.own_remote(to)?;
-        way.adopt(link);
+        let replaced = way.adopt(link);
         // Whoever dials counts this with the way; here it may be another way, if the node is back at another address.
         if membership.enter(&arrival, Arc::new(way)) {
             tables.counters.reconnects.increment(1);
+        }
+        if let Some(old) = replaced {
+            actix::spawn(attend(old, true));
         }
     }
     // Once for each link, however often the peer asks.

@@ -327,12 +327,13 @@ impl Remote {
     }
 
     /// From now on calls leave over a link that the peer opened. What waited leaves first; what waits for replies on
-    /// another link goes on waiting there.
-    pub(crate) fn adopt(&self, link: &Arc<Link>) {
+    /// another link goes on waiting there: that link, which is to be attended to until it is quiet.
+    pub(crate) fn adopt(&self, link: &Arc<Link>) -> Option<Arc<Link>> {
         let mut state = self.state();
         state.had_link = true;
         match std::mem::replace(&mut state.stage, Stage::Up(link.clone())) {
             Stage::Closed => state.stage = Stage::Closed,
+            Stage::Up(old) if old.is_open() && !Arc::ptr_eq(&old, link) => return Some(old),
             Stage::Opening(opening) => {
                 let waiting = self.send_over(link, opening);
                 drop(state);
@@ -340,6 +341,7 @@ impl Remote {
             }
             Stage::Idle | Stage::Up(_) => {}
         }
+        None
     }
 
     /// Asks the container itself: a request of the platform's own.

@@ -163,6 +163,21 @@ async fn nodes_join_over_unix_sockets_by_the_names_that_they_give() {
 }
 
 #[folkmoot::test]
+async fn a_link_from_before_the_nodes_joined_gives_way_to_the_one_that_they_keep() {
+    let mut limits = LinkLimits::default();
+    limits.heartbeat = Duration::from_millis(5);
+    let build = |builder: Builder| builder.limits(limits.clone());
+    let (a, b) = (node("a", build).await, node("b", build).await);
+    let mirror: Proxy<Mirror> = a.connect(b.url("mirror-of-b")).await.unwrap();
+    assert_eq!(mirror.text("before".into()).await.unwrap(), "before");
+    b.join(endpoint(&a)).await.unwrap();
+    until(&a, |_| a.counts.open_links() == 1.0 && b.counts.open_links() == 1.0).await;
+    assert_eq!(mirror.text("after".into()).await.unwrap(), "after");
+    says(&b, "mirror-of-a", "and back").await;
+    shut_down([a, b]).await;
+}
+
+#[folkmoot::test]
 async fn a_name_on_two_nodes_is_told_as_such() {
     let (a, b, c) = (node("a", plain).await, node("b", plain).await, node("c", plain).await);
     for there in [&a, &b] {
