@@ -312,6 +312,7 @@ pub(crate) async fn attend(link: Arc<Link>, dialed: bool) {
     }
     let mut suspect = false;
     let mut beat = link_time::sleep(limits.heartbeat);
+    let mut last_beat = link_time::now();
     loop {
         tokio::select! {
             biased;
@@ -323,7 +324,14 @@ pub(crate) async fn attend(link: Arc<Link>, dialed: bool) {
             () = &mut beat => {
                 beat = link_time::sleep(limits.heartbeat);
                 link.tell(u64::MAX >> 1, PING, &encoded(&link, &()).unwrap_or_default());
-                let silence = Duration::from_millis(link_time::now().since(link.heard()));
+                let now = link_time::now();
+                // Where this worker itself was held up, what came meanwhile has not been read yet.
+                let held_up = Duration::from_millis(now.since(last_beat)) >= limits.suspect_time;
+                last_beat = now;
+                if held_up {
+                    continue;
+                }
+                let silence = Duration::from_millis(now.since(link.heard()));
                 if silence >= limits.unreachable_time {
                     link.close(&format!("nothing came from the node for {:?}", limits.unreachable_time));
                 } else if (silence >= limits.suspect_time) != suspect {

@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use bytes::Bytes;
 use folkmoot_agents::chain::{self, Chain, Mode};
-use folkmoot_agents::deadlines::LinkInstant;
+use folkmoot_agents::deadlines::{self, LinkInstant};
 use folkmoot_agents::host::{FarCall, FarReply};
 use folkmoot_codecs::{
     CallError, ChainLink, Codec, Endpoint, Headers, Hello, Limits, Principal, encode_request,
@@ -160,7 +160,9 @@ impl Link {
 
     /// Something came.
     pub(crate) fn hear(&self) {
-        self.heard.store(link_time::now().0, Ordering::Relaxed);
+        // On the worker's coarse time: it is asked of each read, and compared with seconds.
+        let now = deadlines::coarse_now().unwrap_or_else(link_time::now);
+        self.heard.store(now.0, Ordering::Relaxed);
     }
 
     /// When something came last.
@@ -206,7 +208,8 @@ impl Link {
         }
         let headers = self.is_rich().then(|| Headers {
             no_reply: one_way,
-            deadline_ms: Some(deadline.since(link_time::now())),
+            // A tick too many does no harm: the caller keeps its own time.
+            deadline_ms: Some(deadline.since(deadlines::coarse_now().unwrap_or_else(link_time::now))),
             chain: told(&chain),
             ..Headers::default()
         });

@@ -1,8 +1,9 @@
 //! The way to one remote container: its link, where there is one, and the calls that use it.
 //!
-//! While the link is up a call is encoded straight into its outbox by whoever makes it; while it is down, calls
-//! wait here in order and its [`remote_proxy`](crate::remote_proxy) opens it. Always true: calls of one sender leave in the order they were sent; a
-//! call is sent at most once. Neighbours: [`peer`](crate::peer) opens links, [`link`](crate::link) carries calls.
+//! While the link is up a call is encoded straight into its outbox by whoever makes it; while it is down, calls wait here
+//! in order and its [`remote_proxy`](crate::remote_proxy) opens it. Always true: calls of one sender leave in the order
+//! they were sent; a call is sent at most once. Neighbours: [`peer`](crate::peer) opens links, [`link`](crate::link)
+//! carries calls, [`joining`](crate::joining) brings links that a joined node opened.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -24,6 +25,8 @@ use crate::remote_proxy::{Look, RemoteProxy};
 use crate::remotes::Remotes;
 use crate::tables::Tables;
 use crate::workers::Worker;
+
+mod holding;
 
 /// The pause before the second attempt to open a link; each further one is half as long again.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
@@ -159,85 +162,12 @@ impl Remote {
         &self.to
     }
 
-    pub(crate) fn hold(&self) {
-        self.holders.fetch_add(1, Ordering::AcqRel);
-    }
-
-    /// Says whether this was the last who held the way.
-    pub(crate) fn release(&self) -> bool {
-        // Before it shows that nobody holds the way.
-        self.unheld_since.store(link_time::now().0, Ordering::Release);
-        self.holders.fetch_sub(1, Ordering::AcqRel) == 1
-    }
-
-    pub(crate) fn is_held(&self) -> bool {
-        self.holders.load(Ordering::Acquire) > 0
-    }
-
-    /// Nobody holds the way any more: without a link it goes at once, else the actor looks after it.
-    pub(crate) fn unheld(self: &Arc<Self>, remotes: &Arc<Remotes>) {
-        {
-            let mut state = self.state();
-            match &state.stage {
-                Stage::Closed => return,
-                Stage::Idle => {}
-                Stage::Opening(_) | Stage::Up(_) => {
-                    if matches!(state.idling, Idling::No) {
-                        state.idling = Idling::Wanted(remotes.clone());
-                        drop(state);
-                        self.wake_actor();
-                    }
-                    return;
-                }
-            }
-        }
-        remotes.let_go(self);
-    }
-
     /// For the actor: whether a link is wanted that it has not begun to open.
     pub(crate) fn begins_to_open(&self) -> bool {
         match &mut self.state().stage {
             Stage::Opening(opening) => !std::mem::replace(&mut opening.begun, true),
             _ => false,
         }
-    }
-
-    /// For the actor: the table out of which it lets the way go, where it is to look after that.
-    pub(crate) fn begins_to_idle(&self) -> Option<Arc<Remotes>> {
-        let idling = &mut self.state().idling;
-        match std::mem::replace(idling, Idling::Watched) {
-            Idling::Wanted(remotes) => Some(remotes),
-            other => {
-                *idling = other;
-                None
-            }
-        }
-    }
-
-    /// For the actor: whether somebody holds the way again; then nobody looks after it until it is let go again.
-    pub(crate) fn is_held_again(&self) -> bool {
-        let mut state = self.state();
-        // Whoever lets it go counts first and looks here after that.
-        let held = self.is_held();
-        if held {
-            state.idling = Idling::No;
-        }
-        held
-    }
-
-    /// How long nobody has held the way, if nobody does.
-    pub(crate) fn unheld_for(&self) -> Duration {
-        let since = LinkInstant(self.unheld_since.load(Ordering::Acquire));
-        Duration::from_millis(link_time::now().since(since))
-    }
-
-    pub(crate) fn idle_time(&self) -> Duration {
-        self.tables.limits.idle_time
-    }
-
-    /// Whether the peer waits for answers over the link.
-    pub(crate) fn answers_its_peer(&self) -> bool {
-        matches!(&self.state().stage, Stage::Up(link) if link.in_hand.load(Ordering::Acquire) > 0)
     }
 
     pub(crate) fn is_closed(&self) -> bool {
