@@ -8,8 +8,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::hello::MAX_NODE_BYTES;
 
-/// Longest name of a cluster, in bytes.
-pub const MAX_CLUSTER_BYTES: usize = 256;
 /// Most agents that are told of in one message.
 pub const MAX_AGENTS_TOLD: usize = 1_000;
 /// Longest URL of a node, in bytes.

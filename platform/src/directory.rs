@@ -161,9 +161,13 @@ impl Far for NamedAgent {
                 FarTicket(count << CALL_BITS | id)
             }
             Err(error) => {
-                if let Some(reply) = call.reply {
+                match call.reply {
                     // A caller that went away has no use for the error.
-                    reply.send(FarReply::Failed(error)).ok();
+                    Some(reply) => drop(reply.send(FarReply::Failed(error))),
+                    None => {
+                        self.hall.tables.counters.one_way_failures.increment(1);
+                        tracing::warn!(agent = %self.name, %error, "a one-way call was not sent");
+                    }
                 }
                 FarTicket(u64::MAX)
             }

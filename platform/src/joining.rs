@@ -45,7 +45,9 @@ pub(crate) fn begin(hall: &Arc<Hall>, to: Destination, retry: Retry, told: Optio
 }
 
 fn keep(hall: &Arc<Hall>, to: Destination, retry: Retry, told: Option<Told>, hearsay: bool) {
-    if !hall.tables.membership.begin_to_keep(&to) {
+    // Hearsay may name whatever it likes: what is dialed for it has a bound. What the program asks for has none.
+    let most = if hearsay { hall.tables.limits.max_joined_nodes.saturating_mul(2) } else { usize::MAX };
+    if !hall.tables.membership.begin_to_keep(&to, most) {
         if let Some(told) = told {
             let reason = format!("{} is being joined already", to.endpoint);
             told.send(Err(CallError::BadAddress { reason })).ok();

@@ -164,9 +164,10 @@ impl Membership {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Says whether nobody keeps a link there yet.
-    pub(crate) fn begin_to_keep(&self, to: &Destination) -> bool {
-        self.kept().insert(to.clone())
+    /// Says whether nobody keeps a link there yet, and no more than `most` are kept.
+    pub(crate) fn begin_to_keep(&self, to: &Destination, most: usize) -> bool {
+        let mut kept = self.kept();
+        kept.len() < most && kept.insert(to.clone())
     }
 
     pub(crate) fn end_to_keep(&self, to: &Destination) {
@@ -430,4 +431,27 @@ fn is_full(nodes: &BTreeMap<String, Node>, tables: &Tables) -> bool {
     let now = link_time::now();
     let is_here = |node: &&Node| !matches!(node.state(now, tables), NodeState::Left | NodeState::Unreachable);
     nodes.values().filter(is_here).count() + 1 >= tables.limits.max_joined_nodes
+}
+
+#[cfg(test)]
+mod tests {
+    use folkmoot_codecs::Codec;
+
+    use super::*;
+
+    #[test]
+    fn no_more_links_are_kept_than_may_be_and_an_end_makes_room() {
+        let own = KnownNode { name: "own".into(), url: "tcp://127.0.0.1:1".into(), incarnation: 1 };
+        let membership = Membership::new(own, "test".into());
+        let to = |port: u16| Destination {
+            endpoint: format!("tcp://127.0.0.1:{port}").parse().unwrap(),
+            expected_peer: None,
+            codec: Codec::MsgPack,
+        };
+        assert!(membership.begin_to_keep(&to(1), 2) && membership.begin_to_keep(&to(2), 2));
+        assert!(!membership.begin_to_keep(&to(3), 2), "one too many");
+        assert!(!membership.begin_to_keep(&to(1), 9), "kept already");
+        membership.end_to_keep(&to(1));
+        assert!(membership.begin_to_keep(&to(3), 2));
+    }
 }

@@ -88,6 +88,8 @@ async fn joined_nodes_find_each_others_agents_as_they_come_and_go() {
     until(&a, |a| a.all_agents().len() == 2).await;
     let error = late.text("x".into()).await.unwrap_err();
     assert!(matches!(error, CallError::NoSuchAgent { .. }), "{error}");
+    late.text("to nobody".into()).one_way().unwrap();
+    assert_eq!(a.counts.of("one_way_failures"), 1);
     let error = a.lookup::<Mirror>("miror-of-b").await.unwrap_err();
     assert_eq!(
         error,
