@@ -12,7 +12,7 @@ use bytes::BytesMut;
 use folkmoot_agents::Retry;
 use folkmoot_agents::host::FarReply;
 use folkmoot_codecs::joining::{AgentNews, JoinReply, JoinRequest, KnownNode, MAX_AGENTS_TOLD};
-use folkmoot_codecs::{CallError, Endpoint};
+use folkmoot_codecs::{ArgumentList, CallError, Endpoint};
 use serde::Serialize;
 use tokio::sync::{broadcast, oneshot};
 
@@ -313,6 +313,10 @@ pub(crate) async fn attend(link: Arc<Link>, dialed: bool) {
         tell_all(&link);
     }
     let mut suspect = false;
+    let mut nothing = BytesMut::new();
+    if let Err(error) = ().encode(link.codec, &mut nothing) {
+        tracing::error!(%error, "an empty list did not encode");
+    }
     let mut beat = link_time::sleep(limits.heartbeat);
     let mut last_beat = link_time::now();
     loop {
@@ -325,7 +329,7 @@ pub(crate) async fn attend(link: Arc<Link>, dialed: bool) {
             }
             () = &mut beat => {
                 beat = link_time::sleep(limits.heartbeat);
-                link.tell(u64::MAX >> 1, PING, &encoded(&link, &()).unwrap_or_default());
+                link.tell(u64::MAX >> 1, PING, &nothing);
                 let now = link_time::now();
                 // Where this worker itself was held up, what came meanwhile has not been read yet.
                 let held_up = Duration::from_millis(now.since(last_beat)) >= limits.suspect_time;

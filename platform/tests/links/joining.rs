@@ -68,6 +68,7 @@ async fn shut_down<const N: usize>(nodes: [Node; N]) {
     for node in nodes {
         node.shutdown().await;
         assert_eq!(node.counts.open_links(), 0.0, "a link was left behind");
+        assert_eq!(node.counts.of("bad_requests"), 0, "the nodes did not understand each other");
     }
 }
 
