@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use folkmoot_agents::{Clock, Retry};
+use folkmoot_agents::Clock;
 use folkmoot_codecs::{Codec, Endpoint, Principal};
 use folkmoot_gateway::{Gate, HostRule, Rule, RuleSet};
 use folkmoot_transports::{LocalNetwork, LocalTransport, SslCerts, TcpTransport, TlsTransport, Transport};
@@ -237,7 +237,7 @@ impl Builder {
             Container::over(Arc::new(Hall::new(tables, workers, self.codec, transports, (accepteds, open))));
         for endpoint in seeds {
             let to = Destination { endpoint, expected_peer: None, codec: self.codec };
-            joining::begin(container.hall(), to, Retry::Forever, None);
+            joining::begin_for_ever(container.hall(), to);
         }
         Ok(container)
     }

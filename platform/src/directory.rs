@@ -105,8 +105,8 @@ fn ambiguous(hall: &Hall, name: &str, mut nodes: Vec<String>, is_here: bool) -> 
 }
 
 fn no_such(hall: &Hall, name: &str) -> CallError {
-    let known = list(hall, |_| true);
-    let nearest = folkmoot_agents::nearest(name, known.iter().map(|agent| agent.name.as_str()));
+    let nearest = [hall.tables.nearest(name), hall.tables.membership.nearest(name)];
+    let nearest = folkmoot_agents::nearest(name, nearest.iter().flatten().map(String::as_str));
     CallError::NoSuchAgent { agent: short(name).into_owned(), nearest }
 }
 

@@ -10,10 +10,10 @@ use std::time::Duration;
 
 use folkmoot_agents::Retry;
 use folkmoot_codecs::{CallError, Endpoint};
-use tokio::sync::oneshot;
 
 use crate::container::Hall;
 use crate::joining;
+use crate::link_time;
 use crate::membership::JoinedNode;
 use crate::peer::Destination;
 
@@ -58,9 +58,40 @@ impl Join {
             return Err(CallError::BadAddress { reason: format!("{endpoint} is this node itself") });
         }
         let to = Destination { endpoint, expected_peer, codec: hall.codec };
-        let (tell, told) = oneshot::channel();
-        joining::begin(&hall, to, retry, Some(tell));
-        told.await.unwrap_or_else(|_| Err(crate::remote::closed()))
+        match joining::begin(&hall, &to, retry) {
+            Some(told) => told.await.unwrap_or_else(|_| Err(crate::remote::closed())),
+            None => already_kept(&hall, &to, retry).await,
+        }
+    }
+}
+
+/// The node to which somebody keeps a link already: waits for it to be there, as long as `retry` says and an attempt
+/// that is on its way may take.
+async fn already_kept(hall: &Hall, to: &Destination, retry: Retry) -> Result<JoinedNode, CallError> {
+    let tables = &hall.tables;
+    let mut changes = tables.membership.watch();
+    let patience = match retry {
+        Retry::For(time) => Some(time.max(tables.limits.handshake_time)),
+        Retry::Never => Some(tables.limits.handshake_time),
+        Retry::Forever => None,
+    };
+    let joined = async {
+        loop {
+            if let Some(node) = tables.membership.joined_at(to, tables) {
+                return Ok(node);
+            }
+            if tables.is_closed() || changes.changed().await.is_err() {
+                return Err(crate::remote::closed());
+            }
+        }
+    };
+    match patience {
+        None => joined.await,
+        Some(patience) => link_time::within(patience, joined).await.unwrap_or_else(|| {
+            let cause =
+                format!("{} is being joined already, and was not there within {patience:?}", to.endpoint);
+            Err(CallError::Disconnected { may_have_run: false, cause })
+        }),
     }
 }
 

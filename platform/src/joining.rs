@@ -36,24 +36,35 @@ const TIME_TO_MEET: Duration = Duration::from_secs(300);
 const PAUSE_AFTER_REFUSAL: Duration = Duration::from_secs(10);
 
 /// Whom the first attempt tells what came of it.
-type Told = oneshot::Sender<Result<JoinedNode, CallError>>;
+type Told = oneshot::Sender<Outcome>;
 
-/// Begins to keep a link to the container at `to`. `told` hears of the first success, or of the first failure that ends
-/// the `retry`; after a failure that it has heard of nothing more is tried.
-pub(crate) fn begin(hall: &Arc<Hall>, to: Destination, retry: Retry, told: Option<Told>) {
-    keep(hall, to, retry, told, false);
+/// What came of joining a node.
+pub(crate) type Outcome = Result<JoinedNode, CallError>;
+
+/// Begins to keep a link to the container at `to`, unless one is kept there already. The receiver hears of the first
+/// success, or of the first failure that ends the `retry`; after a failure that it has heard of nothing more is tried.
+pub(crate) fn begin(hall: &Arc<Hall>, to: &Destination, retry: Retry) -> Option<oneshot::Receiver<Outcome>> {
+    let (tell, told) = oneshot::channel();
+    begins_to_keep(hall, to, false).then(|| {
+        keep(hall, to.clone(), retry, Some(tell), false);
+        told
+    })
+}
+
+/// Keeps a link to the container at `to` for ever, unless one is kept there already.
+pub(crate) fn begin_for_ever(hall: &Arc<Hall>, to: Destination) {
+    if begins_to_keep(hall, &to, false) {
+        keep(hall, to, Retry::Forever, None, false);
+    }
+}
+
+fn begins_to_keep(hall: &Hall, to: &Destination, hearsay: bool) -> bool {
+    // Hearsay may name whatever it likes: what is dialed for it has a bound. What the program asks for has none.
+    let most = if hearsay { hall.tables.limits.max_joined_nodes.saturating_mul(2) } else { usize::MAX };
+    hall.tables.membership.begin_to_keep(to, most)
 }
 
 fn keep(hall: &Arc<Hall>, to: Destination, retry: Retry, told: Option<Told>, hearsay: bool) {
-    // Hearsay may name whatever it likes: what is dialed for it has a bound. What the program asks for has none.
-    let most = if hearsay { hall.tables.limits.max_joined_nodes.saturating_mul(2) } else { usize::MAX };
-    if !hall.tables.membership.begin_to_keep(&to, most) {
-        if let Some(told) = told {
-            let reason = format!("{} is being joined already", to.endpoint);
-            told.send(Err(CallError::BadAddress { reason })).ok();
-        }
-        return;
-    }
     let (hall_of_keeper, began) = (Arc::downgrade(hall), link_time::now().0);
     let keeper = Keeper { hall: hall_of_keeper, to, retry, began, told, hearsay };
     let worker = hall.workers.get(hall.workers.next());
@@ -154,8 +165,7 @@ impl Keeper {
                     link_time::within(hall.tables.limits.handshake_time, first_news(&link)).await;
                 }
                 if let Some(told) = self.told.take()
-                    && let Some(node) =
-                        hall.tables.membership.list(&hall.tables).into_iter().find(|node| node.name == name)
+                    && let Some(node) = hall.tables.membership.joined(&name, &hall.tables)
                 {
                     told.send(Ok(node)).ok();
                 }
@@ -192,7 +202,7 @@ async fn join_over(hall: &Arc<Hall>, held: &Arc<Held>, link: &Arc<Link>) -> Resu
         return Err(CallError::Denied { reason });
     }
     let (cluster, node) = (membership.cluster().to_owned(), membership.own().clone());
-    let request = JoinRequest { cluster, node, others: membership.others("") };
+    let request = JoinRequest { cluster, node, others: membership.told_of() };
     let reply: JoinReply =
         match held.ask(JOIN, &encoded(link, &(request,))?, hall.tables.limits.handshake_time).await {
             FarReply::Failed(error) => return Err(error),
@@ -226,7 +236,11 @@ fn meet(hall: &Arc<Hall>, others: &[KnownNode]) {
             continue;
         }
         match destination(hall, other) {
-            Ok(to) if !hall.is_at(&to.endpoint) => keep(hall, to, Retry::For(TIME_TO_MEET), None, true),
+            Ok(to) if !hall.is_at(&to.endpoint) => {
+                if begins_to_keep(hall, &to, true) {
+                    keep(hall, to, Retry::For(TIME_TO_MEET), None, true);
+                }
+            }
             Ok(_) => {}
             Err(reason) => {
                 tracing::warn!(node = %other.name, %reason, "a node that another told of cannot be joined")
@@ -287,7 +301,8 @@ pub(crate) fn accept(link: &Arc<Link>, request: JoinRequest) -> Result<JoinReply
         actix::spawn(attend(link.clone(), false));
     }
     meet(&hall, &others);
-    let others = membership.others(&arrival.known.name);
+    let mut others = membership.told_of();
+    others.retain(|other| other.name != arrival.known.name);
     Ok(JoinReply { node: membership.own().clone(), keep, others })
 }
 

@@ -126,6 +126,22 @@ impl Node {
         self.link.is_open()
     }
 
+    fn is_reached_at(&self, to: &Destination) -> bool {
+        let way = self.way.to();
+        let is_expected = to.expected_peer.as_ref().is_none_or(|expected| *expected == self.known.name);
+        way.endpoint == to.endpoint && way.codec == to.codec && is_expected
+    }
+
+    fn as_known(&self, now: LinkInstant, tables: &Tables) -> JoinedNode {
+        JoinedNode {
+            name: self.known.name.clone(),
+            url: self.known.url.clone(),
+            state: self.state(now, tables),
+            epoch: self.epoch,
+            agents: self.agents.len(),
+        }
+    }
+
     /// How long nothing has come from it.
     fn silence(&self, now: LinkInstant) -> Duration {
         Duration::from_millis(now.since(self.link.heard()))
@@ -297,12 +313,8 @@ impl Membership {
     /// The way to a node that has joined and is reached as `to` says.
     pub(crate) fn way_of(&self, to: &Destination) -> Option<Destination> {
         let nodes = self.nodes();
-        let mut ways = nodes.values().filter(|node| !node.left).map(|node| (node, node.way.to()));
-        let found = ways.find(|(node, way)| {
-            let is_expected = to.expected_peer.as_ref().is_none_or(|expected| *expected == node.known.name);
-            way.endpoint == to.endpoint && way.codec == to.codec && is_expected
-        });
-        found.map(|(_, way)| way.clone())
+        let found = nodes.values().find(|node| !node.left && node.is_reached_at(to));
+        found.map(|node| node.way.to().clone())
     }
 
     /// Whether the link is the one that is kept to its node.
@@ -375,22 +387,32 @@ impl Membership {
     /// The nodes, by name.
     pub(crate) fn list(&self, tables: &Tables) -> Vec<JoinedNode> {
         let now = link_time::now();
-        let nodes = self.nodes();
-        let as_known = nodes.values().map(|node| JoinedNode {
-            name: node.known.name.clone(),
-            url: node.known.url.clone(),
-            state: node.state(now, tables),
-            epoch: node.epoch,
-            agents: node.agents.len(),
-        });
-        as_known.collect()
+        self.nodes().values().map(|node| node.as_known(now, tables)).collect()
     }
 
-    /// The nodes that another may be told of.
-    pub(crate) fn others(&self, than: &str) -> Vec<KnownNode> {
+    /// The node of that name.
+    pub(crate) fn joined(&self, name: &str, tables: &Tables) -> Option<JoinedNode> {
+        self.nodes().get(name).map(|node| node.as_known(link_time::now(), tables))
+    }
+
+    /// The node that is reached at `to`, where a link to it is open.
+    pub(crate) fn joined_at(&self, to: &Destination, tables: &Tables) -> Option<JoinedNode> {
         let nodes = self.nodes();
-        let told = nodes.values().filter(|node| !node.left && node.known.name != than);
-        told.map(|node| node.known.clone()).collect()
+        let at = nodes.values().find(|node| node.is_connected() && node.is_reached_at(to));
+        at.map(|node| node.as_known(link_time::now(), tables))
+    }
+
+    /// The nodes that are here, as others are told of them.
+    pub(crate) fn told_of(&self) -> Vec<KnownNode> {
+        let nodes = self.nodes();
+        nodes.values().filter(|node| !node.left).map(|node| node.known.clone()).collect()
+    }
+
+    /// The name of an agent elsewhere that looks most like `wrong`.
+    pub(crate) fn nearest(&self, wrong: &str) -> Option<String> {
+        let nodes = self.nodes();
+        let names = nodes.values().flat_map(|node| node.agents.keys());
+        folkmoot_agents::nearest(wrong, names.map(String::as_str))
     }
 
     /// The agents that live on other nodes and are `wanted`, with their nodes.

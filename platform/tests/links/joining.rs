@@ -1,5 +1,6 @@
 //! Nodes that join: each knows the others' agents, one link between two of them, and what happens when one goes.
 
+use std::future::IntoFuture;
 use std::time::Duration;
 
 use folkmoot::prelude::*;
@@ -104,6 +105,46 @@ async fn joined_nodes_find_each_others_agents_as_they_come_and_go() {
     assert!(a.agents_of_type("Nobody").is_empty());
     assert_eq!((a.counts.open_links(), b.counts.open_links()), (1.0, 1.0), "both use the one link");
     shut_down([a, b]).await;
+}
+
+#[folkmoot::test]
+async fn who_joins_twice_has_joined_once() {
+    let (a, b) = (node("a", plain).await, node("b", plain).await);
+    let twice =
+        futures_util::future::join(b.join(endpoint(&a)).into_future(), b.join(endpoint(&a)).into_future())
+            .await;
+    let (first, second) = (twice.0.unwrap(), twice.1.unwrap());
+    let third = b.join(endpoint(&a)).await.unwrap();
+    assert_eq!([first.name, second.name, third.name.clone()], ["a", "a", "a"]);
+    assert_eq!((third.epoch, b.counts.open_links()), (1, 1.0));
+    shut_down([a, b]).await;
+}
+
+#[folkmoot::test]
+async fn who_joins_a_node_that_is_being_joined_waits_for_it_as_long_as_it_says() {
+    let a = node("a", plain).await;
+    let url = endpoint(&a);
+    a.shutdown().await;
+    let seed = url.clone();
+    let limits = |mut limits: LinkLimits| {
+        limits.handshake_time = Duration::from_millis(50);
+        limits
+    };
+    let b = node("b", |builder| builder.join(&seed).limits(limits(LinkLimits::default()))).await;
+    let error = b.join(&*url).await.unwrap_err();
+    assert!(
+        matches!(&error, CallError::Disconnected { may_have_run: false, cause } if cause.contains("was not there within")),
+        "{error}"
+    );
+    let waiting = b.join(&*url).retry_for(SOON);
+    let coming = async {
+        let a = Container::builder(&url).name("a").start().await.unwrap();
+        (a, ())
+    };
+    let (joined, (a, ())) = futures_util::future::join(waiting.into_future(), coming).await;
+    assert_eq!(joined.unwrap().name, "a");
+    a.shutdown().await;
+    b.shutdown().await;
 }
 
 #[folkmoot::test]
