@@ -18,6 +18,7 @@ use tokio::sync::oneshot;
 use crate::host::{Far, FarCall, FarReply, FarTicket, Host};
 use crate::interface::{Interface, Method};
 use crate::neighbours;
+use crate::passing;
 use crate::proxy::{Door, ProxyCore, Target};
 use crate::reply::ReplyTo;
 use crate::turn::{CallHead, Origin, Ticketed, Turn};
@@ -179,7 +180,19 @@ fn send_far<M: Method>(
     }))
 }
 
-/// The value or error of a typed method in an encoded reply.
+/// The value or error of a typed method in an encoded reply; proxies within speak for whoever `core` speaks for.
+fn read_reply<M: Method>(
+    core: &ProxyCore<M::Interface>,
+    reply: FarReply,
+) -> Result<M::Ok, CallError<M::Err>> {
+    // What has nothing to drop holds no proxy.
+    match std::mem::needs_drop::<M::Ok>() || std::mem::needs_drop::<M::Err>() {
+        true => passing::read_for(core.reader(), || decode_reply(reply)),
+        false => decode_reply(reply),
+    }
+}
+
+/// The value or error of a method in an encoded reply.
 pub(crate) fn decode_reply<T, E>(reply: FarReply) -> Result<T, CallError<E>>
 where
     T: serde::de::DeserializeOwned,
@@ -220,7 +233,7 @@ impl<M: Method> Future for Call<M> {
             },
             State::Far(wait) => match wait.poll_reply(&inner.host, &inner.origin, cx) {
                 Poll::Pending => return Poll::Pending,
-                Poll::Ready(Ok(reply)) => decode_reply(reply),
+                Poll::Ready(Ok(reply)) => read_reply::<M>(&this.core, reply),
                 Poll::Ready(Err(error)) => Err(error.widen()),
             },
             State::New(_) | State::Done => Err(CallError::Cancelled),

@@ -99,6 +99,12 @@ impl<A: Agent> Context<A> {
         self.core.own_proxy()
     }
 
+    /// The agent of a proxy that another agent of this container handed over, spoken to by this one. Only typed calls
+    /// within a container need it: they hand a proxy over as it is, and it goes on speaking for who obtained it.
+    pub fn adopt<I: Interface + ?Sized>(&self, proxy: &Proxy<I>) -> Proxy<I> {
+        Proxy::spoken_by(proxy, self.own_principal())
+    }
+
     /// A proxy to another agent of this container, speaking for this one.
     ///
     /// # Errors

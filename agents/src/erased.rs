@@ -27,26 +27,33 @@ const UNBOUNDED: Limits =
 
 pub(crate) struct Erased {
     host: Arc<dyn Host>,
-    agent: Arc<dyn LocalAgent>,
+    name: Arc<str>,
+    /// The agent of that name when it was found; `None` where there was none.
+    agent: Option<Arc<dyn LocalAgent>>,
 }
 
 impl Erased {
     pub(crate) fn new(host: Arc<dyn Host>, agent: Arc<dyn LocalAgent>) -> Erased {
-        Erased { host, agent }
+        Erased { host, name: agent.shared().name().clone(), agent: Some(agent) }
+    }
+
+    /// Whoever bears that name when it is called.
+    pub(crate) fn named(host: Arc<dyn Host>, name: Arc<str>) -> Erased {
+        Erased { host, name, agent: None }
     }
 
     /// The agent, or the one that bears its name now where it has ended.
-    fn living(&self) -> Arc<dyn LocalAgent> {
-        match self.agent.shared().status() {
-            Status::Stopped => self.host.find(self.agent.shared().name()).ok(),
-            _ => None,
+    fn living(&self) -> Result<Arc<dyn LocalAgent>, CallError> {
+        match &self.agent {
+            Some(agent) if agent.shared().status() != Status::Stopped => Ok(agent.clone()),
+            Some(ended) => Ok(self.host.find(&self.name).unwrap_or_else(|_| ended.clone())),
+            None => self.host.find(&self.name),
         }
-        .unwrap_or_else(|| self.agent.clone())
     }
 
     /// Who speaks, to that agent.
     fn origin_for(&self, agent: &Arc<dyn LocalAgent>, origin: Arc<Origin>) -> Arc<Origin> {
-        if Arc::ptr_eq(agent.shared(), self.agent.shared()) {
+        if origin.target.as_ref().is_some_and(|target| Arc::ptr_eq(agent.shared(), target)) {
             return origin;
         }
         let Origin { agent: name, caller, inside, .. } = &*origin;
@@ -62,7 +69,20 @@ impl Far for Erased {
 
     fn send(&self, call: FarCall) -> FarTicket {
         let FarCall { origin, method, positional, keyword, chain, deadline, reply, wait } = call;
-        let agent = self.living();
+        let agent = match self.living() {
+            Ok(agent) => agent,
+            Err(error) => {
+                match reply {
+                    // A caller that went away has no use for the error.
+                    Some(reply) => drop(reply.send(FarReply::Failed(error))),
+                    None => {
+                        self.host.counters().one_way_failures.increment(1);
+                        tracing::info!(agent = %self.name, %error, "a one-way call failed");
+                    }
+                }
+                return FarTicket(0);
+            }
+        };
         let origin = self.origin_for(&agent, origin);
         let sent = deadlines::coarse_now().unwrap_or_else(|| self.host.now());
         let head = CallHead { origin, method, chain, sent, deadline: Some(deadline) };
@@ -85,16 +105,18 @@ impl Far for Erased {
 
     fn cancel(&self, _: FarTicket) -> Option<CallError> {
         // The dropped channel tells the agent, once it looks.
-        self.living().sweep();
+        if let Ok(agent) = self.living() {
+            agent.sweep();
+        }
         None
     }
 
     fn agent(&self) -> &str {
-        self.agent.shared().name()
+        &self.name
     }
 
     fn url(&self) -> String {
-        self.host.url_of(self.agent.shared().name())
+        self.host.url_of(&self.name)
     }
 }
 

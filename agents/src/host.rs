@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use folkmoot_codecs::{Arguments, CallError, Codec, Principal};
+use folkmoot_codecs::{Arguments, CallError, Codec, Endpoint, Principal};
 use folkmoot_gateway::Admitted;
 use tokio::sync::oneshot;
 
@@ -60,6 +60,9 @@ pub trait Host: Send + Sync + 'static {
     /// # Errors
     /// Why there is none.
     fn reach(self: Arc<Self>, route: Route) -> BoxFuture<'static, Result<Way, CallError>>;
+    /// The way to the agent of that name at `endpoint`, whether it is there or not: nothing is opened, and nobody asked,
+    /// before the first call.
+    fn point_at(self: Arc<Self>, endpoint: Endpoint, agent: String) -> Way;
     /// The way to the agent of that name, on whatever node that has joined; `retry` says how long to wait for it to come.
     ///
     /// # Errors

@@ -19,6 +19,7 @@ use crate::interface::{Agent, Interface, Refused};
 use crate::life::Life;
 use crate::nearest::nearest;
 use crate::neighbours;
+use crate::passing;
 use crate::proxy::{Door, Proxy, Target};
 use crate::queue::{Core, Making};
 use crate::reply::{ReplySink, ReplyTo};
@@ -53,7 +54,7 @@ pub fn spawn_here<A: Agent, E>(
     actor_context.set_mailbox_capacity(0);
     let actor = actor_context.into_future(AgentActor { core: core.clone() });
     let place = neighbours::enter(core.clone());
-    let door = Arc::new(Door::new(shared, actor.address().recipient(), place));
+    let door = Arc::new(Door::new(shared, actor.address().recipient(), place, &host));
     core.set_door(door.clone());
     if let Err(error) = enter(door.clone()) {
         neighbours::leave(place);
@@ -105,7 +106,7 @@ impl<A: Agent> LocalAgent for Door<A> {
             Ok(checked) => checked,
             Err(error) => return ReplyTo::<(), Never>::encoded(sink).refuse(error),
         };
-        match A::decode(index, arguments, sink) {
+        match passing::read_for(self.reader.clone(), || A::decode(index, arguments, sink)) {
             Err(Refused { error, sink }) => ReplyTo::<(), Never>::encoded(sink).refuse(error),
             Ok(request) => {
                 let turn = Turn { permit, request };

@@ -18,6 +18,7 @@ use crate::host::{Far, Host};
 use crate::interface::{CallsOf, Interface};
 use crate::local::typed_door;
 use crate::neighbours::Place;
+use crate::passing::Reader;
 use crate::shared::{AgentShared, Status};
 use crate::turn::{Origin, Turn};
 
@@ -58,6 +59,14 @@ impl<I: Interface + ?Sized> Proxy<I> {
         }
     }
 
+    /// The same way to the same agent, for another caller of the same container.
+    pub(crate) fn spoken_by(proxy: &Proxy<I>, caller: Principal) -> Proxy<I> {
+        let Inner { host, origin, target } = &*proxy.calls.core().0;
+        let Origin { agent, target: shared, inside, .. } = &**origin;
+        let origin = Origin { agent: agent.clone(), target: shared.clone(), caller, inside: *inside };
+        Proxy::over(host.clone(), Arc::new(origin), target.clone())
+    }
+
     pub(crate) fn over(host: Arc<dyn Host>, origin: Arc<Origin>, target: Target<I>) -> Proxy<I> {
         Proxy { calls: I::Calls::new(ProxyCore(Arc::new(Inner { host, origin, target }))) }
     }
@@ -77,6 +86,15 @@ impl<I: Interface + ?Sized> Proxy<I> {
             None => Target::Far(Arc::new(Erased::new(host.clone(), agent))),
         };
         Ok(Proxy::over(host.clone(), origin, target))
+    }
+
+    /// A proxy to whoever bears that name in `host` when it is called, speaking for `caller`, who lives there.
+    pub(crate) fn to_named(host: &Arc<dyn Host>, caller: Principal, name: &str) -> Proxy<I> {
+        Proxy::to_local(host, caller.clone(), name).unwrap_or_else(|_| {
+            let agent: Arc<str> = name.into();
+            let origin = Arc::new(Origin { agent: agent.clone(), target: None, caller, inside: true });
+            Proxy::over(host.clone(), origin, Target::Far(Arc::new(Erased::named(host.clone(), agent))))
+        })
     }
 
     /// A proxy over a known way to an agent.
@@ -123,16 +141,33 @@ pub(crate) enum Target<I: Interface + ?Sized> {
     Far(Arc<dyn Far>),
 }
 
+impl<I: Interface + ?Sized> Clone for Target<I> {
+    fn clone(&self) -> Self {
+        match self {
+            Target::Near(door) => Target::Near(door.clone()),
+            Target::Far(far) => Target::Far(far.clone()),
+        }
+    }
+}
+
 /// The door of an agent's mailbox, shared by all its proxies and its container's tables.
 pub(crate) struct Door<I: Interface + ?Sized> {
     shared: Arc<AgentShared>,
     mailbox: Recipient<Knock<I>>,
     pub(crate) place: Place,
+    /// The agent, as it reads the arguments of encoded calls.
+    pub(crate) reader: Arc<Reader>,
 }
 
 impl<I: Interface + ?Sized> Door<I> {
-    pub(crate) fn new(shared: Arc<AgentShared>, mailbox: Recipient<Knock<I>>, place: Place) -> Door<I> {
-        Door { shared, mailbox, place }
+    pub(crate) fn new(
+        shared: Arc<AgentShared>,
+        mailbox: Recipient<Knock<I>>,
+        place: Place,
+        host: &Arc<dyn Host>,
+    ) -> Door<I> {
+        let principal = host.principal().with_agent(shared.name().clone());
+        Door { shared, mailbox, place, reader: Reader::new(host, principal) }
     }
 
     /// The half of the agent that other threads see.
@@ -163,6 +198,12 @@ impl<I: Interface + ?Sized> Door<I> {
 }
 
 impl<I: Interface + ?Sized> ProxyCore<I> {
+    /// Whoever waits for a reply, as it reads that.
+    pub(crate) fn reader(&self) -> Arc<Reader> {
+        let Inner { host, origin, .. } = &*self.0;
+        Reader::new(host, origin.caller.clone())
+    }
+
     pub(crate) fn host(&self) -> &Arc<dyn Host> {
         &self.0.host
     }

@@ -28,6 +28,7 @@ use crate::join::Join;
 use crate::link_time;
 use crate::listener::Accepteds;
 use crate::membership::{JoinedNode, NodeChanges};
+use crate::passed_agent::PassedAgent;
 use crate::peer::Destination;
 use crate::remote::{Remote, closed};
 use crate::remotes::{Held, Remotes};
@@ -163,6 +164,13 @@ impl Host for Hall {
 
     fn reach(self: Arc<Self>, route: Route) -> BoxFuture<'static, Result<Way, CallError>> {
         Box::pin(connecting::reach(self, route))
+    }
+
+    fn point_at(self: Arc<Self>, endpoint: Endpoint, agent: String) -> Way {
+        match self.is_at(&endpoint) {
+            true => Way::Here(agent),
+            false => Way::Far(Arc::new(PassedAgent::new(self, endpoint, agent))),
+        }
     }
 
     fn describe(

@@ -190,9 +190,12 @@ impl Far for NamedAgent {
     }
 
     fn url(&self) -> String {
-        match self.way() {
-            Ok((way, _)) => way.to().endpoint.agent(&self.name).to_string(),
-            Err(_) => self.last().way.to().endpoint.agent(&self.name).to_string(),
+        // As others reach it: this node may have dialed it by a name of its own.
+        if let Found::At(node, _) = self.hall.tables.membership.find(&self.name)
+            && let Some(endpoint) = self.hall.tables.membership.endpoint_of(&node)
+        {
+            return endpoint.agent(&self.name).to_string();
         }
+        self.last().way.to().endpoint.agent(&self.name).to_string()
     }
 }

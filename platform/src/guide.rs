@@ -13,6 +13,7 @@
 //! | [`stopping`] | how agents and nodes end |
 //! | [`logs`] | what a node says about itself, and what is worth an alarm |
 //! | [`spawning`] | a container in an agent, futures beside the turns |
+//! | [`objects`] | an agent as an argument or a result, called back or handed on |
 //! | [`values`] | types on the wire: bytes, options, NaN, big integers, maps |
 //!
 //! Every example is a program that is compiled and run as a test. The pages lie in `platform/docs`, one file each.
@@ -49,6 +50,9 @@ pub mod logs {}
 
 #[doc = include_str!("../docs/spawning.md")]
 pub mod spawning {}
+
+#[doc = include_str!("../docs/objects.md")]
+pub mod objects {}
 
 #[doc = include_str!("../docs/values.md")]
 pub mod values {}

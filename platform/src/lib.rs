@@ -73,6 +73,7 @@ mod listener;
 mod membership;
 mod one_line;
 mod outbox;
+mod passed_agent;
 mod peer;
 mod remote;
 mod remote_agent;

@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
 use folkmoot_agents::deadlines::LinkInstant;
+use folkmoot_codecs::Endpoint;
 use folkmoot_codecs::joining::{AgentListing, AgentNews, KnownNode, MAX_AGENTS_TOLD};
 use folkmoot_gateway::name::{self, short};
 use tokio::sync::watch;
@@ -315,6 +316,11 @@ impl Membership {
         let nodes = self.nodes();
         let found = nodes.values().find(|node| !node.left && node.is_reached_at(to));
         found.map(|node| node.way.to().clone())
+    }
+
+    /// Where the node says that it is reached.
+    pub(crate) fn endpoint_of(&self, name: &str) -> Option<Endpoint> {
+        self.nodes().get(name)?.known.url.parse().ok()
     }
 
     /// Whether the link is the one that is kept to its node.

@@ -12,6 +12,7 @@ mod links {
     mod limit;
     #[path = "../hostile/log.rs"]
     mod log;
+    mod passing;
     mod rotation;
     mod secured;
     mod slow_encoder;

@@ -1,0 +1,82 @@
+//! An agent whose URL came in an argument or a result.
+//!
+//! Always true: before its first call it holds no way and no link, whatever the URL; from then on it holds one way, as
+//! long as this lives. Neighbours: [`remote_agent`](crate::remote_agent) is one that was connected to, and is known to
+//! be there; [`remotes`](crate::remotes) has the ways.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use folkmoot_agents::host::{Far, FarCall, FarReply, FarTicket};
+use folkmoot_codecs::{CallError, Codec, Endpoint};
+
+use crate::container::Hall;
+use crate::peer::Destination;
+use crate::remote_agent::path;
+use crate::remotes::Held;
+
+/// One agent at an endpoint that a peer named.
+pub(crate) struct PassedAgent {
+    hall: Arc<Hall>,
+    endpoint: Endpoint,
+    agent: String,
+    /// `None` until the first call.
+    way: Mutex<Option<Arc<Held>>>,
+}
+
+impl PassedAgent {
+    pub(crate) fn new(hall: Arc<Hall>, endpoint: Endpoint, agent: String) -> PassedAgent {
+        PassedAgent { hall, endpoint, agent, way: Mutex::new(None) }
+    }
+
+    fn held(&self) -> MutexGuard<'_, Option<Arc<Held>>> {
+        self.way.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The way, which is made at the first call: where the node has joined, the one that there is.
+    fn way(&self) -> Result<Arc<Held>, CallError> {
+        let mut held = self.held();
+        if let Some(way) = &*held {
+            return Ok(way.clone());
+        }
+        let to = Destination { endpoint: self.endpoint.clone(), expected_peer: None, codec: self.hall.codec };
+        let way = Arc::new(self.hall.remote(to)?);
+        *held = Some(way.clone());
+        Ok(way)
+    }
+}
+
+impl Far for PassedAgent {
+    fn codec(&self) -> Codec {
+        self.hall.codec
+    }
+
+    fn send(&self, call: FarCall) -> FarTicket {
+        match self.way() {
+            Ok(way) => way.send(path(&self.agent, &call.method), call),
+            Err(error) => {
+                match call.reply {
+                    // A caller that went away has no use for the error.
+                    Some(reply) => drop(reply.send(FarReply::Failed(error))),
+                    None => {
+                        self.hall.tables.counters.one_way_failures.increment(1);
+                        tracing::warn!(agent = %self.url(), %error, "a one-way call was not sent");
+                    }
+                }
+                FarTicket(u64::MAX)
+            }
+        }
+    }
+
+    fn cancel(&self, FarTicket(id): FarTicket) -> Option<CallError> {
+        let way = self.held().clone()?;
+        way.cancel(id, &self.agent)
+    }
+
+    fn agent(&self) -> &str {
+        &self.agent
+    }
+
+    fn url(&self) -> String {
+        self.endpoint.agent(&self.agent).to_string()
+    }
+}
