@@ -34,6 +34,11 @@ impl CertifiedLinks {
         CertifiedLinks { certs, links: Mutex::default() }
     }
 
+    /// Whether the container has certificates.
+    pub(crate) fn has_certs(&self) -> bool {
+        self.certs.is_some()
+    }
+
     fn entered(&self) -> MutexGuard<'_, Entered> {
         self.links.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,7 +1,7 @@
 //! An agent whose URL came in an argument or a result.
 //!
 //! Always true: before its first call it holds no way and no link, whatever the URL; from then on it holds one way, as
-//! long as this lives. Neighbours: [`remote_agent`](crate::remote_agent) is one that was connected to, and is known to
+//! long as this lives; no URL leads a node that has certificates to a plain link. Neighbours: [`remote_agent`](crate::remote_agent) is one that was connected to, and is known to
 //! be there; [`remotes`](crate::remotes) has the ways.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -32,6 +32,22 @@ impl PassedAgent {
         self.way.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// A node that proves itself and has others prove themselves is not led to where nobody does.
+    fn check(&self, to: &Destination) -> Result<(), CallError> {
+        let tables = &self.hall.tables;
+        let scheme = self.endpoint.scheme();
+        let is_proven = matches!(scheme, "tls" | "unix+tls") || scheme == tables.endpoint.scheme();
+        if is_proven || !tables.certified.has_certs() || tables.membership.way_of(to).is_some() {
+            return Ok(());
+        }
+        let reason = format!(
+            "{} came in a message, and {scheme}:// proves nobody: a node with certificates follows such URLs over tls:// \
+             alone; connect to it yourself where you trust it",
+            self.url()
+        );
+        Err(CallError::BadAddress { reason })
+    }
+
     /// The way, which is made at the first call: where the node has joined, the one that there is.
     fn way(&self) -> Result<Arc<Held>, CallError> {
         let mut held = self.held();
@@ -39,6 +55,7 @@ impl PassedAgent {
             return Ok(way.clone());
         }
         let to = Destination { endpoint: self.endpoint.clone(), expected_peer: None, codec: self.hall.codec };
+        self.check(&to)?;
         let way = Arc::new(self.hall.remote(to)?);
         *held = Some(way.clone());
         Ok(way)

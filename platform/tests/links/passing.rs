@@ -254,6 +254,24 @@ async fn the_gate_decides_for_a_third_party_that_a_proxy_was_handed_on_to() {
 }
 
 #[folkmoot::test]
+async fn no_url_leads_a_node_with_certificates_to_a_plain_link() {
+    let dir = tempfile::tempdir().unwrap();
+    let certs = DevCerts::in_dir(dir.path()).unwrap();
+    let secured = Container::builder("tls://127.0.0.1:0").certs(certs.node("secured").unwrap());
+    let ((secured, in_secured), (plain, _)) = (start(secured).await, node("plain").await);
+    let buyer = plain.spawn("buyer", Buyer::default).await.unwrap();
+    secured.spawn("seller", Seller::default).await.unwrap();
+    let seller: Proxy<Untyped> = secured.find("seller").unwrap();
+    seller.call("keep", [Value::List(vec![Value::from(&buyer)])]).await.unwrap();
+    let seller: Proxy<Seller> = secured.find("seller").unwrap();
+    let Err(CallError::Agent(text)) = seller.introduce().await else { panic!("it followed the URL") };
+    assert!(text.contains("follows such URLs over tls:// alone"), "{text}");
+    assert_eq!(in_secured.open_links(), 0.0);
+    secured.shutdown().await;
+    plain.shutdown().await;
+}
+
+#[folkmoot::test]
 async fn what_a_url_leads_to_shows_when_it_is_called_and_not_before() {
     let ((one, in_one), (two, in_two)) = (node("one").await, node("two").await);
     let seller = one.spawn("seller", Seller::default).await.unwrap();
