@@ -14,7 +14,7 @@ use folkmoot_agents::host::FarReply;
 use folkmoot_codecs::joining::{AgentNews, JoinReply, JoinRequest, KnownNode, MAX_AGENTS_TOLD};
 use folkmoot_codecs::{ArgumentList, CallError, Endpoint};
 use serde::Serialize;
-use tokio::sync::{broadcast, oneshot};
+use tokio::sync::{broadcast, oneshot, watch};
 
 use crate::container::Hall;
 use crate::inbound::{AGENTS, JOIN, PING};
@@ -23,7 +23,7 @@ use crate::link_time;
 use crate::membership::{Arrival, JoinedNode};
 use crate::peer::Destination;
 use crate::remotes::Held;
-use crate::tables::Change;
+use crate::tables::{Change, Tables};
 
 /// The pause after a link to a node broke or could not be opened; each further one is half as long again.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
@@ -95,11 +95,14 @@ enum Attempt {
 
 impl Keeper {
     async fn run(mut self) {
-        let mut pause = FIRST_PAUSE;
+        let Some(mut changes) = self.hall.upgrade().map(|hall| hall.tables.membership.watch()) else {
+            return;
+        };
+        let mut time = FIRST_PAUSE;
         loop {
             match self.attempt().await {
                 Attempt::Over => break,
-                Attempt::Stood => pause = FIRST_PAUSE,
+                Attempt::Stood => time = FIRST_PAUSE,
                 Attempt::Failed(error) => {
                     if self.gives_up(&error, false) {
                         break;
@@ -111,11 +114,11 @@ impl Keeper {
                     if self.gives_up(&error, true) {
                         break;
                     }
-                    pause = PAUSE_AFTER_REFUSAL;
+                    time = PAUSE_AFTER_REFUSAL;
                 }
             }
-            link_time::sleep(pause.mul_f64(0.5 + fastrand::f64() / 2.0)).await;
-            pause = pause.mul_f64(1.5).min(LONGEST_PAUSE);
+            pause(time.mul_f64(0.5 + fastrand::f64() / 2.0), &mut changes).await;
+            time = time.mul_f64(1.5).min(LONGEST_PAUSE);
         }
         if let Some(hall) = self.hall.upgrade() {
             hall.tables.membership.end_to_keep(&self.to);
@@ -377,12 +380,23 @@ pub(crate) async fn attend(link: Arc<Link>, dialed: bool) {
     }
     tables.membership.link_ended(&link);
     // Not by whoever waits for the link's end: a new one may come at once.
-    actix::spawn(async move {
-        let silence = Duration::from_millis(link_time::now().since(link.heard()));
-        link_time::sleep(limits.unreachable_time.saturating_sub(silence)).await;
-        // By now its node is unreachable, unless it has come back.
+    let silence = Duration::from_millis(link_time::now().since(link.heard()));
+    let until_unreachable = limits.unreachable_time.saturating_sub(silence);
+    actix::spawn(tell_of_unreachable(until_unreachable, tables.membership.watch(), Arc::downgrade(&tables)));
+}
+
+/// Tells those who watch the nodes once that time is over: by then the node whose link ended is unreachable, unless it
+/// has come back. Ends with the container, and keeps nothing of it.
+async fn tell_of_unreachable(time: Duration, mut changes: watch::Receiver<u64>, tables: Weak<Tables>) {
+    pause(time, &mut changes).await;
+    if let Some(tables) = tables.upgrade() {
         tables.membership.changed();
-    });
+    }
+}
+
+/// Waits for that time, or for the end of the container whose changes those are.
+async fn pause(time: Duration, changes: &mut watch::Receiver<u64>) {
+    link_time::within(time, async { while changes.changed().await.is_ok() {} }).await;
 }
 
 /// One change and those that wait behind it; `None` where some were missed.

@@ -8,6 +8,8 @@ mod links {
     mod counts;
     mod idle;
     mod joining;
+    #[path = "../support/left_behind.rs"]
+    mod left_behind;
     #[path = "../support/limit.rs"]
     mod limit;
     #[path = "../hostile/log.rs"]

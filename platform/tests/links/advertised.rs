@@ -3,12 +3,13 @@
 use folkmoot::prelude::*;
 
 use super::conformance::Mirror;
+use super::left_behind::Watch;
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::links::left_behind)]
 async fn every_url_of_a_node_names_the_host_that_it_advertises() {
     super::limit::watch();
     let server =
-        Container::builder("tcp://0.0.0.0:0").insecure().advertise("localhost").start().await.unwrap();
+        Container::builder("tcp://0.0.0.0:0").insecure().advertise("localhost").watched().await.unwrap();
     let (_, port) = server.endpoint().host_and_port().unwrap();
     assert_eq!(server.endpoint().to_string(), format!("tcp://0.0.0.0:{port}"));
     let near = server.spawn("mirror", Mirror::default).await.unwrap();
@@ -16,7 +17,7 @@ async fn every_url_of_a_node_names_the_host_that_it_advertises() {
     assert_eq!(server.url("mirror"), url);
     assert_eq!(Proxy::url(&near), url);
     assert_eq!(server.principal().node_name(), format!("tcp://localhost:{port}"));
-    let client = Container::builder("tcp://127.0.0.1:0").start().await.unwrap();
+    let client = Container::builder("tcp://127.0.0.1:0").watched().await.unwrap();
     let far: Proxy<Mirror> = client.connect(&url).await.unwrap();
     assert_eq!(far.text("there".into()).await.unwrap(), "there");
     // The way to oneself by either name is no link.
@@ -28,7 +29,7 @@ async fn every_url_of_a_node_names_the_host_that_it_advertises() {
     server.shutdown().await;
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::links::left_behind)]
 async fn over_tls_the_certificate_must_name_the_advertised_host() {
     super::limit::watch();
     let dir = tempfile::tempdir().unwrap();
@@ -37,12 +38,12 @@ async fn over_tls_the_certificate_must_name_the_advertised_host() {
         let builder = Container::builder(endpoint).certs(certs.node(name).unwrap());
         builder.allow("spiffe://demo/node/*", "mirror", "*")
     };
-    let server = node("server", "tls://0.0.0.0:0").advertise("localhost").start().await.unwrap();
-    let lost = node("lost", "tls://0.0.0.0:0").advertise("127.0.0.2").start().await.unwrap();
+    let server = node("server", "tls://0.0.0.0:0").advertise("localhost").watched().await.unwrap();
+    let lost = node("lost", "tls://0.0.0.0:0").advertise("127.0.0.2").watched().await.unwrap();
     for container in [&server, &lost] {
         container.spawn("mirror", Mirror::default).await.unwrap();
     }
-    let client = node("client", "tls://127.0.0.1:0").start().await.unwrap();
+    let client = node("client", "tls://127.0.0.1:0").watched().await.unwrap();
     let far: Proxy<Mirror> = client.connect(server.url("mirror")).await.unwrap();
     assert_eq!(far.text("there".into()).await.unwrap(), "there");
     let error = client.connect::<Mirror>(lost.url("mirror")).await.unwrap_err().to_string();

@@ -7,13 +7,14 @@ use folkmoot::prelude::*;
 
 use super::conformance::Mirror;
 use super::counts::Counts;
+use super::left_behind::Watch;
 
 async fn node(endpoint: &str) -> Container {
     super::limit::watch();
-    Container::builder(endpoint).start().await.unwrap()
+    Container::builder(endpoint).watched().await.unwrap()
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::links::left_behind)]
 async fn a_failed_attempt_names_its_cause_and_does_not_spoil_the_next() {
     let client = node("tcp://127.0.0.1:0").await;
     let server = node("tcp://127.0.0.1:0").await;
@@ -36,7 +37,7 @@ async fn a_failed_attempt_names_its_cause_and_does_not_spoil_the_next() {
     server.shutdown().await;
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::links::left_behind)]
 async fn the_same_proxy_works_again_after_the_peers_restart() {
     let client = node("tcp://127.0.0.1:0").await;
     let server = node("tcp://127.0.0.1:0").await;
@@ -54,7 +55,7 @@ async fn the_same_proxy_works_again_after_the_peers_restart() {
     server.shutdown().await;
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::links::left_behind)]
 async fn one_way_calls_that_never_left_are_counted() {
     let counts = Counts::default();
     let client = {
@@ -104,7 +105,7 @@ impl Closer {
     }
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::links::left_behind)]
 async fn a_shutdown_that_an_agent_of_the_node_awaits_comes_to_its_end() {
     for (workers, in_stop) in [(1, false), (1, true), (3, false)] {
         let counts = Counts::default();
@@ -112,7 +113,7 @@ async fn a_shutdown_that_an_agent_of_the_node_awaits_comes_to_its_end() {
             let _recording = metrics::set_default_local_recorder(&counts);
             node("tcp://127.0.0.1:0").await
         };
-        let server = Container::builder("tcp://127.0.0.1:0").workers(workers).start().await.unwrap();
+        let server = Container::builder("tcp://127.0.0.1:0").workers(workers).watched().await.unwrap();
         for name in ["first", "second"] {
             let node = server.clone();
             server.spawn(name, move || Closer { node: node.clone(), in_stop }).await.unwrap();
@@ -127,7 +128,7 @@ async fn a_shutdown_that_an_agent_of_the_node_awaits_comes_to_its_end() {
     }
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::links::left_behind)]
 async fn a_retry_waits_for_a_server_that_comes_later() {
     let client = node("tcp://127.0.0.1:0").await;
     let server = node("tcp://127.0.0.1:0").await;
@@ -152,7 +153,7 @@ async fn a_retry_waits_for_a_server_that_comes_later() {
     server.shutdown().await;
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::links::left_behind)]
 async fn pending_calls_learn_at_once_that_the_link_broke() {
     let client = node("tcp://127.0.0.1:0").await;
     let server = node("tcp://127.0.0.1:0").await;
@@ -171,7 +172,7 @@ async fn pending_calls_learn_at_once_that_the_link_broke() {
     client.shutdown().await;
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::links::left_behind)]
 async fn a_shut_down_container_refuses_its_own_calls() {
     let client = node("tcp://127.0.0.1:0").await;
     let server = node("tcp://127.0.0.1:0").await;
@@ -183,7 +184,7 @@ async fn a_shut_down_container_refuses_its_own_calls() {
     server.shutdown().await;
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::links::left_behind)]
 async fn the_patience_of_one_is_not_anothers() {
     let client = node("tcp://127.0.0.1:0").await;
     let server = node("tcp://127.0.0.1:0").await;
@@ -200,7 +201,7 @@ async fn the_patience_of_one_is_not_anothers() {
     assert!(error.to_string().contains("shut down"), "{error}");
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::links::left_behind)]
 async fn a_container_that_was_shut_down_opens_no_links() {
     let client = node("tcp://127.0.0.1:0").await;
     let server = node("tcp://127.0.0.1:0").await;
@@ -225,7 +226,7 @@ impl Patient {
     }
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::links::left_behind)]
 async fn an_agent_connects_with_the_same_patience_as_a_program() {
     let client = node("tcp://127.0.0.1:0").await;
     let server = node("tcp://127.0.0.1:0").await;

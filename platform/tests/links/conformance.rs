@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::left_behind::Watch;
 use folkmoot::prelude::*;
 use folkmoot::{Untyped, Value};
 use serde::{Deserialize, Serialize};
@@ -128,8 +129,8 @@ async fn pair(scheme: &str, codec: Codec) -> (Container, Container, tempfile::Te
             _ => builder,
         }
     };
-    let server = build("server").start().await.unwrap();
-    let client = build("client").start().await.unwrap();
+    let server = build("server").watched().await.unwrap();
+    let client = build("client").watched().await.unwrap();
     server.spawn("mirror", Mirror::default).await.unwrap();
     (server, client, dir)
 }
@@ -188,12 +189,12 @@ async fn over(scheme: &str) {
     }
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::links::left_behind)]
 async fn over_tcp() {
     over("tcp").await;
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::links::left_behind)]
 async fn over_ipv6() {
     if std::net::TcpListener::bind("[::1]:0").is_err() {
         println!("no IPv6 on this machine");
@@ -202,24 +203,24 @@ async fn over_ipv6() {
     over("tcp6").await;
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::links::left_behind)]
 async fn over_tls() {
     over("tls").await;
 }
 
 #[cfg(unix)]
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::links::left_behind)]
 async fn over_unix_sockets() {
     over("unix").await;
 }
 
 #[cfg(unix)]
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::links::left_behind)]
 async fn over_tls_on_unix_sockets() {
     over("unix+tls").await;
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::links::left_behind)]
 async fn in_process() {
     over("local").await;
 }

@@ -7,21 +7,22 @@ use folkmoot::prelude::*;
 
 use super::conformance::Mirror;
 use super::counts::Counts;
+use super::left_behind::Watch;
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::links::left_behind)]
 async fn a_link_ends_after_the_last_proxy_and_comes_back_with_the_next() {
     super::limit::watch();
     let counts = Counts::default();
     let server = {
         let _recording = metrics::set_default_local_recorder(&counts);
-        Container::builder("tcp://127.0.0.1:0").start().await.unwrap()
+        Container::builder("tcp://127.0.0.1:0").watched().await.unwrap()
     };
     server.spawn("mirror", Mirror::default).await.unwrap();
     let mut limits = LinkLimits::default();
     limits.idle_time = Duration::from_millis(5);
     for workers in [1, 3] {
         let client = Container::builder("tcp://127.0.0.1:0").limits(limits.clone()).workers(workers);
-        let client = client.start().await.unwrap();
+        let client = client.watched().await.unwrap();
         for _ in 0..5 {
             let proxy: Proxy<Mirror> = client.connect(server.url("mirror")).await.unwrap();
             let call = proxy.text("held".into());

@@ -8,6 +8,7 @@ use folkmoot::{Builder, LinkLimits, NodeState};
 
 use super::conformance::Mirror;
 use super::counts::Counts;
+use super::left_behind::Watch;
 
 mod faults;
 mod faulty;
@@ -34,7 +35,7 @@ async fn node(name: &str, build: impl FnOnce(Builder) -> Builder) -> Node {
     let counts = Counts::default();
     let container = {
         let _recording = metrics::set_default_local_recorder(&counts);
-        build(Container::builder("tcp://127.0.0.1:0").name(name)).start().await.unwrap()
+        build(Container::builder("tcp://127.0.0.1:0").name(name)).watched().await.unwrap()
     };
     let agent = format!("mirror-of-{name}");
     container.spawn(&agent, Mirror::default).capability("reflect").await.unwrap();
@@ -73,7 +74,7 @@ async fn shut_down<const N: usize>(nodes: [Node; N]) {
     }
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::links::left_behind)]
 async fn joined_nodes_find_each_others_agents_as_they_come_and_go() {
     let (a, b) = (node("a", plain).await, node("b", plain).await);
     let joined = b.join(endpoint(&a)).await.unwrap();
@@ -107,7 +108,7 @@ async fn joined_nodes_find_each_others_agents_as_they_come_and_go() {
     shut_down([a, b]).await;
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::links::left_behind)]
 async fn who_joins_twice_has_joined_once() {
     let (a, b) = (node("a", plain).await, node("b", plain).await);
     let twice =
@@ -120,7 +121,7 @@ async fn who_joins_twice_has_joined_once() {
     shut_down([a, b]).await;
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::links::left_behind)]
 async fn who_joins_a_node_that_is_being_joined_waits_for_it_as_long_as_it_says() {
     let a = node("a", plain).await;
     let url = endpoint(&a);
@@ -147,7 +148,7 @@ async fn who_joins_a_node_that_is_being_joined_waits_for_it_as_long_as_it_says()
     b.shutdown().await;
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::links::left_behind)]
 async fn a_newcomer_meets_all_who_have_joined() {
     let (a, b) = (node("a", plain).await, node("b", plain).await);
     b.join(endpoint(&a)).await.unwrap();
@@ -164,9 +165,9 @@ async fn a_newcomer_meets_all_who_have_joined() {
     shut_down([c, a, b]).await;
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::links::left_behind)]
 async fn nodes_that_dial_each_other_at_once_keep_one_link() {
-    for _ in 0..10 {
+    for _ in 0..100 {
         let mut limits = LinkLimits::default();
         // What is one too many is closed at a beat.
         limits.heartbeat = Duration::from_millis(5);
@@ -189,13 +190,13 @@ async fn nodes_that_dial_each_other_at_once_keep_one_link() {
 }
 
 #[cfg(unix)]
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::links::left_behind)]
 async fn nodes_join_over_unix_sockets_by_the_names_that_they_give() {
     super::limit::watch();
     let dir = tempfile::tempdir().unwrap();
     let socket = |name: &str| format!("unix://{}", dir.path().join(name).display());
-    let a = Container::builder(&socket("a.sock")).name("a").start().await.unwrap();
-    let b = Container::builder(&socket("b.sock")).name("b").start().await.unwrap();
+    let a = Container::builder(&socket("a.sock")).name("a").watched().await.unwrap();
+    let b = Container::builder(&socket("b.sock")).name("b").watched().await.unwrap();
     a.spawn("mirror-of-a", Mirror::default).await.unwrap();
     b.spawn("mirror-of-b", Mirror::default).await.unwrap();
     assert_eq!(b.join(a.endpoint().to_string()).await.unwrap().name, "a");
@@ -206,7 +207,7 @@ async fn nodes_join_over_unix_sockets_by_the_names_that_they_give() {
     }
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::links::left_behind)]
 async fn a_link_from_before_the_nodes_joined_gives_way_to_the_one_that_they_keep() {
     let mut limits = LinkLimits::default();
     limits.heartbeat = Duration::from_millis(5);
@@ -221,7 +222,7 @@ async fn a_link_from_before_the_nodes_joined_gives_way_to_the_one_that_they_keep
     shut_down([a, b]).await;
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::links::left_behind)]
 async fn a_name_on_two_nodes_is_told_as_such() {
     let (a, b, c) = (node("a", plain).await, node("b", plain).await, node("c", plain).await);
     for there in [&a, &b] {
@@ -239,7 +240,7 @@ async fn a_name_on_two_nodes_is_told_as_such() {
     shut_down([c, b, a]).await;
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::links::left_behind)]
 async fn who_may_not_join_hears_why() {
     let a = node("a", plain).await;
     let closed = node("closed", |builder| builder.allow("*", "mirror", "text")).await;
@@ -263,7 +264,7 @@ async fn who_may_not_join_hears_why() {
     let json = node("json", |builder| builder.codec(Codec::Json)).await;
     let reason = denied(json.join(endpoint(&a)).await.unwrap_err());
     assert!(reason.contains("speak MsgPack with each other, not JSON"), "{reason}");
-    let odd = Container::builder("tcp://127.0.0.1:0").name("odd\nname").start().await.unwrap();
+    let odd = Container::builder("tcp://127.0.0.1:0").name("odd\nname").watched().await.unwrap();
     let reason = denied(odd.join(endpoint(&a)).await.unwrap_err());
     assert!(reason.contains("without control characters"), "{reason}");
     let own = a.join(endpoint(&a)).await.unwrap_err();
@@ -275,7 +276,7 @@ async fn who_may_not_join_hears_why() {
     shut_down([other, second, same, json, closed, b, a]).await;
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::links::left_behind)]
 async fn a_node_that_leaves_is_known_to_have_left_and_comes_back_elsewhere_under_its_name() {
     let a = node("a", plain).await;
     let b = node("b", plain).await;
@@ -296,7 +297,7 @@ async fn a_node_that_leaves_is_known_to_have_left_and_comes_back_elsewhere_under
     shut_down([a, b]).await;
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::links::left_behind)]
 async fn agents_are_believed_where_a_rule_lets_their_node_host_them() {
     let dir = tempfile::tempdir().unwrap();
     let certs = DevCerts::in_dir(dir.path()).unwrap();
@@ -309,9 +310,9 @@ async fn agents_are_believed_where_a_rule_lets_their_node_host_them() {
     let counts = Counts::default();
     let a = {
         let _recording = metrics::set_default_local_recorder(&counts);
-        start("a", &[("spiffe://demo/node/b", "house.*")]).start().await.unwrap()
+        start("a", &[("spiffe://demo/node/b", "house.*")]).watched().await.unwrap()
     };
-    let b = start("b", &[("spiffe://demo/node/a", "*")]).start().await.unwrap();
+    let b = start("b", &[("spiffe://demo/node/a", "*")]).watched().await.unwrap();
     a.spawn("market", Mirror::default).await.unwrap();
     for name in ["house.1", "market", "bank"] {
         b.spawn(name, Mirror::default).await.unwrap();
@@ -326,7 +327,7 @@ async fn agents_are_believed_where_a_rule_lets_their_node_host_them() {
     until(&b, |b| b.all_agents().len() == 4).await;
     let error = b.lookup::<Mirror>("market").await.unwrap_err();
     assert!(matches!(error, CallError::Ambiguous { .. }), "{error}");
-    let stranger = start("c", &[]).start().await.unwrap();
+    let stranger = start("c", &[]).watched().await.unwrap();
     let error = stranger.join(a.endpoint().to_string()).await.unwrap_err();
     assert!(
         matches!(&error, CallError::Denied { reason } if reason.contains("no rule lets spiffe://demo/node/c join")),
@@ -337,13 +338,13 @@ async fn agents_are_believed_where_a_rule_lets_their_node_host_them() {
     }
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::links::left_behind)]
 async fn a_node_that_another_told_of_is_joined_only_where_it_proves_to_be_one_that_may() {
     super::limit::watch();
     let dir = tempfile::tempdir().unwrap();
     let certs = DevCerts::in_dir(dir.path()).unwrap();
     let builder = |name: &str, at: &str| Container::builder(at).certs(certs.node(name).unwrap());
-    let start = |name, at| builder(name, at).allow_host("*", "*").start();
+    let start = |name, at| builder(name, at).allow_host("*", "*").watched();
     // Over plain TCP it cannot prove its name.
     let unproven = start("unproven", "tcp://127.0.0.1:0").await.unwrap();
     let gossip = start("gossip", "tls://127.0.0.1:0").await.unwrap();
@@ -352,7 +353,11 @@ async fn a_node_that_another_told_of_is_joined_only_where_it_proves_to_be_one_th
     let counts = Counts::default();
     let careful = {
         let _recording = metrics::set_default_local_recorder(&counts);
-        builder("careful", "tls://127.0.0.1:0").allow_host("spiffe://demo/node/*", "*").start().await.unwrap()
+        builder("careful", "tls://127.0.0.1:0")
+            .allow_host("spiffe://demo/node/*", "*")
+            .watched()
+            .await
+            .unwrap()
     };
     careful.join(gossip.endpoint().to_string()).await.unwrap();
     until(&careful, |_| counts.of("denials") == 1).await;
@@ -363,7 +368,7 @@ async fn a_node_that_another_told_of_is_joined_only_where_it_proves_to_be_one_th
     }
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::links::left_behind)]
 async fn thousands_of_agents_are_told_of_and_forgotten() {
     let (a, b) = (node("a", plain).await, node("b", plain).await);
     for number in 0..1_500 {

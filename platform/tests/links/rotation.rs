@@ -14,6 +14,7 @@ use folkmoot_transports::{TlsTransport, TransportError};
 
 use super::conformance::Mirror;
 use super::counts::Counts;
+use super::left_behind::Watch;
 use super::log::Log;
 
 /// Rotations while calls run.
@@ -37,7 +38,7 @@ async fn node_at(endpoint: &str, dir: &Path, name: &str) -> (Container, SslCerts
     let builder = Container::builder(endpoint).certs(certs.clone()).limits(limits());
     let container = {
         let _recording = metrics::set_default_local_recorder(&counts);
-        builder.allow("*", "mirror", "*").start().await.unwrap()
+        builder.allow("*", "mirror", "*").watched().await.unwrap()
     };
     container.spawn("mirror", Mirror::default).await.unwrap();
     (container, certs, counts)
@@ -62,7 +63,7 @@ fn serial(certs: &SslCerts) -> String {
     certs.in_use().own.unwrap().serial().to_owned()
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::links::left_behind)]
 async fn no_call_fails_while_certificates_rotate() {
     super::limit::watch();
     let (dir, authority) = village(&["server", "client"]);
@@ -87,7 +88,7 @@ async fn no_call_fails_while_certificates_rotate() {
         async move {
             while !over.get() {
                 let fresh =
-                    Container::builder("tcp://127.0.0.1:0").certs(certs.clone()).start().await.unwrap();
+                    Container::builder("tcp://127.0.0.1:0").certs(certs.clone()).watched().await.unwrap();
                 let peer = fresh.connect::<Mirror>(&url).peer("spiffe://demo/node/server").await.unwrap();
                 assert_eq!(peer.text("peer".into()).await.unwrap(), "peer");
                 fresh.shutdown().await;
@@ -117,7 +118,7 @@ async fn no_call_fails_while_certificates_rotate() {
     server.shutdown().await;
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::links::left_behind)]
 async fn a_refused_change_is_told_once_and_taken_when_it_is_right() {
     super::limit::watch();
     let log = Log::default();
@@ -153,13 +154,13 @@ async fn a_refused_change_is_told_once_and_taken_when_it_is_right() {
     server.shutdown().await;
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::links::left_behind)]
 async fn the_links_of_a_revoked_peer_are_closed_on_either_side_and_it_finds_no_way_back() {
     revoked_then_rotated(|_, _| "tls://127.0.0.1:0".to_owned()).await;
 }
 
 #[cfg(unix)]
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::links::left_behind)]
 async fn a_node_on_a_unix_socket_is_refused_once_revoked_and_takes_its_rotated_certificate() {
     let socket = |dir: &Path, name: &str| format!("unix+tls://{}", dir.join(name).join("socket").display());
     revoked_then_rotated(socket).await;
@@ -208,7 +209,7 @@ async fn revoked_then_rotated(place: impl Fn(&Path, &str) -> String) {
     }
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::links::left_behind)]
 async fn a_list_past_its_date_is_told_once() {
     super::limit::watch();
     let log = Log::default();
@@ -219,7 +220,7 @@ async fn a_list_past_its_date_is_told_once() {
     let container = {
         let _recording = metrics::set_default_local_recorder(&counts);
         let builder = Container::builder("tls://127.0.0.1:0").certs(forged).limits(limits());
-        builder.start().await.unwrap()
+        builder.watched().await.unwrap()
     };
     until(|| !log.with(&["ERROR", "past its date", "crl.pem"]).is_empty()).await;
     // A change that is taken is proof of a later look.
@@ -313,7 +314,7 @@ impl Listener for LateDoor {
     }
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::links::left_behind)]
 async fn a_revocation_between_the_handshake_and_the_link_is_not_missed() {
     super::limit::watch();
     let log = Log::default();
@@ -334,7 +335,7 @@ async fn a_revocation_between_the_handshake_and_the_link_is_not_missed() {
     let mut limits = limits();
     limits.certs_check_time = Duration::from_secs(3600);
     let builder = Container::builder("tls://127.0.0.1:0").certs(certs).transport(late).limits(limits);
-    let server = builder.allow("*", "*", "*").start().await.unwrap();
+    let server = builder.allow("*", "*", "*").watched().await.unwrap();
     let error = server.connect::<Mirror>(dialed.url("mirror")).await.unwrap_err().to_string();
     assert!(error.contains("the certificate is revoked"), "{error}");
     // That one is revoked for good now; the dialer gets a new certificate, which is revoked in its turn.

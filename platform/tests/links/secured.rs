@@ -3,16 +3,17 @@
 use folkmoot::prelude::*;
 
 use super::conformance::Mirror;
+use super::left_behind::Watch;
 
 async fn node(certs: &DevCerts, name: &str, rules: &[(&str, &str, &str)]) -> Container {
     super::limit::watch();
     let builder = Container::builder("tls://127.0.0.1:0").certs(certs.node(name).unwrap());
     let builder =
         rules.iter().fold(builder, |builder, (who, agent, method)| builder.allow(who, agent, method));
-    builder.start().await.unwrap()
+    builder.watched().await.unwrap()
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::links::left_behind)]
 async fn what_no_rule_allows_is_denied_with_the_reason() {
     let dir = tempfile::tempdir().unwrap();
     let certs = DevCerts::in_dir(dir.path()).unwrap();
@@ -43,7 +44,7 @@ async fn what_no_rule_allows_is_denied_with_the_reason() {
     }
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::links::left_behind)]
 async fn a_description_tells_of_no_method_that_the_reader_may_not_call() {
     let dir = tempfile::tempdir().unwrap();
     let certs = DevCerts::in_dir(dir.path()).unwrap();
@@ -69,7 +70,7 @@ async fn a_description_tells_of_no_method_that_the_reader_may_not_call() {
     server.shutdown().await;
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::links::left_behind)]
 async fn the_expected_peer_is_checked_and_a_foreign_authority_refused() {
     let dir = tempfile::tempdir().unwrap();
     let certs = DevCerts::in_dir(dir.path().join("ours")).unwrap();
@@ -89,7 +90,7 @@ async fn the_expected_peer_is_checked_and_a_foreign_authority_refused() {
     );
     let error = stranger.connect::<Mirror>(&url).await.unwrap_err();
     assert!(matches!(&error, CallError::Disconnected { may_have_run: false, .. }), "{error}");
-    let plain = Container::builder("tcp://127.0.0.1:0").start().await.unwrap();
+    let plain = Container::builder("tcp://127.0.0.1:0").watched().await.unwrap();
     let error = plain.connect::<Mirror>(&url).await.unwrap_err();
     assert!(error.to_string().contains("certificates"), "{error}");
     for container in [client, stranger, plain, server] {

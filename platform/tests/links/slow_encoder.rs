@@ -3,6 +3,7 @@
 use std::sync::{Condvar, Mutex};
 use std::time::Duration;
 
+use super::left_behind::Watch;
 use folkmoot::prelude::*;
 use serde::{Deserialize, Serialize, Serializer};
 
@@ -37,11 +38,11 @@ impl Speaker {
     }
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::links::left_behind)]
 async fn a_slow_encoder_holds_up_no_other_reply() {
     super::limit::watch();
-    let server = Container::builder("tcp://127.0.0.1:0").workers(2).start().await.unwrap();
-    let client = Container::builder("tcp://127.0.0.1:0").start().await.unwrap();
+    let server = Container::builder("tcp://127.0.0.1:0").workers(2).watched().await.unwrap();
+    let client = Container::builder("tcp://127.0.0.1:0").watched().await.unwrap();
     // Workers take turns: this thread has `quick` and the link, the other one has the encoder.
     server.spawn("quick", Speaker::default).await.unwrap();
     server.spawn("slow", Speaker::default).await.unwrap();

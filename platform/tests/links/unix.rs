@@ -8,6 +8,7 @@ use folkmoot::prelude::*;
 use folkmoot::{Builder, StartError};
 
 use super::conformance::Mirror;
+use super::left_behind::Watch;
 
 fn builder(scheme: &str, folder: &Path, name: &str) -> Builder {
     Container::builder(&format!("{scheme}://{}", folder.join(name).display())).name(name)
@@ -15,12 +16,12 @@ fn builder(scheme: &str, folder: &Path, name: &str) -> Builder {
 
 async fn hall(builder: Builder) -> Container {
     super::limit::watch();
-    let container = builder.start().await.unwrap();
+    let container = builder.watched().await.unwrap();
     container.spawn("mirror", Mirror::default).await.unwrap();
     container
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::links::left_behind)]
 async fn rules_name_the_user_that_the_system_names() {
     let dir = tempfile::tempdir().unwrap();
     let user = std::fs::metadata(dir.path()).unwrap().uid();
@@ -28,7 +29,7 @@ async fn rules_name_the_user_that_the_system_names() {
     let open = hall(builder("unix", dir.path(), "open")).await;
     let ours = hall(builder("unix", dir.path(), "ours").allow(&own, "mirror", "text")).await;
     let theirs = hall(builder("unix", dir.path(), "theirs").allow(&other, "*", "*")).await;
-    let client = builder("unix", dir.path(), "client").start().await.unwrap();
+    let client = builder("unix", dir.path(), "client").watched().await.unwrap();
 
     let mirror: Proxy<Mirror> = client.connect(open.url("mirror")).await.unwrap();
     assert_eq!(mirror.late(1).await.unwrap(), 1, "without rules all is allowed");
@@ -47,10 +48,10 @@ async fn rules_name_the_user_that_the_system_names() {
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0, "nothing is left behind");
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::links::left_behind)]
 async fn a_node_that_comes_back_is_found_at_its_socket() {
     let dir = tempfile::tempdir().unwrap();
-    let client = builder("unix", dir.path(), "client").start().await.unwrap();
+    let client = builder("unix", dir.path(), "client").watched().await.unwrap();
     let server = hall(builder("unix", dir.path(), "server")).await;
     let error = builder("unix", dir.path(), "server").start().await.unwrap_err();
     assert!(matches!(error, StartError::Listen(_)) && error.to_string().contains("in use"), "{error}");
@@ -65,7 +66,7 @@ async fn a_node_that_comes_back_is_found_at_its_socket() {
     server.shutdown().await;
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::links::left_behind)]
 async fn certificates_speak_over_a_socket_and_no_plain_peer_does() {
     let dir = tempfile::tempdir().unwrap();
     let certs = DevCerts::in_dir(dir.path().join("certs")).unwrap();
@@ -73,7 +74,8 @@ async fn certificates_speak_over_a_socket_and_no_plain_peer_does() {
     let error = builder("unix+tls", dir.path(), "bare").start().await.unwrap_err();
     assert!(matches!(error, StartError::NoCerts { .. }), "{error}");
     let server = hall(secured("server").allow("spiffe://demo/node/client", "mirror", "*")).await;
-    let (client, other) = (secured("client").start().await.unwrap(), secured("other").start().await.unwrap());
+    let (client, other) =
+        (secured("client").watched().await.unwrap(), secured("other").watched().await.unwrap());
     let plain = hall(builder("unix", dir.path(), "plain")).await;
 
     let url = server.url("mirror");

@@ -39,7 +39,7 @@ fn unreachable_after(builder: Builder, time: Duration) -> Builder {
     builder.limits(limits)
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::links::left_behind)]
 async fn a_frozen_node_is_suspect_then_unreachable_and_whoever_waits_on_it_is_told() {
     let network = Network::new();
     let a = node("a", quick).await;
@@ -69,7 +69,7 @@ async fn a_frozen_node_is_suspect_then_unreachable_and_whoever_waits_on_it_is_to
     shut_down([a, b]).await;
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::links::left_behind)]
 async fn whoever_watches_is_told_when_a_node_that_broke_off_does_not_come_back() {
     let network = Network::new();
     let a = node("a", quick).await;
@@ -89,7 +89,7 @@ async fn whoever_watches_is_told_when_a_node_that_broke_off_does_not_come_back()
     shut_down([a, b]).await;
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::links::left_behind)]
 async fn a_link_that_is_cut_again_and_again_comes_back_each_time() {
     let network = Network::new();
     let a = node("a", plain).await;
