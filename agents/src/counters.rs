@@ -54,7 +54,7 @@ table! {
     bytes_out: Counter = "folkmoot_bytes_out_total", "Bytes sent.";
     bad_frames: Counter = "folkmoot_bad_frames_total", "Frames that broke the rules of the wire and closed their link.";
     bad_requests: Counter = "folkmoot_bad_requests_total", "Requests that could be answered only with what is wrong with them.";
-    hostings_refused: Counter = "folkmoot_hostings_refused_total", "Agents that a joined node listed and no rule lets it host.";
+    hostings_refused: Counter = "folkmoot_hostings_refused_total", "Agents that a joined node listed and that were left out: no rule lets it host them, or they are too many.";
     orphan_replies: Counter = "folkmoot_orphan_replies_total", "Replies that nobody waited for.";
     certs_reloaded: Counter = "folkmoot_certs_reloaded_total", "Changes of the node's certificates that were taken.";
     certs_refused: Counter = "folkmoot_certs_refused_total", "Changes of the node's certificates that were refused, the old ones kept.";

@@ -235,6 +235,13 @@ impl Membership {
             ));
         }
         let nodes = self.nodes();
+        let other = nodes.iter().find(|(name, node)| Arc::ptr_eq(&node.link, link) && **name != known.name);
+        if let Some((other, _)) = other {
+            return Err(format!(
+                "this link is that of the node \"{}\"; each node opens a link of its own",
+                short(other)
+            ));
+        }
         match nodes.get(&known.name) {
             Some(node) if node.known.incarnation != known.incarnation => {
                 let now = link_time::now();
@@ -360,7 +367,7 @@ impl Membership {
             return Err(format!("more than {MAX_AGENTS_TOLD} agents in one message"));
         }
         let gate = &link.tables.gate;
-        let mut refused = Vec::new();
+        let (mut refused, mut too_many) = (Vec::new(), 0_u64);
         let mut nodes = self.nodes();
         let Some(node) = nodes.values_mut().find(|node| Arc::ptr_eq(&node.link, link)) else {
             return Err("agents of a node that has not joined over this link".to_owned());
@@ -372,8 +379,10 @@ impl Membership {
             let is_fit = name::check_agent(&listing.name).is_ok() && listing.is_bounded();
             if !is_fit || !gate.may_host(&link.peer, &listing.name) {
                 refused.push(listing.name);
-            } else if node.agents.len() < MAX_AGENTS_OF_A_NODE {
+            } else if node.agents.len() < MAX_AGENTS_OF_A_NODE || node.agents.contains_key(&listing.name) {
                 node.agents.insert(listing.name.clone(), listing);
+            } else {
+                too_many += 1;
             }
         }
         for name in news.removed {
@@ -385,6 +394,11 @@ impl Membership {
             link.tables.counters.hostings_refused.increment(refused.len() as u64);
             let first = short(first);
             tracing::warn!(node = %name, agents = refused.len(), %first, "a node lists agents that no rule lets it host");
+        }
+        if too_many > 0 {
+            link.tables.counters.hostings_refused.increment(too_many);
+            let most = MAX_AGENTS_OF_A_NODE;
+            tracing::warn!(node = %name, agents = too_many, most, "a node lists more agents than are kept of one");
         }
         self.changed();
         Ok(())

@@ -16,6 +16,7 @@ mod hostile {
     mod frames;
     mod half_closed;
     mod hello;
+    mod joined;
     #[path = "../support/limit.rs"]
     mod limit;
     mod log;

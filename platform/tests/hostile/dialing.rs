@@ -200,6 +200,19 @@ async fn what_a_peer_said_before_it_reset_the_link_is_the_cause() {
     }
 }
 
+#[folkmoot::test]
+async fn of_a_deadline_the_time_that_is_left_is_told_and_of_no_clock_anything() {
+    let (node, proxy, mut raw) = met(Codec::MsgPack, 10_000).await;
+    let call = actix_rt::spawn(proxy.total().deadline(Duration::from_secs(20)).into_future());
+    let request = raw.answer().await;
+    let left = request.headers.get("deadline_ms").and_then(Value::as_u64).unwrap();
+    assert!((1..=20_000).contains(&left), "{left} ms of 20 s");
+    assert_eq!(request.headers, Value::Map(vec![(Value::from("deadline_ms"), Value::from(left))]));
+    raw.send(&format!("[1, {}, 7]", request.id.as_u64().unwrap())).await;
+    assert_eq!(call.await.unwrap(), Ok(7));
+    node.shutdown().await;
+}
+
 /// Asks the next one, up to the remote agent.
 #[derive(Agent)]
 struct Relay {

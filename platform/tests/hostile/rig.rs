@@ -87,7 +87,7 @@ pub(crate) struct Rig {
     pub(crate) counts: Counts,
     pub(crate) log: Log,
     pub(crate) released: Arc<Semaphore>,
-    honest: Container,
+    pub(crate) honest: Container,
     honest_counts: Counts,
     pub(crate) proxy: Proxy<Victim>,
     memory_at_start: usize,

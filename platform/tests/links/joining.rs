@@ -4,14 +4,19 @@ use std::future::IntoFuture;
 use std::time::Duration;
 
 use folkmoot::prelude::*;
-use folkmoot::{Builder, LinkLimits, NodeState};
+use folkmoot::{Builder, Clock, LinkLimits, NodeState, RealClock};
 
 use super::conformance::Mirror;
 use super::counts::Counts;
 use super::left_behind::Watch;
 
+mod cut_frames;
 mod faults;
 mod faulty;
+mod flapping;
+mod processes;
+mod processes_that_fail;
+mod skew;
 
 /// Long enough for what comes at once.
 const SOON: Duration = Duration::from_secs(60);
@@ -31,11 +36,16 @@ impl std::ops::Deref for Node {
 
 /// A node with an agent named after it.
 async fn node(name: &str, build: impl FnOnce(Builder) -> Builder) -> Node {
+    node_with_clock(name, build, RealClock).await
+}
+
+/// The same, whose agents live by that clock.
+async fn node_with_clock(name: &str, build: impl FnOnce(Builder) -> Builder, clock: impl Clock) -> Node {
     super::limit::watch();
     let counts = Counts::default();
     let container = {
         let _recording = metrics::set_default_local_recorder(&counts);
-        build(Container::builder("tcp://127.0.0.1:0").name(name)).watched().await.unwrap()
+        build(Container::builder("tcp://127.0.0.1:0").name(name)).watched_with(clock).await.unwrap()
     };
     let agent = format!("mirror-of-{name}");
     container.spawn(&agent, Mirror::default).capability("reflect").await.unwrap();

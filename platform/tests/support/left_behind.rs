@@ -12,8 +12,9 @@ use std::time::Duration;
 
 use folkmoot::{Builder, Clock, Container, RealClock, Sleep, StartError, Timestamp};
 
-/// How long what ends by itself may take, on a machine that does much else.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// How long what ends by itself may take, on a machine that does much else: less than any time of a link after which
+/// a task would end that nobody ended.
+const PATIENCE: Duration = Duration::from_secs(8);
 
 thread_local! {
     /// The containers of this thread's test.

@@ -1,9 +1,9 @@
-//! A transport whose open links can be frozen or cut, as a network does it.
+//! A transport whose open links can be frozen or cut, at once or at any byte, as a network does it.
 
 use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 
 use folkmoot::{Endpoint, Transport};
 use folkmoot_transports::transport::BoxFuture;
@@ -14,7 +14,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 enum Weather {
     Fair,
     Frozen,
-    Cut,
+    /// After so many bytes more, of both directions together.
+    CutAfter(usize),
 }
 
 /// What happens to the links that were dialed since the last change for the worse.
@@ -23,14 +24,14 @@ pub(super) struct Network(Arc<Mutex<State>>);
 
 struct State {
     weather: Weather,
-    /// Links of an earlier storm stay as they are.
-    storm: u64,
+    /// How the storms before this one ended: their links stay like that.
+    past: Vec<Weather>,
     wakers: Vec<Waker>,
 }
 
 impl Network {
     pub(super) fn new() -> Network {
-        Network(Arc::new(Mutex::new(State { weather: Weather::Fair, storm: 0, wakers: Vec::new() })))
+        Network(Arc::new(Mutex::new(State { weather: Weather::Fair, past: Vec::new(), wakers: Vec::new() })))
     }
 
     fn change(&self, weather: Weather) {
@@ -48,41 +49,45 @@ impl Network {
 
     /// Open links end with an error; new ones are fair.
     pub(super) fn cut(&self) {
-        self.change(Weather::Cut);
+        self.fail();
         self.forget();
     }
 
     /// Open links end with an error, and new ones do so at once.
     pub(super) fn fail(&self) {
-        self.change(Weather::Cut);
+        self.fail_after(0);
+    }
+
+    /// Open links, and new ones, end with an error after so many bytes each.
+    pub(super) fn fail_after(&self, bytes: usize) {
+        self.change(Weather::CutAfter(bytes));
     }
 
     /// New links are fair; those that were frozen stay so.
     pub(super) fn forget(&self) {
         let mut state = self.0.lock().unwrap();
-        state.weather = Weather::Fair;
-        state.storm += 1;
+        let ended = std::mem::replace(&mut state.weather, Weather::Fair);
+        state.past.push(ended);
     }
 
-    /// What it is like for a stream that was opened in that storm.
-    fn pass(&self, stream: &mut Stream, cx: &Context<'_>) -> Poll<io::Result<()>> {
+    /// How many bytes may pass now of a stream that was opened in that storm.
+    fn pass(&self, stream: &mut Stream, cx: &Context<'_>) -> Poll<io::Result<usize>> {
         let mut state = self.0.lock().unwrap();
-        if stream.storm == state.storm {
-            stream.weather = state.weather;
-        } else if stream.weather == Weather::Fair {
-            // Its storm was over before it looked: it was cut.
-            stream.weather = Weather::Cut;
-        }
-        match stream.weather {
+        match state.past.get(stream.storm).copied().unwrap_or(state.weather) {
             Weather::Fair => {
                 state.wakers.push(cx.waker().clone());
-                Poll::Ready(Ok(()))
+                Poll::Ready(Ok(usize::MAX))
             }
             Weather::Frozen => {
                 state.wakers.push(cx.waker().clone());
                 Poll::Pending
             }
-            Weather::Cut => Poll::Ready(Err(io::ErrorKind::ConnectionReset.into())),
+            Weather::CutAfter(bytes) => {
+                match bytes.saturating_sub(*stream.passed_in_storm.get_or_insert(0)) {
+                    0 => Poll::Ready(Err(io::ErrorKind::ConnectionReset.into())),
+                    left => Poll::Ready(Ok(left)),
+                }
+            }
         }
     }
 }
@@ -109,10 +114,10 @@ impl Transport for FaultyTcp {
     ) -> BoxFuture<'a, Result<Connection, TransportError>> {
         Box::pin(async move {
             let mut connection = TcpTransport::new().dial(endpoint, expected_peer).await?;
-            let storm = self.0.0.lock().unwrap().storm;
+            let storm = self.0.0.lock().unwrap().past.len();
             let network = self.0.clone();
             connection.stream =
-                Box::new(Stream { inner: connection.stream, network, storm, weather: Weather::Fair });
+                Box::new(Stream { inner: connection.stream, network, storm, passed_in_storm: None });
             Ok(connection)
         })
     }
@@ -121,14 +126,21 @@ impl Transport for FaultyTcp {
 struct Stream {
     inner: Box<dyn ByteStream>,
     network: Network,
-    storm: u64,
-    weather: Weather,
+    storm: usize,
+    /// How many bytes have passed since it learnt that it will be cut.
+    passed_in_storm: Option<usize>,
 }
 
 impl Stream {
-    fn pass(&mut self, cx: &Context<'_>) -> Poll<io::Result<()>> {
+    fn pass(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         let network = self.network.clone();
         network.pass(self, cx)
+    }
+
+    fn passed(&mut self, bytes: usize) {
+        if let Some(passed) = &mut self.passed_in_storm {
+            *passed += bytes;
+        }
     }
 }
 
@@ -138,19 +150,25 @@ impl AsyncRead for Stream {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        std::task::ready!(self.pass(cx))?;
-        Pin::new(&mut self.inner).poll_read(cx, buf)
+        let most = ready!(self.pass(cx))?.min(buf.remaining());
+        let mut part = vec![0; most];
+        let mut part = ReadBuf::new(&mut part);
+        ready!(Pin::new(&mut self.inner).poll_read(cx, &mut part))?;
+        buf.put_slice(part.filled());
+        self.passed(part.filled().len());
+        Poll::Ready(Ok(()))
     }
 }
 
 impl AsyncWrite for Stream {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        std::task::ready!(self.pass(cx))?;
-        Pin::new(&mut self.inner).poll_write(cx, buf)
+        let most = ready!(self.pass(cx))?.min(buf.len());
+        let written = ready!(Pin::new(&mut self.inner).poll_write(cx, &buf[..most]))?;
+        self.passed(written);
+        Poll::Ready(Ok(written))
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        std::task::ready!(self.pass(cx))?;
         Pin::new(&mut self.inner).poll_flush(cx)
     }
 
