@@ -149,7 +149,7 @@ async fn who_joins_a_node_that_is_being_joined_waits_for_it_as_long_as_it_says()
     );
     let waiting = b.join(&*url).retry_for(SOON);
     let coming = async {
-        let a = Container::builder(&url).name("a").start().await.unwrap();
+        let a = Container::builder(&url).name("a").watched().await.unwrap();
         (a, ())
     };
     let (joined, (a, ())) = futures_util::future::join(waiting.into_future(), coming).await;
