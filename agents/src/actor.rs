@@ -50,6 +50,7 @@ impl<A: Agent> Handler<Knock<A>> for AgentActor<A> {
             Knock::Turn(turn) => self.core.accept(turn),
             Knock::Control(Control::Stop(grace, done)) => self.core.request_stop(grace, Some(done)),
             Knock::Control(Control::Sweep) => self.core.sweep(),
+            Knock::Control(Control::Crash(cause, number)) => self.core.crash_by_link(cause, number),
             // To be polled is all it takes.
             Knock::Control(Control::Look) => {}
         }
@@ -62,6 +63,8 @@ pub(crate) enum Control {
     Stop(Duration, oneshot::Sender<()>),
     /// Throw out queued turns that nobody waits for.
     Sweep,
+    /// Crash, for the agent at the other end of the link of that number did, or was lost.
+    Crash(String, u64),
     /// Look around: something was left to the agent's life.
     Look,
 }

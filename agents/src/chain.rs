@@ -17,6 +17,11 @@ pub struct AgentId(pub(crate) u64);
 impl AgentId {
     /// An agent of another process: equal to no local one.
     pub const FOREIGN: AgentId = AgentId(0);
+
+    /// Its number, which no other agent of this process ever bears.
+    pub fn number(self) -> u64 {
+        self.0
+    }
 }
 
 /// How a turn uses its agent's state.

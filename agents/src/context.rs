@@ -15,7 +15,9 @@ use folkmoot_codecs::{CallError, Principal};
 use crate::clock::Clock;
 use crate::connect::Connect;
 use crate::interface::{Agent, Interface};
+use crate::linked::Linked;
 use crate::lookup::Lookup;
+use crate::monitor::Monitor;
 use crate::proxy::Proxy;
 use crate::queue::Core;
 use crate::turn::Origin;
@@ -125,6 +127,33 @@ impl<A: Agent> Context<A> {
     /// `.retry_for(..)`, come before the await.
     pub fn connect<I: Interface + ?Sized>(&self, url: impl Into<String>) -> Connect<I> {
         Connect::new(self.core.host().clone(), self.own_principal(), url.into())
+    }
+
+    /// Watches the agent behind `proxy`, on whatever node: what happens to it from when this is done is told by the
+    /// [`Monitor`], until that is dropped.
+    ///
+    /// # Errors
+    /// `NoSuchAgent`, with the nearest name; `AgentStopped` where it has ended; `Denied` where no rule of its node lets
+    /// this one reach it; `Disconnected` where its node is out of reach.
+    pub fn monitor<I: Interface + ?Sized>(
+        &self,
+        proxy: &Proxy<I>,
+    ) -> impl Future<Output = Result<Monitor, CallError>> + Send + use<A, I> {
+        Monitor::of(proxy)
+    }
+
+    /// Links this agent to the one behind `proxy`, on whatever node: where one of the two crashes, ends otherwise than in
+    /// order, or loses the other's node, the other crashes too, and its supervision decides what follows. The link is over
+    /// with such a crash, with either agent's end, and when what this gives is dropped.
+    ///
+    /// # Errors
+    /// As [`monitor`](Context::monitor); `Denied` also where no rule of the other's node lets this one call each method
+    /// (`*`) of that agent, and where an agent would be linked to itself.
+    pub fn link<I: Interface + ?Sized>(
+        &self,
+        proxy: &Proxy<I>,
+    ) -> impl Future<Output = Result<Linked, CallError>> + Send + use<A, I> {
+        Linked::between(self.core.link_end(), proxy)
     }
 
     /// Runs `future` beside the agent's turns, on its worker, until it is done or the agent ends or restarts. It

@@ -56,6 +56,9 @@ table! {
     bad_requests: Counter = "folkmoot_bad_requests_total", "Requests that could be answered only with what is wrong with them.";
     hostings_refused: Counter = "folkmoot_hostings_refused_total", "Agents that a joined node listed and that were left out: no rule lets it host them, or they are too many.";
     orphan_replies: Counter = "folkmoot_orphan_replies_total", "Replies that nobody waited for.";
+    link_crashes: Counter = "folkmoot_link_crashes_total", "Agents that crashed because one that they are linked to did, or was lost.";
+    missed_events: Counter = "folkmoot_missed_events_total", "Events of agents that were not kept, for a monitor took them too slowly.";
+    stray_events: Counter = "folkmoot_stray_events_total", "Events of agents that came from other nodes and that nobody waits for here.";
     certs_reloaded: Counter = "folkmoot_certs_reloaded_total", "Changes of the node's certificates that were taken.";
     certs_refused: Counter = "folkmoot_certs_refused_total", "Changes of the node's certificates that were refused, the old ones kept.";
     workers_blocked: Counter = "folkmoot_workers_blocked_total", "Times that a worker did not answer the watchdog.";

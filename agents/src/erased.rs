@@ -12,11 +12,14 @@ use folkmoot_codecs::{Arguments, CallError, Codec, Limits, Message, RawId};
 use tokio::sync::oneshot;
 
 use crate::deadlines;
-use crate::host::{Far, FarCall, FarReply, FarTicket, Host, LocalAgent};
+use crate::host::{BoxFuture, Far, FarCall, FarReply, FarTicket, Host, LocalAgent};
+use crate::linked;
+use crate::monitor::NearWatch;
 use crate::reply::{ReplyFormat, ReplySink};
 use crate::shared::{AgentShared, Status};
 use crate::turn::{CallHead, Origin};
 use crate::waits::Edge;
+use crate::watching::{End, FarWatch, Tie, Watcher};
 
 /// The codec between agents of one process: it keeps every value and is the fastest.
 const CODEC: Codec = Codec::MsgPack;
@@ -101,6 +104,18 @@ impl Far for Erased {
             }
         }
         FarTicket(0)
+    }
+
+    fn watch(
+        self: Arc<Self>,
+        watcher: Arc<dyn Watcher>,
+    ) -> BoxFuture<'static, Result<Arc<dyn FarWatch>, CallError>> {
+        let watched = self.living().and_then(|agent| agent.shared().watch(watcher)).map(NearWatch::of);
+        Box::pin(std::future::ready(watched))
+    }
+
+    fn tie(self: Arc<Self>, own: End) -> BoxFuture<'static, Result<Arc<dyn Tie>, CallError>> {
+        Box::pin(std::future::ready(self.living().and_then(|agent| linked::near(own, agent))))
     }
 
     fn cancel(&self, _: FarTicket) -> Option<CallError> {

@@ -25,6 +25,7 @@ use crate::reply::ReplySink;
 use crate::shared::AgentShared;
 use crate::turn::{CallHead, Origin};
 use crate::waits::Edge;
+use crate::watching::{End, FarWatch, Tie, Watcher};
 
 /// A future that may move between threads.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -91,6 +92,8 @@ pub trait LocalAgent: Send + Sync + 'static {
     fn describe(&self) -> AgentDescription;
     /// Asks it to end: no new calls, those in hand finish within `grace`. The receiver is told when it has ended.
     fn stop(&self, grace: Duration) -> oneshot::Receiver<()>;
+    /// Lets it crash, where the link of that number still stands.
+    fn crash(&self, cause: String, link: u64);
     /// Asks it to throw out the queued calls that nobody waits for any more: they hold its credits.
     fn sweep(&self);
     /// The agent itself, for those who know its type.
@@ -104,6 +107,20 @@ pub trait Far: Send + Sync + 'static {
     fn codec(&self) -> Codec;
     /// Sends a call. The reply, or why there is none, comes through the call's own channel.
     fn send(&self, call: FarCall) -> FarTicket;
+    /// Watches the agent: `watcher` is told of what happens to it from when this is done, until what it gives is dropped.
+    ///
+    /// # Errors
+    /// `NoSuchAgent`, `AgentStopped`, `Denied`; `Disconnected` where its node is out of reach.
+    fn watch(
+        self: Arc<Self>,
+        watcher: Arc<dyn Watcher>,
+    ) -> BoxFuture<'static, Result<Arc<dyn FarWatch>, CallError>>;
+    /// Links the agent to the one at `own`, which crashes when this one does or is lost. What it gives lets this one crash
+    /// when the other does.
+    ///
+    /// # Errors
+    /// As `watch`.
+    fn tie(self: Arc<Self>, own: End) -> BoxFuture<'static, Result<Arc<dyn Tie>, CallError>>;
     /// Takes a call back whose caller went away. Where it never left, says what kept it.
     fn cancel(&self, ticket: FarTicket) -> Option<CallError>;
     /// The agent's name in its container.

@@ -12,6 +12,7 @@ use std::task::{Context as TaskContext, Poll};
 
 use actix::Context as ActorContext;
 use actix::dev::ContextFut;
+use folkmoot_codecs::AgentEvent;
 use tokio::sync::oneshot;
 
 use crate::actor::AgentActor;
@@ -121,6 +122,9 @@ impl<A: Agent> Life<A> {
         if let Some(born) = self.born.take() {
             // Whoever spawned the agent may have gone; the agent lives on.
             born.send(Ok(())).ok();
+        } else {
+            let shared = self.core.shared();
+            shared.tell(|| AgentEvent::Restarted { restarts: u64::from(shared.restarts()) });
         }
         if !A::TIMERS.is_empty() {
             let clock = self.core.host().clock().clone();
@@ -337,9 +341,12 @@ impl<A: Agent> Drop for Life<A> {
         // A runtime that ends under its agents: their proxies may outlive it.
         self.core.leave();
         if !matches!(self.phase, Phase::Ended) {
-            self.core.shared().note_end("its worker ended");
+            let cause = "its worker ended";
+            self.core.shared().break_ties(cause);
+            self.core.shared().note_end(cause);
             self.drop_beside();
             self.core.close();
+            self.core.shared().tell_end(cause, false);
         }
     }
 }

@@ -140,6 +140,10 @@ impl<A: Agent> LocalAgent for Door<A> {
         done
     }
 
+    fn crash(&self, cause: String, link: u64) {
+        self.control(Control::Crash(cause, link));
+    }
+
     fn sweep(&self) {
         self.ask_for_sweep();
     }

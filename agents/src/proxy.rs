@@ -67,6 +67,13 @@ impl<I: Interface + ?Sized> Proxy<I> {
         Proxy::over(host.clone(), Arc::new(origin), target.clone())
     }
 
+    /// The way to the agent that bears the name now.
+    pub(crate) fn renewed(proxy: &Proxy<I>) -> ProxyCore<I> {
+        let mut core = proxy.calls.core().clone();
+        core.renew();
+        core
+    }
+
     pub(crate) fn over(host: Arc<dyn Host>, origin: Arc<Origin>, target: Target<I>) -> Proxy<I> {
         Proxy { calls: I::Calls::new(ProxyCore(Arc::new(Inner { host, origin, target }))) }
     }

@@ -10,6 +10,7 @@ use folkmoot_gateway::GateId;
 
 use crate::chain::AgentId;
 use crate::counters::Counters;
+use crate::watching::Watchers;
 
 /// What an agent is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +36,8 @@ pub struct Home {
     pub gate: GateId,
     /// Its counters.
     pub counters: Arc<Counters>,
+    /// Who is told what happens to its agents.
+    pub watchers: Watchers,
 }
 
 /// An agent as other threads see it.
@@ -103,6 +106,11 @@ impl AgentShared {
     /// The counters of its container.
     pub fn counters(&self) -> &Counters {
         &self.home.counters
+    }
+
+    /// Who is told what happens to the agents of its container.
+    pub(crate) fn watchers(&self) -> &Watchers {
+        &self.home.watchers
     }
 
     /// What the agent is doing.

@@ -14,7 +14,7 @@ use folkmoot_agents::counters::Counters;
 use folkmoot_agents::deadlines::{LinkInstant, SharedDeadlines};
 use folkmoot_agents::host::{BoxFuture, Host, LocalAgent};
 use folkmoot_agents::turn::CallHead;
-use folkmoot_agents::{Agent, Clock, Interface, Lookup, Proxy, Retry, Sleep};
+use folkmoot_agents::{Agent, Clock, Interface, Lookup, Monitor, Proxy, Retry, Sleep};
 use folkmoot_codecs::{CallError, Codec, Endpoint, Principal};
 use folkmoot_gateway::Admitted;
 use folkmoot_gateway::name::short;
@@ -277,6 +277,19 @@ impl Container {
     /// `NoSuchAgent`, with the nearest name; `Ambiguous` where several nodes have an agent of that name.
     pub fn lookup<I: Interface + ?Sized>(&self, name: &str) -> Lookup<I> {
         Lookup::new(self.hall.clone(), self.hall.tables.principal.clone(), name.to_owned())
+    }
+
+    /// Watches the agent behind `proxy`, on whatever node: what happens to it from when this is done is told by the
+    /// [`Monitor`], until that is dropped.
+    ///
+    /// # Errors
+    /// `NoSuchAgent`, with the nearest name; `AgentStopped` where it has ended; `Denied` where no rule of its node lets
+    /// this one reach it; `Disconnected` where its node is out of reach.
+    pub fn monitor<I: Interface + ?Sized>(
+        &self,
+        proxy: &Proxy<I>,
+    ) -> impl Future<Output = Result<Monitor, CallError>> + Send + use<I> {
+        Monitor::of(proxy)
     }
 
     /// The agents of a type, by its name, on this node and those that have joined.

@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use folkmoot_agents::Retry;
 use folkmoot_agents::connect::Way;
-use folkmoot_agents::host::{Far, FarCall, FarReply, FarTicket};
+use folkmoot_agents::host::{BoxFuture, Far, FarCall, FarReply, FarTicket};
+use folkmoot_agents::watching::{End, FarWatch, Tie, Watcher};
 use folkmoot_codecs::joining::AgentListing;
 use folkmoot_codecs::{CallError, Codec};
 use folkmoot_gateway::name::short;
@@ -17,6 +18,7 @@ use folkmoot_gateway::name::short;
 use crate::container::Hall;
 use crate::link_time;
 use crate::membership::Found;
+use crate::monitoring;
 use crate::remotes::Held;
 
 /// The bits of a ticket that name the call; those above count the ways it may have gone.
@@ -172,6 +174,17 @@ impl Far for NamedAgent {
                 FarTicket(u64::MAX)
             }
         }
+    }
+
+    fn watch(
+        self: Arc<Self>,
+        watcher: Arc<dyn Watcher>,
+    ) -> BoxFuture<'static, Result<Arc<dyn FarWatch>, CallError>> {
+        Box::pin(async move { monitoring::watch(self.way()?.0, self.name.clone(), watcher).await })
+    }
+
+    fn tie(self: Arc<Self>, own: End) -> BoxFuture<'static, Result<Arc<dyn Tie>, CallError>> {
+        Box::pin(async move { monitoring::tie(self.way()?.0, self.name.clone(), own).await })
     }
 
     fn cancel(&self, FarTicket(ticket): FarTicket) -> Option<CallError> {

@@ -6,6 +6,7 @@
 //! | [`calls`] | deadline, one way, taking back; each error and what to do about it |
 //! | [`errors`] | `?` between the errors of calls and one's own |
 //! | [`restarts`] | what follows a panic, how often, and what the new life knows |
+//! | [`monitors`] | agents that know of each other's crashes, and crash together |
 //! | [`connecting`] | URLs, `retry_for`, and a peer that restarts |
 //! | [`joining`] | agents by name on all nodes, and nodes that go and come back |
 //! | [`certificates`] | who a node is, and who may call what |
@@ -29,6 +30,9 @@ pub mod errors {}
 
 #[doc = include_str!("../docs/restarts.md")]
 pub mod restarts {}
+
+#[doc = include_str!("../docs/monitors.md")]
+pub mod monitors {}
 
 #[doc = include_str!("../docs/connecting.md")]
 pub mod connecting {}

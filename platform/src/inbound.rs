@@ -25,9 +25,11 @@ use crate::joining;
 use crate::limits::frame_fault;
 use crate::link::Link;
 use crate::link_time;
+use crate::monitors;
 use crate::one_line::one_line;
 use crate::router::{self, Inbound};
 use crate::scratch;
+use crate::watched;
 
 /// Takes a request back: its id, and the agent that it went to.
 pub(crate) const CANCEL: &str = "folkmoot/cancel";
@@ -41,6 +43,16 @@ pub(crate) const JOIN: &str = "folkmoot/join";
 pub(crate) const AGENTS: &str = "folkmoot/agents";
 /// Describes an agent: its name.
 pub(crate) const DESCRIBE: &str = "folkmoot/describe";
+/// Asks to be told what happens to an agent: its name, a number for it.
+pub(crate) const MONITOR: &str = "folkmoot/monitor";
+/// Links an agent to one of the peer's: its name, a number for it, the other's name.
+pub(crate) const LINK: &str = "folkmoot/link";
+/// Ends either: its number.
+pub(crate) const UNMONITOR: &str = "folkmoot/unmonitor";
+/// Something happened to an agent that we monitor: its number, an event.
+pub(crate) const EVENT: &str = "folkmoot/event";
+/// The agent that the peer linked crashed: the number, a cause.
+pub(crate) const CRASH: &str = "folkmoot/crash";
 /// Tells an agent's type, or null: its name.
 pub(crate) const VALIDATE: &str = "validate_aid";
 
@@ -90,6 +102,11 @@ pub(crate) fn request(link: &Arc<Link>, request: Request<'_>) -> Result<(), Stri
         PING => answer(link, asked, &Ok(())),
         VALIDATE => answer(link, asked, &agent_type(link, &arguments)),
         DESCRIBE => answer(link, asked, &describe(link, &arguments)),
+        MONITOR => answer(link, asked, &watched::monitor(link, &arguments)),
+        LINK => answer(link, asked, &watched::link(link, &arguments)),
+        UNMONITOR => answer(link, asked, &watched::unmonitor(link, &arguments)),
+        CRASH => answer(link, asked, &watched::crash(link, &arguments)),
+        EVENT => answer(link, asked, &monitors::event(link, &arguments)),
         path => match path.strip_prefix("agents/").and_then(|rest| rest.split_once('/')) {
             Some((agent, method)) => call(link, id, agent, method, arguments, headers),
             None => answer::<()>(link, asked, &Err(no_method(link, path))),
@@ -237,7 +254,7 @@ fn no_method(link: &Link, path: &str) -> CallError {
     CallError::NoSuchAgent { agent: short(path).into_owned(), nearest: None }
 }
 
-fn may_reach(link: &Link, agent: &str) -> Result<(), CallError> {
+pub(crate) fn may_reach(link: &Link, agent: &str) -> Result<(), CallError> {
     if link.tables.gate.may_reach(&link.peer, agent) {
         return Ok(());
     }

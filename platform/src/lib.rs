@@ -43,7 +43,7 @@
 //!
 //! # Where to go on
 //! The [`guide`] has a page for each thing that one does: [agents](guide::agents), [calls](guide::calls) and their
-//! [errors](guide::errors), [restarts](guide::restarts), [connecting](guide::connecting),
+//! [errors](guide::errors), [restarts](guide::restarts), [monitors](guide::monitors), [connecting](guide::connecting),
 //! [joining](guide::joining), [certificates](guide::certificates), [untyped calls and traits](guide::untyped), [stopping](guide::stopping),
 //! [logs and counters](guide::logs), [spawning from within](guide::spawning), [values on the wire](guide::values). What
 //! a program usually needs is in the [`prelude`]; what each marker accepts is told at [`#[agent]`](macro@agent).
@@ -71,6 +71,8 @@ mod link_task;
 mod link_time;
 mod listener;
 mod membership;
+mod monitoring;
+mod monitors;
 mod one_line;
 mod outbox;
 mod passed_agent;
@@ -87,6 +89,7 @@ mod supervision;
 mod tables;
 mod unproven;
 mod watchdog;
+mod watched;
 mod workers;
 
 pub use builder::Builder;
@@ -98,9 +101,10 @@ pub use folkmoot_agents::connect::{Connect, Retry};
 pub use folkmoot_agents::counters::TABLE as METRICS;
 pub use folkmoot_agents::describe::{AgentDescription, ArgumentDescription, MethodDescription};
 pub use folkmoot_agents::{
-    Agent, Call, Clock, Context, Interface, Proxy, Sleep, TURNS_PER_POLL, Timestamp, Untyped, UntypedCall,
+    Agent, Call, Clock, Context, Interface, Linked, Monitor, Proxy, Sleep, TURNS_PER_POLL, Timestamp,
+    Untyped, UntypedCall,
 };
-pub use folkmoot_codecs::{Address, CallError, Codec, Endpoint, Limits, Never, Principal, Value};
+pub use folkmoot_codecs::{Address, AgentEvent, CallError, Codec, Endpoint, Limits, Never, Principal, Value};
 pub use folkmoot_gateway::{Pattern, Rule};
 pub use folkmoot_transports::{
     CertsInUse, DevCerts, IssuedNode, Leaf, LocalNetwork, Renewed, SslCerts, Transport,

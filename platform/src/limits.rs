@@ -24,6 +24,8 @@ pub struct LinkLimits {
     pub max_requests_in_hand: usize,
     /// Most calls to one peer that wait for their replies; more are refused as `Overloaded`.
     pub max_pending_calls: usize,
+    /// Most monitors and links between agents that one peer has here at once; more are refused as `Overloaded`.
+    pub max_monitors: usize,
     /// Bytes waiting to be written at which a link stops reading requests, until they are written.
     pub outbox_high_water_bytes: usize,
     /// Bytes waiting to be written at which further calls are refused as `Overloaded`.
@@ -69,6 +71,7 @@ impl Default for LinkLimits {
             max_links: 16_384,
             max_requests_in_hand: 8_192,
             max_pending_calls: 65_536,
+            max_monitors: 16_384,
             outbox_high_water_bytes: 4 * 1024 * 1024,
             max_outbox_bytes: 64 * 1024 * 1024,
             read_stall_time: Duration::from_secs(30),

@@ -10,20 +10,23 @@ use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use folkmoot_agents::chain::{self, Chain, Mode};
 use folkmoot_agents::deadlines::{self, LinkInstant};
 use folkmoot_agents::host::{FarCall, FarReply};
+use folkmoot_codecs::monitoring::MAX_CAUSE_BYTES;
 use folkmoot_codecs::{
-    CallError, ChainLink, Codec, Endpoint, Headers, Hello, Limits, Principal, encode_request,
+    AgentEvent, CallError, ChainLink, Codec, Endpoint, Headers, Hello, Limits, Principal, encode_request,
 };
 use tokio::sync::{Notify, oneshot};
 
 use crate::cancels::Cancels;
 use crate::link_time;
+use crate::monitors::Monitors;
 use crate::one_line::one_line;
 use crate::outbox::Outbox;
 use crate::tables::Tables;
+use crate::watched::WatchedAgents;
 
 /// One open link.
 pub(crate) struct Link {
@@ -35,6 +38,10 @@ pub(crate) struct Link {
     name: String,
     pub(crate) outbox: Outbox,
     pub(crate) cancels: Cancels,
+    /// The agents that are monitored or linked there.
+    pub(crate) monitors: Monitors,
+    /// The agents here that the peer monitors, or has linked to its own.
+    pub(crate) watched: WatchedAgents,
     /// Requests of the peer that are being handled.
     pub(crate) in_hand: AtomicUsize,
     /// What the peer said in its first Hello: it is a Folkmoot container then.
@@ -92,6 +99,8 @@ impl Link {
             name,
             outbox: Outbox::default(),
             cancels: Cancels::default(),
+            monitors: Monitors::default(),
+            watched: WatchedAgents::default(),
             in_hand: AtomicUsize::new(0),
             told: OnceLock::new(),
             pending: Mutex::default(),
@@ -170,9 +179,12 @@ impl Link {
         LinkInstant(self.heard.load(Ordering::Relaxed))
     }
 
-    /// Whether neither side waits for a reply.
+    /// Whether neither side waits for a reply, or watches agents over this link.
     pub(crate) fn is_quiet(&self) -> bool {
-        self.in_hand.load(Ordering::Acquire) == 0 && self.pending().replies.is_empty()
+        self.in_hand.load(Ordering::Acquire) == 0
+            && self.pending().replies.is_empty()
+            && self.monitors.is_empty()
+            && self.watched.is_empty()
     }
 
     /// Ends the link once what waits to be written is written and what is in hand is answered.
@@ -296,6 +308,21 @@ impl Link {
         self.push_request(id, path, positional, Some(&headers));
     }
 
+    /// Tells the peer of an agent that it monitors.
+    pub(crate) fn tell_event(&self, number: u64, event: &AgentEvent) {
+        let mut positional = BytesMut::new();
+        match self.codec.encode(&(number, event), &mut positional) {
+            Ok(()) => self.tell(u64::MAX >> 1, crate::inbound::EVENT, &positional),
+            Err(error) => tracing::error!(%error, "an event of an agent did not encode"),
+        }
+    }
+
+    /// The longest cause of a crash that surely fits a frame to this peer, in bytes.
+    pub(crate) fn max_cause_bytes(&self) -> usize {
+        // In JSON a byte may become six.
+        MAX_CAUSE_BYTES.min(self.frame_limits().max_frame_bytes as usize / 8)
+    }
+
     fn push_request(&self, id: u64, path: &str, positional: &[u8], headers: Option<&Headers>) {
         let frame = self.frame_limits();
         let pushed = self
@@ -342,6 +369,8 @@ impl Link {
         self.cancels.close();
         self.tables.sweep();
         self.fail_pending(cause);
+        self.monitors.close(&self.as_cause(cause));
+        self.watched.close(self, &self.as_cause(cause));
     }
 
     /// What is told of this link's end to those who used it.

@@ -125,8 +125,14 @@ impl LinkTask {
                 if self.writing.capacity() > KEPT_BUFFER_BYTES {
                     self.writing = BytesMut::new();
                 }
-                if !self.link.outbox.take(&mut self.writing, cx) {
+                let taken = self.link.outbox.take(&mut self.writing, cx);
+                // After the look: what comes to be told later wakes this task.
+                let told = self.link.watched.tell_what_waits(&self.link);
+                if !taken && !told {
                     break;
+                }
+                if !taken {
+                    continue;
                 }
                 self.link.tables.counters.frames_out.increment(self.link.outbox.take_frames());
                 self.link.tables.counters.bytes_out.increment(self.writing.len() as u64);

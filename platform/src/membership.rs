@@ -122,6 +122,19 @@ pub(crate) enum Found {
     Several(Vec<String>),
 }
 
+/// How a node is, for those who wait for it.
+pub(crate) enum Presence {
+    Unknown,
+    /// It said goodbye.
+    Left,
+    Here {
+        incarnation: u64,
+        way: Arc<Held>,
+        /// Where there is one.
+        link: Option<Arc<Link>>,
+    },
+}
+
 impl Node {
     fn is_connected(&self) -> bool {
         self.link.is_open()
@@ -333,6 +346,25 @@ impl Membership {
     /// Whether the link is the one that is kept to its node.
     pub(crate) fn keeps(&self, link: &Arc<Link>) -> bool {
         self.nodes().values().any(|node| Arc::ptr_eq(&node.link, link))
+    }
+
+    /// The node to which that link is kept.
+    pub(crate) fn node_of(&self, link: &Arc<Link>) -> Option<KnownNode> {
+        let nodes = self.nodes();
+        nodes.values().find(|node| Arc::ptr_eq(&node.link, link)).map(|node| node.known.clone())
+    }
+
+    /// How the node of that name is now, and how it is reached.
+    pub(crate) fn presence(&self, name: &str) -> Presence {
+        match self.nodes().get(name) {
+            None => Presence::Unknown,
+            Some(node) if node.left => Presence::Left,
+            Some(node) => Presence::Here {
+                incarnation: node.known.incarnation,
+                way: node.way.clone(),
+                link: node.is_connected().then(|| node.link.clone()),
+            },
+        }
     }
 
     /// The peer of that link said goodbye.

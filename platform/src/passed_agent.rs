@@ -6,10 +6,12 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use folkmoot_agents::host::{Far, FarCall, FarReply, FarTicket};
+use folkmoot_agents::host::{BoxFuture, Far, FarCall, FarReply, FarTicket};
+use folkmoot_agents::watching::{End, FarWatch, Tie, Watcher};
 use folkmoot_codecs::{CallError, Codec, Endpoint};
 
 use crate::container::Hall;
+use crate::monitoring;
 use crate::peer::Destination;
 use crate::remote_agent::path;
 use crate::remotes::Held;
@@ -82,6 +84,17 @@ impl Far for PassedAgent {
                 FarTicket(u64::MAX)
             }
         }
+    }
+
+    fn watch(
+        self: Arc<Self>,
+        watcher: Arc<dyn Watcher>,
+    ) -> BoxFuture<'static, Result<Arc<dyn FarWatch>, CallError>> {
+        Box::pin(async move { monitoring::watch(self.way()?, self.agent.clone(), watcher).await })
+    }
+
+    fn tie(self: Arc<Self>, own: End) -> BoxFuture<'static, Result<Arc<dyn Tie>, CallError>> {
+        Box::pin(async move { monitoring::tie(self.way()?, self.agent.clone(), own).await })
     }
 
     fn cancel(&self, FarTicket(id): FarTicket) -> Option<CallError> {

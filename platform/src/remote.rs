@@ -276,7 +276,6 @@ impl Remote {
 
     /// Asks the container itself: a request of the platform's own.
     pub(crate) async fn ask(&self, path: &str, positional: &[u8], within: Duration) -> FarReply {
-        let id = self.next_id();
         let link = match &self.state().stage {
             Stage::Up(link) => link.clone(),
             _ => {
@@ -284,8 +283,20 @@ impl Remote {
                 return FarReply::Failed(CallError::Disconnected { may_have_run: false, cause });
             }
         };
+        self.ask_over(&link, path, positional, within).await
+    }
+
+    /// The same, over a link of this way that is known.
+    pub(crate) async fn ask_over(
+        &self,
+        link: &Link,
+        path: &str,
+        positional: &[u8],
+        within: Duration,
+    ) -> FarReply {
+        let id = self.next_id();
         let reply = link.ask(id, path, positional);
-        let _asking = Asking { link: &link, id };
+        let _asking = Asking { link, id };
         match link_time::within(within, reply).await {
             Some(Ok(reply)) => reply,
             Some(Err(_)) => {

@@ -3,20 +3,24 @@
 //! Always true: the way is kept open as long as this lives. Neighbours: [`remote`](crate::remote) is the way,
 //! [`connecting`](crate::connecting) makes these.
 
-use folkmoot_agents::host::{Far, FarCall, FarTicket};
+use std::sync::Arc;
+
+use folkmoot_agents::host::{BoxFuture, Far, FarCall, FarTicket};
+use folkmoot_agents::watching::{End, FarWatch, Tie, Watcher};
 use folkmoot_codecs::{CallError, Codec};
 
+use crate::monitoring;
 use crate::remotes::Held;
 
 /// One agent behind a [`Remote`].
 pub(crate) struct RemoteAgent {
-    remote: Held,
+    remote: Arc<Held>,
     agent: String,
 }
 
 impl RemoteAgent {
     pub(crate) fn new(remote: Held, agent: String) -> RemoteAgent {
-        RemoteAgent { remote, agent }
+        RemoteAgent { remote: Arc::new(remote), agent }
     }
 }
 
@@ -37,6 +41,17 @@ impl Far for RemoteAgent {
 
     fn send(&self, call: FarCall) -> FarTicket {
         self.remote.send(path(&self.agent, &call.method), call)
+    }
+
+    fn watch(
+        self: Arc<Self>,
+        watcher: Arc<dyn Watcher>,
+    ) -> BoxFuture<'static, Result<Arc<dyn FarWatch>, CallError>> {
+        Box::pin(monitoring::watch(self.remote.clone(), self.agent.clone(), watcher))
+    }
+
+    fn tie(self: Arc<Self>, own: End) -> BoxFuture<'static, Result<Arc<dyn Tie>, CallError>> {
+        Box::pin(monitoring::tie(self.remote.clone(), self.agent.clone(), own))
     }
 
     fn cancel(&self, ticket: FarTicket) -> Option<CallError> {

@@ -176,7 +176,8 @@ mod tests {
     fn supervisor(rules: Rules) -> Supervisor {
         let counters = Arc::new(folkmoot_agents::counters::Counters::new("test"));
         let gate = folkmoot_gateway::Gate::open().id();
-        let agent = AgentShared::new("agent", &Arc::new(Home { node: "test".into(), gate, counters }), 1);
+        let home = Home { node: "test".into(), gate, counters, watchers: Default::default() };
+        let agent = AgentShared::new("agent", &Arc::new(home), 1);
         Supervisor::new(rules, agent, Weak::new())
     }
 

@@ -14,6 +14,7 @@ use folkmoot_agents::counters::Counters;
 use folkmoot_agents::deadlines::SharedDeadlines;
 use folkmoot_agents::host::LocalAgent;
 use folkmoot_agents::shared::Home;
+use folkmoot_agents::watching::Watchers;
 use folkmoot_codecs::joining::{AgentListing, KnownNode};
 use folkmoot_codecs::{Endpoint, Principal};
 use folkmoot_gateway::Gate;
@@ -112,7 +113,12 @@ impl Tables {
         let (name, url) = (principal.node_name().to_owned(), advertised.to_string());
         let membership = Membership::new(KnownNode { name, url, incarnation: fastrand::u64(..) }, cluster);
         let agents = RwLock::default();
-        let home = Home { node: principal.node_name().into(), gate: gate.id(), counters: counters.clone() };
+        let home = Home {
+            node: principal.node_name().into(),
+            gate: gate.id(),
+            counters: counters.clone(),
+            watchers: Watchers::default(),
+        };
         Tables {
             gate,
             home: Arc::new(home),

@@ -11,6 +11,7 @@ mod calls {
     #[path = "../support/limit.rs"]
     mod limit;
     mod lives;
+    mod monitors;
     mod odd_orders;
     mod panics;
     mod rings;

@@ -21,6 +21,7 @@ mod hostile {
     mod limit;
     mod log;
     mod mistaken;
+    mod monitors;
     mod mutations;
     mod raw;
     mod requests;

@@ -14,6 +14,7 @@ mod links {
     mod limit;
     #[path = "../hostile/log.rs"]
     mod log;
+    mod monitors;
     mod passing;
     mod rotation;
     mod secured;

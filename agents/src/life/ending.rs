@@ -12,7 +12,18 @@ use crate::queue::StopRequest;
 use crate::shared::Status;
 
 impl<A: Agent> Life<A> {
+    /// Ends in order.
     pub(super) fn end(&mut self, cause: &str) {
+        self.end_as(cause, true);
+    }
+
+    /// Ends otherwise than in order, and takes down what is linked to it.
+    pub(super) fn fall(&mut self, cause: &str) {
+        self.core.shared().break_ties(cause);
+        self.end_as(cause, false);
+    }
+
+    fn end_as(&mut self, cause: &str, in_order: bool) {
         self.core.shared().note_end(cause);
         self.core.leave();
         self.drop_beside();
@@ -25,6 +36,8 @@ impl<A: Agent> Life<A> {
         self.enter(Phase::Ended);
         let late = self.core.take_stop().map(|request| request.done).unwrap_or_default();
         self.core.supervision().ended();
+        // Its name is free by now.
+        self.core.shared().tell_end(cause, in_order);
         if let Some(born) = self.born.take() {
             // Stopped before it had started.
             born.send(Err(cause.to_owned())).ok();

@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+use folkmoot_codecs::AgentEvent;
+
 use super::Life;
 use super::phase::{Pausing, Phase};
 use crate::host::Decision;
@@ -28,6 +30,8 @@ impl<A: Agent> Life<A> {
     /// Asks the supervision and does as it says, after `pause` at the least.
     pub(super) fn recover(&mut self, cause: String, pause: Duration) {
         let shared = self.core.shared().clone();
+        // First: what is linked is known by handles, and those may be among what is let go.
+        shared.break_ties(&cause);
         shared.counters().panics.increment(1);
         self.drop_beside();
         self.core.drop_writer();
@@ -38,7 +42,7 @@ impl<A: Agent> Life<A> {
         }
         if let Some(born) = self.born.take() {
             tracing::error!(agent = %shared.full_name(), %cause, "the agent could not start");
-            self.end(&cause);
+            self.fall(&cause);
             // Whoever spawned it may have gone.
             born.send(Err(cause)).ok();
             return;
@@ -46,9 +50,10 @@ impl<A: Agent> Life<A> {
         match self.core.supervision().crashed(&cause, self.core.host().now()) {
             Decision::Stay { reason } => {
                 tracing::error!(agent = %shared.full_name(), %cause, %reason, "the agent crashed and stays down");
-                self.end(&format!("{cause}; {reason}"));
+                self.fall(&format!("{cause}; {reason}"));
             }
             Decision::Restart { after } => {
+                shared.tell(|| AgentEvent::Crashed { cause: cause.clone() });
                 let after = after.max(pause);
                 tracing::warn!(agent = %shared.full_name(), %cause, pause = ?after, "the agent crashed and is started anew");
                 self.start_anew(after, Some(cause));
@@ -67,7 +72,7 @@ impl<A: Agent> Life<A> {
             Decision::Stay { reason } if reason.is_empty() => self.end("stopped"),
             Decision::Stay { reason } => {
                 tracing::error!(agent = %shared.full_name(), %reason, "the agent ended and stays down");
-                self.end(&reason);
+                self.fall(&reason);
             }
             Decision::Restart { after } => {
                 tracing::info!(agent = %shared.full_name(), pause = ?after, "the agent ended and is started anew");

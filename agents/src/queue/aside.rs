@@ -16,6 +16,7 @@ use crate::neighbours;
 use crate::panics::let_go;
 use crate::proxy::{Door, Proxy};
 use crate::shared::Status;
+use crate::watching::End;
 
 /// A request to end the agent.
 pub(crate) struct StopRequest {
@@ -54,6 +55,11 @@ impl<A: Agent> Core<A> {
         if let Some(door) = self.door.get() {
             neighbours::leave(door.place);
         }
+    }
+
+    /// One end of a link between this agent and another.
+    pub(crate) fn link_end(&self) -> Option<End> {
+        self.door.get().map(|door| End::of(door.clone()))
     }
 
     /// A proxy to the agent, speaking for itself.
@@ -135,6 +141,15 @@ impl<A: Agent> Core<A> {
         self.with_aside(|aside| {
             aside.crash.get_or_insert(cause);
         });
+    }
+
+    /// The agent at the other end of a link crashed, or was lost.
+    pub(crate) fn crash_by_link(&self, cause: String, number: u64) {
+        // A link of an earlier life, or one that was given up meanwhile, is no link any more.
+        if self.shared.has_tie(number) {
+            self.shared.counters().link_crashes.increment(1);
+            self.note_crash(cause);
+        }
     }
 
     pub(super) fn has_crashed(&self) -> bool {

@@ -12,7 +12,7 @@ use super::left_behind::Watch;
 
 mod cut_frames;
 mod faults;
-mod faulty;
+pub(crate) mod faulty;
 mod flapping;
 mod processes;
 mod processes_that_fail;

@@ -20,7 +20,7 @@ enum Weather {
 
 /// What happens to the links that were dialed since the last change for the worse.
 #[derive(Clone)]
-pub(super) struct Network(Arc<Mutex<State>>);
+pub(crate) struct Network(Arc<Mutex<State>>);
 
 struct State {
     weather: Weather,
@@ -30,7 +30,7 @@ struct State {
 }
 
 impl Network {
-    pub(super) fn new() -> Network {
+    pub(crate) fn new() -> Network {
         Network(Arc::new(Mutex::new(State { weather: Weather::Fair, past: Vec::new(), wakers: Vec::new() })))
     }
 
@@ -43,28 +43,28 @@ impl Network {
     }
 
     /// Nothing passes, in either direction, and nobody is told.
-    pub(super) fn freeze(&self) {
+    pub(crate) fn freeze(&self) {
         self.change(Weather::Frozen);
     }
 
     /// Open links end with an error; new ones are fair.
-    pub(super) fn cut(&self) {
+    pub(crate) fn cut(&self) {
         self.fail();
         self.forget();
     }
 
     /// Open links end with an error, and new ones do so at once.
-    pub(super) fn fail(&self) {
+    pub(crate) fn fail(&self) {
         self.fail_after(0);
     }
 
     /// Open links, and new ones, end with an error after so many bytes each.
-    pub(super) fn fail_after(&self, bytes: usize) {
+    pub(crate) fn fail_after(&self, bytes: usize) {
         self.change(Weather::CutAfter(bytes));
     }
 
     /// New links are fair; those that were frozen stay so.
-    pub(super) fn forget(&self) {
+    pub(crate) fn forget(&self) {
         let mut state = self.0.lock().unwrap();
         let ended = std::mem::replace(&mut state.weather, Weather::Fair);
         state.past.push(ended);
@@ -93,7 +93,7 @@ impl Network {
 }
 
 /// TCP over such a network, for those who dial.
-pub(super) struct FaultyTcp(pub(super) Network);
+pub(crate) struct FaultyTcp(pub(crate) Network);
 
 impl Transport for FaultyTcp {
     fn scheme(&self) -> &'static str {

@@ -1,0 +1,159 @@
+//! Peers that monitor what they must not, tell of what nobody asked, and take nothing of what they asked for.
+
+use folkmoot::{Codec, Value};
+
+use super::rig::{Rig, tight, until};
+
+#[folkmoot::test]
+async fn events_that_nobody_asked_for_are_counted_and_harm_nobody() {
+    let rig = Rig::start().await;
+    for codec in Codec::ALL {
+        let before = rig.counts.of("stray_events");
+        let mut raw = rig.rich(codec).await;
+        for event in [
+            r#"{"crashed": {"cause": "x"}}"#,
+            r#"{"restarted": {"restarts": 18446744073709551615}}"#,
+            r#"{"ended": {"cause": "\u001b[2J", "in_order": false}}"#,
+            r#"{"missed": {"events": 18446744073709551615}}"#,
+        ] {
+            raw.ask(&format!(r#"[0, 1, ["folkmoot/event", [18446744073709551615, {event}], {{}}]]"#))
+                .await
+                .result();
+        }
+        assert_eq!(rig.counts.of("stray_events"), before + 4);
+        // What a peer cannot know is no event of its agents.
+        for event in [
+            r#"{"disconnected": {"cause": "x"}}"#,
+            r#"{"reconnected": {"restarts": 1}}"#,
+            "7",
+            "null",
+            r#"{"new": {}}"#,
+        ] {
+            let answer = raw.ask(&format!(r#"[0, 2, ["folkmoot/event", [1, {event}], {{}}]]"#)).await;
+            assert_eq!(answer.code(), "bad-arguments", "{event}");
+        }
+        for (path, arguments) in [("unmonitor", "[7]"), ("crash", r#"[7, "x"]"#)] {
+            raw.ask(&format!(r#"[0, 3, ["folkmoot/{path}", {arguments}, {{}}]]"#)).await.result();
+        }
+        for (path, arguments) in [
+            ("unmonitor", "[-1]"),
+            ("crash", "[7]"),
+            ("monitor", r#"["victim"]"#),
+            ("link", r#"["victim", 1]"#),
+        ] {
+            let answer = raw.ask(&format!(r#"[0, 4, ["folkmoot/{path}", {arguments}, {{}}]]"#)).await;
+            assert_eq!(answer.code(), "bad-arguments", "{path}");
+        }
+    }
+    rig.end().await;
+}
+
+#[folkmoot::test]
+async fn a_number_is_used_once_and_a_peer_has_no_more_than_its_measure() {
+    let mut limits = tight();
+    limits.max_monitors = 3;
+    let rig = Rig::with(limits).await;
+    let mut raw = rig.rich(Codec::Json).await;
+    let monitor = |number: u64| format!(r#"[0, 1, ["folkmoot/monitor", ["victim", {number}], {{}}]]"#);
+    let link = |number: u64| format!(r#"[0, 1, ["folkmoot/link", ["victim", {number}, "other"], {{}}]]"#);
+    let watched = raw.ask(&monitor(0)).await;
+    assert_eq!(watched.result().get("restarts").and_then(Value::as_u64), Some(0));
+    raw.ask(&link(u64::MAX)).await.result();
+    for again in [monitor(0), monitor(u64::MAX), link(0)] {
+        let answer = raw.ask(&again).await;
+        assert!(answer.exception().contains("is the number of another one on this link"), "{answer:?}");
+    }
+    raw.ask(&monitor(1)).await.result();
+    for more in [monitor(2), link(2)] {
+        assert_eq!(raw.ask(&more).await.code(), "overloaded");
+    }
+    raw.ask(r#"[0, 1, ["folkmoot/unmonitor", [1], {}]]"#).await.result();
+    let missing = raw.ask(r#"[0, 1, ["folkmoot/monitor", ["victm", 1], {}]]"#).await;
+    assert!(missing.exception().contains("did you mean \"victim\""), "{missing:?}");
+    raw.ask(&monitor(1)).await.result();
+    // With the link goes what was linked over it.
+    drop(raw);
+    until("the linked agent crashed", || rig.node.restarts("victim").unwrap() == 1).await;
+    rig.counted("link_crashes", 1).await;
+    rig.end().await;
+}
+
+#[folkmoot::test]
+async fn a_linked_peer_that_says_crash_again_and_again_crashes_its_agent_once() {
+    let rig = Rig::start().await;
+    let mut raw = rig.rich(Codec::Cbor).await;
+    raw.ask(r#"[0, 1, ["folkmoot/link", ["victim", 5, "o\u0007ther"], {}]]"#).await.result();
+    for _ in 0..10 {
+        raw.ask(r#"[0, 2, ["folkmoot/crash", [5, "boom\nERROR all is lost"], {}]]"#).await;
+    }
+    until("it was started anew", || rig.node.restarts("victim").unwrap() == 1).await;
+    let lines = rig.log.with(&["the linked agent", "boom"]);
+    assert_eq!(lines.len(), 1, "{lines:#?}");
+    assert!(!lines[0].contains('\n') && !lines[0].contains('\u{7}'), "{lines:?}");
+    assert_eq!(rig.counts.of("link_crashes"), 1);
+    rig.end().await;
+}
+
+#[folkmoot::test]
+async fn a_peer_that_takes_nothing_misses_old_events_and_is_told_how_many() {
+    let mut limits = tight();
+    limits.outbox_high_water_bytes = 4 << 10;
+    limits.write_stall_time = super::raw::PATIENCE * 9;
+    let rig = Rig::with(limits).await;
+    rig.node
+        .spawn("crasher", || Crasher)
+        .backoff(folkmoot::Backoff::NONE)
+        .intensity(u32::MAX, super::raw::PATIENCE)
+        .await
+        .unwrap();
+    let crasher: folkmoot::Proxy<Crasher> = rig.node.find("crasher").unwrap();
+    let mut raw = rig.rich(Codec::MsgPack).await;
+    raw.ask(r#"[0, 1, ["folkmoot/monitor", ["crasher", 9], {}]]"#).await.result();
+    // More than the system takes for a peer that does not read.
+    for id in 0..8 {
+        raw.send(&format!(r#"[0, {id}, ["agents/victim/text", [2000000], {{}}]]"#)).await;
+    }
+    until("it does not take what is written", || rig.counts.of("calls") >= 4).await;
+    let crashes = 200;
+    for _ in 0..crashes {
+        crasher.crash().await.unwrap_err();
+    }
+    until("all are over", || rig.node.restarts("crasher").unwrap() == crashes).await;
+    rig.node.stop("crasher", super::raw::PATIENCE).await.unwrap();
+    assert!(rig.counts.of("missed_events") > 0);
+    // Crashes and new starts, and the end.
+    let (mut told, mut missed) = (0, 0);
+    loop {
+        let answer = raw.answer().await;
+        if answer.kind != 0 {
+            continue;
+        }
+        assert_eq!(answer.content.item(0).and_then(Value::as_str), Some("folkmoot/event"));
+        let event = answer.content.item(1).and_then(|arguments| arguments.item(1)).unwrap().clone();
+        if let Some(events) =
+            event.get("missed").and_then(|missed| missed.get("events")).and_then(Value::as_u64)
+        {
+            missed += events;
+        } else {
+            told += 1;
+        }
+        if event.get("ended").is_some() {
+            break;
+        }
+    }
+    assert_eq!(missed, rig.counts.of("missed_events"));
+    assert_eq!(told + missed, 2 * crashes + 1);
+    rig.end().await;
+}
+
+/// Crashes.
+#[derive(folkmoot::Agent)]
+struct Crasher;
+
+#[folkmoot::agent]
+impl Crasher {
+    #[expose]
+    fn crash(&mut self) {
+        panic!("once more");
+    }
+}
