@@ -16,7 +16,7 @@ pub use crate::describe::{
     AgentDescription, ArgumentDescription, MethodDescription, Probe, WithSchema, WithoutSchema,
 };
 pub use crate::interface::{
-    Agent, Behaviour, CallsOf, HookOutcome, Interface, LocalFuture, Method, MethodInfo, Refused, Step,
+    Again, Agent, Behaviour, CallsOf, HookOutcome, Interface, LocalFuture, Method, MethodInfo, Refused, Step,
     TimerInfo,
 };
 pub use crate::panics::Panic;

@@ -1,14 +1,17 @@
 //! A call: a lazy future that sends at its first poll and ends with the reply, the deadline or the cause.
 //!
-//! Always true: it is sent at most once; dropped, it is taken back. Neighbours: [`proxy`](crate::proxy) makes
-//! calls, [`waiting`](crate::waiting) is the part of them that awaits.
+//! Always true: it is sent at most once, unless its method is idempotent; dropped, it is taken back. Neighbours:
+//! [`proxy`](crate::proxy) makes calls, [`waiting`](crate::waiting) is the part of them that awaits, `repeated` what
+//! sends those of idempotent methods.
+
+mod repeated;
 
 use std::borrow::Cow;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::BytesMut;
@@ -19,11 +22,14 @@ use crate::host::{Far, FarCall, FarReply, FarTicket, Host};
 use crate::interface::{Interface, Method};
 use crate::neighbours;
 use crate::passing;
-use crate::proxy::{Door, ProxyCore, Target};
+use crate::proxy::{Door, Inner, ProxyCore, Target};
 use crate::reply::ReplyTo;
+use crate::retries::CallKey;
 use crate::turn::{CallHead, Origin, Ticketed, Turn};
 use crate::waiting::{Passage, Wait};
 use crate::waits::Edge;
+
+use repeated::Repeated;
 
 /// The reply of a typed call in this process.
 type NearReply<M> = Result<<M as Method>::Ok, CallError<<M as Method>::Err>>;
@@ -42,6 +48,8 @@ enum State<M: Method> {
     New(M::Args),
     Near(Wait<NearReply<M>>),
     Far(Wait<FarReply>),
+    /// Of an idempotent method.
+    Repeated(Box<Repeated<M>>),
     Done,
 }
 
@@ -93,7 +101,7 @@ impl<M: Method> Call<M> {
                 )?;
                 send_turn(near, turn)
             }
-            Target::Far(far) => send_far::<M>(&**far, &self.core, &args, &passage, None).map(drop),
+            Target::Far(far) => send_far::<M>(&**far, &self.core, &args, &passage, None, None).map(drop),
         }
     }
 
@@ -102,33 +110,51 @@ impl<M: Method> Call<M> {
         let inner = &*self.core.0;
         let passage = Passage::here(&*inner.host, self.deadline);
         match &inner.target {
-            Target::Near(near) => {
-                let (tell, reply) = oneshot::channel();
-                let origin = inner.origin.clone();
-                let turn = make_turn::<M>(&inner.host, origin, args, &passage, ReplyTo::typed(tell))?;
-                let mut turn = match M::PLAIN {
-                    false => turn,
-                    true => match neighbours::run(near.place, turn) {
-                        Ok(()) => return Ok(State::Near(Wait::new(reply, passage, None))),
-                        Err(turn) => turn,
-                    },
-                };
-                let edge = passage.wait_for(&inner.origin.target)?;
-                if let Some(edge) = &edge {
-                    turn.permit.ends(edge);
-                }
-                send_turn(near, turn)?;
-                Ok(State::Near(Wait::new(reply, passage, edge)))
-            }
-            Target::Far(far) => {
-                let (tell, reply) = oneshot::channel();
-                let edge = passage.wait_for(&inner.origin.target)?;
-                let waiting = Some((tell, edge.as_ref().map(Edge::other_end)));
-                let ticket = send_far::<M>(&**far, &self.core, &args, &passage, waiting)?;
-                Ok(State::Far(Wait::for_far(reply, passage, (far.clone(), ticket), edge)))
-            }
+            Target::Near(near) => send_near::<M>(inner, near, args, passage).map(State::Near),
+            Target::Far(far) => send_to_far::<M>(&self.core, far, &args, passage, None).map(State::Far),
         }
     }
+}
+
+/// Sends a typed call whose reply is awaited.
+#[inline]
+fn send_near<M: Method>(
+    inner: &Inner<M::Interface>,
+    near: &Door<M::Interface>,
+    args: M::Args,
+    passage: Passage,
+) -> Result<Wait<NearReply<M>>, CallError> {
+    let (tell, reply) = oneshot::channel();
+    let origin = inner.origin.clone();
+    let turn = make_turn::<M>(&inner.host, origin, args, &passage, ReplyTo::typed(tell))?;
+    let mut turn = match M::PLAIN {
+        false => turn,
+        true => match neighbours::run(near.place, turn) {
+            Ok(()) => return Ok(Wait::new(reply, passage, None)),
+            Err(turn) => turn,
+        },
+    };
+    let edge = passage.wait_for(&inner.origin.target)?;
+    if let Some(edge) = &edge {
+        turn.permit.ends(edge);
+    }
+    send_turn(near, turn)?;
+    Ok(Wait::new(reply, passage, edge))
+}
+
+/// Sends an encoded call whose reply is awaited.
+fn send_to_far<M: Method>(
+    core: &ProxyCore<M::Interface>,
+    far: &Arc<dyn Far>,
+    args: &M::Args,
+    passage: Passage,
+    key: Option<CallKey>,
+) -> Result<Wait<FarReply>, CallError> {
+    let (tell, reply) = oneshot::channel();
+    let edge = passage.wait_for(&core.0.origin.target)?;
+    let waiting = Some((tell, edge.as_ref().map(Edge::other_end)));
+    let ticket = send_far::<M>(&**far, core, args, &passage, waiting, key)?;
+    Ok(Wait::for_far(reply, passage, (far.clone(), ticket), edge))
 }
 
 /// Brings a typed call before the gate and takes a credit for it.
@@ -163,6 +189,7 @@ fn send_far<M: Method>(
     args: &M::Args,
     passage: &Passage,
     waiting: Option<(oneshot::Sender<FarReply>, Option<Edge>)>,
+    key: Option<CallKey>,
 ) -> Result<FarTicket, CallError> {
     let (reply, wait) = waiting.map_or((None, None), |(reply, wait)| (Some(reply), wait));
     let mut positional = BytesMut::new();
@@ -176,6 +203,7 @@ fn send_far<M: Method>(
         chain: passage.chain.clone(),
         deadline: passage.deadline,
         reply,
+        key,
         wait,
     }))
 }
@@ -216,10 +244,19 @@ impl<M: Method> Future for Call<M> {
             let State::New(args) = std::mem::replace(&mut this.state, State::Done) else {
                 return Poll::Pending;
             };
-            match this.send(args) {
-                Ok(state) => this.state = state,
-                Err(error) => return Poll::Ready(Err(error.widen())),
+            if M::IDEMPOTENT {
+                this.state = State::Repeated(Box::new(Repeated::new(this.core.host(), this.deadline, args)));
+            } else {
+                match this.send(args) {
+                    Ok(state) => this.state = state,
+                    Err(error) => return Poll::Ready(Err(error.widen())),
+                }
             }
+        }
+        if let State::Repeated(repeated) = &mut this.state {
+            let ended = ready!(repeated.poll(&mut this.core, cx));
+            this.state = State::Done;
+            return Poll::Ready(ended);
         }
         let inner = &*this.core.0;
         let ended = match &mut this.state {
@@ -236,7 +273,7 @@ impl<M: Method> Future for Call<M> {
                 Poll::Ready(Ok(reply)) => read_reply::<M>(&this.core, reply),
                 Poll::Ready(Err(error)) => Err(error.widen()),
             },
-            State::New(_) | State::Done => Err(CallError::Cancelled),
+            State::New(_) | State::Repeated(_) | State::Done => Err(CallError::Cancelled),
         };
         this.state = State::Done;
         Poll::Ready(ended)
@@ -244,7 +281,7 @@ impl<M: Method> Future for Call<M> {
 }
 
 /// A call that nobody waits for any more holds a credit of its agent while it is queued.
-fn sweep<I: Interface + ?Sized>(inner: &crate::proxy::Inner<I>) {
+fn sweep<I: Interface + ?Sized>(inner: &Inner<I>) {
     if let Target::Near(near) = &inner.target {
         near.ask_for_sweep();
     }
@@ -252,8 +289,15 @@ fn sweep<I: Interface + ?Sized>(inner: &crate::proxy::Inner<I>) {
 
 impl<M: Method> Drop for Call<M> {
     fn drop(&mut self) {
-        if let State::Near(wait) = &mut self.state {
-            wait.take_back();
+        let was_near = match &mut self.state {
+            State::Near(wait) => {
+                wait.take_back();
+                true
+            }
+            State::Repeated(repeated) => repeated.take_back(),
+            State::New(_) | State::Far(_) | State::Done => false,
+        };
+        if was_near {
             sweep(&self.core.0);
         }
     }

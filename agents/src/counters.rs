@@ -41,6 +41,10 @@ table! {
     overloads: Counter = "folkmoot_overloads_total", "Calls refused because a bounded queue was full.";
     one_way_failures: Counter = "folkmoot_one_way_failures_total", "One-way calls that ended with an error, or never left.";
     cancels: Counter = "folkmoot_cancels_total", "Turns dropped because nobody waited any more.";
+    retries: Counter = "folkmoot_retries_total", "Idempotent calls that were made again, after an attempt that failed.";
+    retries_refused: Counter = "folkmoot_retries_refused_total", "Idempotent calls that were not made again because the budget of retries was spent.";
+    repeated_requests: Counter = "folkmoot_repeated_requests_total", "Requests that came again under their key and were answered with the first one's reply.";
+    replies_not_kept: Counter = "folkmoot_replies_not_kept_total", "Replies to idempotent calls for which there was no room, or not until their time was over.";
     deadlocks: Counter = "folkmoot_deadlocks_total", "Calls refused because they would have waited for themselves.";
     deadlines: Counter = "folkmoot_deadlines_total", "Calls whose deadline passed.";
     denials: Counter = "folkmoot_denials_total", "Messages that the gate refused.";

@@ -26,6 +26,9 @@ pub struct MethodDescription {
     pub docs: String,
     /// Whether it runs beside other calls (`&self`) or alone (`&mut self`).
     pub shared: bool,
+    /// Whether to run it twice is as good as once; `false` where its node does not say.
+    #[serde(default)]
+    pub idempotent: bool,
     /// Its arguments, in order.
     pub arguments: Vec<ArgumentDescription>,
     /// JSON Schema of what it returns when all is well.

@@ -22,6 +22,7 @@ use crate::counters::Counters;
 use crate::deadlines::{LinkInstant, SharedDeadlines};
 use crate::describe::AgentDescription;
 use crate::reply::ReplySink;
+use crate::retries::{CallKey, Retries};
 use crate::shared::AgentShared;
 use crate::turn::{CallHead, Origin};
 use crate::waits::Edge;
@@ -74,6 +75,8 @@ pub trait Host: Send + Sync + 'static {
     /// # Errors
     /// Why it cannot be asked, or what the question was answered with.
     fn describe(self: Arc<Self>, route: Route) -> BoxFuture<'static, Result<AgentDescription, CallError>>;
+    /// How often idempotent calls may be made again.
+    fn retries(&self) -> &Retries;
     /// The URL of an agent of this container.
     fn url_of(&self, agent: &str) -> String;
 }
@@ -86,6 +89,8 @@ pub trait LocalAgent: Send + Sync + 'static {
     fn deliver(&self, head: Admitted<CallHead>, arguments: &Arguments<'_>, sink: Option<Box<dyn ReplySink>>);
     /// The exposed method of that name.
     fn method_name(&self, name: &str) -> Option<&'static str>;
+    /// Whether that method says that to run it twice is as good as once.
+    fn is_idempotent(&self, method: &str) -> bool;
     /// Its type's name.
     fn agent_type(&self) -> &'static str;
     /// What it exposes.
@@ -150,6 +155,8 @@ pub struct FarCall {
     pub deadline: LinkInstant,
     /// Where the reply goes; `None` for a one-way call.
     pub reply: Option<oneshot::Sender<FarReply>>,
+    /// The key of an idempotent call, the same at each attempt.
+    pub key: Option<CallKey>,
     /// The caller's wait for an agent of this process, which is over when the turn is.
     #[doc(hidden)]
     pub wait: Option<Edge>,

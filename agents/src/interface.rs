@@ -60,11 +60,36 @@ pub trait Method: 'static {
     const NAME: &'static str;
     /// Whether it is a plain `fn`, which awaits nothing.
     const PLAIN: bool;
+    /// Whether to run it twice is as good as once, so that its calls may be made again.
+    const IDEMPOTENT: bool = false;
     /// The request with typed arguments; `None` where the interface is no agent and calls are encoded.
     fn request(
         args: Self::Args,
         reply: ReplyTo<Self::Ok, Self::Err>,
     ) -> Option<<Self::Interface as Interface>::Request>;
+    /// The same arguments for another attempt; `None` where calls are encoded, or are made once.
+    fn again(_args: &Self::Args) -> Option<Self::Args> {
+        None
+    }
+}
+
+/// What an argument of an idempotent method is: something of which each attempt gets its own.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is an argument of a method marked `#[expose(idempotent)]`, so it must be `Clone`",
+    label = "a call of this method may be made again, with the same arguments",
+    note = "derive `Clone` for it and for what is in it, or take `idempotent` off the method"
+)]
+pub trait Again: Sized {
+    /// Another of the same.
+    fn again(&self) -> Self;
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: Clone> Again for T {
+    fn again(&self) -> T {
+        self.clone()
+    }
 }
 
 /// A method as the queue sees it.
@@ -76,6 +101,8 @@ pub struct MethodInfo {
     pub mode: Mode,
     /// Whether it is a plain `fn`, which awaits nothing.
     pub plain: bool,
+    /// Whether to run it twice is as good as once.
+    pub idempotent: bool,
 }
 
 /// A method that the container's clock calls.

@@ -8,6 +8,7 @@
 #[doc(hidden)]
 pub mod __private;
 mod actor;
+mod attempts;
 mod begin;
 mod call;
 pub mod chain;
@@ -32,6 +33,7 @@ mod passing;
 mod proxy;
 mod queue;
 pub mod reply;
+pub mod retries;
 mod running;
 pub mod shared;
 pub mod turn;

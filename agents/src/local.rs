@@ -125,6 +125,11 @@ impl<A: Agent> LocalAgent for Door<A> {
         A::method_index(name).and_then(|index| A::METHODS.get(index)).map(|info| info.name)
     }
 
+    fn is_idempotent(&self, method: &str) -> bool {
+        let info = A::method_index(method).and_then(|index| A::METHODS.get(index));
+        info.is_some_and(|info| info.idempotent)
+    }
+
     fn agent_type(&self) -> &'static str {
         A::TYPE
     }

@@ -36,6 +36,10 @@ pub trait ReplySink: Send {
     fn poll_cancelled(&mut self, cx: &mut Context<'_>) -> Poll<()>;
     /// Whether nobody waits for the reply any more.
     fn is_cancelled(&self) -> bool;
+    /// Whether the way to whoever waited is gone, without a word from them: they may ask again on another.
+    fn is_lost(&self) -> bool {
+        false
+    }
     /// Whether the call wants no reply: then an error is told by [`failed`](ReplySink::failed), and nothing is sent.
     fn is_one_way(&self) -> bool {
         false

@@ -8,13 +8,14 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::BytesMut;
 use folkmoot_codecs::{CallError, Never, Value};
 use tokio::sync::oneshot;
 
+use crate::attempts::Attempts;
 use crate::call::decode_reply;
 use crate::host::{Far, FarCall, FarReply};
 use crate::interface::{CallsOf, Interface};
@@ -55,6 +56,8 @@ impl UntypedCalls {
             positional: arguments.into_iter().map(Into::into).collect(),
             keyword: Vec::new(),
             deadline: None,
+            idempotent: false,
+            again: None,
             wait: None,
         }
     }
@@ -68,6 +71,9 @@ pub struct UntypedCall {
     positional: Vec<Value>,
     keyword: Vec<(Value, Value)>,
     deadline: Option<Duration>,
+    idempotent: bool,
+    /// Of an idempotent call, once it was sent.
+    again: Option<Box<(Passage, Attempts)>>,
     wait: Option<Wait<FarReply>>,
 }
 
@@ -90,12 +96,29 @@ impl UntypedCall {
         self
     }
 
-    fn send(&self) -> Result<Wait<FarReply>, CallError> {
+    /// Says that to run the method twice is as good as once: the call is made again where a link breaks or the agent is
+    /// started anew, within its one deadline and the container's budget of retries. An agent's description tells
+    /// which of its methods are so.
+    pub fn idempotent(mut self) -> UntypedCall {
+        self.idempotent = true;
+        self
+    }
+
+    fn send(&mut self) -> Result<Wait<FarReply>, CallError> {
         let inner = &*self.core.0;
         let Target::Far(far) = &inner.target else {
             return Err(CallError::Unencodable { reason: "an untyped proxy to a typed door".to_owned() });
         };
-        let passage = Passage::here(&*inner.host, self.deadline);
+        let (passage, key) = match &mut self.again {
+            Some(again) => (again.0.clone(), again.1.key()),
+            None => {
+                let passage = Passage::here(&*inner.host, self.deadline);
+                let mut begin = || Box::new((passage.clone(), Attempts::begin(&*inner.host)));
+                self.again = self.idempotent.then(&mut begin);
+                let key = self.again.as_mut().and_then(|again| again.1.key());
+                (passage, key)
+            }
+        };
         let (tell, reply) = oneshot::channel();
         let edge = passage.wait_for(&inner.origin.target)?;
         let ticket = far.send(FarCall {
@@ -109,6 +132,7 @@ impl UntypedCall {
             chain: passage.chain.clone(),
             deadline: passage.deadline,
             reply: Some(tell),
+            key,
             wait: edge.as_ref().map(Edge::other_end),
         });
         Ok(Wait::for_far(reply, passage, (far.clone(), ticket), edge))
@@ -128,20 +152,40 @@ impl Future for UntypedCall {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
-        if this.wait.is_none() {
-            match this.send() {
-                Ok(wait) => this.wait = Some(wait),
-                Err(error) => return Poll::Ready(Err(error.widen())),
+        loop {
+            if this.wait.is_none()
+                && let Some((_, attempts)) = this.again.as_deref_mut()
+            {
+                ready!(attempts.poll_pause(this.core.host(), cx));
             }
+            let ended = match this.poll_attempt(cx) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Ok(value)) => return Poll::Ready(Ok(value)),
+                Poll::Ready(Err(error)) => error,
+            };
+            let Some((passage, attempts)) = this.again.as_deref_mut() else { return Poll::Ready(Err(ended)) };
+            if let Err(last) = attempts.fail(ended, this.core.host(), passage.deadline) {
+                return Poll::Ready(Err(last));
+            }
+            this.wait = None;
         }
-        let inner = &*this.core.0;
-        match &mut this.wait {
-            Some(wait) => match wait.poll_reply(&inner.host, &inner.origin, cx) {
-                Poll::Pending => Poll::Pending,
-                Poll::Ready(Ok(reply)) => Poll::Ready(decode_reply(reply)),
-                Poll::Ready(Err(error)) => Poll::Ready(Err(error.widen())),
+    }
+}
+
+impl UntypedCall {
+    fn poll_attempt(&mut self, cx: &mut Context<'_>) -> Poll<Result<Value, CallError<Value>>> {
+        let wait = match self.wait.take() {
+            Some(wait) => wait,
+            None => match self.send() {
+                Ok(wait) => wait,
+                Err(error) => return Poll::Ready(Err(error.widen())),
             },
-            None => Poll::Ready(Err(CallError::Cancelled)),
+        };
+        let inner = &*self.core.0;
+        match self.wait.insert(wait).poll_reply(&inner.host, &inner.origin, cx) {
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(Ok(reply)) => Poll::Ready(decode_reply(reply)),
+            Poll::Ready(Err(error)) => Poll::Ready(Err(error.widen())),
         }
     }
 }

@@ -19,6 +19,7 @@ use crate::turn::Origin;
 use crate::waits::Edge;
 
 /// What a call takes with it.
+#[derive(Clone)]
 pub(crate) struct Passage {
     pub(crate) chain: Option<Chain>,
     pub(crate) sent: LinkInstant,

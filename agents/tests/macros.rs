@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use folkmoot_agents::chain::Mode;
+use folkmoot_agents::describe::MethodDescription;
 use folkmoot_agents::interface::{Behaviour, MethodInfo, Refused, TimerInfo};
 use folkmoot_agents::reply::{ReplyFormat, ReplySink};
 use folkmoot_agents::{Agent, Context, Interface, agent};
@@ -83,7 +84,7 @@ impl Keeper {
     }
 
     /** In a block. */
-    #[expose]
+    #[expose(idempotent)]
     async fn r#move(&mut self) {
         self.points.clear();
     }
@@ -114,7 +115,7 @@ fn an_agent_knows_its_name_and_docs() {
 
 #[test]
 fn methods_and_timers_are_listed_in_order() {
-    let method = |name, mode, plain| MethodInfo { name, mode, plain };
+    let method = |name, mode, plain| MethodInfo { name, mode, plain, idempotent: name == "move" };
     assert_eq!(
         Keeper::METHODS,
         [
@@ -154,6 +155,11 @@ fn a_description_has_docs_and_the_schemas_that_there_are() {
     assert_eq!((&swap.arguments[0].schema, &swap.returns), (&json!(true), &json!(true)));
     assert_eq!((r#move.name.as_str(), r#move.docs.as_str()), ("move", "In a block."));
     assert_eq!(r#move.returns["type"], "null");
+    assert_eq!((keep.idempotent, swap.idempotent, r#move.idempotent), (false, false, true));
+    // As an older node tells it.
+    let mut told = serde_json::to_value(r#move).unwrap();
+    told.as_object_mut().unwrap().remove("idempotent");
+    assert!(!serde_json::from_value::<MethodDescription>(told).unwrap().idempotent);
 }
 
 /// Keeps the frames that would go to a peer.

@@ -126,6 +126,20 @@ pub fn encode_exception<E: Serialize + Display>(
     }
 }
 
+/// Appends the frame of an exception whose content is already encoded in `codec`, for a peer that takes it so.
+///
+/// # Errors
+/// Where the frame would be over the limit. `out` is then as it was.
+pub fn encode_exception_raw(
+    codec: Codec,
+    out: &mut BytesMut,
+    id: &RawId,
+    content: &[u8],
+    limits: &Limits,
+) -> Result<(), EncodeError> {
+    frame(codec, out, limits, |out, room| answer(codec, out, EXCEPTION, id, |out| raw(out, content, room)))
+}
+
 /// Writes a frame: `write` the payload, which may reach as far as its room.
 #[inline]
 fn frame(

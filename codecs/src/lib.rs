@@ -59,7 +59,9 @@ pub use arguments::{ArgumentList, Arguments};
 pub use call_error::{CallError, Never};
 pub use codec::{Codec, UnknownCodec};
 pub use codec_error::{DecodeError, EncodeError};
-pub use envelope::{encode_exception, encode_request, encode_result, encode_result_raw};
+pub use envelope::{
+    encode_exception, encode_exception_raw, encode_request, encode_result, encode_result_raw,
+};
 pub use frame::{FrameDecoder, FrameError};
 pub use headers::{ChainLink, Headers};
 pub use hello::Hello;

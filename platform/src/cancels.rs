@@ -60,6 +60,11 @@ impl Cancels {
             || (self.any.load(Ordering::Acquire) && self.lock().cancelled.contains(&id))
     }
 
+    /// Whether the link is gone, and request `id` was not taken back before.
+    pub(crate) fn is_lost(&self, id: u64) -> bool {
+        self.closed.load(Ordering::Acquire) && !self.lock().cancelled.contains(&id)
+    }
+
     /// Ready when request `id` is taken back or the link is gone.
     pub(crate) fn poll_cancelled(&self, id: u64, cx: &Context<'_>) -> Poll<()> {
         let mut inner = self.lock();

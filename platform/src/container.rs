@@ -13,6 +13,7 @@ use folkmoot_agents::connect::{Connect, Route, Way};
 use folkmoot_agents::counters::Counters;
 use folkmoot_agents::deadlines::{LinkInstant, SharedDeadlines};
 use folkmoot_agents::host::{BoxFuture, Host, LocalAgent};
+use folkmoot_agents::retries::Retries;
 use folkmoot_agents::turn::CallHead;
 use folkmoot_agents::{Agent, Clock, Interface, Lookup, Monitor, Proxy, Retry, Sleep};
 use folkmoot_codecs::{CallError, Codec, Endpoint, Principal};
@@ -182,6 +183,10 @@ impl Host for Hall {
 
     fn look_up(self: Arc<Self>, name: String, retry: Retry) -> BoxFuture<'static, Result<Way, CallError>> {
         Box::pin(directory::look_up(self, name, retry))
+    }
+
+    fn retries(&self) -> &Retries {
+        &self.tables.retries
     }
 
     fn url_of(&self, agent: &str) -> String {
@@ -412,6 +417,8 @@ impl Hall {
             }
         })
         .await;
+        // Agents are stopped: whoever calls again now would do so in vain.
+        self.tables.retries.close();
         self.tables.membership.close();
         for remote in self.remotes.close() {
             remote.close("the node is shutting down");

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`agents`] | what each marker takes, and which methods run at the same time |
 //! | [`calls`] | deadline, one way, taking back; each error and what to do about it |
+//! | [`retries`] | methods that may run twice, and calls of them that outlive a broken link |
 //! | [`errors`] | `?` between the errors of calls and one's own |
 //! | [`restarts`] | what follows a panic, how often, and what the new life knows |
 //! | [`monitors`] | agents that know of each other's crashes, and crash together |
@@ -24,6 +25,9 @@ pub mod agents {}
 
 #[doc = include_str!("../docs/calls.md")]
 pub mod calls {}
+
+#[doc = include_str!("../docs/retries.md")]
+pub mod retries {}
 
 #[doc = include_str!("../docs/errors.md")]
 pub mod errors {}

@@ -294,6 +294,8 @@ fn call(link: &Arc<Link>, id: RawId, agent: &str, method: &str, arguments: Argum
     let arrived = link_time::now();
     let deadline = headers.deadline_ms.map(|remaining| arrived.plus(remaining));
     let chain = chain_of(link, &headers);
+    // Only Folkmoot containers have headers, and nobody asks for a reply that was not wanted.
+    let key = headers.idempotency_key.filter(|key| link.is_rich() && !headers.no_reply && !key.is_empty());
     router::route(
         &tables,
         Inbound {
@@ -305,6 +307,8 @@ fn call(link: &Arc<Link>, id: RawId, agent: &str, method: &str, arguments: Argum
             chain,
             arrived,
             deadline,
+            key,
+            codec: link.codec,
             sink: Some(Box::new(sink)),
         },
     );
@@ -371,6 +375,10 @@ impl ReplySink for LinkSink {
 
     fn is_cancelled(&self) -> bool {
         self.number.is_some_and(|number| self.link.cancels.is_cancelled(number))
+    }
+
+    fn is_lost(&self) -> bool {
+        self.number.is_none_or(|number| self.link.cancels.is_lost(number))
     }
 
     fn is_one_way(&self) -> bool {

@@ -65,6 +65,7 @@ pub mod guide;
 mod inbound;
 mod join;
 mod joining;
+mod kept_replies;
 mod limits;
 mod link;
 mod link_task;

@@ -8,7 +8,7 @@ use folkmoot_codecs::Limits;
 /// The least limits of a frame that either side may set: an error must have room.
 pub(crate) const LEAST_FRAME: Limits = Limits { max_frame_bytes: 512, max_depth: 8, max_nodes: 64 };
 
-/// Bounds on what peers can make a container hold or wait for.
+/// Bounds on what peers can make a container hold or wait for, and on what it asks of them again.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct LinkLimits {
@@ -46,6 +46,18 @@ pub struct LinkLimits {
     pub unreachable_time: Duration,
     /// Most nodes that join with each other, this one among them.
     pub max_joined_nodes: usize,
+    /// Most calls of idempotent methods from other nodes that run, or whose replies are kept for callers that ask again.
+    pub max_kept_replies: usize,
+    /// Most bytes of kept replies; for a new one the oldest go.
+    pub max_kept_reply_bytes: usize,
+    /// Longest time that a reply is kept; also that a call whose link is gone goes on for a caller that asks again.
+    pub kept_reply_time: Duration,
+    /// Most times that calls of idempotent methods are made again, for a hundred such calls; 0 for none.
+    pub retry_percent: u32,
+    /// How often a second they may be made again on top of that.
+    pub retries_per_second: u32,
+    /// Most retries that are saved for later, and what there are at the start.
+    pub max_saved_retries: u32,
 }
 
 /// What is too small in the bounds of a frame for anything to be said.
@@ -82,6 +94,12 @@ impl Default for LinkLimits {
             suspect_time: Duration::from_secs(3),
             unreachable_time: Duration::from_secs(10),
             max_joined_nodes: 32,
+            max_kept_replies: 16_384,
+            max_kept_reply_bytes: 16 * 1024 * 1024,
+            kept_reply_time: Duration::from_secs(60),
+            retry_percent: 10,
+            retries_per_second: 10,
+            max_saved_retries: 100,
         }
     }
 }

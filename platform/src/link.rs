@@ -209,7 +209,8 @@ impl Link {
 
     /// Sends a call to `path`.
     pub(crate) fn request(&self, id: u64, path: &str, call: FarCall) -> Result<(), NotSent> {
-        let FarCall { origin: _, method: _, positional, keyword, chain, deadline, reply, wait: _ } = call;
+        let FarCall { origin: _, method: _, positional, keyword, chain, deadline, reply, key, wait: _ } =
+            call;
         let one_way = reply.is_none();
         let limits = &self.tables.limits;
         if self.outbox.waiting() > limits.max_outbox_bytes {
@@ -223,6 +224,7 @@ impl Link {
             // A tick too many does no harm: the caller keeps its own time.
             deadline_ms: Some(deadline.since(deadlines::coarse_now().unwrap_or_else(link_time::now))),
             chain: told(&chain),
+            idempotency_key: key.map(|key| key.to_string()),
             ..Headers::default()
         });
         if let Some(reply) = reply {

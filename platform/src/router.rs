@@ -10,10 +10,11 @@ use folkmoot_agents::chain::Chain;
 use folkmoot_agents::deadlines::LinkInstant;
 use folkmoot_agents::reply::{ReplySink, ReplyTo};
 use folkmoot_agents::turn::{CallHead, Origin};
-use folkmoot_codecs::{Arguments, CallError, Never, Principal};
+use folkmoot_codecs::{Arguments, CallError, Codec, Never, Principal};
 use folkmoot_gateway::Admitted;
 use folkmoot_gateway::name::short;
 
+use crate::kept_replies::CallId;
 use crate::tables::{Entry, Tables};
 
 /// Brings a call before the gate; a refusal is counted, and logged with its reason.
@@ -37,12 +38,16 @@ pub(crate) struct Inbound<'a> {
     pub(crate) chain: Option<Chain>,
     pub(crate) arrived: LinkInstant,
     pub(crate) deadline: Option<LinkInstant>,
+    /// What the caller names the call by, where it may make it again.
+    pub(crate) key: Option<String>,
+    /// Of the link that it came over.
+    pub(crate) codec: Codec,
     pub(crate) sink: Option<Box<dyn ReplySink>>,
 }
 
 /// Brings an encoded call to its agent: gate first, so that nobody learns what is behind it.
 pub(crate) fn route(tables: &Tables, call: Inbound<'_>) {
-    let Inbound { caller, name, entry, method, arguments, chain, arrived, deadline, sink } = call;
+    let Inbound { caller, name, entry, method, arguments, chain, arrived, deadline, key, codec, sink } = call;
     let agent = entry.as_ref().map_or_else(|| name.into(), |entry| entry.agent.shared().name().clone());
     let method = match entry.as_ref().and_then(|entry| entry.agent.method_name(method)) {
         Some(known) => Cow::Borrowed(known),
@@ -57,6 +62,24 @@ pub(crate) fn route(tables: &Tables, call: Inbound<'_>) {
             let (agent, nearest) = (short(name).into_owned(), tables.nearest_for(caller, name));
             refuse(sink, CallError::NoSuchAgent { agent, nearest });
         }
-        (Ok(head), Some(entry)) => entry.agent.deliver(head, &arguments, sink),
+        (Ok(head), Some(entry)) => {
+            let id = key.and_then(|key| call_id(caller, &entry, head.message(), key));
+            let sink = match (id, sink) {
+                (Some(id), Some(sink)) => match tables.kept_replies.begin(id, codec, deadline, sink) {
+                    Some(first) => Some(first),
+                    None => return,
+                },
+                (_, sink) => sink,
+            };
+            entry.agent.deliver(head, &arguments, sink);
+        }
     }
+}
+
+/// How a call that bears a key is known again; `None` where its method does not say that it is idempotent.
+fn call_id(caller: &Principal, entry: &Entry, head: &CallHead, key: String) -> Option<CallId> {
+    let Cow::Borrowed(method) = head.method else { return None };
+    let agent = entry.agent.shared().id();
+    let is_idempotent = entry.agent.is_idempotent(method);
+    is_idempotent.then(|| CallId { principal: caller.clone(), agent, method, key: key.into() })
 }

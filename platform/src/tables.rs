@@ -13,6 +13,7 @@ use folkmoot_agents::chain::AgentId;
 use folkmoot_agents::counters::Counters;
 use folkmoot_agents::deadlines::SharedDeadlines;
 use folkmoot_agents::host::LocalAgent;
+use folkmoot_agents::retries::{Retries, RetryLimits};
 use folkmoot_agents::shared::Home;
 use folkmoot_agents::watching::Watchers;
 use folkmoot_codecs::joining::{AgentListing, KnownNode};
@@ -23,7 +24,9 @@ use folkmoot_transports::SslCerts;
 use tokio::sync::broadcast;
 
 use crate::certified::CertifiedLinks;
+use crate::kept_replies::KeptReplies;
 use crate::limits::LinkLimits;
+use crate::link_time;
 use crate::membership::Membership;
 
 /// The shared facts of one container.
@@ -44,6 +47,9 @@ pub(crate) struct Tables {
     pub(crate) shared_deadlines: Arc<SharedDeadlines>,
     pub(crate) certified: CertifiedLinks,
     pub(crate) membership: Membership,
+    /// How often idempotent calls may be made again from here.
+    pub(crate) retries: Retries,
+    pub(crate) kept_replies: Arc<KeptReplies>,
     /// Links that are open, in either direction.
     pub(crate) open_links: AtomicUsize,
     agents: RwLock<Agents>,
@@ -113,6 +119,12 @@ impl Tables {
         let (name, url) = (principal.node_name().to_owned(), advertised.to_string());
         let membership = Membership::new(KnownNode { name, url, incarnation: fastrand::u64(..) }, cluster);
         let agents = RwLock::default();
+        let retries = RetryLimits {
+            percent: limits.retry_percent,
+            per_second: limits.retries_per_second,
+            max_saved: limits.max_saved_retries,
+        };
+        let kept_replies = KeptReplies::new(&limits, counters.clone());
         let home = Home {
             node: principal.node_name().into(),
             gate: gate.id(),
@@ -133,6 +145,8 @@ impl Tables {
             shared_deadlines,
             certified: CertifiedLinks::new(certs),
             membership,
+            retries: Retries::new(retries, link_time::now()),
+            kept_replies,
             open_links: AtomicUsize::new(0),
             agents,
             changes: broadcast::Sender::new(CHANGES_KEPT),

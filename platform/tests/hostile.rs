@@ -24,6 +24,7 @@ mod hostile {
     mod monitors;
     mod mutations;
     mod raw;
+    mod repeats;
     mod requests;
     mod rig;
     mod silence;

@@ -16,6 +16,7 @@ mod links {
     mod log;
     mod monitors;
     mod passing;
+    mod retrying;
     mod rotation;
     mod secured;
     mod slow_encoder;

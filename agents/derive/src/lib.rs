@@ -42,7 +42,7 @@ pub fn derive_agent(input: TokenStream) -> TokenStream {
 ///
 /// | marker | on | takes | returns |
 /// |---|---|---|---|
-/// | `#[expose]` | `fn` or `async fn` with `&self` or `&mut self` | up to 12 owned arguments and `ctx: &Context<Self>` | a value, nothing, or `Result<T, E>` |
+/// | `#[expose]`, `#[expose(idempotent)]` | `fn` or `async fn` with `&self` or `&mut self` | up to 12 owned arguments and `ctx: &Context<Self>` | a value, nothing, or `Result<T, E>` |
 /// | `#[every(seconds = 5)]` | `fn` or `async fn` with `&self` or `&mut self` | `ctx: &Context<Self>` or nothing | nothing, or `Result<(), E>` whose error is logged |
 /// | `#[run]` | `async fn` without `self` | `ctx: Context<Self>` or `ctx: &Context<Self>` | nothing |
 /// | `#[start]`, `#[stop]` | `fn` or `async fn` with `&self` or `&mut self`; one each | `ctx: &Context<Self>` or nothing | nothing, or `Result<(), E>` |
@@ -54,6 +54,8 @@ pub fn derive_agent(input: TokenStream) -> TokenStream {
 /// - Rust's own rule is the concurrency rule: `&self` methods that await run at the same time, a `&mut self` method
 ///   runs alone. When its caller goes away, a `&self` method is dropped at its next await, a `&mut self` method runs
 ///   on and sees `ctx.cancelled()`.
+/// - `idempotent` says that to run the method twice is as good as once: calls of it are made again by themselves where
+///   a link breaks or its agent is started anew. Its arguments are `Clone`.
 /// - Arguments and values are owned and implement serde's `Serialize` and `Deserialize`; an error `E` does so too, and
 ///   `Display`. Where they implement schemars' `JsonSchema`, `describe` tells the schema.
 /// - `Result` is known by its name, so an alias such as `type Result<T> = ..` is understood as well.
@@ -88,7 +90,8 @@ pub fn derive_agent(input: TokenStream) -> TokenStream {
 /// }
 /// ```
 ///
-/// Every method is exposed, and `Proxy<dyn CounterApi>` calls them by name. The trait has no default bodies, type
+/// Every method is exposed, and `Proxy<dyn CounterApi>` calls them by name. One that both the trait and the agent mark
+/// `#[expose(idempotent)]` is called again by itself, as above. The trait has no default bodies, type
 /// parameters, supertraits, constants or types, and no method that takes a context.
 ///
 /// The agent implements it with `#[agent] impl CounterApi for Counter { .. }`, where the methods marked `#[expose]` are

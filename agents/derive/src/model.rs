@@ -79,6 +79,8 @@ pub(crate) struct Exposed {
     pub(crate) shown: Vec<Attribute>,
     /// What it returns.
     pub(crate) returns: Returns,
+    /// Whether it says that to run it twice is as good as once.
+    pub(crate) idempotent: bool,
 }
 
 /// What an exposed method returns.

@@ -1,12 +1,12 @@
 //! What meets in an order that nobody planned: stops that follow stops, crashes that ask for the end, spawns of a name
 //! that is taken, calls whose callers went before they began.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
 use folkmoot::prelude::*;
-use folkmoot::{Backoff, Untyped};
+use folkmoot::{Backoff, Untyped, Value};
 use futures_util::future::join_all;
 
 use super::counter::{Counter, hall};
@@ -311,6 +311,60 @@ async fn what_is_spawned_beside_an_agent_that_has_ended_is_dropped() {
     rig.hall.stop("odd", LONG).await.unwrap();
     rig.until("dropped").await;
     rig.hall.shutdown().await;
+}
+
+/// Crashes beside its turn in its first two lives.
+#[derive(Agent)]
+struct Recovering {
+    life: usize,
+}
+
+#[agent]
+impl Recovering {
+    #[expose(idempotent)]
+    async fn in_the_end(&mut self, ctx: &Context<Self>, words: Vec<String>) -> (usize, Vec<String>) {
+        if self.life < 3 {
+            ctx.spawn(async { panic!("beside the turn") });
+            std::future::pending::<()>().await;
+        }
+        (self.life, words)
+    }
+}
+
+#[agent]
+trait Persistent {
+    #[expose(idempotent)]
+    async fn in_the_end(&mut self, words: Vec<String>) -> (usize, Vec<String>);
+}
+
+#[folkmoot::test]
+async fn an_idempotent_call_is_made_again_where_its_agent_starts_anew_under_it() {
+    let hall = hall().await;
+    let lives = Arc::new(AtomicUsize::new(0));
+    for name in ["typed", "by trait", "untyped"] {
+        let of_agent = lives.clone();
+        lives.store(0, Ordering::SeqCst);
+        let make = move || Recovering { life: of_agent.fetch_add(1, Ordering::SeqCst) + 1 };
+        let typed = hall.spawn("recovering", make).backoff(Backoff::NONE).await.unwrap();
+        let words = vec!["the same".to_owned()];
+        let (life, said) = match name {
+            "typed" => typed.in_the_end(words.clone()).await.unwrap(),
+            "by trait" => {
+                let by_trait: Proxy<dyn Persistent> = hall.find("recovering").unwrap();
+                by_trait.in_the_end(words.clone()).await.unwrap()
+            }
+            _ => {
+                let untyped: Proxy<Untyped> = hall.find("recovering").unwrap();
+                let said = Value::List(vec!["the same".into()]);
+                let reply = untyped.call("in_the_end", [said]).idempotent().await.unwrap();
+                assert_eq!(reply.item(1).and_then(|said| said.item(0)), Some(&"the same".into()));
+                (reply.item(0).and_then(Value::as_u64).unwrap() as usize, words.clone())
+            }
+        };
+        assert_eq!((life, said), (3, words), "{name}");
+        hall.stop("recovering", LONG).await.unwrap();
+    }
+    hall.shutdown().await;
 }
 
 /// Waits for ever, and crashes beside that when it is told to.

@@ -29,7 +29,7 @@ pub(super) fn describe(root: &Root, model: &Behaviour) -> TokenStream {
 fn method(root: &Root, exposed: &Exposed) -> TokenStream {
     let name = plain_name(&exposed.routine.name);
     let docs = docs_text(&exposed.shown);
-    let shared = exposed.routine.mode == Mode::Shared;
+    let (shared, idempotent) = (exposed.routine.mode == Mode::Shared, exposed.idempotent);
     let arguments = exposed.routine.arguments().map(|argument| {
         let (name, schema) = (plain_name(&argument.name), schema(root, &argument.ty));
         quote!(#root::ArgumentDescription { name: ::std::string::String::from(#name), schema: #schema })
@@ -41,6 +41,7 @@ fn method(root: &Root, exposed: &Exposed) -> TokenStream {
             name: ::std::string::String::from(#name),
             docs: ::std::string::String::from(#docs),
             shared: #shared,
+            idempotent: #idempotent,
             arguments: ::std::vec![#(#arguments),*],
             returns: #returns,
         }

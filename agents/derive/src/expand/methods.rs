@@ -2,11 +2,13 @@
 //!
 //! Neighbours: [`calls`](super::calls) returns calls of these types, [`requests`](super::requests) holds the enum.
 
-use proc_macro2::{Ident, TokenStream};
-use quote::{ToTokens, format_ident, quote};
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{ToTokens, format_ident, quote, quote_spanned};
+use syn::spanned::Spanned;
 
 use super::{Target, argument_tuple, plain_name, result_types};
 use crate::model::Exposed;
+use crate::parse::Root;
 
 /// The type of a method: `__add<Counter, (i64,), i64>`.
 ///
@@ -32,7 +34,9 @@ fn one(target: &Target<'_>, exposed: &Exposed) -> TokenStream {
     let (name, plain) = (plain_name(&exposed.routine.name), !exposed.routine.is_async);
     let arguments = argument_tuple(exposed);
     let (ok, err) = result_types(exposed, root);
-    let variant = &exposed.routine.name;
+    let (variant, idempotent) = (&exposed.routine.name, exposed.idempotent);
+    // The calls of a trait are encoded, each time from the same arguments.
+    let again = (idempotent && request.is_some()).then(|| again(exposed, root));
     let typed = match request {
         Some(request) => quote!(::core::option::Option::Some(#request::#variant(__arguments, __reply))),
         None => quote!(::core::option::Option::None),
@@ -51,6 +55,7 @@ fn one(target: &Target<'_>, exposed: &Exposed) -> TokenStream {
             type Err = #err;
             const NAME: &'static str = #name;
             const PLAIN: bool = #plain;
+            const IDEMPOTENT: bool = #idempotent;
 
             fn request(
                 __arguments: Self::Args,
@@ -58,6 +63,22 @@ fn one(target: &Target<'_>, exposed: &Exposed) -> TokenStream {
             ) -> ::core::option::Option<<#interface as #root::Interface>::Request> {
                 #typed
             }
+
+            #again
+        }
+    }
+}
+
+/// `again`: copies the arguments for another attempt. One that cannot be copied is told at its own place.
+fn again(exposed: &Exposed, root: &Root) -> TokenStream {
+    let types: Vec<_> = exposed.routine.arguments().map(|argument| &argument.ty).collect();
+    let names: Vec<_> = (0..types.len()).map(|index| format_ident!("__argument_{index}")).collect();
+    let copies = types.iter().zip(&names).map(|(ty, name)| {
+        quote_spanned!(ty.span().resolved_at(Span::call_site())=> <#ty as #root::Again>::again(#name))
+    });
+    quote! {
+        fn again((#(#names,)*): &Self::Args) -> ::core::option::Option<Self::Args> {
+            ::core::option::Option::Some((#(#copies,)*))
         }
     }
 }

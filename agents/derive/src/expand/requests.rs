@@ -31,7 +31,7 @@ pub(super) fn enumeration(root: &Root, model: &Behaviour) -> TokenStream {
 
 /// The queue's view of the methods and timers.
 pub(super) fn tables(root: &Root, model: &Behaviour) -> TokenStream {
-    let methods = model.exposed.iter().map(|exposed| info(root, &exposed.routine));
+    let methods = model.exposed.iter().map(|exposed| info(root, &exposed.routine, exposed.idempotent));
     let timers = model.timers.iter().map(|timer| {
         let (name, nanos) = (plain_name(&timer.routine.name), timer.period_nanos);
         quote!(#root::TimerInfo { name: #name, period: ::core::time::Duration::from_nanos(#nanos) })
@@ -42,25 +42,27 @@ pub(super) fn tables(root: &Root, model: &Behaviour) -> TokenStream {
     }
 }
 
-fn info(root: &Root, routine: &Routine) -> TokenStream {
+fn info(root: &Root, routine: &Routine, idempotent: bool) -> TokenStream {
     let name = plain_name(&routine.name);
     let mode = match routine.mode {
         Mode::Shared => quote!(Shared),
         Mode::Exclusive => quote!(Exclusive),
     };
     let plain = !routine.is_async;
-    quote!(#root::MethodInfo { name: #name, mode: #root::Mode::#mode, plain: #plain })
+    quote! {
+        #root::MethodInfo { name: #name, mode: #root::Mode::#mode, plain: #plain, idempotent: #idempotent }
+    }
 }
 
 /// `method_of`.
 pub(super) fn method_of(root: &Root, model: &Behaviour) -> TokenStream {
     let request = request_ident();
     let exposed = model.exposed.iter().map(|exposed| {
-        let (variant, info) = (&exposed.routine.name, info(root, &exposed.routine));
+        let (variant, info) = (&exposed.routine.name, info(root, &exposed.routine, exposed.idempotent));
         quote!(#request::#variant(..) => #info)
     });
     let timers = model.timers.iter().map(|timer| {
-        let (variant, info) = (&timer.routine.name, info(root, &timer.routine));
+        let (variant, info) = (&timer.routine.name, info(root, &timer.routine, false));
         quote!(#request::#variant => #info)
     });
     quote! {

@@ -121,7 +121,9 @@ fn read(method: &mut ImplItemFn, agent: &Path, model: &mut Behaviour, mistakes: 
     let asker = Asker { marker, agent: Some(agent) };
     let (attributes, signature) = (&method.attrs, &method.sig);
     match marker {
-        Marker::Expose => model.exposed.extend(exposed::exposed(attributes, signature, asker, mistakes)),
+        Marker::Expose => {
+            model.exposed.extend(exposed::exposed(Some(&mark), attributes, signature, asker, mistakes))
+        }
         Marker::Every => model.timers.extend(internal::timer(&mark, attributes, signature, asker, mistakes)),
         Marker::Run => model.loops.extend(internal::run(attributes, signature, mistakes)),
         Marker::Start | Marker::Stop => {

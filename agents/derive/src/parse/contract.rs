@@ -69,7 +69,11 @@ fn read(method: &mut TraitItemFn, mistakes: &mut Mistakes) -> Option<Exposed> {
         );
     }
     let asker = Asker { marker: Marker::Expose, agent: None };
-    let exposed = exposed::exposed(&method.attrs, &method.sig, asker, mistakes);
+    let mark = match &marked {
+        Marked::As(_, mark) => Some(&**mark),
+        _ => None,
+    };
+    let exposed = exposed::exposed(mark, &method.attrs, &method.sig, asker, mistakes);
     leave_out_contexts(&mut method.sig);
     method.sig.generics.make_where_clause().predicates.push(parse_quote!(Self: Sized));
     exposed.filter(|_| method.default.is_none() && !matches!(marked, Marked::Wrongly { .. }))

@@ -5,12 +5,14 @@
 use syn::{Attribute, ReturnType, Signature, Type, parse_quote};
 
 use super::signature::{self, Asker};
-use super::{docs, names, owned};
+use super::{docs, marker, names, owned};
 use crate::mistakes::Mistakes;
 use crate::model::{Exposed, Returns};
 
-/// Reads an exposed method; `None` where something is wrong with it, which is noted.
+/// Reads an exposed method; `None` where something is wrong with it, which is noted. `mark` is its `#[expose]`: the
+/// methods of a trait need none.
 pub(crate) fn exposed(
+    mark: Option<&Attribute>,
     attributes: &[Attribute],
     signature: &Signature,
     asker: Asker<'_>,
@@ -20,8 +22,14 @@ pub(crate) fn exposed(
     names::check(&signature.ident, mistakes);
     refuse_conditions(attributes, mistakes);
     let returns = returns(&signature.output, asker, mistakes);
+    let idempotent = mark.is_some_and(|mark| marker::is_idempotent(mark, mistakes));
     let routine = signature::routine(signature, asker, mistakes)?;
-    (mistakes.count() == before).then(|| Exposed { routine, shown: docs::shown(attributes), returns })
+    (mistakes.count() == before).then(|| Exposed {
+        routine,
+        shown: docs::shown(attributes),
+        returns,
+        idempotent,
+    })
 }
 
 /// An exposed method is part of the agent's interface, which is the same in every build.

@@ -82,9 +82,27 @@ pub(crate) fn take(attributes: &mut Vec<Attribute>, method: &Ident, mistakes: &m
         return Marked::Wrongly { exposed };
     }
     let Some((marker, attribute)) = marks.pop() else { return Marked::Not };
-    if marker != Marker::Every && !matches!(attribute.meta, Meta::Path(_)) {
+    let takes_options = matches!(marker, Marker::Every | Marker::Expose);
+    if !takes_options && !matches!(attribute.meta, Meta::Path(_)) {
         mistakes.note(&attribute, format!("{marker} takes no options"));
         return Marked::Wrongly { exposed };
     }
     Marked::As(marker, Box::new(attribute))
+}
+
+/// Reads the options of `#[expose]`: whether it says `idempotent`.
+pub(crate) fn is_idempotent(expose: &Attribute, mistakes: &mut Mistakes) -> bool {
+    let said = match &expose.meta {
+        Meta::Path(_) => return false,
+        Meta::List(_) => expose.parse_args::<Ident>().is_ok_and(|option| option == "idempotent"),
+        Meta::NameValue(_) => false,
+    };
+    if !said {
+        mistakes.note(
+            expose,
+            "`#[expose]` has one option, `idempotent`: write `#[expose(idempotent)]` where to run the method twice is \
+             as good as once",
+        );
+    }
+    said
 }

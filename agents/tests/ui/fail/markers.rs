@@ -1,4 +1,4 @@
-//! A method has one marker, and most markers have no options.
+//! A method has one marker, and most markers have no options or one.
 use folkmoot_agents::{Agent, agent};
 
 #[derive(Agent)]
@@ -19,6 +19,15 @@ impl Counter {
 
     #[expose(name = "other")]
     fn renamed(&self) {}
+
+    #[expose(idempotent = true)]
+    fn said_otherwise(&self) {}
+
+    #[expose()]
+    fn said_nothing(&self) {}
+
+    #[expose(idempotent, safe)]
+    fn said_too_much(&self) {}
 
     #[start()]
     fn begin(&mut self) {}

@@ -39,7 +39,7 @@ impl Counter {
     }
 
     /// Takes a type that is named as generated code might name one.
-    #[expose]
+    #[expose(idempotent)]
     async fn request(&mut self, request: Request, mut many: Vec<Request>) -> Request {
         many.push(request);
         many.remove(0)

@@ -9,7 +9,7 @@ pub trait CounterApi {
     /// Adds `amount`.
     fn add(&mut self, amount: i64) -> i64;
     /// The total.
-    #[expose]
+    #[expose(idempotent)]
     async fn total(&self) -> Result<i64, String>;
 }
 
@@ -34,7 +34,7 @@ impl CounterApi for Counter {
         self.total
     }
 
-    #[expose]
+    #[expose(idempotent)]
     async fn total(&self) -> Result<i64, String> {
         Ok(self.total)
     }
