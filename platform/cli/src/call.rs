@@ -5,7 +5,7 @@
 use std::str::FromStr;
 
 use clap::Args;
-use folkmoot::{Codec, Limits, Proxy, Result, Untyped, Value};
+use folkmoot::{Codec, Container, Limits, Proxy, Result, Untyped, Value};
 
 use crate::node::Node;
 
@@ -19,6 +19,10 @@ pub(crate) struct Call {
     /// The method's arguments in their order, each in JSON: 2, '"text"', '[1, 2]'
     #[arg(value_name = "JSON", allow_negative_numbers = true)]
     arguments: Vec<Argument>,
+    /// Calls again, within the deadline, where the node cannot be reached or the link breaks; for methods that
+    /// `folkmoot describe` shows as idempotent
+    #[arg(long)]
+    retry: bool,
     #[command(flatten)]
     node: Node,
 }
@@ -49,9 +53,35 @@ pub(crate) fn run(call: Call) -> Result<String> {
 impl Call {
     async fn make(self) -> Result<String> {
         let container = self.node.start(&self.url).await?;
-        let agent: Proxy<Untyped> = self.node.connect(&container, &self.url).await?;
-        let reply = agent.call(&self.method, self.arguments.into_iter().map(|argument| argument.0)).await;
+        let reply = match self.retry {
+            false => self.reply(&container).await,
+            true => self.reply_in_the_end(&container).await,
+        };
         container.shutdown().await;
         Ok(reply?.to_string())
     }
+
+    async fn reply(self, container: &Container) -> Result<Value> {
+        let agent: Proxy<Untyped> = self.node.connect(container, &self.url).await?;
+        Ok(agent.call(&self.method, values(self.arguments)).await?)
+    }
+
+    async fn reply_in_the_end(self, container: &Container) -> Result<Value> {
+        let described = self.node.connect_patiently(container, &self.url).describe().await?;
+        let method = described.methods.iter().find(|method| method.name == self.method);
+        // Where there is no such method, the call says so best.
+        if method.is_some_and(|method| !method.idempotent) {
+            return Err(format!(
+                "\"{}\" does not say that it is idempotent, so it is called once: leave --retry out",
+                self.method
+            )
+            .into());
+        }
+        let agent: Proxy<Untyped> = self.node.connect_patiently(container, &self.url).await?;
+        Ok(agent.call(&self.method, values(self.arguments)).idempotent().await?)
+    }
+}
+
+fn values(arguments: Vec<Argument>) -> impl Iterator<Item = Value> {
+    arguments.into_iter().map(|argument| argument.0)
 }

@@ -60,7 +60,8 @@ fn signature(method: &MethodDescription) -> String {
         .iter()
         .map(|argument| format!("{}: {}", argument.name, kind(&argument.schema)))
         .collect();
-    format!("{}({}) -> {}", method.name, arguments.join(", "), kind(&method.returns))
+    let idempotent = if method.idempotent { ", idempotent" } else { "" };
+    format!("{}({}) -> {}{idempotent}", method.name, arguments.join(", "), kind(&method.returns))
 }
 
 /// A schema in a word: its title where it has one, else its type.

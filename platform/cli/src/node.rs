@@ -43,6 +43,11 @@ impl Node {
             None => connect,
         }
     }
+
+    /// The same, sought for as long as a reply is waited for.
+    pub(crate) fn connect_patiently(&self, container: &Container, url: &str) -> Connect<Untyped> {
+        self.connect(container, url).retry_for(self.deadline)
+    }
 }
 
 /// The certificates in `dir`, if any; `url` may be one that needs them.

@@ -20,7 +20,7 @@ impl Mirror {
         value
     }
 
-    #[expose]
+    #[expose(idempotent)]
     fn add(&self, a: i64, b: i64) -> i64 {
         a + b
     }
@@ -82,6 +82,33 @@ async fn a_failure_is_one_sentence() {
         let error = run(&folder, arguments).await.fails();
         assert!(error.contains(word), "{arguments:?}: {error}");
     }
+    container.shutdown().await;
+}
+
+#[folkmoot::test]
+async fn a_retry_waits_for_the_node_and_is_for_methods_that_say_so() {
+    let (container, url) = plain().await;
+    let (endpoint, folder) = (container.endpoint().to_string(), Folder::new());
+    assert_eq!(run(&folder, &["call", &url, "add", "40", "2", "--retry"]).await.succeeds(), "42\n");
+    let error = run(&folder, &["call", &url, "echo", "1", "--retry"]).await.fails();
+    assert!(error.contains("\"echo\" does not say that it is idempotent"), "{error}");
+    let error = run(&folder, &["call", &url, "ad", "1", "--retry"]).await.fails();
+    assert!(error.contains("did you mean \"add\"?"), "{error}");
+    container.shutdown().await;
+
+    let call = ["call", url.as_str(), "add", "1", "1", "--retry"];
+    let made = run(&folder, &call);
+    let comes_back = async {
+        // The first attempts find nobody.
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+        let container = Container::builder(&endpoint).start().await.unwrap();
+        container.spawn("mirror", Mirror::default).await.unwrap();
+        container
+    };
+    let (made, container) = tokio::join!(made, comes_back);
+    assert_eq!(made.succeeds(), "2\n");
     container.shutdown().await;
 }
 
@@ -157,6 +184,7 @@ async fn an_agent_is_described_with_its_methods_and_their_arguments() {
             || page.contains("add(a: integer, b: integer) -> integer"),
         "{page}"
     );
+    assert_eq!(page.matches(", idempotent\n").count(), 1, "{page}");
     let json = run(&folder, &["describe", &url, "--json"]).await.succeeds();
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
     assert_eq!(json["agent_type"], "Mirror");
