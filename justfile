@@ -32,6 +32,10 @@ examples:
 live:
     .ci/live
 
+# Networks and processes that fail; `just faults long` with the times that nodes have unless told otherwise
+faults *arguments:
+    .ci/faults {{arguments}}
+
 # Write the recorded aiomas frames anew
 record:
     .ci/live record

@@ -14,6 +14,8 @@ mod cut_frames;
 mod faults;
 pub(crate) mod faulty;
 mod flapping;
+mod network;
+mod one_way;
 mod processes;
 mod processes_that_fail;
 mod skew;

@@ -27,13 +27,16 @@ pub(super) struct Times {
     pub(super) heartbeat: u64,
     pub(super) suspect: u64,
     pub(super) unreachable: u64,
+    pub(super) handshake: u64,
 }
 
 impl Times {
     /// Those of a node that is told none.
-    pub(super) const DEFAULT: Times = Times { heartbeat: 1_000, suspect: 3_000, unreachable: 10_000 };
+    pub(super) const DEFAULT: Times =
+        Times { heartbeat: 1_000, suspect: 3_000, unreachable: 10_000, handshake: 5_000 };
     /// Short enough for a test, long enough for a machine that does much else.
-    pub(super) const SHORT: Times = Times { heartbeat: 50, suspect: 400, unreachable: 2_000 };
+    pub(super) const SHORT: Times =
+        Times { heartbeat: 50, suspect: 400, unreachable: 2_000, handshake: 1_000 };
 
     /// Short ones; the default ones where the long form of the tests is asked for.
     pub(super) fn of_the_lane() -> Times {
@@ -45,6 +48,7 @@ impl Times {
         limits.heartbeat = Duration::from_millis(self.heartbeat);
         limits.suspect_time = Duration::from_millis(self.suspect);
         limits.unreachable_time = Duration::from_millis(self.unreachable);
+        limits.handshake_time = Duration::from_millis(self.handshake);
         builder.limits(limits)
     }
 }
@@ -68,6 +72,7 @@ pub(super) struct Role {
 pub(super) struct Clerk {
     held: Cell<usize>,
     colleague: RefCell<Option<Proxy<Clerk>>>,
+    heard: RefCell<Vec<CallError>>,
 }
 
 #[agent]
@@ -94,13 +99,37 @@ impl Clerk {
     /// Lets a colleague on another node give the number back, by a proxy that was looked up once.
     #[expose]
     pub(super) async fn relay(&self, ctx: &Context<Self>, to: String, number: u64) -> Result<u64, String> {
-        let known = self.colleague.borrow().clone();
-        let colleague = match known {
-            Some(colleague) => colleague,
-            None => ctx.lookup(&to).retry_for(super::SOON).await.map_err(|error| error.to_string())?,
-        };
-        *self.colleague.borrow_mut() = Some(colleague.clone());
+        let colleague = self.known(ctx, &to).await.map_err(|error| error.to_string())?;
         colleague.echo(number).await.map_err(|error| error.to_string())
+    }
+
+    /// Waits for a colleague that never answers, and keeps what it hears in the end.
+    #[expose]
+    pub(super) async fn wait_for(&self, ctx: &Context<Self>, to: String) {
+        let outcome = match self.known(ctx, &to).await {
+            Ok(colleague) => colleague.hold().deadline(super::SOON).await,
+            Err(error) => Err(error),
+        };
+        self.heard.borrow_mut().extend(outcome.err());
+    }
+
+    /// What those heard who waited for a colleague.
+    #[expose]
+    pub(super) fn heard(&self) -> Vec<CallError> {
+        self.heard.borrow().clone()
+    }
+}
+
+impl Clerk {
+    /// A proxy to a colleague that was looked up once.
+    async fn known(&self, ctx: &Context<Self>, name: &str) -> Result<Proxy<Clerk>, CallError> {
+        let known = self.colleague.borrow().clone();
+        if let Some(colleague) = known {
+            return Ok(colleague);
+        }
+        let colleague: Proxy<Clerk> = ctx.lookup(name).retry_for(super::SOON).await?;
+        *self.colleague.borrow_mut() = Some(colleague.clone());
+        Ok(colleague)
     }
 }
 

@@ -26,7 +26,7 @@ async fn two_nodes(times: Times) -> (Node, NodeProcess, Role, Proxy<Clerk>) {
 }
 
 /// Callers that wait for a reply which never comes: what each of them hears in the end.
-async fn callers(clerk: &Proxy<Clerk>) -> Vec<tokio::task::JoinHandle<Result<(), CallError>>> {
+pub(super) async fn callers(clerk: &Proxy<Clerk>) -> Vec<tokio::task::JoinHandle<Result<(), CallError>>> {
     let before = clerk.held().await.unwrap();
     let waiting = (0..WAITING).map(|_| actix::spawn(clerk.hold().deadline(SOON).into_future())).collect();
     while clerk.held().await.unwrap() < before + WAITING {
@@ -36,7 +36,10 @@ async fn callers(clerk: &Proxy<Clerk>) -> Vec<tokio::task::JoinHandle<Result<(),
 }
 
 /// All of them have heard that their call may have run, for that reason.
-async fn all_disconnected(waiting: Vec<tokio::task::JoinHandle<Result<(), CallError>>>, why: &str) {
+pub(super) async fn all_disconnected(
+    waiting: Vec<tokio::task::JoinHandle<Result<(), CallError>>>,
+    why: &str,
+) {
     for outcome in join_all(waiting).await {
         let error = outcome.unwrap().unwrap_err();
         assert!(matches!(error, CallError::Disconnected { may_have_run: true, .. }), "{error}");
@@ -45,7 +48,7 @@ async fn all_disconnected(waiting: Vec<tokio::task::JoinHandle<Result<(), CallEr
 }
 
 /// The node is served again by the proxies of before, both ways.
-async fn serves_again(clerk: &Proxy<Clerk>) {
+pub(super) async fn serves_again(clerk: &Proxy<Clerk>) {
     for number in 0.. {
         match clerk.relay("clerk-of-here".to_owned(), number).await {
             Ok(reply) => {
