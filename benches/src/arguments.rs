@@ -5,6 +5,7 @@
 use std::path::PathBuf;
 
 use crate::Result;
+use crate::bench::Bench;
 use crate::rounds::Plan;
 
 /// The fewest rounds whose median says something on a machine with other work.
@@ -19,6 +20,8 @@ pub(crate) struct Arguments {
     pub(crate) write: Option<PathBuf>,
     /// Name the cases and measure nothing.
     pub(crate) list: bool,
+    /// Measure the long cases too.
+    pub(crate) long: bool,
     pub(crate) plan: Plan,
 }
 
@@ -28,13 +31,14 @@ impl Arguments {
     /// # Errors
     /// A sentence about the word that is wrong.
     pub(crate) fn parse(words: &[String]) -> Result<Arguments> {
-        let mut parsed =
-            Arguments { names: Vec::new(), write: None, list: false, plan: Plan::of_rounds(LEAST_ROUNDS) };
+        let plan = Plan::of_rounds(LEAST_ROUNDS);
+        let mut parsed = Arguments { names: Vec::new(), write: None, list: false, long: false, plan };
         let mut words = words.iter();
         while let Some(word) = words.next() {
             let mut value = || words.next().ok_or_else(|| format!("{word} needs a value behind it"));
             match word.as_str() {
                 "--list" => parsed.list = true,
+                "--long" => parsed.long = true,
                 "--write" => parsed.write = Some(value()?.into()),
                 "--rounds" => {
                     let count = value()?;
@@ -43,7 +47,7 @@ impl Arguments {
                     parsed.plan = Plan::of_rounds(rounds);
                 }
                 _ if word.starts_with('-') => {
-                    let known = "--rounds N, --write FILE, --list and parts of names";
+                    let known = "--rounds N, --write FILE, --list, --long and parts of names";
                     return Err(format!("{word} is not known here: there are {known}").into());
                 }
                 _ => parsed.names.push(word.clone()),
@@ -52,15 +56,17 @@ impl Arguments {
         Ok(parsed)
     }
 
-    /// Whether the case of that name is to run.
-    pub(crate) fn chooses(&self, name: &str) -> bool {
-        self.names.is_empty() || self.names.iter().any(|part| name.contains(part.as_str()))
+    /// Whether the case is to run.
+    pub(crate) fn chooses(&self, bench: &Bench) -> bool {
+        let is_named = self.names.iter().any(|part| bench.name.contains(part.as_str()));
+        is_named || (self.names.is_empty() && (self.long || !bench.is_long))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bench::{Target, Unit};
 
     fn parse(words: &[&str]) -> Result<Arguments> {
         Arguments::parse(&words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>())
@@ -68,10 +74,15 @@ mod tests {
 
     #[test]
     fn names_choose_by_their_parts_and_none_choose_all() {
-        assert!(parse(&[]).unwrap().chooses("local call"));
+        let bench = |name: &str| Bench::new(name, Unit::Time, Target::None, |_| Ok(Vec::new()));
+        assert!(parse(&[]).unwrap().chooses(&bench("local call")));
         let some = parse(&["local", "--rounds", "11", "tls"]).unwrap();
         assert_eq!(some.plan.rounds, 11);
-        assert!(some.chooses("local call") && some.chooses("remote tls") && !some.chooses("restart"));
+        assert!(some.chooses(&bench("local call")) && some.chooses(&bench("remote tls")));
+        assert!(!some.chooses(&bench("restart")));
+        let long = || bench("tls for ages").long();
+        assert!(some.chooses(&long()) && !parse(&[]).unwrap().chooses(&long()));
+        assert!(parse(&["--long"]).unwrap().chooses(&long()));
     }
 
     #[test]

@@ -21,6 +21,8 @@ pub(crate) struct Bench {
     pub(crate) unit: Unit,
     pub(crate) target: Target,
     pub(crate) measure: Measure,
+    /// Whether it takes so long that it runs only where it is asked for by name.
+    pub(crate) is_long: bool,
 }
 
 /// Measures both sides in the unit of the case.
@@ -33,7 +35,13 @@ impl Bench {
         target: Target,
         measure: impl Fn(&Plan) -> Result<Vec<Pair>> + 'static,
     ) -> Bench {
-        Bench { name: name.into(), unit, target, measure: Box::new(measure) }
+        Bench { name: name.into(), unit, target, measure: Box::new(measure), is_long: false }
+    }
+
+    /// It takes so long that it runs only where it is asked for by name, or with `--long`.
+    pub(crate) fn long(mut self) -> Bench {
+        self.is_long = true;
+        self
     }
 }
 
@@ -45,6 +53,8 @@ pub(crate) enum Unit {
     /// Calls in a second.
     Rate,
     Bytes,
+    /// So many times as much as something else.
+    Factor,
 }
 
 /// The figure to reach. All but the last two are about ours divided by the floor.
@@ -120,6 +130,9 @@ impl Figures {
 impl Unit {
     /// The number with the unit that suits its size.
     pub(crate) fn show(self, number: f64) -> String {
+        if number.is_nan() {
+            return "-".to_owned();
+        }
         let scaled = |steps: [(f64, &str); 3]| {
             let last = steps.len() - 1;
             let fits = |(size, _): &(f64, &str)| number.abs() < size * 1000.0;
@@ -132,6 +145,7 @@ impl Unit {
             Unit::Time => scaled([(1.0, "ns"), (1e3, "us"), (1e6, "ms")]),
             Unit::Rate => scaled([(1.0, "/s"), (1e3, "k/s"), (1e6, "M/s")]),
             Unit::Bytes => format!("{number:.0} B"),
+            Unit::Factor => format!("{number:.2} x"),
         }
     }
 }
@@ -193,6 +207,8 @@ mod tests {
             (Unit::Time, 5e9, "5000 ms"),
             (Unit::Rate, 369_000.0, "369 k/s"),
             (Unit::Bytes, 851.6, "852 B"),
+            (Unit::Factor, 1.876, "1.88 x"),
+            (Unit::Time, f64::NAN, "-"),
         ] {
             assert_eq!(unit.show(number), shown);
         }

@@ -3,6 +3,7 @@
 mod across_workers;
 mod flooded_neighbour;
 mod idle_agents;
+mod links;
 mod local_call;
 mod remote_call;
 mod restart;
@@ -23,5 +24,6 @@ pub(crate) fn all() -> Vec<Group> {
         idle_agents::group(),
         restart::group(),
         remote_call::group(),
+        links::group(),
     ]
 }

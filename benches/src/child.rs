@@ -24,13 +24,23 @@ impl Child {
     /// # Errors
     /// Where the process or `taskset` (of util-linux) cannot be started.
     pub(crate) fn start(role: &Role, pinned: bool) -> Result<Child> {
+        Child::start_on(role, pinned.then_some(0))
+    }
+
+    /// Starts this binary in that role; on one of the cores that we may use, counted round and round, or on any.
+    ///
+    /// # Errors
+    /// As [`start`](Child::start).
+    pub(crate) fn start_on(role: &Role, core: Option<usize>) -> Result<Child> {
         let own = std::env::current_exe()?;
-        let mut command = if pinned {
-            let mut command = Command::new("taskset");
-            command.arg("-c").arg(first_core()?).arg(own);
-            command
-        } else {
-            Command::new(own)
+        let mut command = match core {
+            Some(nth) => {
+                let cores = cores()?;
+                let mut command = Command::new("taskset");
+                command.arg("-c").arg(cores[nth % cores.len()].to_string()).arg(own);
+                command
+            }
+            None => Command::new(own),
         };
         command.args(role.words()).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut process = command.spawn().map_err(|error| {
@@ -44,6 +54,21 @@ impl Child {
     /// Gives the child a number to work on.
     pub(crate) fn order(&mut self, number: u64) -> Result<()> {
         Ok(writeln!(self.orders, "{number}")?)
+    }
+
+    /// Kills the child as `kill -9` does, and does not wait for its end.
+    pub(crate) fn kill(&mut self) -> Result<()> {
+        Ok(self.process.kill()?)
+    }
+
+    /// Freezes the child: it lives, and does nothing.
+    ///
+    /// # Errors
+    /// Where there is no `sh`, or the child has ended.
+    pub(crate) fn freeze(&self) -> Result<()> {
+        let stopped =
+            Command::new("sh").args(["-c", &format!("kill -STOP {}", self.process.id())]).status()?;
+        if stopped.success() { Ok(()) } else { Err(format!("kill -STOP: {stopped}").into()) }
     }
 
     /// The child's next word.
@@ -72,12 +97,22 @@ impl Drop for Child {
     }
 }
 
-/// The first core that this process may use.
-fn first_core() -> Result<String> {
+/// The cores that this process may use: at least one.
+fn cores() -> Result<Vec<usize>> {
     let status = std::fs::read_to_string("/proc/self/status")?;
     let list = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:"));
-    let digits = |list: &str| list.trim().chars().take_while(char::is_ascii_digit).collect::<String>();
-    Ok(list.map(digits).filter(|core| !core.is_empty()).ok_or("the system does not tell its cores")?)
+    let cores = cores_of(list.ok_or("the system does not tell its cores")?);
+    cores.filter(|cores| !cores.is_empty()).ok_or_else(|| "the system's list of cores cannot be read".into())
+}
+
+/// The cores of a list such as `0-3,7`.
+fn cores_of(list: &str) -> Option<Vec<usize>> {
+    let mut cores = Vec::new();
+    for range in list.trim().split(',') {
+        let (first, last) = range.split_once('-').unwrap_or((range, range));
+        cores.extend(first.parse::<usize>().ok()?..=last.parse().ok()?);
+    }
+    Some(cores)
 }
 
 /// Tells the parent something.
@@ -98,4 +133,16 @@ pub(crate) fn orders() -> tokio::sync::mpsc::Receiver<u64> {
         }
     });
     orders
+}
+
+#[cfg(test)]
+mod tests {
+    use super::cores_of;
+
+    #[test]
+    fn lists_of_cores_are_read() {
+        assert_eq!(cores_of("\t0-3,7\n"), Some(vec![0, 1, 2, 3, 7]));
+        assert_eq!(cores_of("5"), Some(vec![5]));
+        assert_eq!(cores_of("none"), None);
+    }
 }

@@ -1,8 +1,9 @@
 //! The benches: the same work by hand ("the floor") and through Folkmoot, in one run, as one table of ratios.
 //!
 //! `just bench` runs all of them. `-- NAME..` runs those whose names contain one of the words, `--rounds N` sets the
-//! number of rounds, `--write FILE` keeps the table, `--list` names the cases. Always true: floor and ours take turns
-//! within one run, and nothing here fails because of a time: a missed target is printed as missed.
+//! number of rounds, `--write FILE` keeps the table, `--list` names the cases, `--long` runs those too that take long.
+//! Always true: floor and ours take turns within one run, and nothing here fails because of a time: a missed target is
+//! printed as missed.
 //!
 //! Neighbours: [`cases`] has one file for each kind of work, [`rounds`] lets both sides take turns, [`table`]
 //! prints; [`role`] is what this binary does when it has started itself as another process.
@@ -55,7 +56,7 @@ fn run(arguments: &Arguments) -> Result<bool> {
     let mut table = Table::begin(arguments.plan.rounds);
     for group in groups {
         for bench in &group.benches {
-            if arguments.chooses(&bench.name) {
+            if arguments.chooses(bench) {
                 table.add(&group, bench, (bench.measure)(&arguments.plan));
             }
         }

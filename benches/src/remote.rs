@@ -7,9 +7,12 @@ mod bare_tls;
 mod frames;
 mod multiplexer;
 mod ours;
+mod victim;
+
+pub(crate) use victim::AGENT as VICTIM;
 
 use crate::Result;
-use crate::role::{Drive, Serve, Side};
+use crate::role::{Drive, Serve, Side, Victim};
 
 /// The node names of the two ends in their certificates.
 const SERVER: &str = "server";
@@ -30,6 +33,14 @@ pub(crate) fn drive(drive: &Drive) -> Result<()> {
         Side::Floor => bare::drive(drive),
         Side::Multiplexer => multiplexer::drive(drive),
         Side::Ours => ours::drive(drive),
+    }
+}
+
+/// Listens, and lets whoever calls wait, until it is killed. First tells the parent where.
+pub(crate) fn fall_victim(victim: &Victim) -> Result<()> {
+    match victim.side {
+        Side::Ours => victim::node(victim),
+        _ => victim::bare(victim),
     }
 }
 

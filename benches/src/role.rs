@@ -1,4 +1,5 @@
-//! What this binary does as a process of its own, started by itself: weigh agents, flood one, serve an echo, call one.
+//! What this binary does as a process of its own, started by itself: weigh agents, flood one, serve an echo, call one,
+//! be a node that is killed.
 //!
 //! A role crosses to the child as words on its command line, the first of which no person would type. Neighbours:
 //! [`child`](crate::child) starts roles; [`remote`] and [`cases`] play them.
@@ -58,6 +59,16 @@ pub(crate) struct Drive {
     pub(crate) in_flight: u64,
 }
 
+/// Be a node, or a bare listener, that fails.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Victim {
+    pub(crate) side: Side,
+    /// Where it listens, as `host:port`.
+    pub(crate) listen: String,
+    /// The URL of a node that it joins; empty for none.
+    pub(crate) join: String,
+}
+
 /// A process's part.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Role {
@@ -65,6 +76,7 @@ pub(crate) enum Role {
     Flood(Flood),
     Serve(Serve),
     Drive(Drive),
+    Victim(Victim),
 }
 
 /// The role in the words of a command line; `None` where a person wrote them.
@@ -88,6 +100,9 @@ pub(crate) fn of(words: &[String]) -> Option<Role> {
             percent: usize::from_str(word(4)?).ok()?,
         })),
         "serve" => Some(Role::Serve(Serve { side, certs })),
+        "victim" => {
+            Some(Role::Victim(Victim { side, listen: word(3)?.to_owned(), join: word(4)?.to_owned() }))
+        }
         _ => Some(Role::Drive(Drive {
             side,
             certs,
@@ -141,6 +156,13 @@ impl Role {
                 flood.percent.to_string(),
             ]),
             Role::Serve(serve) => words.extend(["serve".to_owned(), side(serve.side), dir(&serve.certs)]),
+            Role::Victim(victim) => words.extend([
+                "victim".to_owned(),
+                side(victim.side),
+                String::new(),
+                victim.listen.clone(),
+                victim.join.clone(),
+            ]),
             Role::Drive(drive) => words.extend([
                 "drive".to_owned(),
                 side(drive.side),
@@ -161,6 +183,7 @@ impl Role {
             Role::Flood(flood) => crate::child::tell(cases::flood(flood)?),
             Role::Serve(serve) => remote::serve(serve),
             Role::Drive(drive) => remote::drive(drive),
+            Role::Victim(victim) => remote::fall_victim(victim),
         }
     }
 }
@@ -179,6 +202,7 @@ mod tests {
             Role::Serve(Serve { side: Side::Ours, certs: None }),
             Role::Serve(Serve { side: Side::Floor, certs: certs.clone() }),
             Role::Serve(Serve { side: Side::Multiplexer, certs: None }),
+            Role::Victim(Victim { side: Side::Ours, listen: "127.0.0.1:0".to_owned(), join: String::new() }),
             Role::Drive(Drive {
                 side: Side::Ours,
                 certs,

@@ -10,6 +10,9 @@ use crate::bench::{Bench, Figures, Group, Target};
 use crate::machine::Machine;
 use crate::rounds::Pair;
 
+/// Groups that have a table of their own, behind the first.
+const OWN_TABLES: [&str; 1] = ["Links"];
+
 const HEAD: [&str; 6] = ["case", "floor", "ours", "ratio (min-max)", "target", "met?"];
 const WIDTHS: [usize; 6] = [50, 9, 9, 26, 18, 6];
 
@@ -75,14 +78,16 @@ impl Table {
              the floor, the median over the rounds with the least and the most behind it. Where times are shown less\n\
              is better, where rates are shown more is. Compare ratios: the absolute numbers belong to this machine,\n\
              and to what else it was doing.\n\n\
-             | {head} |\n|---|---:|---:|---|---|---|\n",
+",
             machine = self.machine,
             rounds = self.rounds,
-            head = HEAD.join(" | "),
         );
-        for row in self.groups.iter().flat_map(|part| &part.rows) {
+        let (own, together): (Vec<&Part>, Vec<&Part>) =
+            self.groups.iter().partition(|part| OWN_TABLES.contains(&part.title));
+        page.push_str(&markdown_table(&together));
+        for part in own {
             // Writing to a String cannot fail.
-            writeln!(page, "| {} |", row.join(" | ")).ok();
+            write!(page, "\n## {}\n\n{}", part.title, markdown_table(&[part])).ok();
         }
         page.push_str("\n## What is measured, and against what\n");
         for part in &self.groups {
@@ -94,6 +99,15 @@ impl Table {
         );
         page
     }
+}
+
+fn markdown_table(parts: &[&Part]) -> String {
+    let mut table = format!("| {} |\n|---|---:|---:|---|---|---|\n", HEAD.join(" | "));
+    for row in parts.iter().flat_map(|part| &part.rows) {
+        // Writing to a String cannot fail.
+        writeln!(table, "| {} |", row.join(" | ")).ok();
+    }
+    table
 }
 
 /// What profiles say of the rows that miss their targets. To be looked at again whenever such a row changes.
@@ -124,6 +138,7 @@ By `perf`, `callgrind` and `strace`, for the rows that have stood behind their t
 fn row(bench: &Bench, figures: &Figures) -> [String; 6] {
     let unit = bench.unit;
     let ratio = match bench.target {
+        _ if figures.floor.median.is_nan() => "-".to_owned(),
         Target::BeyondAtMost(_) => format!("{}; +{}", figures.ratio, unit.show(figures.beyond.median)),
         _ => figures.ratio.to_string(),
     };

@@ -21,12 +21,12 @@ const ABOUT: &str = "An agent in another process on this machine gives a text ba
 
 /// One way to call.
 #[derive(Clone, Copy)]
-struct Way {
-    floor: Side,
-    tls: bool,
-    codec: Codec,
-    text_bytes: usize,
-    in_flight: u64,
+pub(super) struct Way {
+    pub(super) floor: Side,
+    pub(super) tls: bool,
+    pub(super) codec: Codec,
+    pub(super) text_bytes: usize,
+    pub(super) in_flight: u64,
 }
 
 pub(crate) fn group() -> Group {
@@ -77,33 +77,44 @@ fn measure(plan: &Plan, way: Way) -> Result<Vec<Pair>> {
         authority.node("server")?;
         authority.node("driver")?;
     }
-    let mut floor = Ends::start(way.floor, way, certs.clone())?;
-    let mut ours = Ends::start(Side::Ours, way, certs)?;
+    let core = (way.in_flight == 1).then_some(0);
+    let mut floor = Ends::start(way.floor, way, certs.clone(), core)?;
+    let mut ours = Ends::start(Side::Ours, way, certs, core)?;
     let pairs = nanoseconds_a_call(plan, |calls| floor.calls(calls), |calls| ours.calls(calls))?;
     let a_second = |nanoseconds: f64| 1e9 / nanoseconds;
     Ok(pairs.iter().map(|pair| Pair { floor: a_second(pair.floor), ours: a_second(pair.ours) }).collect())
 }
 
 /// The two processes of one side.
-struct Ends {
+pub(super) struct Ends {
     driver: Child,
     // Ended after its driver.
     _server: Child,
 }
 
 impl Ends {
-    fn start(side: Side, way: Way, certs: Option<PathBuf>) -> Result<Ends> {
-        let pinned = way.in_flight == 1;
-        let mut server = Child::start(&Role::Serve(Serve { side, certs: certs.clone() }), pinned)?;
+    /// Both on that core, or on any.
+    pub(super) fn start(side: Side, way: Way, certs: Option<PathBuf>, core: Option<usize>) -> Result<Ends> {
+        let mut server = Child::start_on(&Role::Serve(Serve { side, certs: certs.clone() }), core)?;
         let to = server.word()?;
         let Way { codec, text_bytes, in_flight, .. } = way;
         let drive = Drive { side, certs, to, codec, text_bytes, in_flight };
-        let driver = Child::start(&Role::Drive(drive), pinned)?;
+        let driver = Child::start_on(&Role::Drive(drive), core)?;
         Ok(Ends { driver, _server: server })
     }
 
     fn calls(&mut self, calls: u64) -> Result<Duration> {
-        self.driver.order(calls)?;
+        self.begin(calls)?;
+        self.end()
+    }
+
+    /// Lets the driver begin to call.
+    pub(super) fn begin(&mut self, calls: u64) -> Result<()> {
+        self.driver.order(calls)
+    }
+
+    /// How long it took the driver.
+    pub(super) fn end(&mut self) -> Result<Duration> {
         Ok(Duration::from_nanos(self.driver.word()?.parse()?))
     }
 }
