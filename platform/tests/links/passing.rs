@@ -6,6 +6,7 @@ use folkmoot::{Address, Builder, Untyped, Value};
 use serde::{Deserialize, Serialize};
 
 use super::counts::Counts;
+use super::left_behind::Watch;
 
 /// Asks for offers, and is asked back for its limit.
 #[derive(Agent, Default)]
@@ -133,7 +134,7 @@ async fn start(builder: Builder) -> (Container, Counts) {
     let counts = Counts::default();
     let container = {
         let _recording = metrics::set_default_local_recorder(&counts);
-        builder.start().await.unwrap()
+        builder.watched().await.unwrap()
     };
     (container, counts)
 }
@@ -146,7 +147,7 @@ async fn nowhere() -> Address {
     address
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::links::left_behind)]
 async fn an_agent_that_passes_itself_is_called_back_while_its_call_is_pending() {
     let ((one, in_one), (two, in_two)) = (node("one").await, node("two").await);
     let buyer = one.spawn("buyer", Buyer::default).await.unwrap();
@@ -169,7 +170,7 @@ async fn an_agent_that_passes_itself_is_called_back_while_its_call_is_pending() 
     two.shutdown().await;
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::links::left_behind)]
 async fn joined_nodes_call_back_over_the_one_link_also_with_proxies_that_were_looked_up() {
     let ((one, in_one), (two, in_two)) = (node("one").await, node("two").await);
     let buyer = one.spawn("buyer", Buyer::default).await.unwrap();
@@ -189,7 +190,7 @@ async fn joined_nodes_call_back_over_the_one_link_also_with_proxies_that_were_lo
     two.shutdown().await;
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::links::left_behind)]
 async fn a_proxy_that_is_read_speaks_for_its_reader() {
     let ((one, _), (two, _)) = (node("one").await, node("two").await);
     let buyer = one.spawn("buyer", Buyer::default).await.unwrap();
@@ -211,7 +212,7 @@ async fn a_proxy_that_is_read_speaks_for_its_reader() {
     two.shutdown().await;
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::links::left_behind)]
 async fn the_gate_decides_for_a_third_party_that_a_proxy_was_handed_on_to() {
     let dir = tempfile::tempdir().unwrap();
     let certs = DevCerts::in_dir(dir.path()).unwrap();
@@ -253,7 +254,7 @@ async fn the_gate_decides_for_a_third_party_that_a_proxy_was_handed_on_to() {
     }
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::links::left_behind)]
 async fn no_url_leads_a_node_with_certificates_to_a_plain_link() {
     let dir = tempfile::tempdir().unwrap();
     let certs = DevCerts::in_dir(dir.path()).unwrap();
@@ -271,7 +272,7 @@ async fn no_url_leads_a_node_with_certificates_to_a_plain_link() {
     plain.shutdown().await;
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::links::left_behind)]
 async fn what_a_url_leads_to_shows_when_it_is_called_and_not_before() {
     let ((one, in_one), (two, in_two)) = (node("one").await, node("two").await);
     let seller = one.spawn("seller", Seller::default).await.unwrap();
@@ -304,7 +305,7 @@ async fn what_a_url_leads_to_shows_when_it_is_called_and_not_before() {
     two.shutdown().await;
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::links::left_behind)]
 async fn a_text_that_is_no_url_of_an_agent_is_told_with_its_place() {
     let ((one, _), (two, _)) = (node("one").await, node("two").await);
     one.spawn("seller", Seller::default).await.unwrap();
@@ -351,7 +352,7 @@ async fn a_text_that_is_no_url_of_an_agent_is_told_with_its_place() {
     two.shutdown().await;
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::links::left_behind)]
 async fn the_schema_of_a_proxy_is_a_uri() {
     let (one, _) = node("one").await;
     one.spawn("buyer", Buyer::default).await.unwrap();
