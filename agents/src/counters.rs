@@ -56,6 +56,8 @@ table! {
     frames_out: Counter = "folkmoot_frames_out_total", "Frames sent.";
     bytes_in: Counter = "folkmoot_bytes_in_total", "Bytes received.";
     bytes_out: Counter = "folkmoot_bytes_out_total", "Bytes sent.";
+    pieces_in: Counter = "folkmoot_pieces_in_total", "Pieces of large payloads received; each is a frame too.";
+    pieces_out: Counter = "folkmoot_pieces_out_total", "Pieces of large payloads sent; each is a frame too.";
     bad_frames: Counter = "folkmoot_bad_frames_total", "Frames that broke the rules of the wire and closed their link.";
     bad_requests: Counter = "folkmoot_bad_requests_total", "Requests that could be answered only with what is wrong with them.";
     hostings_refused: Counter = "folkmoot_hostings_refused_total", "Agents that a joined node listed and that were left out: no rule lets it host them, or they are too many.";

@@ -71,6 +71,16 @@ impl Codec {
         }
     }
 
+    /// Scans the same, and counts the values.
+    pub(crate) fn count(self, bytes: &[u8], limits: &Limits) -> Result<u32, DecodeError> {
+        let budget = Budget::new(limits);
+        match self {
+            Codec::Json => scan::count_one(JsonReader::new(bytes)?, budget),
+            Codec::MsgPack => scan::count_one(MsgPackReader::new(bytes), budget),
+            Codec::Cbor => scan::count_one(CborReader::new(bytes), budget),
+        }
+    }
+
     /// Reads scanned bytes as a `T`, which may borrow text from them.
     ///
     /// All bytes must be consumed. Depth is bounded here too, the number of values is not: scan first.

@@ -61,6 +61,105 @@ pub fn encode_request(
     })
 }
 
+/// The parts of a large request's payload that stand before and behind its positional arguments, which are not copied.
+///
+/// What [`check_request`] checks is not checked here.
+///
+/// # Errors
+/// Where the payload would be over the limit.
+pub fn encode_around(
+    codec: Codec,
+    id: u64,
+    path: &str,
+    positional_bytes: usize,
+    keyword: Option<&[u8]>,
+    headers: Option<&Headers>,
+    limits: &Limits,
+) -> Result<(BytesMut, BytesMut), EncodeError> {
+    let headers = headers.filter(|headers| !headers.is_empty());
+    let most = limits.max_frame_bytes;
+    let room = Room { end: most as usize, most };
+    let (mut head, mut tail) = (BytesMut::new(), BytesMut::new());
+    open_list(codec, &mut head, if headers.is_some() { 4 } else { 3 });
+    number(codec, &mut head, REQUEST);
+    next(codec, &mut head);
+    number(codec, &mut head, id);
+    next(codec, &mut head);
+    open_list(codec, &mut head, 3);
+    encode::append(codec, path, &mut head, room)?;
+    next(codec, &mut head);
+    next(codec, &mut tail);
+    raw(&mut tail, keyword.unwrap_or(empty_map(codec)), room)?;
+    close_list(codec, &mut tail);
+    if let Some(headers) = headers {
+        next(codec, &mut tail);
+        encode::append(codec, headers, &mut tail, room)?;
+    }
+    close_list(codec, &mut tail);
+    match head.len().saturating_add(positional_bytes).saturating_add(tail.len()) > most as usize {
+        true => Err(EncodeError::too_long(most)),
+        false => Ok((head, tail)),
+    }
+}
+
+/// Holds a request to the bounds of its receiver without writing it, as [`encode_request`] does for what it writes.
+///
+/// # Errors
+/// Where the frame would be over a limit.
+pub fn check_request(
+    codec: Codec,
+    path: &str,
+    positional: &[u8],
+    keyword: Option<&[u8]>,
+    headers: Option<&Headers>,
+    limits: &Limits,
+) -> Result<(), EncodeError> {
+    // Around no arguments first: what that takes is not left for them.
+    let nothing = empty_list(codec);
+    let mut around = BytesMut::new();
+    encode_request(codec, &mut around, u64::MAX, path, nothing, keyword, headers, limits)?;
+    if around.len() - HEADER_BYTES - nothing.len() + positional.len() > limits.max_frame_bytes as usize {
+        return Err(EncodeError::too_long(limits.max_frame_bytes));
+    }
+    let taken = codec
+        .count(around.get(HEADER_BYTES..).unwrap_or_default(), limits)
+        .map_err(|error| EncodeError::new(error.to_string()))?;
+    let left = Limits {
+        max_nodes: (limits.max_nodes + 1).saturating_sub(taken),
+        // They stand inside of the message and of its content.
+        max_depth: limits.max_depth.min(Limits::DEEPEST).saturating_sub(2),
+        ..*limits
+    };
+    check_bounds(codec, positional, &left)
+}
+
+/// Appends the frame of a request of the platform's own, which is known to be within all bounds but that of length.
+pub(crate) fn encode_own_request<T: Serialize>(
+    codec: Codec,
+    out: &mut BytesMut,
+    id: u64,
+    path: &str,
+    positional: &T,
+    limits: &Limits,
+) -> Result<(), EncodeError> {
+    measured(out, limits, |out, room| {
+        open_list(codec, out, 3);
+        number(codec, out, REQUEST);
+        next(codec, out);
+        number(codec, out, id);
+        next(codec, out);
+        open_list(codec, out, 3);
+        encode::append(codec, path, out, room)?;
+        next(codec, out);
+        encode::append(codec, positional, out, room)?;
+        next(codec, out);
+        raw(out, empty_map(codec), room)?;
+        close_list(codec, out);
+        close_list(codec, out);
+        Ok(())
+    })
+}
+
 /// Appends the frame of a result.
 ///
 /// # Errors
@@ -149,12 +248,28 @@ fn frame(
     write: impl FnOnce(&mut BytesMut, Room) -> Result<(), EncodeError>,
 ) -> Result<(), EncodeError> {
     let start = out.len();
+    measured(out, limits, |out, room| {
+        write(out, room)?;
+        if out.len() > room.end {
+            return Err(EncodeError::too_long(room.most));
+        }
+        check_bounds(codec, out.get(start + HEADER_BYTES..).unwrap_or_default(), limits)
+    })
+}
+
+/// Writes a frame that is held to the bound of its length alone.
+#[inline]
+fn measured(
+    out: &mut BytesMut,
+    limits: &Limits,
+    write: impl FnOnce(&mut BytesMut, Room) -> Result<(), EncodeError>,
+) -> Result<(), EncodeError> {
+    let start = out.len();
     let most = limits.max_frame_bytes;
     let room = Room { end: start.saturating_add(HEADER_BYTES).saturating_add(most as usize), most };
     out.extend_from_slice(&[0; HEADER_BYTES]);
     let result = write(out, room)
-        .and_then(|()| if out.len() > room.end { Err(EncodeError::too_long(most)) } else { Ok(()) })
-        .and_then(|()| check_bounds(codec, out.get(start + HEADER_BYTES..).unwrap_or_default(), limits));
+        .and_then(|()| if out.len() > room.end { Err(EncodeError::too_long(most)) } else { Ok(()) });
     match result {
         Ok(()) => {
             // No longer than `max_frame_bytes`, so it fits.
@@ -267,6 +382,15 @@ fn next(codec: Codec, out: &mut BytesMut) {
 fn close_list(codec: Codec, out: &mut BytesMut) {
     if codec == Codec::Json {
         out.extend_from_slice(b"]");
+    }
+}
+
+#[inline]
+fn empty_list(codec: Codec) -> &'static [u8] {
+    match codec {
+        Codec::Json => b"[]",
+        Codec::MsgPack => &[0x90],
+        Codec::Cbor => &[0x80],
     }
 }
 

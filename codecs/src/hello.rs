@@ -9,8 +9,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::limits::Limits;
 
-/// The wire version that this crate speaks.
-pub const WIRE_VERSION: u16 = 1;
+/// The highest wire version that this crate speaks.
+pub const WIRE_VERSION: u16 = 2;
+/// The lowest one.
+pub const LOWEST_WIRE_VERSION: u16 = 1;
+/// The first version in which large payloads come in pieces.
+pub const PIECES_SINCE: u16 = 2;
 /// Longest name of a node, in bytes.
 pub const MAX_NODE_BYTES: usize = 1024;
 /// Longest name of a software, in bytes.
@@ -30,6 +34,9 @@ pub struct Hello {
     pub max_depth: u16,
     /// Most values inside a frame that it takes.
     pub max_nodes: u32,
+    /// Most requests of the peer that it takes in hand at once; `None` where it does not tell.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_requests_in_hand: Option<u32>,
     /// Name and version of the software, such as `folkmoot 0.1.0`.
     pub software: String,
 }
@@ -44,6 +51,8 @@ struct Unchecked {
     max_depth: u16,
     #[serde(default = "default_nodes")]
     max_nodes: u32,
+    #[serde(default)]
+    max_requests_in_hand: Option<u32>,
     software: String,
 }
 
@@ -59,8 +68,15 @@ impl TryFrom<Unchecked> for Hello {
     type Error = String;
 
     fn try_from(hello: Unchecked) -> Result<Hello, String> {
-        let Unchecked { versions: (lowest, highest), node, max_frame_bytes, max_depth, max_nodes, software } =
-            hello;
+        let Unchecked {
+            versions: (lowest, highest),
+            node,
+            max_frame_bytes,
+            max_depth,
+            max_nodes,
+            max_requests_in_hand,
+            software,
+        } = hello;
         if lowest > highest {
             return Err(format!("the lowest version {lowest} is above the highest, {highest}"));
         }
@@ -70,7 +86,15 @@ impl TryFrom<Unchecked> for Hello {
         if software.len() > MAX_SOFTWARE_BYTES {
             return Err(format!("the software's name is longer than {MAX_SOFTWARE_BYTES} bytes"));
         }
-        Ok(Hello { versions: (lowest, highest), node, max_frame_bytes, max_depth, max_nodes, software })
+        Ok(Hello {
+            versions: (lowest, highest),
+            node,
+            max_frame_bytes,
+            max_depth,
+            max_nodes,
+            max_requests_in_hand,
+            software,
+        })
     }
 }
 
@@ -82,11 +106,12 @@ impl Hello {
     pub fn new(node: impl Into<String>, limits: &Limits) -> Hello {
         let Limits { max_frame_bytes, max_depth, max_nodes } = *limits;
         Hello {
-            versions: (WIRE_VERSION, WIRE_VERSION),
+            versions: (LOWEST_WIRE_VERSION, WIRE_VERSION),
             node: node.into(),
             max_frame_bytes,
             max_depth,
             max_nodes,
+            max_requests_in_hand: None,
             software: concat!("folkmoot ", env!("CARGO_PKG_VERSION")).to_owned(),
         }
     }

@@ -48,6 +48,7 @@ pub mod joining;
 pub mod limits;
 pub mod message;
 pub mod monitoring;
+pub mod piece;
 pub mod principal;
 pub mod raw_id;
 mod scan;
@@ -60,14 +61,16 @@ pub use call_error::{CallError, Never};
 pub use codec::{Codec, UnknownCodec};
 pub use codec_error::{DecodeError, EncodeError};
 pub use envelope::{
-    encode_exception, encode_exception_raw, encode_request, encode_result, encode_result_raw,
+    check_request, encode_around, encode_exception, encode_exception_raw, encode_request, encode_result,
+    encode_result_raw,
 };
 pub use frame::{FrameDecoder, FrameError};
 pub use headers::{ChainLink, Headers};
 pub use hello::Hello;
 pub use limits::Limits;
-pub use message::{Message, MessageError};
+pub use message::{Message, MessageError, MessageHead};
 pub use monitoring::AgentEvent;
+pub use piece::Piece;
 pub use principal::Principal;
 pub use raw_id::RawId;
 pub use socket_path::{SocketPath, SocketPathError};

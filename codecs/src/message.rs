@@ -12,6 +12,7 @@ use crate::codec::Codec;
 use crate::codec_error::DecodeError;
 use crate::headers::Headers;
 use crate::limits::Limits;
+use crate::piece::Piece;
 use crate::raw_id::RawId;
 use crate::scan::cbor::CborReader;
 use crate::scan::json::JsonReader;
@@ -58,6 +59,24 @@ pub enum Message<'a> {
     },
 }
 
+/// What the first bytes of a payload tell of its message.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum MessageHead<'a> {
+    /// A call.
+    Request {
+        /// Its id.
+        id: RawId,
+        /// What is called.
+        path: Cow<'a, str>,
+    },
+    /// The answer to a call.
+    Answer,
+}
+
+/// Bytes in which the head of a message is sought.
+const HEAD_BYTES: usize = 8 * 1024;
+
 /// A payload that is no message.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -95,6 +114,22 @@ impl Message<'_> {
             Codec::Json => Envelope::open(codec, JsonReader::new(payload)?, limits)?.message(),
             Codec::MsgPack => Envelope::open(codec, MsgPackReader::new(payload), limits)?.message(),
             Codec::Cbor => Envelope::open(codec, CborReader::new(payload), limits)?.message(),
+        }
+    }
+
+    /// Looks at the first bytes alone, in a time that does not grow with the payload. `None` where they do not tell:
+    /// [`Message::decode`] says what is wrong, if anything is.
+    pub fn head(codec: Codec, payload: &[u8]) -> Option<MessageHead<'_>> {
+        let first = payload.get(..HEAD_BYTES).unwrap_or(payload);
+        let limits = &Limits::DEFAULT;
+        match codec {
+            Codec::Json => {
+                // Between two characters: a text that is cut inside of one is none.
+                let first = first.get(..Piece::cut(codec, payload, first.len()))?;
+                Envelope::open(codec, JsonReader::new(first).ok()?, limits).ok()?.head()
+            }
+            Codec::MsgPack => Envelope::open(codec, MsgPackReader::new(first), limits).ok()?.head(),
+            Codec::Cbor => Envelope::open(codec, CborReader::new(first), limits).ok()?.head(),
         }
     }
 }
@@ -172,6 +207,22 @@ impl<'a, R: Reader<'a>> Envelope<R> {
         }
         self.reader.end()?;
         Ok(Some(headers))
+    }
+
+    fn head(mut self) -> Option<MessageHead<'a>> {
+        if self.kind().ok()? != REQUEST {
+            return Some(MessageHead::Answer);
+        }
+        let id = self.id().ok()?;
+        self.next("content").ok()?;
+        let Ok(Token::List(mut content)) = self.reader.token() else { return None };
+        if !self.reader.more_items(&mut content).ok()? {
+            return None;
+        }
+        match self.reader.token() {
+            Ok(Token::Text(path)) => Some(MessageHead::Request { id, path }),
+            _ => None,
+        }
     }
 
     #[inline]

@@ -321,6 +321,14 @@ pub(crate) fn exactly_one<'a, R: Reader<'a>>(mut reader: R, mut budget: Budget) 
     reader.end()
 }
 
+/// The same; gives how many values it has inside, itself among them.
+pub(crate) fn count_one<'a, R: Reader<'a>>(mut reader: R, budget: Budget) -> Result<u32, DecodeError> {
+    let mut left = budget;
+    skip(&mut reader, &mut left)?;
+    reader.end()?;
+    Ok(budget.nodes - left.nodes)
+}
+
 /// Reads the next value into a dynamic one.
 fn build<'a, R: Reader<'a>>(reader: &mut R, budget: &mut Budget) -> Result<Value, DecodeError> {
     budget.node(reader.position())?;

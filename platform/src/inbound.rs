@@ -14,6 +14,7 @@ use bytes::BytesMut;
 use folkmoot_agents::chain::{self, AgentId, Chain, Mode};
 use folkmoot_agents::reply::{ReplyFormat, ReplySink};
 use folkmoot_agents::shared::AgentShared;
+use folkmoot_codecs::frame::HEADER_BYTES;
 use folkmoot_codecs::joining::{AgentNews, JoinRequest};
 use folkmoot_codecs::{
     ArgumentList, Arguments, CallError, Headers, Hello, RawId, encode_exception, encode_result,
@@ -27,6 +28,7 @@ use crate::link::Link;
 use crate::link_time;
 use crate::monitors;
 use crate::one_line::one_line;
+use crate::outbox::Payload;
 use crate::router::{self, Inbound};
 use crate::scratch;
 use crate::watched;
@@ -70,11 +72,11 @@ pub(crate) struct Request<'a> {
     pub(crate) headers: Headers,
 }
 
-/// Handles a request.
+/// Handles a request; one that was set aside is `in_hand` since then.
 ///
 /// # Errors
 /// Why the link must end.
-pub(crate) fn request(link: &Arc<Link>, request: Request<'_>) -> Result<(), String> {
+pub(crate) fn request(link: &Arc<Link>, request: Request<'_>, in_hand: Option<InHand>) -> Result<(), String> {
     let Request { id, path, arguments, headers } = request;
     if path.len() > MAX_PATH_BYTES {
         let reason = format!("the path is {} bytes long, the limit is {MAX_PATH_BYTES}", path.len());
@@ -108,7 +110,7 @@ pub(crate) fn request(link: &Arc<Link>, request: Request<'_>) -> Result<(), Stri
         CRASH => answer(link, asked, &watched::crash(link, &arguments)),
         EVENT => answer(link, asked, &monitors::event(link, &arguments)),
         path => match path.strip_prefix("agents/").and_then(|rest| rest.split_once('/')) {
-            Some((agent, method)) => call(link, id, agent, method, arguments, headers),
+            Some((agent, method)) => call(link, id, (agent, method), arguments, headers, in_hand),
             None => answer::<()>(link, asked, &Err(no_method(link, path))),
         },
     }
@@ -125,8 +127,8 @@ pub(crate) fn refuse_bad_request(link: &Arc<Link>, id: &RawId, reason: &str) {
 }
 
 /// Answers a request of that id; `None` is one that wants no answer. What does not fit the peer's frames becomes an
-/// exception that says so.
-fn answer<T: Serialize>(link: &Arc<Link>, id: Option<&RawId>, answer: &Result<T, CallError>) {
+/// exception that says so. It overtakes the answers of agents, which have no order among each other either.
+pub(crate) fn answer<T: Serialize>(link: &Arc<Link>, id: Option<&RawId>, answer: &Result<T, CallError>) {
     let Some(id) = id else {
         if let Err(error) = answer {
             link.one_way_failed("", "", error);
@@ -137,7 +139,7 @@ fn answer<T: Serialize>(link: &Arc<Link>, id: Option<&RawId>, answer: &Result<T,
     let refuse = |out: &mut BytesMut, error: &CallError| {
         encode_exception(codec, out, id, error, rich, limits);
     };
-    link.outbox.push(|out| match answer {
+    let frame = scratch::written(|out| match answer {
         Err(error) => refuse(out, error),
         Ok(value) => {
             // What it could not finish it takes back.
@@ -147,6 +149,13 @@ fn answer<T: Serialize>(link: &Arc<Link>, id: Option<&RawId>, answer: &Result<T,
             }
         }
     });
+    match link.cuts(frame.len() - HEADER_BYTES) {
+        true => link.push_own(None, frame),
+        false => {
+            link.outbox.push_control(None, &frame);
+            scratch::give_back(frame);
+        }
+    }
 }
 
 /// The peer is a Folkmoot container: tells it what we are.
@@ -168,9 +177,9 @@ fn hello(link: &Arc<Link>, id: &RawId, arguments: &Arguments<'_>) -> Result<(), 
     }
     let ours = own_hello(link);
     match ours.agree(&theirs) {
-        Ok(_) => {
+        Ok(version) => {
             answer(link, Some(id), &Ok(&ours));
-            link.set_rich(&theirs);
+            link.set_rich(&theirs, version);
             Ok(())
         }
         Err(sentence) => {
@@ -264,29 +273,71 @@ pub(crate) fn may_reach(link: &Link, agent: &str) -> Result<(), CallError> {
     Err(CallError::Denied { reason })
 }
 
-fn call(link: &Arc<Link>, id: RawId, agent: &str, method: &str, arguments: Arguments<'_>, headers: Headers) {
-    let tables = link.tables.clone();
-    let limit = tables.limits.max_requests_in_hand;
-    if link.in_hand.fetch_add(1, Ordering::AcqRel) >= limit {
-        link.in_hand.fetch_sub(1, Ordering::AcqRel);
-        tables.counters.overloads.increment(1);
-        let queue = format!("requests of {} in hand", link.peer_address);
-        let error = CallError::Overloaded { queue, limit };
-        match headers.no_reply {
-            true => link.one_way_failed(agent, method, &error),
-            false => answer::<()>(link, Some(&id), &Err(error)),
+/// One request of the peer's, from when it was taken in until it is answered.
+pub(crate) struct InHand(Arc<Link>);
+
+impl InHand {
+    /// Takes a request in, unless as many are in hand as may be.
+    pub(crate) fn take(link: &Arc<Link>, id: &RawId) -> Option<InHand> {
+        if link.in_hand.fetch_add(1, Ordering::AcqRel) >= link.tables.limits.max_requests_in_hand {
+            link.in_hand.fetch_sub(1, Ordering::AcqRel);
+            return None;
         }
-        return;
+        if let Some(number) = id.as_u64() {
+            link.cancels.begin(number);
+        }
+        Some(InHand(link.clone()))
     }
-    if let Some(number) = id.as_u64() {
-        link.cancels.begin(number);
+}
+
+impl Drop for InHand {
+    fn drop(&mut self) {
+        let link = &self.0;
+        if link.in_hand.fetch_sub(1, Ordering::AcqRel) == 1 {
+            link.cancels.clear(&link.in_hand);
+            if link.is_leaving() {
+                link.outbox.wake();
+            }
+        }
     }
+}
+
+/// Refuses a call before it is brought to its agent: `queue` has no room.
+pub(crate) fn refuse_overloaded(
+    link: &Arc<Link>,
+    id: &RawId,
+    (agent, method): (&str, &str),
+    no_reply: bool,
+    (queue, limit): (String, usize),
+) {
+    link.tables.counters.overloads.increment(1);
+    let error = CallError::Overloaded { queue, limit };
+    match no_reply {
+        true => link.one_way_failed(agent, method, &error),
+        false => answer::<()>(link, Some(id), &Err(error)),
+    }
+}
+
+fn call(
+    link: &Arc<Link>,
+    id: RawId,
+    (agent, method): (&str, &str),
+    arguments: Arguments<'_>,
+    headers: Headers,
+    in_hand: Option<InHand>,
+) {
+    let tables = link.tables.clone();
+    let Some(in_hand) = in_hand.or_else(|| InHand::take(link, &id)) else {
+        let full = (format!("requests of {} in hand", link.peer_address), tables.limits.max_requests_in_hand);
+        return refuse_overloaded(link, &id, (agent, method), headers.no_reply, full);
+    };
     let entry = tables.agent(agent);
     let sink = LinkSink {
         agent: entry.as_ref().map(|entry| entry.agent.shared().clone()),
         number: id.as_u64(),
         id,
         link: link.clone(),
+        _in_hand: in_hand,
         watched: false,
         one_way: headers.no_reply.then(|| (agent.into(), method.into())),
         done: false,
@@ -336,6 +387,8 @@ fn chain_of(link: &Link, headers: &Headers) -> Option<Chain> {
 struct LinkSink {
     agent: Option<Arc<AgentShared>>,
     link: Arc<Link>,
+    /// Given back after the answer.
+    _in_hand: InHand,
     id: RawId,
     number: Option<u64>,
     watched: bool,
@@ -354,9 +407,17 @@ impl ReplySink for LinkSink {
         let format = ReplyFormat { codec: self.link.codec, id: &self.id, rich: self.link.is_rich(), limits };
         // Before the lock is taken: encoders are the agents' code, and may be slow.
         let mut frame = scratch::written(|frame| write(format, frame));
+        let most = self.link.tables.limits.max_outbox_bytes;
+        if self.link.cuts(frame.len() - HEADER_BYTES) {
+            let payload = Payload { id: None, parts: [frame.split_off(HEADER_BYTES).freeze()].into() };
+            if let Some(Err(_)) = self.link.outbox.push_large(None, payload, most) {
+                self.link.outbox.push(|out, _| self.no_room(&format, out));
+            }
+            return;
+        }
         // `None`: the link is gone, and with it whoever waited.
-        self.link.outbox.push(|out| match out.len() {
-            waiting if waiting > self.link.tables.limits.max_outbox_bytes => self.no_room(&format, out),
+        self.link.outbox.push(|out, waiting| match out.len() {
+            _ if waiting > most => self.no_room(&format, out),
             0 if frame.len() > SMALL_FRAME_BYTES => std::mem::swap(out, &mut frame),
             _ => out.extend_from_slice(&frame),
         });
@@ -422,12 +483,6 @@ impl Drop for LinkSink {
             match self.is_one_way() {
                 true => self.failed(&error),
                 false => answer::<()>(&self.link, Some(&self.id), &Err(error)),
-            }
-        }
-        if self.link.in_hand.fetch_sub(1, Ordering::AcqRel) == 1 {
-            self.link.cancels.clear(&self.link.in_hand);
-            if self.link.is_leaving() {
-                self.link.outbox.wake();
             }
         }
     }

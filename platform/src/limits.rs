@@ -30,6 +30,9 @@ pub struct LinkLimits {
     pub outbox_high_water_bytes: usize,
     /// Bytes waiting to be written at which further calls are refused as `Overloaded`.
     pub max_outbox_bytes: usize,
+    /// Bytes of large payloads that are sent ahead of the peer's word that it has taken them in: what a small frame has
+    /// before it on the way at the most, besides other small ones.
+    pub max_unanswered_bytes: usize,
     /// Longest time that nothing more may come of a frame that has begun to come.
     pub read_stall_time: Duration,
     /// Longest time that a peer may take none of the bytes waiting for it.
@@ -86,6 +89,7 @@ impl Default for LinkLimits {
             max_monitors: 16_384,
             outbox_high_water_bytes: 4 * 1024 * 1024,
             max_outbox_bytes: 64 * 1024 * 1024,
+            max_unanswered_bytes: 256 * 1024,
             read_stall_time: Duration::from_secs(30),
             write_stall_time: Duration::from_secs(30),
             idle_time: Duration::from_secs(300),

@@ -10,14 +10,12 @@ use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use bytes::{Bytes, BytesMut};
-use folkmoot_agents::chain::{self, Chain, Mode};
+use bytes::Bytes;
 use folkmoot_agents::deadlines::{self, LinkInstant};
-use folkmoot_agents::host::{FarCall, FarReply};
-use folkmoot_codecs::monitoring::MAX_CAUSE_BYTES;
-use folkmoot_codecs::{
-    AgentEvent, CallError, ChainLink, Codec, Endpoint, Headers, Hello, Limits, Principal, encode_request,
-};
+use folkmoot_agents::host::FarReply;
+use folkmoot_codecs::hello::PIECES_SINCE;
+use folkmoot_codecs::piece::{LARGE_PAYLOAD_BYTES, LEAST_FRAME_FOR_PIECES};
+use folkmoot_codecs::{CallError, Codec, Endpoint, Hello, Limits, Principal};
 use tokio::sync::{Notify, oneshot};
 
 use crate::cancels::Cancels;
@@ -27,6 +25,10 @@ use crate::one_line::one_line;
 use crate::outbox::Outbox;
 use crate::tables::Tables;
 use crate::watched::WatchedAgents;
+
+mod sending;
+
+pub(crate) use sending::{agent_of, payload_bytes};
 
 /// One open link.
 pub(crate) struct Link {
@@ -62,6 +64,8 @@ pub(crate) struct Link {
 /// What matters of a peer's Hello.
 struct Told {
     limits: Limits,
+    /// The version of the wire that both speak.
+    version: u16,
     /// Whether the peer's node bears the name of ours.
     is_namesake: bool,
 }
@@ -91,13 +95,14 @@ impl Link {
         tables.counters.links.increment(1);
         tables.open_links.fetch_add(1, Ordering::AcqRel);
         tables.counters.links_opened.increment(1);
+        let outbox = Outbox::new(tables.limits.max_unanswered_bytes);
         Arc::new(Link {
             tables,
             codec,
             peer,
             peer_address,
             name,
-            outbox: Outbox::default(),
+            outbox,
             cancels: Cancels::default(),
             monitors: Monitors::default(),
             watched: WatchedAgents::default(),
@@ -122,11 +127,11 @@ impl Link {
         self.told.get().is_some()
     }
 
-    /// The peer said Hello.
-    pub(crate) fn set_rich(&self, theirs: &Hello) {
+    /// The peer said Hello, and both agreed upon that version of the wire.
+    pub(crate) fn set_rich(&self, theirs: &Hello, version: u16) {
         let own = self.tables.principal.node_name();
-        let told =
-            Told { limits: self.tables.limits.frame.both(&theirs.limits()), is_namesake: theirs.node == own };
+        let limits = self.tables.limits.frame.both(&theirs.limits());
+        let told = Told { limits, version, is_namesake: theirs.node == own };
         if told.is_namesake {
             tracing::warn!(
                 peer = %self.peer_address, node = %own,
@@ -145,6 +150,19 @@ impl Link {
     /// The bounds of frames to this peer: what both sides take, or our own where it told none.
     pub(crate) fn frame_limits(&self) -> Limits {
         self.told.get().map_or(self.tables.limits.frame, |told| told.limits)
+    }
+
+    /// Whether a payload of that many bytes goes to this peer in pieces.
+    #[inline]
+    pub(crate) fn cuts(&self, payload_bytes: usize) -> bool {
+        payload_bytes > LARGE_PAYLOAD_BYTES && self.has_pieces() && {
+            self.frame_limits().max_frame_bytes >= LEAST_FRAME_FOR_PIECES
+        }
+    }
+
+    /// Whether the peer speaks a version of the wire that has pieces.
+    pub(crate) fn has_pieces(&self) -> bool {
+        self.told.get().is_some_and(|told| told.version >= PIECES_SINCE)
     }
 
     /// Why the link ended, once it has.
@@ -207,54 +225,6 @@ impl Link {
         self.leaving.get().cloned()
     }
 
-    /// Sends a call to `path`.
-    pub(crate) fn request(&self, id: u64, path: &str, call: FarCall) -> Result<(), NotSent> {
-        let FarCall { origin: _, method: _, positional, keyword, chain, deadline, reply, key, wait: _ } =
-            call;
-        let one_way = reply.is_none();
-        let limits = &self.tables.limits;
-        if self.outbox.waiting() > limits.max_outbox_bytes {
-            self.tables.counters.overloads.increment(1);
-            let queue = format!("bytes waiting for {}", self.name);
-            let error = CallError::Overloaded { queue, limit: limits.max_outbox_bytes };
-            return Err(NotSent { reply, error });
-        }
-        let headers = self.is_rich().then(|| Headers {
-            no_reply: one_way,
-            // A tick too many does no harm: the caller keeps its own time.
-            deadline_ms: Some(deadline.since(deadlines::coarse_now().unwrap_or_else(link_time::now))),
-            chain: told(&chain),
-            idempotency_key: key.map(|key| key.to_string()),
-            ..Headers::default()
-        });
-        if let Some(reply) = reply {
-            self.expect(id, reply)?;
-        }
-        let frame = self.frame_limits();
-        let pushed = self.outbox.push(|out| {
-            encode_request(
-                self.codec,
-                out,
-                id,
-                path,
-                &positional,
-                keyword.as_deref(),
-                headers.as_ref(),
-                &frame,
-            )
-        });
-        match pushed {
-            Some(Ok(())) => Ok(()),
-            Some(Err(error)) => {
-                let reply = self.pending().replies.remove(&id);
-                Err(NotSent { reply, error: CallError::Unencodable { reason: error.to_string() } })
-            }
-            None if one_way => Err(NotSent { reply: None, error: self.gone() }),
-            // The link ended meanwhile; whoever waited on it has been told.
-            None => Ok(()),
-        }
-    }
-
     /// What keeps a call from leaving where the link has ended.
     fn gone(&self) -> CallError {
         let cause = self.as_cause(self.end().unwrap_or("it was closed"));
@@ -288,62 +258,6 @@ impl Link {
         }
         pending.replies.insert(id, reply);
         Ok(())
-    }
-
-    /// Sends a request of the platform's own, whose reply is awaited.
-    pub(crate) fn ask(&self, id: u64, path: &str, positional: &[u8]) -> oneshot::Receiver<FarReply> {
-        let (tell, reply) = oneshot::channel();
-        match self.expect(id, tell) {
-            Err(refused) => {
-                if let Some(tell) = refused.reply {
-                    tell.send(FarReply::Failed(refused.error)).ok();
-                }
-            }
-            Ok(()) => self.push_request(id, path, positional, None),
-        }
-        reply
-    }
-
-    /// Sends a request of the platform's own that has no reply.
-    pub(crate) fn tell(&self, id: u64, path: &str, positional: &[u8]) {
-        let headers = Headers { no_reply: true, ..Headers::default() };
-        self.push_request(id, path, positional, Some(&headers));
-    }
-
-    /// Tells the peer of an agent that it monitors.
-    pub(crate) fn tell_event(&self, number: u64, event: &AgentEvent) {
-        let mut positional = BytesMut::new();
-        match self.codec.encode(&(number, event), &mut positional) {
-            Ok(()) => self.tell(u64::MAX >> 1, crate::inbound::EVENT, &positional),
-            Err(error) => tracing::error!(%error, "an event of an agent did not encode"),
-        }
-    }
-
-    /// The longest cause of a crash that surely fits a frame to this peer, in bytes.
-    pub(crate) fn max_cause_bytes(&self) -> usize {
-        // In JSON a byte may become six.
-        MAX_CAUSE_BYTES.min(self.frame_limits().max_frame_bytes as usize / 8)
-    }
-
-    fn push_request(&self, id: u64, path: &str, positional: &[u8], headers: Option<&Headers>) {
-        let frame = self.frame_limits();
-        let pushed = self
-            .outbox
-            .push(|out| encode_request(self.codec, out, id, path, positional, None, headers, &frame));
-        if let Some(Err(error)) = pushed {
-            tracing::error!(peer = %self.peer_address, %path, %error, "a request of the platform did not encode");
-        }
-    }
-
-    /// Nobody waits for that reply any more; the peer is told, where it understands.
-    pub(crate) fn cancel(&self, id: u64, agent: Option<&str>) {
-        if self.pending().replies.remove(&id).is_some() && self.is_rich() {
-            let mut positional = bytes::BytesMut::new();
-            match self.codec.encode(&(id, agent), &mut positional) {
-                Ok(()) => self.tell(u64::MAX >> 1, crate::inbound::CANCEL, &positional),
-                Err(error) => tracing::error!(%error, "an id did not encode"),
-            }
-        }
     }
 
     /// Hands a reply to the call that waits for it.
@@ -400,15 +314,6 @@ impl Drop for Link {
     fn drop(&mut self) {
         self.close("the link was dropped");
     }
-}
-
-/// Who waits for a call, as it is told on the wire: outermost first.
-fn told(chain: &Option<Chain>) -> Vec<ChainLink> {
-    let mut callers: Vec<ChainLink> = chain::callers(chain)
-        .map(|link| ChainLink { agent: link.name.to_string(), exclusive: link.mode == Mode::Exclusive })
-        .collect();
-    callers.reverse();
-    callers
 }
 
 /// The part of a frame that holds `content`, without a copy.

@@ -3,6 +3,7 @@
 //! Always true: a peer's bytes never panic it; it stops reading while the peer does not take its replies; whatever
 //! ends it closes the [`Link`]. Neighbours: frames go to [`inbound`](crate::inbound), replies to the link.
 
+use std::borrow::Cow;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
@@ -12,7 +13,7 @@ use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
 use folkmoot_agents::Sleep;
-use folkmoot_codecs::FrameDecoder;
+use folkmoot_codecs::{FrameDecoder, Piece};
 use folkmoot_transports::ByteStream;
 use tokio::io::AsyncWrite;
 
@@ -20,9 +21,15 @@ use crate::inbound;
 use crate::link::Link;
 use crate::link_time;
 use crate::one_line::one_line;
+use crate::outbox::NextPiece;
 use crate::unproven::{GAVE_WAY, Place};
 
+mod aside;
+mod assembly;
 mod reading;
+
+use aside::Aside;
+use assembly::Assembly;
 
 /// Reads in one poll before the worker is yielded.
 const READS_PER_POLL: usize = 16;
@@ -45,6 +52,12 @@ pub(crate) struct LinkTask {
     stall: Option<Sleep>,
     /// Set when either side leaves: what is in hand may still be answered until then.
     leaving: Option<(Sleep, String)>,
+    /// Whether the peer has closed its half: nothing more comes.
+    is_deaf: bool,
+    /// Large payloads of the peer's that have begun to come.
+    assembly: Assembly,
+    /// Messages that wait for their turn, off the way of all others.
+    aside: Aside,
     /// The place among the unproven connections, given back with the first frame.
     place: Option<Place>,
 }
@@ -75,6 +88,9 @@ impl LinkTask {
             read_stall: None,
             stall: None,
             leaving: None,
+            is_deaf: false,
+            assembly: Assembly::default(),
+            aside: Aside::default(),
             place,
             link,
         }
@@ -94,8 +110,15 @@ impl LinkTask {
                 Ok(more) => more,
                 Err(cause) => return Poll::Ready(self.say_farewell(cause, cx)),
             };
+            let busy = match self.poll_aside(cx) {
+                Ok(busy) => busy,
+                Err(cause) => return Poll::Ready(self.say_farewell(cause, cx)),
+            };
             if let Poll::Ready(Err(error)) = self.poll_write(cx) {
                 return Poll::Ready(self.last_words(&error, cx));
+            }
+            if busy || self.aside.can_go_on(&self.link) {
+                break;
             }
             if more {
                 // Where it is full, the write that makes room wakes this task; else the neighbours come first.
@@ -125,14 +148,14 @@ impl LinkTask {
                 if self.writing.capacity() > KEPT_BUFFER_BYTES {
                     self.writing = BytesMut::new();
                 }
-                let taken = self.link.outbox.take(&mut self.writing, cx);
+                let taken = self.link.outbox.take(self.link.codec, &mut self.writing, cx);
                 // After the look: what comes to be told later wakes this task.
                 let told = self.link.watched.tell_what_waits(&self.link);
-                if !taken && !told {
-                    break;
-                }
-                if !taken {
-                    continue;
+                match taken {
+                    None if told => continue,
+                    None => break,
+                    Some(None) => {}
+                    Some(Some(piece)) => self.write_piece(piece)?,
                 }
                 self.link.tables.counters.frames_out.increment(self.link.outbox.take_frames());
                 self.link.tables.counters.bytes_out.increment(self.writing.len() as u64);
@@ -159,6 +182,15 @@ impl LinkTask {
             }
         }
         Poll::Ready(Ok(()))
+    }
+
+    /// Puts a piece behind the small frames that leave with it.
+    fn write_piece(&mut self, NextPiece { id, stream, last, bytes }: NextPiece) -> io::Result<()> {
+        self.link.tables.counters.pieces_out.increment(1);
+        let piece = Piece { stream, last, bytes: Cow::Borrowed(&bytes) };
+        let written = piece.encode(self.link.codec, &mut self.writing, id, &self.link.frame_limits());
+        // Impossible, for who takes pieces takes frames that have room for them.
+        written.map_err(|error| io::Error::other(format!("a piece did not encode: {error}")))
     }
 
     fn wait_for_taker(&mut self, cx: &Context<'_>) -> Poll<io::Result<()>> {
@@ -197,6 +229,10 @@ impl LinkTask {
             self.link.tables.counters.bad_frames.increment(1);
             let came = self.reading.len();
             return Poll::Ready(format!("{came} bytes of a frame came and nothing more within {time:?}"));
+        }
+        if let Poll::Ready(cause) = self.poll_stream_stall(cx) {
+            self.link.tables.counters.bad_frames.increment(1);
+            return Poll::Ready(cause);
         }
         if self.stall.as_mut().is_some_and(|sleep| sleep.as_mut().poll(cx).is_ready()) {
             let time = self.link.tables.limits.write_stall_time;

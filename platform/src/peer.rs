@@ -73,9 +73,9 @@ async fn greet(link: &Arc<Link>) -> Result<(), String> {
             let theirs: Hello = codec
                 .decode(&content)
                 .map_err(|error| format!("the peer's Hello cannot be read: {error}"))?;
-            ours.agree(&theirs)?;
+            let version = ours.agree(&theirs)?;
             check_limits(&theirs)?;
-            link.set_rich(&theirs);
+            link.set_rich(&theirs, version);
             tracing::debug!(peer = %link.peer_address, node = %theirs.node, software = %theirs.software, "joined hands");
             Ok(())
         }

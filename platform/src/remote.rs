@@ -15,10 +15,11 @@ use folkmoot_agents::Retry;
 use folkmoot_agents::deadlines::LinkInstant;
 use folkmoot_agents::host::{FarCall, FarReply, FarTicket};
 use folkmoot_codecs::CallError;
+use folkmoot_codecs::piece::LARGE_PAYLOAD_BYTES;
 use folkmoot_transports::Transport;
 use tokio::sync::oneshot;
 
-use crate::link::Link;
+use crate::link::{Link, payload_bytes};
 use crate::link_time;
 use crate::peer::{self, Destination};
 use crate::remote_proxy::{Look, RemoteProxy};
@@ -197,12 +198,22 @@ impl Remote {
 
     /// Sends a call, or keeps it until there is a link.
     pub(crate) fn send(&self, path: String, call: FarCall) -> FarTicket {
+        let mut checked = None;
+        if payload_bytes(&call) > LARGE_PAYLOAD_BYTES {
+            checked = match self.link().and_then(|link| link.check_large(&path, &call)).transpose() {
+                Ok(checked) => checked,
+                Err(error) => {
+                    self.fail(&path, call.reply, error);
+                    return FarTicket(self.next_id());
+                }
+            };
+        }
         let mut state = self.state();
         // Taken under the lock: what waits for a link is in the order of its ids.
         let id = self.next_id();
         match &mut state.stage {
             Stage::Up(link) if link.is_open() => {
-                if let Err(refused) = link.request(id, &path, call) {
+                if let Err(refused) = link.request(id, &path, call, checked) {
                     self.fail(&path, refused.reply, refused.error);
                 }
             }
@@ -401,7 +412,7 @@ impl Remote {
     fn send_over(&self, link: &Link, opening: Opening) -> Vec<Waiting> {
         for (id, path, call) in opening.calls {
             if call.reply.as_ref().is_none_or(|reply| !reply.is_closed())
-                && let Err(refused) = link.request(id, &path, call)
+                && let Err(refused) = link.request(id, &path, call, None)
             {
                 self.fail(&path, refused.reply, refused.error);
             }

@@ -21,7 +21,7 @@ use folkmoot_codecs::{Endpoint, Principal};
 use folkmoot_gateway::Gate;
 use folkmoot_transports::SslCerts;
 
-use tokio::sync::broadcast;
+use tokio::sync::{Semaphore, broadcast};
 
 use crate::certified::CertifiedLinks;
 use crate::kept_replies::KeptReplies;
@@ -50,6 +50,8 @@ pub(crate) struct Tables {
     /// How often idempotent calls may be made again from here.
     pub(crate) retries: Retries,
     pub(crate) kept_replies: Arc<KeptReplies>,
+    /// Places for threads that handle heavy messages.
+    pub(crate) heavy: Arc<Semaphore>,
     /// Links that are open, in either direction.
     pub(crate) open_links: AtomicUsize,
     agents: RwLock<Agents>,
@@ -147,6 +149,7 @@ impl Tables {
             membership,
             retries: Retries::new(retries, link_time::now()),
             kept_replies,
+            heavy: Arc::new(Semaphore::new(heavy_places())),
             open_links: AtomicUsize::new(0),
             agents,
             changes: broadcast::Sender::new(CHANGES_KEPT),
@@ -263,6 +266,11 @@ impl Tables {
         all.find(|entry| entry.agent.shared().id() == id)
             .map(|entry| entry.agent.shared().full_name().to_string())
     }
+}
+
+/// How many heavy messages may be handled at once: they keep a core busy each.
+fn heavy_places() -> usize {
+    std::thread::available_parallelism().map_or(2, |cores| cores.get().max(2))
 }
 
 /// An agent as other nodes are told of it.

@@ -120,7 +120,7 @@ impl WatchedAgents {
     fn tell(&self, link: &Link, number: u64, event: AgentEvent) {
         let event = event.cut(link.max_cause_bytes());
         let mut inner = self.inner();
-        let has_room = link.outbox.waiting() <= link.tables.limits.outbox_high_water_bytes;
+        let has_room = link.outbox.waiting_small() <= link.tables.limits.outbox_high_water_bytes;
         let Some(watching) = inner.by_number.get_mut(&number) else { return };
         if has_room && watching.events.is_empty() {
             link.tell_event(number, &event);
@@ -149,7 +149,7 @@ impl WatchedAgents {
         }
         let (mut told, mut ended) = (false, Vec::new());
         let mut inner = self.inner();
-        while link.outbox.waiting() <= link.tables.limits.outbox_high_water_bytes
+        while link.outbox.waiting_small() <= link.tables.limits.outbox_high_water_bytes
             && let Some(number) = inner.waiting.pop_front()
         {
             let Some(watching) = inner.by_number.get_mut(&number) else { continue };

@@ -23,6 +23,7 @@ mod hostile {
     mod mistaken;
     mod monitors;
     mod mutations;
+    mod pieces;
     mod raw;
     mod repeats;
     mod requests;

@@ -16,6 +16,9 @@ mod links {
     mod log;
     mod monitors;
     mod passing;
+    mod pieces;
+    mod pieces_under_way;
+    mod relay;
     mod retrying;
     mod rotation;
     mod secured;

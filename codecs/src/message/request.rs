@@ -46,7 +46,7 @@ impl<'a, R: Reader<'a>> Envelope<R> {
     }
 
     #[inline]
-    fn id(&mut self) -> Result<RawId, DecodeError> {
+    pub(super) fn id(&mut self) -> Result<RawId, DecodeError> {
         self.next("id")?;
         self.reader.space();
         let start = self.reader.position();

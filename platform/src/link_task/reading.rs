@@ -5,20 +5,22 @@
 
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use folkmoot_agents::host::FarReply;
-use folkmoot_codecs::{Codec, FrameError, Message, MessageError};
+use folkmoot_codecs::{CallError, Codec, FrameError, Message, MessageError, Piece};
 use folkmoot_transports::{explain_io, looks_like_http, looks_like_tls};
 use tokio_util::codec::Decoder;
 use tokio_util::io::poll_read_buf;
 
-use super::LinkTask;
-use crate::inbound;
-use crate::link::slice;
+use super::{LinkTask, aside};
+use crate::inbound::{self, InHand};
+use crate::link::{Link, slice};
 use crate::link_time;
+use crate::outbox::FIRST_PIECE_ID;
 
 /// Space made for each read, in bytes.
 const READ_BYTES: usize = 64 * 1024;
@@ -30,7 +32,8 @@ const FRAMES_PER_LOOK: usize = 16;
 impl LinkTask {
     /// Reads once. Pending where nothing comes.
     pub(super) fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), String>> {
-        if self.leaving.is_some() {
+        // While it leaves, only what the peer says of large payloads on their way to it is waited for.
+        if self.is_deaf || self.leaving.is_some() && !self.link.outbox.is_sending_pieces() {
             return Poll::Pending;
         }
         self.reading.reserve(READ_BYTES);
@@ -50,6 +53,8 @@ impl LinkTask {
     /// The stream has ended. The peer may still read: a client that sends its last request and shuts down its half
     /// gets its reply, within the time that a call has.
     fn peer_closed(&mut self) -> Result<(), String> {
+        self.is_deaf = true;
+        self.link.outbox.answers_no_more();
         let cause = if self.reading.is_empty() {
             "the peer closed the link".to_owned()
         } else {
@@ -59,6 +64,7 @@ impl LinkTask {
         if self.is_answered() {
             return Err(cause);
         }
+        self.assembly.clear();
         self.link.leave(&cause);
         self.leaving = Some((link_time::sleep(self.link.tables.default_deadline), cause));
         Ok(())
@@ -79,7 +85,7 @@ impl LinkTask {
                     self.first_frame = None;
                     self.place = None;
                     self.link.tables.counters.frames_in.increment(1);
-                    self.take_frame(&payload)?;
+                    self.take_frame(payload)?;
                 }
                 Err(error) => {
                     self.link.tables.counters.bad_frames.increment(1);
@@ -103,34 +109,27 @@ impl LinkTask {
         error.to_string()
     }
 
-    fn take_frame(&mut self, payload: &Bytes) -> Result<(), String> {
-        let link = &self.link;
-        match Message::decode(link.codec, payload, &link.tables.limits.frame) {
-            Ok(Message::Request { id, path, arguments, headers }) => {
-                inbound::request(link, inbound::Request { id, path, arguments, headers })
-            }
-            Ok(Message::Result { id, content }) => {
-                link.reply(id, |codec| FarReply::Result { codec, content: slice(payload, content) });
-                Ok(())
-            }
-            Ok(Message::Exception { id, content }) => {
-                link.reply(id, |codec| FarReply::Exception { codec, content: slice(payload, content) });
-                Ok(())
-            }
-            Ok(_) => Err("a kind of message that this version does not know".to_owned()),
-            Err(MessageError::BadRequest { id, reason }) => {
-                inbound::refuse_bad_request(link, &id, &reason);
-                Ok(())
-            }
-            Err(error) => {
-                link.tables.counters.bad_frames.increment(1);
-                Err(match payload.first().and_then(|byte| Codec::detect(*byte)) {
-                    Some(codec) if codec != link.codec => {
-                        format!("a {codec} frame came on a link that began with {}", link.codec)
+    /// Handles one message, or sets it aside. It may be put together of pieces.
+    pub(super) fn take_frame(&mut self, payload: Bytes) -> Result<(), String> {
+        if payload.len() >= aside::HEAVY_BYTES && self.aside.takes_heavy(&self.link, &payload) {
+            return Ok(());
+        }
+        match decode(&self.link, &payload)? {
+            Some(Message::Request { id, path, arguments, headers }) => {
+                if self.link.has_pieces() {
+                    match &*path {
+                        Piece::PATH => return self.take_piece(&id, headers.no_reply, &arguments),
+                        Piece::DROP_PATH => return self.drop_stream(&arguments),
+                        _ => {}
                     }
-                    _ => error.to_string(),
-                })
+                }
+                if self.aside.takes(&self.link, &payload, (&id, &path), headers.no_reply) {
+                    return Ok(());
+                }
+                inbound::request(&self.link, inbound::Request { id, path, arguments, headers }, None)
             }
+            Some(answer) => take_answer(&self.link, &payload, answer),
+            None => Ok(()),
         }
     }
 
@@ -168,17 +167,77 @@ impl LinkTask {
         }
     }
 
-    /// Whether as much waits to be written as may before no more requests are read.
+    /// Whether as much waits to be written, or to be handled, as may before no more requests are read.
     pub(super) fn is_full(&self) -> bool {
-        self.link.outbox.waiting() + self.writing.len() > self.link.tables.limits.outbox_high_water_bytes
+        self.link.outbox.waiting_small() + self.writing.len()
+            > self.link.tables.limits.outbox_high_water_bytes
+            || self.aside.is_full(&self.link)
     }
 
     /// Whether nothing of the peer's is in hand and all that waited is written.
     pub(super) fn is_answered(&self) -> bool {
         // In this order: a reply is pushed before its request leaves the hand.
-        self.link.in_hand.load(Ordering::Acquire) == 0
+        self.aside.is_empty()
+            && self.link.in_hand.load(Ordering::Acquire) == 0
             && self.writing.is_empty()
             && !self.unflushed
             && self.link.outbox.waiting() == 0
+            // The system would throw away what the peer has not read where its answers come to nobody.
+            && !self.link.outbox.is_sending_pieces()
+    }
+}
+
+/// The message in a payload; `None` where it has been refused and the link goes on.
+///
+/// # Errors
+/// Why the link must end.
+fn decode<'a>(link: &Arc<Link>, payload: &'a Bytes) -> Result<Option<Message<'a>>, String> {
+    match Message::decode(link.codec, payload, &link.tables.limits.frame) {
+        Ok(message) => Ok(Some(message)),
+        Err(MessageError::BadRequest { id, reason }) => {
+            inbound::refuse_bad_request(link, &id, &reason);
+            Ok(None)
+        }
+        Err(error) => {
+            link.tables.counters.bad_frames.increment(1);
+            Err(match payload.first().and_then(|byte| Codec::detect(*byte)) {
+                Some(codec) if codec != link.codec => {
+                    format!("a {codec} frame came on a link that began with {}", link.codec)
+                }
+                _ => error.to_string(),
+            })
+        }
+    }
+}
+
+fn take_answer(link: &Link, payload: &Bytes, answer: Message<'_>) -> Result<(), String> {
+    match answer {
+        Message::Result { id, .. } if id >= FIRST_PIECE_ID && link.outbox.answered(id) => {}
+        Message::Exception { id, content } if id >= FIRST_PIECE_ID && link.outbox.answered(id) => {
+            let error: CallError = CallError::from_exception(link.codec, content);
+            return Err(format!("the peer refused a piece of a large payload: {error}"));
+        }
+        Message::Result { id, content } => {
+            link.reply(id, |codec| FarReply::Result { codec, content: slice(payload, content) });
+        }
+        Message::Exception { id, content } => {
+            link.reply(id, |codec| FarReply::Exception { codec, content: slice(payload, content) });
+        }
+        _ => return Err("a kind of message that this version does not know".to_owned()),
+    }
+    Ok(())
+}
+
+/// Handles a message that was set aside, on whatever thread.
+///
+/// # Errors
+/// Why the link must end.
+pub(super) fn take_aside(link: &Arc<Link>, payload: &Bytes, in_hand: Option<InHand>) -> Result<(), String> {
+    match decode(link, payload)? {
+        Some(Message::Request { id, path, arguments, headers }) => {
+            inbound::request(link, inbound::Request { id, path, arguments, headers }, in_hand)
+        }
+        Some(answer) => take_answer(link, payload, answer),
+        None => Ok(()),
     }
 }

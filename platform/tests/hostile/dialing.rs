@@ -47,7 +47,7 @@ async fn what_answers_a_hello_wrongly_is_told_apart() {
     for (answer, words) in [
         (
             r#"[1, 0, {"versions": [7, 9], "node": "new", "max_frame_bytes": 9, "software": "raw 9"}]"#,
-            "\"dialer\" (folkmoot 0.1.0) speaks 1 and \"new\" (raw 9) speaks 7 to 9",
+            "\"dialer\" (folkmoot 0.1.0) speaks 1 to 2 and \"new\" (raw 9) speaks 7 to 9",
         ),
         (
             r#"[1, 0, {"versions": [1, 1], "node": "x", "max_frame_bytes": 0, "software": "raw 9"}]"#,

@@ -24,7 +24,7 @@ async fn versions_that_do_not_match_are_named_to_both_and_end_the_link() {
         {
             let mut raw = rig.raw(codec).await;
             let answer = raw.ask(&hello(versions, "stranger")).await;
-            for part in ["no common wire version: \"target\" (folkmoot ", ") speaks 1 and ", words] {
+            for part in ["no common wire version: \"target\" (folkmoot ", ") speaks 1 to 2 and ", words] {
                 assert!(answer.exception().contains(part), "{codec}: {}", answer.exception());
             }
             assert_eq!(answer.id, Value::Int(4));

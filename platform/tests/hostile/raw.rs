@@ -130,6 +130,12 @@ impl Raw {
         self.answer().await
     }
 
+    /// Sends a request and awaits an answer, unless the container closes: says whether one came that is no goodbye.
+    pub(crate) async fn ask_if_open(&mut self, json: &str) -> bool {
+        self.send(json).await;
+        self.next().await.is_some_and(|answer| answer.kind != 0)
+    }
+
     /// Says Hello as a Folkmoot container would.
     pub(crate) async fn say_hello(&mut self) {
         let hello =

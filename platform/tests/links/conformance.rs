@@ -110,7 +110,7 @@ impl std::fmt::Display for Wrapped {
     }
 }
 
-async fn pair(scheme: &str, codec: Codec) -> (Container, Container, tempfile::TempDir) {
+pub(crate) async fn pair(scheme: &str, codec: Codec) -> (Container, Container, tempfile::TempDir) {
     super::limit::watch();
     let dir = tempfile::tempdir().unwrap();
     let certs = DevCerts::in_dir(dir.path()).unwrap();
