@@ -95,9 +95,24 @@ fn main() -> ExitCode {
     }
 }
 
+/// An object of the agent: `agent.math.mul(6, 7)` in Python.
+#[derive(Default)]
+struct Math;
+
+#[object]
+impl Math {
+    /// Multiplies two numbers.
+    #[expose]
+    fn mul(&self, a: i64, b: i64) -> Result<i64, String> {
+        a.checked_mul(b).ok_or_else(|| "the product is beyond 64 bits".to_owned())
+    }
+}
+
 /// What aiomas calls.
 #[derive(Agent, Default)]
-struct Peer;
+struct Peer {
+    math: Math,
+}
 
 #[agent]
 impl Peer {
@@ -117,6 +132,12 @@ impl Peer {
     #[expose]
     fn fail(&self, message: String) -> Result<(), String> {
         Err(message)
+    }
+
+    /// Below the agent: its paths are `agents/0/math/...`.
+    #[object]
+    fn math(&self) -> &Math {
+        &self.math
     }
 
     /// A text of `n` times `x`.

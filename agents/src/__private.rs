@@ -19,6 +19,10 @@ pub use crate::interface::{
     Again, Agent, Behaviour, CallsOf, HookOutcome, Interface, LocalFuture, Method, MethodInfo, Refused, Step,
     TimerInfo,
 };
+pub use crate::objects::{
+    Below, CallsAt, MethodPath, Object, ObjectOf, Part, Place, Top, Via, count, describe_all, info_at,
+    methods, paths,
+};
 pub use crate::panics::Panic;
 pub use crate::proxy::ProxyCore;
 pub use crate::reply::{Outcome, Plain, ReplySink, ReplyTo, ResultParts};

@@ -77,6 +77,7 @@ impl Checks {
         self.gives(agent.call("add", ["Grü", "ße"]).await, &"Grüße".into());
         self.gives(agent.call("add", [1]).with("b", 2).await, &3.into());
         self.gives(agent.call("add", [0; 0]).with("b", 2).with("a", 1).await, &3.into());
+        self.gives(agent.call("math/mul", [6, 7]).await, &42.into());
     }
 
     async fn failures(&mut self, agent: &Proxy<Untyped>) {
@@ -87,6 +88,7 @@ impl Checks {
         self.raises(agent.call("add", [1, 2, 3]).await, "TypeError: ");
         self.raises(agent.call("add", [1]).with("c", 2).await, "TypeError: ");
         self.raises(agent.call("no_such_method", [1]).await, "LookupError: ");
+        self.raises(agent.call("math/no_such_method", [1]).await, "LookupError: ");
         self.gives(agent.call("add", [20, 22]).await, &42.into());
     }
 

@@ -15,7 +15,7 @@
 //! | [`stopping`] | how agents and nodes end |
 //! | [`logs`] | what a node says about itself, and what is worth an alarm |
 //! | [`spawning`] | a container in an agent, futures beside the turns |
-//! | [`objects`] | an agent as an argument or a result, called back or handed on |
+//! | [`objects`] | parts of an agent with methods of their own; an agent as an argument or a result |
 //! | [`values`] | types on the wire: bytes, options, NaN, big integers, maps |
 //!
 //! Every example is a program that is compiled and run as a test. The pages lie in `platform/docs`, one file each.

@@ -117,7 +117,7 @@ pub use runtime::block_on;
 pub use spawning::Spawn;
 pub use supervision::{Backoff, Restart};
 
-pub use folkmoot_agents::{agent, main, test};
+pub use folkmoot_agents::{agent, main, object, test};
 
 /// What generated code needs; nothing here is meant for people.
 #[doc(hidden)]
@@ -128,6 +128,7 @@ pub use folkmoot_agents::__private;
 /// | name | what it is | fails with | guide |
 /// |---|---|---|---|
 /// | [`Agent`], [`agent`](macro@agent) | make a struct and its methods an agent | what is wrong, when it is compiled | [agents](guide::agents) |
+/// | [`object`](macro@object) | makes a part of an agent's state an object with methods of its own | what is wrong, when it is compiled | [objects](guide::objects) |
 /// | [`Container`] | a handle to a node: spawns, finds, connects, stops | [`StartError`], [`SpawnError`], [`CallError`] | [stopping](guide::stopping) |
 /// | [`Proxy`] | a handle to an agent: its exposed methods, as calls | [`CallError`] | [calls](guide::calls) |
 /// | [`Untyped`] | what a proxy is of whose type is not at hand | [`CallError`] with a [`Value`] | [untyped](guide::untyped) |
@@ -142,6 +143,6 @@ pub use folkmoot_agents::__private;
 pub mod prelude {
     pub use crate::{
         Agent, CallError, Codec, Container, Context, DevCerts, Error, Proxy, Restart, Result, SslCerts,
-        Untyped, agent,
+        Untyped, agent, object,
     };
 }

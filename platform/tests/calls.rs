@@ -12,6 +12,7 @@ mod calls {
     mod limit;
     mod lives;
     mod monitors;
+    mod objects;
     mod odd_orders;
     mod panics;
     mod rings;

@@ -1,4 +1,4 @@
-//! From model to code: what `#[agent]` adds beside the user's block.
+//! From model to code: what `#[agent]` and `#[object]` add beside the user's block.
 //!
 //! Always true: every path is absolute, every name within is out of the user's way (`__` before it), and the code
 //! gives no warnings in the user's crate. Neighbours: [`model`](crate::model) is what comes in; the functions that
@@ -10,9 +10,12 @@ mod decode;
 mod describe;
 mod hooks;
 mod methods;
+mod object;
+mod parts;
 mod requests;
 mod run;
 
+pub(crate) use object::object;
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 use syn::Type;
@@ -32,12 +35,27 @@ pub(crate) fn behaviour(model: &Behaviour, root: &Root) -> TokenStream {
         calls::interface(&target),
         methods::markers(&target, &model.exposed),
         requests::enumeration(root, model),
+        accessors(&target, model),
+        parts::parts(root, model),
         trait_impl(root, model),
         checks::one_block(model),
         checks::of_trait(model),
     ];
     let block = quiet(&inside);
     quote!(#calls #block)
+}
+
+/// The methods of the agent's calls that lead to the calls of its objects.
+fn accessors(target: &Target<'_>, model: &Behaviour) -> TokenStream {
+    let (root, calls) = (target.root, calls::ident(target));
+    let accessors = parts::accessors(root, model, &top(root, model));
+    if model.parts.is_empty() { TokenStream::new() } else { quote!(impl #calls { #accessors }) }
+}
+
+/// The place of an agent within itself.
+fn top(root: &Root, model: &Behaviour) -> TokenStream {
+    let ty = &model.ty;
+    quote!(#root::Top<#ty>)
 }
 
 /// What `#[agent]` adds to a trait.
@@ -94,11 +112,11 @@ fn trait_impl(root: &Root, model: &Behaviour) -> TokenStream {
     let parts = [
         requests::tables(root, model),
         describe::describe(root, model),
-        decode::method_index(model),
+        decode::method_index(root, model),
         decode::decode(root, model),
         requests::method_of(root, model),
         requests::refuse(root, model),
-        requests::is_cancelled(model),
+        requests::is_cancelled(root, model),
         requests::timer(model),
         run::run(root, model),
         hooks::start(root, model),

@@ -16,7 +16,7 @@ use syn::ext::IdentExt;
 use syn::{Data, DeriveInput, Item, parse_macro_input};
 
 use crate::mistakes::Mistakes;
-use crate::parse::Root;
+use crate::parse::{ObjectOptions, Root};
 
 /// Makes a struct an agent: `impl Agent`, with the type's name and docs.
 ///
@@ -46,6 +46,7 @@ pub fn derive_agent(input: TokenStream) -> TokenStream {
 /// | `#[every(seconds = 5)]` | `fn` or `async fn` with `&self` or `&mut self` | `ctx: &Context<Self>` or nothing | nothing, or `Result<(), E>` whose error is logged |
 /// | `#[run]` | `async fn` without `self` | `ctx: Context<Self>` or `ctx: &Context<Self>` | nothing |
 /// | `#[start]`, `#[stop]` | `fn` or `async fn` with `&self` or `&mut self`; one each | `ctx: &Context<Self>` or nothing | nothing, or `Result<(), E>` |
+/// | `#[object]` | `fn` with `&self` | nothing | `&Math`, from a field: where an [object](macro@object) is |
 ///
 /// The units of `#[every]` are `milliseconds`, `seconds`, `minutes` and `hours`: a number above zero, such as `0.5`. An
 /// agent has at most 64 of them. Methods without a marker, constants and the like stay as they are. An agent has one
@@ -130,6 +131,61 @@ pub fn agent(options: TokenStream, item: TokenStream) -> TokenStream {
     });
     let item = parse_macro_input!(item as Item);
     block(item, &root, mistakes).into()
+}
+
+/// Makes methods of a part of an agent's state callable under a path.
+///
+/// An object is a plain struct in a field of its agent, or of another object. Its methods are marked `#[expose]`, as those
+/// of agents, and the owner's block says where it is, in a method marked `#[object]` too, whose body names the field:
+///
+/// ```text
+/// #[derive(Default)]                            #[derive(Agent, Default)]
+/// struct Math { sum: i64 }                      struct House { math: Math }
+///
+/// #[object]                                     #[agent]
+/// impl Math {                                   impl House {
+///     #[expose]                                     #[object]
+///     fn add(&mut self, n: i64) -> i64 { .. }       fn math(&self) -> &Math { &self.math }
+/// }                                             }
+/// ```
+///
+/// The method is then `math/add` of the agent, also for rules and the command line, and `house.math().add(2)` of a
+/// `Proxy<House>`. A call of it is a turn of the agent: `&self` beside others, `&mut self` alone. Timers, loops, `#[start]`
+/// and `#[stop]` belong to the agent.
+///
+/// # Options
+///
+/// `#[object(agent = House)]` makes it an object of that agent alone, whose methods may take `ctx: &Context<House>`.
+/// `crate = some::path` is that of [`agent`](macro@agent).
+#[proc_macro_attribute]
+pub fn object(options: TokenStream, item: TokenStream) -> TokenStream {
+    let mut mistakes = Mistakes::default();
+    let options = syn::parse(options).map_err(|error| mistakes.add(error)).ok();
+    let item = parse_macro_input!(item as Item);
+    object_block(item, options, mistakes).into()
+}
+
+/// `options` are `None` where they are wrong: then the block is read for its mistakes alone.
+fn object_block(item: Item, options: Option<ObjectOptions>, mut mistakes: Mistakes) -> Tokens {
+    match item {
+        Item::Impl(mut block) => {
+            let is_right = options.is_some();
+            let ObjectOptions { root, agent } = options.unwrap_or(ObjectOptions::DEFAULT);
+            let model = parse::object(&mut block, agent, &mut mistakes);
+            let added = model.filter(|_| is_right).map(|model| expand::object(&model, &root));
+            let mistakes = mistakes.into_tokens();
+            quote!(#block #added #mistakes)
+        }
+        other => {
+            mistakes.note(
+                first_token(&other),
+                "`#[object]` goes on the `impl` block of a struct; on a method, it stands within a block of `#[agent]` \
+                 or `#[object]`",
+            );
+            let mistakes = mistakes.into_tokens();
+            quote!(#other #mistakes)
+        }
+    }
 }
 
 fn derive(input: &DeriveInput) -> Tokens {

@@ -4,7 +4,7 @@
 //! these types in, [`expand`](crate::expand) reads them.
 
 use proc_macro2::Ident;
-use syn::{Attribute, Path, Type};
+use syn::{Attribute, ItemFn, Path, Type};
 
 /// An `#[agent] impl` block.
 pub(crate) struct Behaviour {
@@ -20,10 +20,32 @@ pub(crate) struct Behaviour {
     pub(crate) timers: Vec<Timer>,
     /// The functions marked `#[run]`.
     pub(crate) loops: Vec<Loop>,
+    /// The methods marked `#[object]`.
+    pub(crate) parts: Vec<Part>,
     /// The method marked `#[start]`.
     pub(crate) start: Option<Routine>,
     /// The method marked `#[stop]`.
     pub(crate) stop: Option<Routine>,
+}
+
+/// An `#[object] impl` block.
+pub(crate) struct ObjectBlock {
+    /// The object; it has no timers, loops or hooks.
+    pub(crate) model: Behaviour,
+    /// The one agent that it may be part of; none for whatever agent.
+    pub(crate) agent: Option<Path>,
+}
+
+/// An object where its owner has it.
+pub(crate) struct Part {
+    /// What its owner calls it.
+    pub(crate) name: Ident,
+    /// Its type.
+    pub(crate) ty: Type,
+    /// The `#[doc]` and `#[deprecated]` attributes, which the generated call repeats.
+    pub(crate) shown: Vec<Attribute>,
+    /// The function that borrows it exclusively.
+    pub(crate) exclusive: ItemFn,
 }
 
 /// An `#[agent]` trait.

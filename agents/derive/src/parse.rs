@@ -12,11 +12,12 @@ mod marker;
 mod names;
 mod options;
 mod owned;
+mod part;
 mod period;
 mod signature;
 
-pub(crate) use behaviour::behaviour;
+pub(crate) use behaviour::{behaviour, object};
 pub(crate) use contract::contract;
 pub(crate) use docs::docs_text;
-pub(crate) use options::{Root, root_of_derive};
+pub(crate) use options::{ObjectOptions, Root, root_of_derive};
 pub(crate) use owned::says_self;

@@ -14,7 +14,7 @@ use crate::node::Node;
 pub(crate) struct Call {
     /// The agent, as in tls://market.example:5555/counter or unix:///run/market.sock:counter
     url: String,
-    /// The method's name
+    /// The method's name; one of an object behind the object's, as in math/add
     method: String,
     /// The method's arguments in their order, each in JSON: 2, '"text"', '[1, 2]'
     #[arg(value_name = "JSON", allow_negative_numbers = true)]

@@ -10,8 +10,22 @@ use folkmoot::{DevCerts, Value};
 
 use command::{Ended, Folder, command, folkmoot};
 
+#[derive(Default)]
+struct Math;
+
+#[object]
+impl Math {
+    /// Multiplies.
+    #[expose]
+    fn mul(&self, a: i64, b: i64) -> i64 {
+        a * b
+    }
+}
+
 #[derive(Agent, Default)]
-struct Mirror;
+struct Mirror {
+    math: Math,
+}
 
 #[agent]
 impl Mirror {
@@ -28,6 +42,11 @@ impl Mirror {
     #[expose]
     fn fail(&self, message: String) -> Result<(), String> {
         Err(message)
+    }
+
+    #[object]
+    fn math(&self) -> &Math {
+        &self.math
     }
 }
 
@@ -61,6 +80,7 @@ async fn the_reply_is_printed_in_json() {
         }
     }
     assert_eq!(run(&folder, &["call", &url, "add", "40", "2"]).await.succeeds(), "42\n");
+    assert_eq!(run(&folder, &["call", &url, "math/mul", "6", "7"]).await.succeeds(), "42\n");
     container.shutdown().await;
 }
 
@@ -72,6 +92,7 @@ async fn a_failure_is_one_sentence() {
     for (arguments, word) in [
         (&["call", &url, "fail", r#""no bread today""#][..], "no bread today"),
         (&["call", &url, "ad", "1", "2"], "did you mean \"add\"?"),
+        (&["call", &url, "math/mull", "1", "2"], "did you mean \"math/mul\"?"),
         (&["call", &url, "add", "1"], "\"add\": b: "),
         (&["call", &url, "add", "1", r#""two""#], "\"add\": b: "),
         (&["call", &unknown, "add", "1", "2"], "there is no agent \"miror\"; did you mean \"mirror\"?"),
@@ -185,6 +206,7 @@ async fn an_agent_is_described_with_its_methods_and_their_arguments() {
         "{page}"
     );
     assert_eq!(page.matches(", idempotent\n").count(), 1, "{page}");
+    assert!(page.contains("\n  math/mul(a: ") && page.contains("\n      Multiplies."), "{page}");
     let json = run(&folder, &["describe", &url, "--json"]).await.succeeds();
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
     assert_eq!(json["agent_type"], "Mirror");

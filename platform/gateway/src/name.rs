@@ -31,7 +31,10 @@ pub enum NameFault {
         character: char,
     },
     /// It is no name of a Rust method.
-    #[error("methods are called as in Rust: letters, digits and `_`, no digit first")]
+    #[error(
+        "methods are called as in Rust: letters, digits and `_`, no digit first; before those of an object stands its \
+         path, as in `math/add`"
+    )]
     NoMethod,
 }
 
@@ -60,17 +63,30 @@ pub(crate) fn check_agent_prefix(prefix: &str) -> Result<(), NameFault> {
     }
 }
 
-/// Checks the name of a method, or what the names of some begin with.
+/// Checks the name of a method: behind the path of its object, where it is one of an object.
 ///
 /// # Errors
 /// What is wrong with it.
 pub(crate) fn check_method(name: &str) -> Result<(), NameFault> {
-    let is_first = |c: char| c.is_alphabetic() || c == '_';
-    match name.chars().next() {
-        None => Err(NameFault::Empty),
-        Some(first) if is_first(first) && name.chars().all(|c| c.is_alphanumeric() || c == '_') => Ok(()),
-        Some(_) => Err(NameFault::NoMethod),
+    match name {
+        "" => Err(NameFault::Empty),
+        name if name.split('/').all(is_word) => Ok(()),
+        _ => Err(NameFault::NoMethod),
     }
+}
+
+/// Checks what the names of some methods begin with: perhaps with the path of an object, as in `math/`.
+///
+/// # Errors
+/// What is wrong with it.
+pub(crate) fn check_method_prefix(prefix: &str) -> Result<(), NameFault> {
+    check_method(prefix.strip_suffix('/').unwrap_or(prefix))
+}
+
+/// Whether `word` is a name as Rust has it.
+fn is_word(word: &str) -> bool {
+    let is_first = |c: char| c.is_alphabetic() || c == '_';
+    word.chars().next().is_some_and(is_first) && word.chars().all(|c| c.is_alphanumeric() || c == '_')
 }
 
 /// A name as errors tell it: cut where it is longer than any name may be.
@@ -109,11 +125,13 @@ mod tests {
         ] {
             assert!(check_agent(bad).is_err(), "{bad:?}");
         }
-        for good in ["add", "_1", "größe"] {
+        for good in ["add", "_1", "größe", "math/add", "a/b/c"] {
             assert_eq!(check_method(good), Ok(()), "{good}");
+            assert_eq!(check_method_prefix(&format!("{good}/")), Ok(()), "{good}");
         }
-        for bad in ["", "1st", "a-b", "a b", "r#fn", "a.b"] {
+        for bad in ["", "1st", "a-b", "a b", "r#fn", "a.b", "/", "a/", "/a", "a//b", "a/1"] {
             assert!(check_method(bad).is_err(), "{bad:?}");
+            assert!(bad == "a/" || check_method_prefix(bad).is_err(), "{bad:?}");
         }
     }
 

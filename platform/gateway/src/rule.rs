@@ -110,9 +110,11 @@ impl Rule {
             Pattern::Exact(name) => name::check_agent(name).map_err(no_agent)?,
             Pattern::Prefix(prefix) => name::check_agent_prefix(prefix).map_err(no_agent)?,
         }
-        if let Pattern::Exact(name) | Pattern::Prefix(name) = &rule.method {
-            let no_method = |fault| PatternError::NoMethod { pattern: rule.method.to_string(), fault };
-            name::check_method(name).map_err(no_method)?;
+        let no_method = |fault| PatternError::NoMethod { pattern: rule.method.to_string(), fault };
+        match &rule.method {
+            Pattern::Any => {}
+            Pattern::Exact(name) => name::check_method(name).map_err(no_method)?,
+            Pattern::Prefix(prefix) => name::check_method_prefix(prefix).map_err(no_method)?,
         }
         Ok(rule)
     }

@@ -94,6 +94,8 @@ async def check_arguments(agent, checks):
     checks.that(await agent.add(a=1, b=2) == 3, "add(a=1, b=2) must be 3")
     checks.that(await agent.add(b=2, a=1) == 3, "add(b=2, a=1) must be 3")
     checks.that(await agent.add(1, b=2) == 3, "add(1, b=2) must be 3")
+    checks.that(await agent.math.mul(6, 7) == 42, "math.mul(6, 7) must be 42")
+    checks.that(await agent.math.mul(b=6, a=-7) == -42, "math.mul(b=6, a=-7) must be -42")
     checks.that(await agent.echo(value="by name") == "by name", "echo(value=...) must give the value back")
     for n in (0, 1, 2**20):
         checks.that(await agent.big(n) == "x" * n, "big(%d) must be as many x", n)

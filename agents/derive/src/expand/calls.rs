@@ -21,7 +21,7 @@ pub(super) fn structure(target: &Target<'_>) -> TokenStream {
     }
 }
 
-fn ident(target: &Target<'_>) -> proc_macro2::Ident {
+pub(super) fn ident(target: &Target<'_>) -> proc_macro2::Ident {
     format_ident!("{}Calls", plain_name(target.name))
 }
 

@@ -22,6 +22,16 @@ pub(super) fn one_block(model: &Behaviour) -> TokenStream {
     }
 }
 
+/// The same for the block of an object.
+pub(super) fn one_object_block(model: &Behaviour) -> TokenStream {
+    let ty = &model.ty;
+    quote! {
+        impl #ty {
+            const __AN_OBJECT_HAS_ONE_OBJECT_BLOCK_PUT_ALL_ITS_METHODS_INTO_IT: () = ();
+        }
+    }
+}
+
 /// Looks each exposed method up in the trait of the block. What the trait lacks is found in `__Elsewhere`, which is not
 /// of size zero as functions are, and ends the build with a sentence.
 pub(super) fn of_trait(model: &Behaviour) -> TokenStream {

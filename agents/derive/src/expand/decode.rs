@@ -6,12 +6,13 @@ use proc_macro2::TokenStream;
 use quote::quote;
 
 use super::methods::marker;
-use super::{plain_name, request_ident};
+use super::{parts, plain_name, request_ident, top};
 use crate::model::Behaviour;
 use crate::parse::Root;
 
 /// `method_index`.
-pub(super) fn method_index(model: &Behaviour) -> TokenStream {
+pub(super) fn method_index(root: &Root, model: &Behaviour) -> TokenStream {
+    let below = parts::method_index(root, model);
     let arms = model.exposed.iter().enumerate().map(|(index, exposed)| {
         let name = plain_name(&exposed.routine.name);
         quote!(#name => ::core::option::Option::Some(#index))
@@ -20,23 +21,37 @@ pub(super) fn method_index(model: &Behaviour) -> TokenStream {
         fn method_index(__name: &str) -> ::core::option::Option<usize> {
             match __name {
                 #(#arms,)*
-                _ => ::core::option::Option::None,
+                _ => #below
             }
         }
     }
 }
 
-/// `decode`.
-pub(super) fn decode(root: &Root, model: &Behaviour) -> TokenStream {
+/// The arms of `decode` by a method's place: of an agent, or of an object at `place`.
+pub(super) fn arms(root: &Root, model: &Behaviour, place: Option<&TokenStream>) -> TokenStream {
     let request = request_ident();
     let arms = model.exposed.iter().enumerate().map(|(index, exposed)| {
         let variant = &exposed.routine.name;
         let marker = marker(exposed, &model.ty);
+        let marker = match place {
+            Some(place) => quote!(#root::Via<#place, #marker>),
+            None => marker,
+        };
         let arguments = exposed.routine.arguments().map(|argument| plain_name(&argument.name));
         quote! {
             #index => #root::decode::<#marker, _>(__arguments, &[#(#arguments),*], __sink, #request::#variant)
         }
     });
+    let below = parts::decode(root, model, &place.cloned().unwrap_or_else(|| top(root, model)));
+    quote! {
+        #(#arms,)*
+        _ => #below
+    }
+}
+
+/// `decode`.
+pub(super) fn decode(root: &Root, model: &Behaviour) -> TokenStream {
+    let arms = arms(root, model, None);
     quote! {
         fn decode(
             __method: usize,
@@ -44,8 +59,7 @@ pub(super) fn decode(root: &Root, model: &Behaviour) -> TokenStream {
             __sink: ::core::option::Option<::std::boxed::Box<dyn #root::ReplySink>>,
         ) -> ::core::result::Result<Self::Request, #root::Refused> {
             match __method {
-                #(#arms,)*
-                _ => ::core::unreachable!("a method that the agent does not have"),
+                #arms
             }
         }
     }

@@ -6,13 +6,13 @@
 use proc_macro2::TokenStream;
 use quote::quote;
 
-use super::{plain_name, result_types};
+use super::{parts, plain_name, result_types};
 use crate::model::{Behaviour, Exposed, Mode};
 use crate::parse::{Root, docs_text};
 
 /// `describe`.
 pub(super) fn describe(root: &Root, model: &Behaviour) -> TokenStream {
-    let methods = model.exposed.iter().map(|exposed| method(root, exposed));
+    let methods = methods(root, model);
     quote! {
         fn describe() -> #root::AgentDescription {
             #[allow(unused_imports)]
@@ -20,10 +20,16 @@ pub(super) fn describe(root: &Root, model: &Behaviour) -> TokenStream {
             #root::AgentDescription {
                 agent_type: ::std::string::String::from(<Self as #root::Agent>::TYPE),
                 docs: ::std::string::String::from(<Self as #root::Agent>::DOCS),
-                methods: ::std::vec![#(#methods),*],
+                methods: #methods,
             }
         }
     }
+}
+
+/// The descriptions of all methods.
+pub(super) fn methods(root: &Root, model: &Behaviour) -> TokenStream {
+    let own = model.exposed.iter().map(|exposed| method(root, exposed));
+    parts::descriptions(root, model, &quote!(::std::vec![#(#own),*]))
 }
 
 fn method(root: &Root, exposed: &Exposed) -> TokenStream {

@@ -7,7 +7,7 @@ use proc_macro2::TokenStream;
 use quote::quote;
 
 use super::methods::marker;
-use super::{argument_tuple, plain_name, request_ident, result_types};
+use super::{argument_tuple, parts, plain_name, request_ident, result_types};
 use crate::model::{Behaviour, Mode, Routine};
 use crate::parse::Root;
 
@@ -21,9 +21,11 @@ pub(super) fn enumeration(root: &Root, model: &Behaviour) -> TokenStream {
         quote!(#variant(#arguments, #root::ReplyTo<#ok, #err>))
     });
     let timers = model.timers.iter().map(|timer| &timer.routine.name);
+    let parts = parts::variants(root, model);
     quote! {
         pub enum #request {
             #(#exposed,)*
+            #parts
             #(#timers,)*
         }
     }
@@ -31,15 +33,22 @@ pub(super) fn enumeration(root: &Root, model: &Behaviour) -> TokenStream {
 
 /// The queue's view of the methods and timers.
 pub(super) fn tables(root: &Root, model: &Behaviour) -> TokenStream {
-    let methods = model.exposed.iter().map(|exposed| info(root, &exposed.routine, exposed.idempotent));
+    let methods = methods(root, model);
     let timers = model.timers.iter().map(|timer| {
         let (name, nanos) = (plain_name(&timer.routine.name), timer.period_nanos);
         quote!(#root::TimerInfo { name: #name, period: ::core::time::Duration::from_nanos(#nanos) })
     });
     quote! {
-        const METHODS: &'static [#root::MethodInfo] = &[#(#methods),*];
+        const METHODS: &'static [#root::MethodInfo] = #methods;
         const TIMERS: &'static [#root::TimerInfo] = &[#(#timers),*];
     }
+}
+
+/// The table of methods.
+pub(super) fn methods(root: &Root, model: &Behaviour) -> TokenStream {
+    let own: Vec<_> =
+        model.exposed.iter().map(|exposed| info(root, &exposed.routine, exposed.idempotent)).collect();
+    parts::methods(root, model, &own)
 }
 
 fn info(root: &Root, routine: &Routine, idempotent: bool) -> TokenStream {
@@ -65,12 +74,14 @@ pub(super) fn method_of(root: &Root, model: &Behaviour) -> TokenStream {
         let (variant, info) = (&timer.routine.name, info(root, &timer.routine, false));
         quote!(#request::#variant => #info)
     });
+    let below = parts::infos(root, model);
     quote! {
         #[inline]
         fn method_of(__request: &Self::Request) -> #root::MethodInfo {
             match *__request {
                 #(#exposed,)*
                 #(#timers,)*
+                #(#below,)*
             }
         }
     }
@@ -78,7 +89,7 @@ pub(super) fn method_of(root: &Root, model: &Behaviour) -> TokenStream {
 
 /// `refuse`.
 pub(super) fn refuse(root: &Root, model: &Behaviour) -> TokenStream {
-    let request = request_ident();
+    let (request, below) = (request_ident(), parts::refuse(root, model));
     let exposed = model.exposed.iter().map(|exposed| {
         let (variant, marker) = (&exposed.routine.name, marker(exposed, &model.ty));
         quote!(#request::#variant(_, __reply) => #root::refuse::<#marker>(__reply, __error))
@@ -89,14 +100,15 @@ pub(super) fn refuse(root: &Root, model: &Behaviour) -> TokenStream {
             match __request {
                 #(#exposed,)*
                 #(#request::#timers => {})*
+                #(#below,)*
             }
         }
     }
 }
 
 /// `is_cancelled`.
-pub(super) fn is_cancelled(model: &Behaviour) -> TokenStream {
-    let request = request_ident();
+pub(super) fn is_cancelled(root: &Root, model: &Behaviour) -> TokenStream {
+    let (request, below) = (request_ident(), parts::is_cancelled(root, model));
     let exposed = model.exposed.iter().map(|exposed| &exposed.routine.name);
     let timers = model.timers.iter().map(|timer| &timer.routine.name);
     quote! {
@@ -105,6 +117,7 @@ pub(super) fn is_cancelled(model: &Behaviour) -> TokenStream {
             match *__request {
                 #(#request::#exposed(_, ref __reply) => __reply.is_cancelled(),)*
                 #(#request::#timers => false,)*
+                #(#below,)*
             }
         }
     }

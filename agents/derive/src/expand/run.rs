@@ -7,34 +7,29 @@ use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
 
 use super::methods::marker;
-use super::{plain_name, request_ident};
-use crate::model::{Behaviour, Mode, Parameter, Returns, Routine};
+use super::{parts, plain_name, request_ident, top};
+use crate::model::{Behaviour, Exposed, Mode, Parameter, Returns, Routine};
 use crate::parse::Root;
 
 /// `run`.
 pub(super) fn run(root: &Root, model: &Behaviour) -> TokenStream {
     let request = request_ident();
     let exposed = model.exposed.iter().map(|exposed| {
-        let routine = &exposed.routine;
-        let (variant, names) = (&routine.name, argument_names(routine));
-        let called = call(routine, &method_path(model, model.of_trait.as_ref(), routine));
-        let outcome = match exposed.returns {
-            Returns::Value(_) => quote!(#root::Plain(#called)),
-            Returns::Result(_) => called,
-        };
         let marker = marker(exposed, &model.ty);
-        let turn =
-            turn(root, model, routine, &Way { marker: quote!(#marker), reply: quote!(__reply) }, &outcome);
-        quote!(#request::#variant((#(#names,)*), __reply) => #turn)
+        let way = Way { marker: quote!(#marker), reply: quote!(__reply) };
+        let (outcome, agent) = (outcome(root, model, exposed), state_reference(model, &exposed.routine));
+        arm(exposed, &turn(root, &agent, &exposed.routine, &way, &outcome))
     });
+    let ty = &model.ty;
+    let parts = parts::run(root, model, &top(root, model), &quote!(#ty));
     let timers = model.timers.iter().map(|timer| {
         let routine = &timer.routine;
         let (variant, name) = (&routine.name, plain_name(&routine.name));
         let called = call(routine, &method_path(model, None, routine));
         let outcome = quote!(#root::timer_outcome(&__name, #name, #called));
         let nowhere = quote!(#root::ReplyTo::encoded(::core::option::Option::None));
-        let turn =
-            turn(root, model, routine, &Way { marker: quote!(#root::Timed<Self>), reply: nowhere }, &outcome);
+        let way = Way { marker: quote!(#root::Timed<Self>), reply: nowhere };
+        let turn = turn(root, &state_reference(model, routine), routine, &way, &outcome);
         quote!(#request::#variant => {
             let __name = ::std::sync::Arc::clone(__scope.name());
             #turn
@@ -49,9 +44,47 @@ pub(super) fn run(root: &Root, model: &Behaviour) -> TokenStream {
             match __request {
                 #(#exposed,)*
                 #(#timers,)*
+                #(#parts,)*
             }
         }
     }
+}
+
+/// The arms of `run` of an object at the place `__P` within an `agent`.
+pub(super) fn object_arms(root: &Root, model: &Behaviour, agent: &TokenStream) -> TokenStream {
+    let place = quote!(__P);
+    let exposed = model.exposed.iter().map(|exposed| {
+        let marker = marker(exposed, &model.ty);
+        let way = Way { marker: quote!(#root::Via<#place, #marker>), reply: quote!(__reply) };
+        let (state, half) = match exposed.routine.mode {
+            Mode::Shared => (quote!(&#agent), format_ident!("shared")),
+            Mode::Exclusive => (quote!(&mut #agent), format_ident!("exclusive")),
+        };
+        let outcome = outcome(root, model, exposed);
+        let outcome = quote!({
+            let __agent = <#place as #root::Place>::#half(__agent);
+            #outcome
+        });
+        arm(exposed, &turn(root, &state, &exposed.routine, &way, &outcome))
+    });
+    let parts = parts::run(root, model, &place, agent);
+    quote!(#(#exposed,)* #(#parts,)*)
+}
+
+/// What an exposed method returns, as the guards take it.
+fn outcome(root: &Root, model: &Behaviour, exposed: &Exposed) -> TokenStream {
+    let routine = &exposed.routine;
+    let called = call(routine, &method_path(model, model.of_trait.as_ref(), routine));
+    match exposed.returns {
+        Returns::Value(_) => quote!(#root::Plain(#called)),
+        Returns::Result(_) => called,
+    }
+}
+
+fn arm(exposed: &Exposed, turn: &TokenStream) -> TokenStream {
+    let (request, variant) = (request_ident(), &exposed.routine.name);
+    let names = argument_names(&exposed.routine);
+    quote!(#request::#variant((#(#names,)*), __reply) => #turn)
 }
 
 fn argument_names(routine: &Routine) -> Vec<Ident> {
@@ -105,12 +138,11 @@ struct Way {
 
 fn turn(
     root: &Root,
-    model: &Behaviour,
+    agent: &TokenStream,
     routine: &Routine,
     Way { marker, reply }: &Way,
     outcome: &TokenStream,
 ) -> TokenStream {
-    let agent = state_reference(model, routine);
     let begin = match (routine.is_async, routine.mode) {
         (false, Mode::Shared) => format_ident!("begin_shared"),
         (false, Mode::Exclusive) => format_ident!("begin_exclusive"),

@@ -1,16 +1,16 @@
-//! `#[agent] impl Counter { .. }` and `#[agent] impl CounterApi for Counter { .. }`.
+//! `#[agent] impl Counter { .. }`, `#[agent] impl CounterApi for Counter { .. }` and `#[object] impl Math { .. }`.
 //!
 //! Neighbours: [`marker`](super::marker) tells what a method is, [`exposed`](super::exposed) and
-//! [`internal`](super::internal) read it.
+//! [`internal`](super::internal) and [`part`](super::part) read it.
 
 use proc_macro2::Ident;
-use syn::{ImplItem, ImplItemFn, ItemImpl, Path, PathArguments, Type};
+use syn::{FnArg, ImplItem, ImplItemFn, ItemImpl, Path, PathArguments, Type};
 
 use super::marker::{self, Marked, Marker};
 use super::signature::Asker;
-use super::{exposed, internal};
+use super::{exposed, internal, owned, part, says_self, signature};
 use crate::mistakes::Mistakes;
-use crate::model::{Behaviour, Routine};
+use crate::model::{Behaviour, ObjectBlock, Routine};
 
 /// The most `#[every]` methods of one agent: its queue keeps a bit for each.
 const MAX_TIMERS: usize = 64;
@@ -19,7 +19,97 @@ const MAX_TIMERS: usize = 64;
 ///
 /// The methods that are no part of the trait, where the block is of one, are moved to the second result.
 pub(crate) fn behaviour(block: &mut ItemImpl, mistakes: &mut Mistakes) -> (Option<Behaviour>, Vec<ImplItem>) {
-    let model = empty(block, mistakes);
+    whole(block, &AGENT, mistakes)
+}
+
+/// The words for what a block is about.
+struct Words {
+    /// Who has the block.
+    owner: &'static str,
+    attribute: &'static str,
+    /// Where the attribute goes.
+    place: &'static str,
+}
+
+const AGENT: Words = Words {
+    owner: "an agent",
+    attribute: "`#[agent]`",
+    place: "`#[agent]` goes on the `impl` block of a struct that derives `Agent`",
+};
+
+const OBJECT: Words = Words {
+    owner: "an object",
+    attribute: "`#[object]`",
+    place: "`#[object]` goes on the `impl` block of a struct",
+};
+
+/// Reads the block of an object and takes its markers off; `None` where the block as a whole is wrong. `agent` is the
+/// one that it may be part of, where there is but one.
+pub(crate) fn object(
+    block: &mut ItemImpl,
+    agent: Option<Path>,
+    mistakes: &mut Mistakes,
+) -> Option<ObjectBlock> {
+    if let Some((_, of_trait, _)) = &block.trait_ {
+        mistakes.note(
+            of_trait,
+            "an `#[object]` block is of no trait: its callers know it through its agent; write `impl` and the struct",
+        );
+        strip(block);
+        return None;
+    }
+    for item in &mut block.items {
+        if let ImplItem::Fn(method) = item {
+            refuse_strangers(method, agent.as_ref(), mistakes);
+        }
+    }
+    let (model, _) = whole(block, &OBJECT, mistakes);
+    Some(ObjectBlock { model: model?, agent })
+}
+
+/// Notes what belongs to agents alone: a life, timers, a context. What has a mistake loses its markers.
+fn refuse_strangers(method: &mut ImplItemFn, agent: Option<&Path>, mistakes: &mut Mistakes) {
+    let before = mistakes.count();
+    let marks: Vec<_> = method.attrs.iter().filter_map(|mark| Some((Marker::of(mark)?, mark))).collect();
+    for (marker, mark) in &marks {
+        if !matches!(marker, Marker::Expose | Marker::Object) {
+            mistakes.note(
+                mark,
+                format!(
+                    "{marker} belongs in the `impl` block of the agent, which calls the object from there"
+                ),
+            );
+        }
+    }
+    if marks.is_empty() {
+        return;
+    }
+    let contexts = method.sig.inputs.iter_mut().filter_map(|input| match input {
+        FnArg::Typed(input) if signature::is_context(&input.ty) => Some(&mut input.ty),
+        _ => None,
+    });
+    for context in contexts {
+        match agent {
+            None => mistakes.note(
+                context,
+                "an object of whatever agent has no context: say whose it is, `#[object(agent = House)]`, and take \
+                 `&Context<House>`",
+            ),
+            Some(agent) if says_self(context) => {
+                mistakes.note(&context, "an object's context is its agent's: write the agent for `Self`");
+                // Else the compiler would say once more that the object is no agent.
+                **context = owned::without_self(context, agent);
+            }
+            Some(_) => {}
+        }
+    }
+    if mistakes.count() > before {
+        marker::take(&mut method.attrs, &method.sig.ident, &mut Mistakes::default());
+    }
+}
+
+fn whole(block: &mut ItemImpl, words: &Words, mistakes: &mut Mistakes) -> (Option<Behaviour>, Vec<ImplItem>) {
+    let model = empty(block, words, mistakes);
     let (Some(mut model), Some(agent)) = (model, path_of(&block.self_ty).cloned()) else {
         strip(block);
         return (None, Vec::new());
@@ -53,16 +143,13 @@ fn strip(block: &mut ItemImpl) {
 }
 
 /// The model of a block before its methods are read.
-fn empty(block: &ItemImpl, mistakes: &mut Mistakes) -> Option<Behaviour> {
+fn empty(block: &ItemImpl, words: &Words, mistakes: &mut Mistakes) -> Option<Behaviour> {
     let before = mistakes.count();
     if !block.generics.params.is_empty() {
-        mistakes.note(
-            &block.generics,
-            "an agent's type cannot be generic: callers on other nodes know it by its name alone",
-        );
+        mistakes.note(&block.generics, not_generic(words));
     }
     if let Some(token) = &block.unsafety {
-        mistakes.note(token, "an `#[agent]` block cannot be `unsafe`");
+        mistakes.note(token, format!("an {} block cannot be `unsafe`", words.attribute));
     }
     if let Some((Some(not), ..)) = &block.trait_ {
         mistakes.note(not, "an `#[agent]` block cannot be of a negated trait");
@@ -70,7 +157,7 @@ fn empty(block: &ItemImpl, mistakes: &mut Mistakes) -> Option<Behaviour> {
     if mistakes.count() > before {
         return None;
     }
-    let name = name_of(&block.self_ty, mistakes)?;
+    let name = name_of(&block.self_ty, words, mistakes)?;
     let of_trait = block.trait_.as_ref().map(|(_, path, _)| path.clone());
     Some(Behaviour {
         ty: (*block.self_ty).clone(),
@@ -79,9 +166,14 @@ fn empty(block: &ItemImpl, mistakes: &mut Mistakes) -> Option<Behaviour> {
         exposed: Vec::new(),
         timers: Vec::new(),
         loops: Vec::new(),
+        parts: Vec::new(),
         start: None,
         stop: None,
     })
+}
+
+fn not_generic(words: &Words) -> String {
+    format!("{}'s type cannot be generic: callers on other nodes know it by its name alone", words.owner)
 }
 
 fn path_of(ty: &Type) -> Option<&Path> {
@@ -93,19 +185,16 @@ fn path_of(ty: &Type) -> Option<&Path> {
     }
 }
 
-fn name_of(ty: &Type, mistakes: &mut Mistakes) -> Option<Ident> {
+fn name_of(ty: &Type, words: &Words, mistakes: &mut Mistakes) -> Option<Ident> {
     let last = path_of(ty).and_then(|path| path.segments.last());
     match last {
         Some(last) if matches!(last.arguments, PathArguments::None) => Some(last.ident.clone()),
         Some(last) => {
-            mistakes.note(
-                &last.arguments,
-                "an agent's type cannot be generic: callers on other nodes know it by its name alone",
-            );
+            mistakes.note(&last.arguments, not_generic(words));
             None
         }
         None => {
-            mistakes.note(ty, "`#[agent]` goes on the `impl` block of a struct that derives `Agent`");
+            mistakes.note(ty, words.place);
             None
         }
     }
@@ -125,6 +214,7 @@ fn read(method: &mut ImplItemFn, agent: &Path, model: &mut Behaviour, mistakes: 
             model.exposed.extend(exposed::exposed(Some(&mark), attributes, signature, asker, mistakes))
         }
         Marker::Every => model.timers.extend(internal::timer(&mark, attributes, signature, asker, mistakes)),
+        Marker::Object => model.parts.extend(part::part(method, agent, mistakes)),
         Marker::Run => model.loops.extend(internal::run(attributes, signature, mistakes)),
         Marker::Start | Marker::Stop => {
             let hook = internal::hook(attributes, signature, asker, mistakes);

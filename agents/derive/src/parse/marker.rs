@@ -1,4 +1,4 @@
-//! The markers on methods: `#[expose]`, `#[every(..)]`, `#[run]`, `#[start]`, `#[stop]`.
+//! The markers on methods: `#[expose]`, `#[every(..)]`, `#[run]`, `#[start]`, `#[stop]`, `#[object]`.
 //!
 //! Neighbour: [`behaviour`](super::behaviour) takes them off the methods.
 
@@ -22,10 +22,13 @@ pub(crate) enum Marker {
     Start,
     /// Called after the last turn.
     Stop,
+    /// Says where an object is.
+    Object,
 }
 
 impl Marker {
-    const ALL: [Marker; 5] = [Marker::Expose, Marker::Every, Marker::Run, Marker::Start, Marker::Stop];
+    const ALL: [Marker; 6] =
+        [Marker::Expose, Marker::Every, Marker::Run, Marker::Start, Marker::Stop, Marker::Object];
 
     fn word(self) -> &'static str {
         match self {
@@ -34,10 +37,11 @@ impl Marker {
             Marker::Run => "run",
             Marker::Start => "start",
             Marker::Stop => "stop",
+            Marker::Object => "object",
         }
     }
 
-    fn of(attribute: &Attribute) -> Option<Marker> {
+    pub(crate) fn of(attribute: &Attribute) -> Option<Marker> {
         Marker::ALL.into_iter().find(|marker| attribute.path().is_ident(marker.word()))
     }
 }

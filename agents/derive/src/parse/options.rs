@@ -1,9 +1,11 @@
-//! The options of the macros: `crate = path`, the path of the items that generated code names.
+//! The options of the macros: `crate = path`, the path of the items that generated code names, and of an object
+//! `agent = path`, whose it is.
 //!
 //! Neighbour: [`lib`](crate) reads them before anything else.
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
+use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream};
 use syn::{Attribute, Path, Token};
 
@@ -42,6 +44,44 @@ impl ToTokens for Root {
 impl Root {
     /// The root without any option.
     pub(crate) const DEFAULT: Root = Root(None);
+}
+
+/// The options of `#[object]`.
+pub(crate) struct ObjectOptions {
+    /// Where generated code finds what it names.
+    pub(crate) root: Root,
+    /// The one agent that the object may be part of.
+    pub(crate) agent: Option<Path>,
+}
+
+impl ObjectOptions {
+    /// No options.
+    pub(crate) const DEFAULT: ObjectOptions = ObjectOptions { root: Root::DEFAULT, agent: None };
+}
+
+impl Parse for ObjectOptions {
+    fn parse(input: ParseStream<'_>) -> syn::Result<ObjectOptions> {
+        let mut options = ObjectOptions::DEFAULT;
+        while !input.is_empty() {
+            let option = input.call(syn::Ident::parse_any)?;
+            let path = input.parse::<Token![=]>().and_then(|_| Path::parse_mod_style(input));
+            match (option.to_string().as_str(), path) {
+                ("crate", Ok(path)) => options.root = Root(Some(path)),
+                ("agent", Ok(path)) => options.agent = Some(path),
+                _ => {
+                    return Err(syn::Error::new_spanned(
+                        option,
+                        "the options of `#[object]` are `agent = House`, for an object of that agent alone, and \
+                         `crate = some::path`",
+                    ));
+                }
+            }
+            if !input.is_empty() {
+                input.parse::<Token![,]>()?;
+            }
+        }
+        Ok(options)
+    }
 }
 
 /// The root that a derive's `#[agent(crate = path)]` sets.
