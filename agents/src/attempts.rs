@@ -11,6 +11,7 @@ use folkmoot_codecs::CallError;
 use crate::deadlines::{LinkInstant, Ticket, file};
 use crate::host::Host;
 use crate::retries::{CallKey, NoRetry};
+use crate::turn::Origin;
 
 /// The longest pause before the first retry, in milliseconds; twice as long before each further one.
 const FIRST_PAUSE_MS: u64 = 20;
@@ -66,7 +67,8 @@ impl Attempts {
         Poll::Pending
     }
 
-    /// An attempt has failed; another one may be made after the pause.
+    /// An attempt of a call to that method, of the agent that `origin` names, has failed; another one may be made after
+    /// the pause.
     ///
     /// # Errors
     /// The failure, where no attempt follows it: it would be of no use, there is no time left, or the budget is spent.
@@ -74,6 +76,7 @@ impl Attempts {
         &mut self,
         error: CallError<E>,
         host: &Arc<dyn Host>,
+        (origin, method): (&Origin, &str),
         deadline: LinkInstant,
     ) -> Result<(), CallError<E>> {
         let now = host.now();
@@ -86,8 +89,8 @@ impl Attempts {
         match host.retries().take(now) {
             Ok(()) => {
                 host.counters().retries.increment(1);
-                let (code, pause) = (error.code(), until.since(now));
-                tracing::debug!(code, failed = self.failed + 1, pause, "an idempotent call is made again");
+                let (agent, code, pause) = (&origin.agent, error.code(), until.since(now));
+                tracing::debug!(%agent, method, code, failed = self.failed + 1, pause, "an idempotent call is made again");
                 self.failed += 1;
                 self.pause = Some(Pause { until, ticket: None });
                 Ok(())
@@ -95,8 +98,8 @@ impl Attempts {
             Err(NoRetry::Closed) => Err(error),
             Err(NoRetry::Spent) => {
                 host.counters().retries_refused.increment(1);
-                let node = host.principal().node_name();
-                tracing::info!(%node, code = error.code(), "an idempotent call is not made again: too many were of late");
+                let (node, agent) = (host.principal().node_name(), &origin.agent);
+                tracing::info!(%node, %agent, method, code = error.code(), "an idempotent call is not made again: too many were of late");
                 Err(spent(error))
             }
         }

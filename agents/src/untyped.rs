@@ -164,7 +164,8 @@ impl Future for UntypedCall {
                 Poll::Ready(Err(error)) => error,
             };
             let Some((passage, attempts)) = this.again.as_deref_mut() else { return Poll::Ready(Err(ended)) };
-            if let Err(last) = attempts.fail(ended, this.core.host(), passage.deadline) {
+            let to = (&*this.core.0.origin, this.method.as_str());
+            if let Err(last) = attempts.fail(ended, this.core.host(), to, passage.deadline) {
                 return Poll::Ready(Err(last));
             }
             this.wait = None;

@@ -59,7 +59,8 @@ impl<M: Method> Repeated<M> {
                 Ok(value) => return Poll::Ready(Ok(value)),
                 Err(error) => error,
             };
-            if let Err(last) = self.attempts.fail(error, core.host(), self.passage.deadline) {
+            let to = (&*core.0.origin, M::NAME);
+            if let Err(last) = self.attempts.fail(error, core.host(), to, self.passage.deadline) {
                 return Poll::Ready(Err(last));
             }
         }

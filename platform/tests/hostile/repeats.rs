@@ -206,6 +206,38 @@ async fn attempts_that_meet_wait_for_the_one_that_runs() {
 }
 
 #[folkmoot::test]
+async fn of_attempts_over_many_links_on_many_workers_one_runs() {
+    const KEYS: u64 = 200;
+    let target = Container::builder("tcp://127.0.0.1:0").name("target").limits(tight()).workers(3);
+    let tills =
+        Tills::over(Rig::of(target, Container::builder("tcp://127.0.0.1:0").name("honest")).await).await;
+    let mut runs: Vec<Vec<u64>> = Vec::new();
+    let mut raws = Vec::new();
+    for nth in 0..9 {
+        let mut raw = tills.rig.rich(Codec::ALL[nth % 3]).await;
+        // From both ends, so that they meet in the middle.
+        for key in 0..KEYS {
+            let key = if nth % 2 == 0 { key } else { KEYS - 1 - key };
+            raw.send(&request(key, "till/set", "[1]", &key.to_string())).await;
+        }
+        raws.push(raw);
+    }
+    for raw in &mut raws {
+        let mut told = vec![0; KEYS as usize];
+        for _ in 0..KEYS {
+            let answer = raw.answer().await;
+            told[answer.id.as_u64().unwrap() as usize] = answer.result().as_u64().unwrap();
+        }
+        runs.push(told);
+    }
+    assert!(runs.iter().all(|told| *told == runs[0]), "all links were told of the same runs");
+    assert_eq!(tills.runs() as u64, KEYS);
+    tills.rig.counted("repeated_requests", 8 * KEYS).await;
+    drop(raws);
+    tills.rig.end().await;
+}
+
+#[folkmoot::test]
 async fn a_call_whose_link_is_gone_runs_on_for_a_caller_that_comes_again() {
     let tills = Tills::with(tight()).await;
     for run in 1..3 {

@@ -300,6 +300,34 @@ async fn a_call_follows_its_agent_to_another_node() {
     end(client, first, &first_counts).await;
 }
 
+#[folkmoot::test(crate = crate::links::left_behind)]
+async fn calls_over_a_link_that_is_cut_again_and_again_all_run_once() {
+    const CALLS_AT_ONCE: usize = 100;
+    let (server, ledgers, counts) = server().await;
+    let client = client(budget(1_000, 1_000, 1_000_000)).await;
+    let ledger: Proxy<Ledger> = client.node.connect(server.url("ledger")).await.unwrap();
+    for round in 1..6 {
+        let calls: Vec<_> = (0..CALLS_AT_ONCE)
+            .map(|nth| {
+                let ledger = ledger.clone();
+                actix::spawn(async move { (nth.to_string(), ledger.post(nth.to_string()).await.unwrap()) })
+            })
+            .collect();
+        for _ in 0..5 {
+            client.network.cut();
+            let reached = counts.of("frames_in") + 20;
+            until(|| counts.of("frames_in") >= reached || calls.iter().all(|call| call.is_finished())).await;
+        }
+        for call in calls {
+            let (said, told) = call.await.unwrap();
+            assert_eq!(said, told);
+        }
+        assert_eq!(ledgers.runs(), round * CALLS_AT_ONCE);
+    }
+    assert!(client.counts.of("retries") > 0);
+    end(client, server, &counts).await;
+}
+
 fn budget(percent: u32, per_second: u32, saved: u32) -> impl FnOnce(Builder) -> Builder {
     move |builder| {
         let mut limits = LinkLimits::default();
