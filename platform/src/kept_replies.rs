@@ -126,9 +126,7 @@ impl KeptReplies {
                         return Some(sink);
                     }
                 }
-                let longest = now.plus(self.time_ms);
-                let until = deadline.map_or(longest, |deadline| deadline.min(longest));
-                let running = Arc::new(Running::new(sink, until));
+                let running = Arc::new(Running::new(sink, deadline));
                 state.calls.insert(id.clone(), Stage::Running(running.clone()));
                 drop(state);
                 let kept = self.clone();
@@ -266,30 +264,31 @@ fn content_of(
 /// A call that has not been answered, and all its attempts.
 struct Running {
     attempts: Mutex<Attempts>,
-    /// Until when it goes on where every link that an attempt came over is gone: the caller may come again.
-    until: LinkInstant,
+    deadline: Option<LinkInstant>,
 }
 
 struct Attempts {
     sinks: Vec<Box<dyn ReplySink>>,
     /// Of the running turn, which looks whether anybody waits for it.
     waker: Option<Waker>,
+    /// Since when every link that an attempt came over is gone.
+    lost_since: Option<LinkInstant>,
 }
 
 /// Who waits for a running call.
-#[derive(Clone, Copy, PartialEq, Eq)]
 enum Waiting {
     /// Somebody does.
     Yes,
-    /// Links are gone: somebody may ask again.
-    Perhaps,
+    /// Links are gone: somebody may ask again, until then.
+    Until(LinkInstant),
     /// All have taken their attempts back.
     No,
 }
 
 impl Running {
-    fn new(first: Box<dyn ReplySink>, until: LinkInstant) -> Running {
-        Running { attempts: Mutex::new(Attempts { sinks: vec![first], waker: None }), until }
+    fn new(first: Box<dyn ReplySink>, deadline: Option<LinkInstant>) -> Running {
+        let attempts = Attempts { sinks: vec![first], waker: None, lost_since: None };
+        Running { attempts: Mutex::new(attempts), deadline }
     }
 
     fn attempts(&self) -> MutexGuard<'_, Attempts> {
@@ -300,26 +299,39 @@ impl Running {
     fn join(&self, sink: Box<dyn ReplySink>) -> Option<Waker> {
         let mut attempts = self.attempts();
         attempts.sinks.push(sink);
+        attempts.lost_since = None;
         attempts.waker.take()
+    }
+
+    /// Looks whether anybody waits; `is_over` tells it of one attempt. One whose link is gone is waited for so long.
+    fn waiting(
+        &self,
+        waker: Option<&Waker>,
+        lost_ms: u64,
+        mut is_over: impl FnMut(&mut dyn ReplySink) -> bool,
+    ) -> Waiting {
+        let mut attempts = self.attempts();
+        if let Some(waker) = waker {
+            attempts.waker = Some(waker.clone());
+        }
+        let (mut waits, mut is_lost) = (false, false);
+        // All are asked: whoever is asked remembers whom to wake.
+        for sink in &mut attempts.sinks {
+            let over = is_over(&mut **sink);
+            waits |= !over;
+            is_lost |= over && sink.is_lost();
+        }
+        if waits || !is_lost {
+            attempts.lost_since = None;
+            return if waits { Waiting::Yes } else { Waiting::No };
+        }
+        let since = *attempts.lost_since.get_or_insert_with(link_time::now);
+        let longest = since.plus(lost_ms);
+        Waiting::Until(self.deadline.map_or(longest, |deadline| deadline.min(longest)))
     }
 
     fn take_sinks(&self) -> Vec<Box<dyn ReplySink>> {
         std::mem::take(&mut self.attempts().sinks)
-    }
-}
-
-impl Attempts {
-    fn waiting(&mut self, mut is_over: impl FnMut(&mut dyn ReplySink) -> bool) -> Waiting {
-        let mut waiting = Waiting::No;
-        // All are asked: whoever is asked remembers whom to wake.
-        for sink in &mut self.sinks {
-            if !is_over(&mut **sink) {
-                waiting = Waiting::Yes;
-            } else if waiting == Waiting::No && sink.is_lost() {
-                waiting = Waiting::Perhaps;
-            }
-        }
-        waiting
     }
 }
 
@@ -349,27 +361,24 @@ impl ReplySink for KeepingSink {
     }
 
     fn poll_cancelled(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let waiting = {
-            let mut attempts = self.running.attempts();
-            attempts.waker = Some(cx.waker().clone());
-            attempts.waiting(|sink| sink.poll_cancelled(cx).is_ready())
+        let lost_ms = self.kept.time_ms;
+        let waiting =
+            self.running.waiting(Some(cx.waker()), lost_ms, |sink| sink.poll_cancelled(cx).is_ready());
+        let Waiting::Until(moment) = waiting else {
+            self.sleep = None;
+            return if matches!(waiting, Waiting::Yes) { Poll::Pending } else { Poll::Ready(()) };
         };
-        match waiting {
-            Waiting::Yes => Poll::Pending,
-            Waiting::No => Poll::Ready(()),
-            Waiting::Perhaps => {
-                let left = self.running.until.since(link_time::now());
-                let sleep = self.sleep.get_or_insert_with(|| link_time::sleep(Duration::from_millis(left)));
-                sleep.as_mut().poll(cx)
-            }
-        }
+        let sleep = self
+            .sleep
+            .get_or_insert_with(|| link_time::sleep(Duration::from_millis(moment.since(link_time::now()))));
+        sleep.as_mut().poll(cx)
     }
 
     fn is_cancelled(&self) -> bool {
-        match self.running.attempts().waiting(|sink| sink.is_cancelled()) {
+        match self.running.waiting(None, self.kept.time_ms, |sink| sink.is_cancelled()) {
             Waiting::Yes => false,
             Waiting::No => true,
-            Waiting::Perhaps => link_time::now() >= self.running.until,
+            Waiting::Until(moment) => link_time::now() >= moment,
         }
     }
 }
