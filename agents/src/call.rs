@@ -41,6 +41,8 @@ type NearReply<M> = Result<<M as Method>::Ok, CallError<<M as Method>::Err>>;
 pub struct Call<M: Method> {
     core: ProxyCore<M::Interface>,
     deadline: Option<Duration>,
+    /// Whether it is made again where its method is idempotent.
+    is_repeated: bool,
     state: State<M>,
 }
 
@@ -68,13 +70,24 @@ impl<M: Method> Call<M> {
     /// A call that has not been sent.
     #[doc(hidden)]
     pub fn new(core: &ProxyCore<M::Interface>, args: M::Args) -> Call<M> {
-        Call { core: core.clone(), deadline: None, state: State::New(args) }
+        Call { core: core.clone(), deadline: None, is_repeated: M::IDEMPOTENT, state: State::New(args) }
     }
 
     /// Gives the call another deadline than its container's default. A nested call never gets more time than the
     /// call that its turn is serving has left.
     pub fn deadline(mut self, deadline: Duration) -> Call<M> {
         self.deadline = Some(deadline);
+        self
+    }
+
+    /// The deadline that it was given.
+    pub(crate) fn own_deadline(&self) -> Option<Duration> {
+        self.deadline
+    }
+
+    /// The same call, which is not made again where its method is idempotent.
+    pub(crate) fn once(mut self) -> Call<M> {
+        self.is_repeated = false;
         self
     }
 
@@ -244,7 +257,7 @@ impl<M: Method> Future for Call<M> {
             let State::New(args) = std::mem::replace(&mut this.state, State::Done) else {
                 return Poll::Pending;
             };
-            if M::IDEMPOTENT {
+            if this.is_repeated {
                 this.state = State::Repeated(Box::new(Repeated::new(this.core.host(), this.deadline, args)));
             } else {
                 match this.send(args) {

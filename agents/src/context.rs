@@ -14,6 +14,8 @@ use folkmoot_codecs::{CallError, Principal};
 
 use crate::clock::Clock;
 use crate::connect::Connect;
+use crate::group::Group;
+use crate::host::Wanted;
 use crate::interface::{Agent, Interface};
 use crate::linked::Linked;
 use crate::lookup::Lookup;
@@ -119,6 +121,18 @@ impl<A: Agent> Context<A> {
     /// agent. Options, such as `.retry_for(..)`, come before the await.
     pub fn lookup<I: Interface + ?Sized>(&self, name: &str) -> Lookup<I> {
         Lookup::new(self.core.host().clone(), self.own_principal(), name.to_owned())
+    }
+
+    /// The agents of a type, by its name, on this node and those that have joined; this agent itself among them, where it
+    /// is one. The group speaks for this agent.
+    pub fn group_of_type<I: Interface + ?Sized>(&self, agent_type: &str) -> Group<I> {
+        Group::live(self.core.host().clone(), self.own_principal(), Wanted::OfType(agent_type.to_owned()))
+    }
+
+    /// The agents that say they can do something, on this node and those that have joined; this agent itself among them,
+    /// where it says so. The group speaks for this agent.
+    pub fn group_able_to<I: Interface + ?Sized>(&self, capability: &str) -> Group<I> {
+        Group::live(self.core.host().clone(), self.own_principal(), Wanted::AbleTo(capability.to_owned()))
     }
 
     /// A proxy to the agent at `url`, on whatever node, speaking for this agent.

@@ -46,6 +46,8 @@ table! {
     repeated_requests: Counter = "folkmoot_repeated_requests_total", "Requests that came again under their key and were answered with the first one's reply.";
     replies_not_kept: Counter = "folkmoot_replies_not_kept_total", "Replies to idempotent calls for which there was no room, or not until their time was over.";
     deadlocks: Counter = "folkmoot_deadlocks_total", "Calls refused because they would have waited for themselves.";
+    members_passed_over: Counter = "folkmoot_members_passed_over_total", "Members of groups that could not take a call which another may.";
+    quorums_missed: Counter = "folkmoot_quorums_missed_total", "Groups in which too few members replied.";
     deadlines: Counter = "folkmoot_deadlines_total", "Calls whose deadline passed.";
     denials: Counter = "folkmoot_denials_total", "Messages that the gate refused.";
     links: Gauge = "folkmoot_links", "Links that are open now.";

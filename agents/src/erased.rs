@@ -12,7 +12,7 @@ use folkmoot_codecs::{Arguments, CallError, Codec, Limits, Message, RawId};
 use tokio::sync::oneshot;
 
 use crate::deadlines;
-use crate::host::{BoxFuture, Far, FarCall, FarReply, FarTicket, Host, LocalAgent};
+use crate::host::{BoxFuture, Far, FarCall, FarReply, FarTicket, Host, LocalAgent, Outlook};
 use crate::linked;
 use crate::monitor::NearWatch;
 use crate::reply::{ReplyFormat, ReplySink};
@@ -133,6 +133,17 @@ impl Far for Erased {
 
     fn url(&self) -> String {
         self.host.url_of(&self.name)
+    }
+
+    fn node(&self) -> String {
+        self.host.principal().node_name().to_owned()
+    }
+
+    fn outlook(&self) -> Outlook {
+        match self.living() {
+            Ok(agent) => Outlook::of(agent.shared()),
+            Err(error) => Outlook::Shut(error),
+        }
     }
 }
 

@@ -5,6 +5,7 @@
 
 use std::any::Any;
 use std::borrow::Cow;
+use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -23,7 +24,7 @@ use crate::deadlines::{LinkInstant, SharedDeadlines};
 use crate::describe::AgentDescription;
 use crate::reply::ReplySink;
 use crate::retries::{CallKey, Retries};
-use crate::shared::AgentShared;
+use crate::shared::{AgentShared, Status};
 use crate::turn::{CallHead, Origin};
 use crate::waits::Edge;
 use crate::watching::{End, FarWatch, Tie, Watcher};
@@ -70,6 +71,11 @@ pub trait Host: Send + Sync + 'static {
     /// # Errors
     /// `NoSuchAgent`, with the nearest name; `Ambiguous`, where several nodes have one.
     fn look_up(self: Arc<Self>, name: String, retry: Retry) -> BoxFuture<'static, Result<Way, CallError>>;
+    /// Who is wanted and lives here or on a joined node, sorted; `None` where nothing has changed since the version
+    /// that was seen.
+    fn roll(self: Arc<Self>, wanted: &Wanted, seen: Option<u64>) -> Option<Roll>;
+    /// Waits until the roll may be another than at the version that was seen.
+    fn roll_changed(self: Arc<Self>, seen: u64) -> BoxFuture<'static, ()>;
     /// What an agent on whatever node exposes.
     ///
     /// # Errors
@@ -79,6 +85,74 @@ pub trait Host: Send + Sync + 'static {
     fn retries(&self) -> &Retries;
     /// The URL of an agent of this container.
     fn url_of(&self, agent: &str) -> String;
+}
+
+/// Which agents belong to a live group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// Those of a type, by its name.
+    OfType(String),
+    /// Those that say they can do something.
+    AbleTo(String),
+}
+
+impl fmt::Display for Wanted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Wanted::OfType(agent_type) => write!(f, "the agents of type \"{agent_type}\""),
+            Wanted::AbleTo(capability) => write!(f, "the agents able to \"{capability}\""),
+        }
+    }
+}
+
+/// The agents that are wanted, at one moment.
+#[derive(Debug)]
+pub struct Roll {
+    /// Another one where anything may have changed.
+    pub version: u64,
+    /// Each once, by name and node.
+    pub members: Vec<Enrolled>,
+}
+
+/// An agent on a roll.
+#[derive(Debug)]
+pub struct Enrolled {
+    /// Its name.
+    pub name: String,
+    /// Its node's name.
+    pub node: String,
+    /// The way to it, and to no namesake of it.
+    pub way: Way,
+}
+
+/// How a call would fare that is sent now, as far as is known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outlook {
+    /// Nothing speaks against it.
+    Open,
+    /// The agent, or its node, may not be there.
+    Doubtful,
+    /// It would not leave, or find nobody.
+    Shut(CallError),
+}
+
+impl Outlook {
+    /// Of a call to an agent of this process.
+    pub(crate) fn of(agent: &AgentShared) -> Outlook {
+        match agent.status() {
+            Status::Starting | Status::Running => Outlook::Open,
+            Status::Restarting => Outlook::Doubtful,
+            Status::Stopping | Status::Stopped => Outlook::Shut(agent.stopped_error(false)),
+        }
+    }
+
+    /// What keeps a call from being sent.
+    pub(crate) fn into_error(self) -> Option<CallError> {
+        match self {
+            Outlook::Shut(error) => Some(error),
+            Outlook::Open | Outlook::Doubtful => None,
+        }
+    }
 }
 
 /// An agent of this process behind its type.
@@ -132,6 +206,16 @@ pub trait Far: Send + Sync + 'static {
     fn agent(&self) -> &str;
     /// Where the agent is.
     fn url(&self) -> String;
+    /// The name of its node; where that is not known, where the node listens.
+    fn node(&self) -> String {
+        let url = self.url();
+        let endpoint = url.strip_suffix(self.agent()).unwrap_or(&url);
+        endpoint.trim_end_matches(['/', ':']).to_owned()
+    }
+    /// How a call would fare that is sent now.
+    fn outlook(&self) -> Outlook {
+        Outlook::Open
+    }
 }
 
 /// Names a call that was sent, to take it back.

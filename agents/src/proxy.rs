@@ -104,6 +104,10 @@ impl<I: Interface + ?Sized> Proxy<I> {
         })
     }
 
+    pub(crate) fn core(proxy: &Proxy<I>) -> &ProxyCore<I> {
+        proxy.calls.core()
+    }
+
     /// A proxy over a known way to an agent.
     pub(crate) fn to_far(host: Arc<dyn Host>, caller: Principal, far: Arc<dyn Far>) -> Proxy<I> {
         let origin = Arc::new(Origin { agent: far.agent().into(), target: None, caller, inside: false });

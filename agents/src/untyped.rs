@@ -17,9 +17,10 @@ use tokio::sync::oneshot;
 
 use crate::attempts::Attempts;
 use crate::call::decode_reply;
-use crate::host::{Far, FarCall, FarReply};
+use crate::host::{Far, FarCall, FarReply, FarTicket};
 use crate::interface::{CallsOf, Interface};
 use crate::proxy::{ProxyCore, Target};
+use crate::retries::CallKey;
 use crate::waiting::{Passage, Wait};
 use crate::waits::Edge;
 
@@ -64,7 +65,7 @@ impl UntypedCalls {
 }
 
 /// A call by name; a lazy future of the reply's value. The method's own error comes as a value too.
-#[must_use = "a call does nothing until it is awaited"]
+#[must_use = "a call does nothing until it is awaited, or sent by `.one_way()`"]
 pub struct UntypedCall {
     core: ProxyCore<Untyped>,
     method: String,
@@ -104,11 +105,31 @@ impl UntypedCall {
         self
     }
 
+    /// The deadline that it was given.
+    pub(crate) fn own_deadline(&self) -> Option<Duration> {
+        self.deadline
+    }
+
+    /// The same call, which is not made again.
+    pub(crate) fn once(mut self) -> UntypedCall {
+        self.idempotent = false;
+        self
+    }
+
+    /// Sends the call now, without a reply, as [`Call::one_way`](crate::Call::one_way) does.
+    ///
+    /// # Errors
+    /// What keeps the call from being sent. Failures after that are counted and logged where they happen.
+    pub fn one_way(self) -> Result<(), CallError> {
+        if self.wait.is_some() {
+            return Err(CallError::Unencodable { reason: "the call was sent already".to_owned() });
+        }
+        let passage = Passage::alone(&*self.core.0.host, self.deadline);
+        self.hand_over(&passage, None, None, None).map(drop)
+    }
+
     fn send(&mut self) -> Result<Wait<FarReply>, CallError> {
         let inner = &*self.core.0;
-        let Target::Far(far) = &inner.target else {
-            return Err(CallError::Unencodable { reason: "an untyped proxy to a typed door".to_owned() });
-        };
         let (passage, key) = match &mut self.again {
             Some(again) => (again.0.clone(), again.1.key()),
             None => {
@@ -121,6 +142,21 @@ impl UntypedCall {
         };
         let (tell, reply) = oneshot::channel();
         let edge = passage.wait_for(&inner.origin.target)?;
+        let sent = self.hand_over(&passage, Some(tell), key, edge.as_ref().map(Edge::other_end))?;
+        Ok(Wait::for_far(reply, passage, sent, edge))
+    }
+
+    fn hand_over(
+        &self,
+        passage: &Passage,
+        reply: Option<oneshot::Sender<FarReply>>,
+        key: Option<CallKey>,
+        wait: Option<Edge>,
+    ) -> Result<(Arc<dyn Far>, FarTicket), CallError> {
+        let inner = &*self.core.0;
+        let Target::Far(far) = &inner.target else {
+            return Err(CallError::Unencodable { reason: "an untyped proxy to a typed door".to_owned() });
+        };
         let ticket = far.send(FarCall {
             origin: inner.origin.clone(),
             method: Cow::Owned(self.method.clone()),
@@ -131,11 +167,11 @@ impl UntypedCall {
             },
             chain: passage.chain.clone(),
             deadline: passage.deadline,
-            reply: Some(tell),
+            reply,
             key,
-            wait: edge.as_ref().map(Edge::other_end),
+            wait,
         });
-        Ok(Wait::for_far(reply, passage, (far.clone(), ticket), edge))
+        Ok((far.clone(), ticket))
     }
 }
 

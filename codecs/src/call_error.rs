@@ -44,6 +44,15 @@ pub enum CallError<E = Never> {
         /// The nodes, sorted.
         nodes: Vec<String>,
     },
+    /// A group has not got the members that it needs.
+    TooFewMembers {
+        /// The group, such as `the agents of type "Pump"`.
+        group: String,
+        /// How many it has.
+        members: usize,
+        /// How many it needs.
+        needed: usize,
+    },
     /// The agent exposes no method of that name.
     NoSuchMethod {
         /// The agent.
@@ -162,6 +171,7 @@ impl<E> CallError<E> {
             C::Agent(error) => C::Agent(change(error)),
             C::NoSuchAgent { agent, nearest } => C::NoSuchAgent { agent, nearest },
             C::Ambiguous { agent, nodes } => C::Ambiguous { agent, nodes },
+            C::TooFewMembers { group, members, needed } => C::TooFewMembers { group, members, needed },
             C::NoSuchMethod { agent, method, nearest } => C::NoSuchMethod { agent, method, nearest },
             C::BadArguments { method, path, reason } => C::BadArguments { method, path, reason },
             C::Denied { reason } => C::Denied { reason },
@@ -188,6 +198,7 @@ impl<E> CallError<E> {
             CallError::Agent(_) => "agent",
             CallError::NoSuchAgent { .. } => "no-such-agent",
             CallError::Ambiguous { .. } => "ambiguous",
+            CallError::TooFewMembers { .. } => "too-few-members",
             CallError::NoSuchMethod { .. } => "no-such-method",
             CallError::BadArguments { .. } => "bad-arguments",
             CallError::Denied { .. } => "denied",
@@ -232,6 +243,9 @@ impl<E: fmt::Display> fmt::Display for CallError<E> {
                     "there is an agent \"{agent}\" on each of {}: connect to the URL of one",
                     nodes.join(", ")
                 )
+            }
+            CallError::TooFewMembers { group, members, needed } => {
+                write!(f, "{group}: {members} members, where {needed} is the least that is needed")
             }
             CallError::NoSuchMethod { agent, method, nearest } => {
                 write!(f, "agent \"{agent}\" exposes no method \"{method}\"")?;

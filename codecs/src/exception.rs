@@ -75,9 +75,10 @@ pub(crate) fn coded_or_plain<E>(codec: Codec, error: &CallError<E>, rich: bool) 
 /// The Python exception that a plain peer is told of.
 fn python_type<E>(error: &CallError<E>) -> &'static str {
     match error {
-        CallError::NoSuchAgent { .. } | CallError::Ambiguous { .. } | CallError::NoSuchMethod { .. } => {
-            "LookupError"
-        }
+        CallError::NoSuchAgent { .. }
+        | CallError::Ambiguous { .. }
+        | CallError::TooFewMembers { .. }
+        | CallError::NoSuchMethod { .. } => "LookupError",
         CallError::BadArguments { .. } => "TypeError",
         CallError::Denied { .. } => "PermissionError",
         CallError::DeadlineExceeded { .. } => "TimeoutError",

@@ -12,10 +12,10 @@ use std::time::Duration;
 use folkmoot_agents::connect::{Connect, Route, Way};
 use folkmoot_agents::counters::Counters;
 use folkmoot_agents::deadlines::{LinkInstant, SharedDeadlines};
-use folkmoot_agents::host::{BoxFuture, Host, LocalAgent};
+use folkmoot_agents::host::{BoxFuture, Host, LocalAgent, Roll, Wanted};
 use folkmoot_agents::retries::Retries;
 use folkmoot_agents::turn::CallHead;
-use folkmoot_agents::{Agent, Clock, Interface, Lookup, Monitor, Proxy, Retry, Sleep};
+use folkmoot_agents::{Agent, Clock, Group, Interface, Lookup, Monitor, Proxy, Retry, Sleep};
 use folkmoot_codecs::{CallError, Codec, Endpoint, Principal};
 use folkmoot_gateway::Admitted;
 use folkmoot_gateway::name::short;
@@ -33,6 +33,7 @@ use crate::passed_agent::PassedAgent;
 use crate::peer::Destination;
 use crate::remote::{Remote, closed};
 use crate::remotes::{Held, Remotes};
+use crate::roll;
 use crate::router;
 use crate::spawning::Spawn;
 use crate::tables::Tables;
@@ -189,6 +190,14 @@ impl Host for Hall {
         &self.tables.retries
     }
 
+    fn roll(self: Arc<Self>, wanted: &Wanted, seen: Option<u64>) -> Option<Roll> {
+        roll::roll(&self, wanted, seen)
+    }
+
+    fn roll_changed(self: Arc<Self>, seen: u64) -> BoxFuture<'static, ()> {
+        Box::pin(roll::changed(self, seen))
+    }
+
     fn url_of(&self, agent: &str) -> String {
         self.tables.advertised.agent(agent).to_string()
     }
@@ -310,6 +319,22 @@ impl Container {
     /// All agents of this node and those that have joined.
     pub fn all_agents(&self) -> Vec<ListedAgent> {
         directory::list(&self.hall, |_| true)
+    }
+
+    /// The agents of a type, by its name, on this node and those that have joined, spoken to as one: members come and go
+    /// as the agents and nodes do. See [`groups`](crate::guide::groups).
+    pub fn group_of_type<I: Interface + ?Sized>(&self, agent_type: &str) -> Group<I> {
+        self.group(Wanted::OfType(agent_type.to_owned()))
+    }
+
+    /// The agents that say they can do something ([`Spawn::capability`]), on this node and those that have joined, spoken
+    /// to as one.
+    pub fn group_able_to<I: Interface + ?Sized>(&self, capability: &str) -> Group<I> {
+        self.group(Wanted::AbleTo(capability.to_owned()))
+    }
+
+    fn group<I: Interface + ?Sized>(&self, wanted: Wanted) -> Group<I> {
+        Group::live(self.hall.clone(), self.hall.tables.principal.clone(), wanted)
     }
 
     /// Joins the node whose container listens at `url`, and all that have joined there: from now on each knows the

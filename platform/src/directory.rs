@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use folkmoot_agents::Retry;
 use folkmoot_agents::connect::Way;
-use folkmoot_agents::host::{BoxFuture, Far, FarCall, FarReply, FarTicket};
+use folkmoot_agents::host::{BoxFuture, Far, FarCall, FarReply, FarTicket, Outlook};
 use folkmoot_agents::watching::{End, FarWatch, Tie, Watcher};
 use folkmoot_codecs::joining::AgentListing;
 use folkmoot_codecs::{CallError, Codec};
@@ -17,7 +17,7 @@ use folkmoot_gateway::name::short;
 
 use crate::container::Hall;
 use crate::link_time;
-use crate::membership::Found;
+use crate::membership::{Found, NodeState};
 use crate::monitoring;
 use crate::remotes::Held;
 
@@ -93,7 +93,7 @@ fn look(hall: &Arc<Hall>, name: &str) -> Result<Way, CallError> {
         (Found::Nowhere, true) => Ok(Way::Here(name.to_owned())),
         (Found::Nowhere, false) => Err(no_such(hall, name)),
         (Found::At(_, way), false) => {
-            Ok(Way::Far(Arc::new(NamedAgent::new(hall.clone(), name.to_owned(), way))))
+            Ok(Way::Far(Arc::new(NamedAgent::new(hall.clone(), name.to_owned(), None, way))))
         }
         (Found::At(node, _), true) => Err(ambiguous(hall, name, vec![node], true)),
         (Found::Several(nodes), _) => Err(ambiguous(hall, name, nodes, is_here)),
@@ -112,10 +112,12 @@ fn no_such(hall: &Hall, name: &str) -> CallError {
     CallError::NoSuchAgent { agent: short(name).into_owned(), nearest }
 }
 
-/// An agent by its name, wherever it lives.
-struct NamedAgent {
+/// An agent by its name, wherever it lives, or on one node.
+pub(crate) struct NamedAgent {
     hall: Arc<Hall>,
     name: String,
+    /// The one node, where no namesake elsewhere is meant.
+    node: Option<String>,
     last: Mutex<Last>,
 }
 
@@ -127,8 +129,27 @@ struct Last {
 }
 
 impl NamedAgent {
-    fn new(hall: Arc<Hall>, name: String, way: Arc<Held>) -> NamedAgent {
-        NamedAgent { hall, name, last: Mutex::new(Last { way, count: 0 }) }
+    pub(crate) fn new(hall: Arc<Hall>, name: String, node: Option<String>, way: Arc<Held>) -> NamedAgent {
+        NamedAgent { hall, name, node, last: Mutex::new(Last { way, count: 0 }) }
+    }
+
+    fn find(&self) -> Found {
+        let membership = &self.hall.tables.membership;
+        match &self.node {
+            None => membership.find(&self.name),
+            Some(node) => membership.find_on(node, &self.name),
+        }
+    }
+
+    /// It is not there, whoever else bears its name.
+    fn missing(&self) -> CallError {
+        match &self.node {
+            None => no_such(&self.hall, &self.name),
+            Some(node) => {
+                let agent = format!("{}/{}", short(node), short(&self.name));
+                CallError::NoSuchAgent { agent, nearest: None }
+            }
+        }
     }
 
     fn last(&self) -> MutexGuard<'_, Last> {
@@ -137,7 +158,7 @@ impl NamedAgent {
 
     /// The present way, and which one it is.
     fn way(&self) -> Result<(Arc<Held>, u64), CallError> {
-        match self.hall.tables.membership.find(&self.name) {
+        match self.find() {
             Found::At(_, way) => {
                 let mut last = self.last();
                 if !Arc::ptr_eq(&last.way, &way) {
@@ -146,7 +167,7 @@ impl NamedAgent {
                 Ok((way, last.count))
             }
             Found::Several(nodes) => Err(ambiguous(&self.hall, &self.name, nodes, false)),
-            Found::Nowhere => Err(no_such(&self.hall, &self.name)),
+            Found::Nowhere => Err(self.missing()),
         }
     }
 }
@@ -210,5 +231,26 @@ impl Far for NamedAgent {
             return endpoint.agent(&self.name).to_string();
         }
         self.last().way.to().endpoint.agent(&self.name).to_string()
+    }
+
+    fn node(&self) -> String {
+        match (self.node.clone(), self.find()) {
+            (Some(node), _) | (None, Found::At(node, _)) => node,
+            _ => self.last().way.to().endpoint.to_string(),
+        }
+    }
+
+    fn outlook(&self) -> Outlook {
+        let tables = &self.hall.tables;
+        match self.find() {
+            Found::At(node, way) => match way.outlook() {
+                Outlook::Open if tables.membership.state(&node, tables) != Some(NodeState::Joined) => {
+                    Outlook::Doubtful
+                }
+                outlook => outlook,
+            },
+            Found::Several(nodes) => Outlook::Shut(ambiguous(&self.hall, &self.name, nodes, false)),
+            Found::Nowhere => Outlook::Shut(self.missing()),
+        }
     }
 }

@@ -5,6 +5,7 @@
 
 use std::fmt;
 
+use folkmoot_agents::NoQuorum;
 use folkmoot_codecs::{AddressError, CallError};
 use folkmoot_gateway::PatternError;
 use folkmoot_gateway::name::{NameFault, short};
@@ -31,7 +32,7 @@ pub enum Error {
     /// Certificates could not be read or made.
     #[error(transparent)]
     Certs(#[from] CertsError),
-    /// A call failed.
+    /// A call failed, or calls to a group.
     #[error(transparent)]
     Call(Box<dyn std::error::Error + Send + Sync>),
     /// Something of the program's own.
@@ -59,6 +60,12 @@ impl fmt::Debug for Error {
 
 impl<E: fmt::Debug + fmt::Display + Send + Sync + 'static> From<CallError<E>> for Error {
     fn from(error: CallError<E>) -> Error {
+        Error::Call(Box::new(error))
+    }
+}
+
+impl<E: fmt::Debug + fmt::Display + Send + Sync + 'static> From<NoQuorum<E>> for Error {
+    fn from(error: NoQuorum<E>) -> Error {
         Error::Call(Box::new(error))
     }
 }

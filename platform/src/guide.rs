@@ -10,6 +10,7 @@
 //! | [`monitors`] | agents that know of each other's crashes, and crash together |
 //! | [`connecting`] | URLs, `retry_for`, and a peer that restarts |
 //! | [`joining`] | agents by name on all nodes, and nodes that go and come back |
+//! | [`groups`] | tell all, ask one, ask all with a quorum, on whatever node they live |
 //! | [`certificates`] | who a node is, and who may call what |
 //! | [`untyped`] | calls by name, and traits in a shared crate |
 //! | [`stopping`] | how agents and nodes end |
@@ -43,6 +44,9 @@ pub mod connecting {}
 
 #[doc = include_str!("../docs/joining.md")]
 pub mod joining {}
+
+#[doc = include_str!("../docs/groups.md")]
+pub mod groups {}
 
 #[doc = include_str!("../docs/certificates.md")]
 pub mod certificates {}

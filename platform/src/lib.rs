@@ -44,7 +44,7 @@
 //! # Where to go on
 //! The [`guide`] has a page for each thing that one does: [agents](guide::agents), [calls](guide::calls) and their
 //! [errors](guide::errors), [restarts](guide::restarts), [monitors](guide::monitors), [connecting](guide::connecting),
-//! [joining](guide::joining), [certificates](guide::certificates), [untyped calls and traits](guide::untyped), [stopping](guide::stopping),
+//! [joining](guide::joining), [groups](guide::groups), [certificates](guide::certificates), [untyped calls and traits](guide::untyped), [stopping](guide::stopping),
 //! [logs and counters](guide::logs), [spawning from within](guide::spawning), [values on the wire](guide::values). What
 //! a program usually needs is in the [`prelude`]; what each marker accepts is told at [`#[agent]`](macro@agent).
 //!
@@ -82,6 +82,7 @@ mod remote;
 mod remote_agent;
 mod remote_proxy;
 mod remotes;
+mod roll;
 mod router;
 mod runtime;
 mod scratch;
@@ -102,8 +103,8 @@ pub use folkmoot_agents::connect::{Connect, Retry};
 pub use folkmoot_agents::counters::TABLE as METRICS;
 pub use folkmoot_agents::describe::{AgentDescription, ArgumentDescription, MethodDescription};
 pub use folkmoot_agents::{
-    Agent, Call, Clock, Context, Interface, Linked, Monitor, Proxy, Sleep, TURNS_PER_POLL, Timestamp,
-    Untyped, UntypedCall,
+    Agent, AnyCall, AskAll, AskOne, AskQuorum, Call, Clock, Context, Group, Interface, Linked, Member,
+    Monitor, NoQuorum, Proxy, Sleep, TURNS_PER_POLL, Timestamp, Told, Untyped, UntypedCall,
 };
 pub use folkmoot_codecs::{Address, AgentEvent, CallError, Codec, Endpoint, Limits, Never, Principal, Value};
 pub use folkmoot_gateway::{Pattern, Rule};

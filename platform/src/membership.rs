@@ -218,6 +218,11 @@ impl Membership {
         self.changes.subscribe()
     }
 
+    /// How many changes there were.
+    pub(crate) fn version(&self) -> u64 {
+        *self.changes.borrow()
+    }
+
     pub(crate) fn own(&self) -> &KnownNode {
         &self.own
     }
@@ -490,6 +495,32 @@ impl Membership {
                 Found::Several(all.map(|node| node.known.name.clone()).collect())
             }
         }
+    }
+
+    /// The same, on that node alone.
+    pub(crate) fn find_on(&self, node: &str, name: &str) -> Found {
+        match self.nodes().get(node) {
+            Some(node) if node.agents.contains_key(name) => {
+                Found::At(node.known.name.clone(), node.way.clone())
+            }
+            _ => Found::Nowhere,
+        }
+    }
+
+    /// How that node is to be thought of; `None` where it is not known.
+    pub(crate) fn state(&self, node: &str, tables: &Tables) -> Option<NodeState> {
+        self.nodes().get(node).map(|node| node.state(link_time::now(), tables))
+    }
+
+    /// The agents on other nodes that are `wanted`: node, agent, and the way there.
+    pub(crate) fn ways(&self, wanted: impl Fn(&AgentListing) -> bool) -> Vec<(String, String, Arc<Held>)> {
+        let nodes = self.nodes();
+        let of = |node: &Node| {
+            let wanted = node.agents.values().filter(|agent| wanted(agent));
+            let found = wanted.map(|agent| (node.known.name.clone(), agent.name.clone(), node.way.clone()));
+            found.collect::<Vec<_>>()
+        };
+        nodes.values().flat_map(of).collect()
     }
 
     /// Forgets all nodes.

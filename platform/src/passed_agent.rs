@@ -6,7 +6,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use folkmoot_agents::host::{BoxFuture, Far, FarCall, FarReply, FarTicket};
+use folkmoot_agents::host::{BoxFuture, Far, FarCall, FarReply, FarTicket, Outlook};
 use folkmoot_agents::watching::{End, FarWatch, Tie, Watcher};
 use folkmoot_codecs::{CallError, Codec, Endpoint};
 
@@ -108,5 +108,13 @@ impl Far for PassedAgent {
 
     fn url(&self) -> String {
         self.endpoint.agent(&self.agent).to_string()
+    }
+
+    fn node(&self) -> String {
+        self.endpoint.to_string()
+    }
+
+    fn outlook(&self) -> Outlook {
+        self.held().as_ref().map_or(Outlook::Open, |way| way.outlook())
     }
 }

@@ -13,7 +13,7 @@ use std::time::Duration;
 use actix::{Actor, Recipient};
 use folkmoot_agents::Retry;
 use folkmoot_agents::deadlines::LinkInstant;
-use folkmoot_agents::host::{FarCall, FarReply, FarTicket};
+use folkmoot_agents::host::{FarCall, FarReply, FarTicket, Outlook};
 use folkmoot_codecs::CallError;
 use folkmoot_codecs::piece::LARGE_PAYLOAD_BYTES;
 use folkmoot_transports::Transport;
@@ -257,6 +257,16 @@ impl Remote {
             Stage::Idle | Stage::Closed => {}
         }
         None
+    }
+
+    /// How a call would fare that is sent now.
+    pub(crate) fn outlook(&self) -> Outlook {
+        match &self.state().stage {
+            Stage::Closed => Outlook::Shut(closed()),
+            Stage::Up(link) => link.overload().map_or(Outlook::Open, Outlook::Shut),
+            Stage::Opening(opening) if opening.last_failure.is_some() => Outlook::Doubtful,
+            Stage::Idle | Stage::Opening(_) => Outlook::Open,
+        }
     }
 
     /// The link, where one is up.

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use folkmoot_agents::host::{BoxFuture, Far, FarCall, FarTicket};
+use folkmoot_agents::host::{BoxFuture, Far, FarCall, FarTicket, Outlook};
 use folkmoot_agents::watching::{End, FarWatch, Tie, Watcher};
 use folkmoot_codecs::{CallError, Codec};
 
@@ -64,5 +64,13 @@ impl Far for RemoteAgent {
 
     fn url(&self) -> String {
         self.remote.to().endpoint.agent(&self.agent).to_string()
+    }
+
+    fn node(&self) -> String {
+        self.remote.to().endpoint.to_string()
+    }
+
+    fn outlook(&self) -> Outlook {
+        self.remote.outlook()
     }
 }

@@ -216,6 +216,7 @@ impl Tables {
                 self.changes.send(Change::Went(name)).ok();
             }
             self.counters.agents.decrement(1);
+            self.membership.changed();
         }
     }
 
@@ -239,6 +240,15 @@ impl Tables {
         let capabilities = |name: &str| agents.capabilities.get(name).cloned().unwrap_or_default();
         let all = agents.by_name.iter();
         all.map(|(name, entry)| listing(&*entry.agent, capabilities(name))).collect()
+    }
+
+    /// The names of the agents whose type and capabilities are `wanted`.
+    pub(crate) fn names_of(&self, wanted: impl Fn(&str, &[String]) -> bool) -> Vec<String> {
+        let agents = self.read();
+        let capabilities = |name: &str| agents.capabilities.get(name).map_or(&[][..], Vec::as_slice);
+        let is_wanted =
+            |(name, entry): &(&Arc<str>, &Entry)| wanted(entry.agent.agent_type(), capabilities(name));
+        agents.by_name.iter().filter(is_wanted).map(|(name, _)| name.to_string()).collect()
     }
 
     /// Told of each agent that comes or goes.

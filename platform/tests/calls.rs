@@ -1,6 +1,8 @@
 //! Calls between agents of one process: values, order, errors, panics, cancel, deadlines, deadlocks, overload.
 
 mod calls {
+    #[path = "../support/begun.rs"]
+    mod begun;
     mod cancelling;
     mod counter;
     #[path = "../hostile/counts.rs"]
@@ -8,6 +10,7 @@ mod calls {
     mod deadlocks;
     mod destructors;
     mod errors;
+    mod groups;
     #[path = "../support/limit.rs"]
     mod limit;
     mod lives;

@@ -2,6 +2,8 @@
 
 mod links {
     mod advertised;
+    #[path = "../support/begun.rs"]
+    mod begun;
     mod broken;
     mod conformance;
     #[path = "../hostile/counts.rs"]

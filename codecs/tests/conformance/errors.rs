@@ -36,7 +36,7 @@ fn refusal() -> impl Strategy<Value = Refusal> {
 
 fn error() -> impl Strategy<Value = CallError<Refusal>> {
     type Texts = (String, String, Option<String>, Vec<String>);
-    (0..17u8, refusal(), any::<Texts>(), any::<(Duration, bool, usize)>()).prop_map(
+    (0..19u8, refusal(), any::<Texts>(), any::<(Duration, bool, usize)>()).prop_map(
         |(kind, refusal, (a, b, nearest, chain), (after, may_have_run, limit))| match kind {
             0 => CallError::Agent(refusal),
             1 => CallError::NoSuchAgent { agent: a, nearest },
@@ -54,6 +54,8 @@ fn error() -> impl Strategy<Value = CallError<Refusal>> {
             13 => CallError::Remote { kind: a, message: b, traceback: chain.concat() },
             14 => CallError::Unencodable { reason: a },
             15 => CallError::BadAddress { reason: a },
+            16 => CallError::Ambiguous { agent: a, nodes: chain },
+            17 => CallError::TooFewMembers { group: a, members: b.len(), needed: limit },
             _ => CallError::BadReply { reason: a },
         },
     )
@@ -91,7 +93,10 @@ proptest! {
         let text: String = codec.decode(&content).unwrap();
         prop_assert!(text.ends_with('\n') && text.lines().count() == 1, "{:?}", text);
         let kind = match &error {
-            CallError::NoSuchAgent { .. } | CallError::NoSuchMethod { .. } => "LookupError",
+            CallError::NoSuchAgent { .. }
+            | CallError::Ambiguous { .. }
+            | CallError::TooFewMembers { .. }
+            | CallError::NoSuchMethod { .. } => "LookupError",
             CallError::BadArguments { .. } => "TypeError",
             CallError::Denied { .. } => "PermissionError",
             CallError::DeadlineExceeded { .. } => "TimeoutError",
@@ -211,5 +216,5 @@ fn codes_are_distinct_and_documented() {
         assert_eq!(text.split_once(": ").unwrap().0, documented(error.code()));
         seen.insert(error.code());
     }
-    assert_eq!(seen.len(), 17, "{seen:?}");
+    assert_eq!(seen.len(), 19, "{seen:?}");
 }

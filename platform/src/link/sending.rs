@@ -113,6 +113,11 @@ impl Link {
         pushed.map(|taken| taken.map_err(|_| self.no_room()))
     }
 
+    /// What refuses a call that would leave now, where too much waits to be written.
+    pub(crate) fn overload(&self) -> Option<CallError> {
+        (self.outbox.waiting() > self.tables.limits.max_outbox_bytes).then(|| self.no_room())
+    }
+
     /// More waits for the peer than may.
     fn no_room(&self) -> CallError {
         self.tables.counters.overloads.increment(1);

@@ -14,6 +14,7 @@ mod cut_frames;
 mod faults;
 pub(crate) mod faulty;
 mod flapping;
+mod groups;
 mod network;
 mod one_way;
 mod processes;
