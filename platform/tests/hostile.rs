@@ -17,6 +17,8 @@ mod hostile {
     mod half_closed;
     mod hello;
     mod joined;
+    #[path = "../support/left_behind.rs"]
+    mod left_behind;
     #[path = "../support/limit.rs"]
     mod limit;
     mod log;

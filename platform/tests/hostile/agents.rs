@@ -9,7 +9,7 @@ use folkmoot::{CallError, Restart};
 
 use super::rig::{Rig, Victim, tight, until};
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::hostile::left_behind)]
 async fn a_reply_that_cannot_be_encoded_fails_its_call_and_no_other() {
     for codec in [Codec::Json, Codec::MsgPack] {
         let rig = Rig::start().await;
@@ -29,7 +29,7 @@ async fn a_reply_that_cannot_be_encoded_fails_its_call_and_no_other() {
     }
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::hostile::left_behind)]
 async fn a_reply_over_the_frame_limit_fails_its_call_and_no_other() {
     let rig = Rig::start().await;
     let opened = rig.counts.of("links_opened");
@@ -46,7 +46,7 @@ async fn a_reply_over_the_frame_limit_fails_its_call_and_no_other() {
     rig.end().await;
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::hostile::left_behind)]
 async fn arguments_over_the_frame_limit_are_never_sent() {
     let rig = Rig::start().await;
     let error = rig.proxy.length("x".repeat(16 << 20)).await.unwrap_err();
@@ -73,7 +73,7 @@ async fn running_and_queued(rig: &Rig) -> (tokio::task::JoinHandle<Result<bool, 
     (running, queued)
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::hostile::left_behind)]
 async fn callers_of_an_agent_that_is_stopped_learn_it_and_whether_they_were_heard() {
     let rig = Rig::start().await;
     let (running, queued) = running_and_queued(&rig).await;
@@ -92,7 +92,7 @@ async fn callers_of_an_agent_that_is_stopped_learn_it_and_whether_they_were_hear
     rig.end().await;
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::hostile::left_behind)]
 async fn callers_of_an_agent_that_crashes_learn_it_and_the_queued_ones_are_served() {
     let rig = Rig::start().await;
     let frames = rig.counts.of("frames_in");
@@ -112,7 +112,7 @@ async fn callers_of_an_agent_that_crashes_learn_it_and_the_queued_ones_are_serve
     rig.end().await;
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::hostile::left_behind)]
 async fn an_agent_that_stays_down_answers_everyone_who_waits() {
     let rig = Rig::start().await;
     let released = rig.released.clone();
@@ -134,7 +134,7 @@ async fn an_agent_that_stays_down_answers_everyone_who_waits() {
     rig.end().await;
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::hostile::left_behind)]
 async fn a_deadline_that_passes_while_the_callee_works_ends_the_call_on_both_sides() {
     let rig = Rig::start().await;
     let error = rig.proxy.wait(1).deadline(Duration::from_millis(50)).await.unwrap_err();
@@ -145,7 +145,7 @@ async fn a_deadline_that_passes_while_the_callee_works_ends_the_call_on_both_sid
     rig.end().await;
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::hostile::left_behind)]
 async fn the_calls_of_a_client_that_is_gone_are_taken_back() {
     let rig = Rig::start().await;
     let mut raw = rig.rich(Codec::MsgPack).await;
@@ -161,7 +161,7 @@ async fn the_calls_of_a_client_that_is_gone_are_taken_back() {
     rig.end().await;
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::hostile::left_behind)]
 async fn a_flood_of_calls_to_one_agent_is_refused_at_its_capacity() {
     let rig = Rig::with(tight()).await;
     let mut raw = rig.rich(Codec::MsgPack).await;

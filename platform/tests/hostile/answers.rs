@@ -9,7 +9,7 @@ use folkmoot::{Codec, Value};
 use super::raw::{encoded, frame};
 use super::rig::{Rig, Victim, until};
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::hostile::left_behind)]
 async fn answers_that_nobody_asked_for_are_counted_and_dropped() {
     for codec in Codec::ALL {
         let rig = Rig::start().await;
@@ -32,7 +32,7 @@ fn cancel(id: u64) -> String {
     format!(r#"[0, 99, ["folkmoot/cancel", [{id}], {{}}], {{"no_reply": true}}]"#)
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::hostile::left_behind)]
 async fn a_cancel_of_what_was_never_asked_does_not_touch_what_comes_later() {
     let rig = Rig::start().await;
     let mut raw = rig.rich(Codec::Json).await;
@@ -52,7 +52,7 @@ async fn a_cancel_of_what_was_never_asked_does_not_touch_what_comes_later() {
     rig.end().await;
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::hostile::left_behind)]
 async fn thirty_thousand_cancels_leave_the_next_one_its_effect() {
     let rig = Rig::start().await;
     let mut raw = rig.rich(Codec::MsgPack).await;
@@ -68,7 +68,7 @@ async fn thirty_thousand_cancels_leave_the_next_one_its_effect() {
     rig.end().await;
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::hostile::left_behind)]
 async fn a_queued_exclusive_request_that_is_taken_back_never_runs() {
     let rig = Rig::start().await;
     let mut raw = rig.rich(Codec::Json).await;
@@ -82,7 +82,7 @@ async fn a_queued_exclusive_request_that_is_taken_back_never_runs() {
     rig.end().await;
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::hostile::left_behind)]
 async fn what_wants_an_answer_gets_one_and_what_wants_none_gets_none() {
     let rig = Rig::start().await;
     let mut raw = rig.rich(Codec::Json).await;
@@ -103,7 +103,7 @@ async fn what_wants_an_answer_gets_one_and_what_wants_none_gets_none() {
     rig.end().await;
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::hostile::left_behind)]
 async fn one_way_calls_that_fail_are_counted_and_logged_with_their_error() {
     let rig = Rig::start().await;
     let mut raw = rig.rich(Codec::Json).await;
@@ -130,7 +130,7 @@ async fn one_way_calls_that_fail_are_counted_and_logged_with_their_error() {
     rig.end().await;
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::hostile::left_behind)]
 async fn one_way_calls_that_their_link_leaves_in_the_queue_are_counted() {
     let rig = Rig::start().await;
     let mut raw = rig.rich(Codec::Json).await;
@@ -145,7 +145,7 @@ async fn one_way_calls_that_their_link_leaves_in_the_queue_are_counted() {
     rig.end().await;
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::hostile::left_behind)]
 async fn an_answer_of_the_platform_that_does_not_fit_is_an_exception_that_says_so() {
     let rig = Rig::start().await;
     let hello = r#"{"versions": [1, 1], "node": "small", "max_frame_bytes": 512, "software": "raw 1"}"#;
@@ -160,7 +160,7 @@ async fn an_answer_of_the_platform_that_does_not_fit_is_an_exception_that_says_s
     rig.end().await;
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::hostile::left_behind)]
 async fn a_goodbye_ends_the_link_and_what_it_had_in_hand() {
     for reason in [r#"["I am off"]"#, "[]", "[5]"] {
         let rig = Rig::start().await;

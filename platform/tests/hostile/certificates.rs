@@ -23,7 +23,7 @@ async fn rig(forge: &Forge) -> Rig {
     Rig::of(target.allow("spiffe://test/node/honest", "*", "*"), honest).await
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::hostile::left_behind)]
 async fn bad_certificates_are_refused_and_their_holders_told() {
     let forge = Forge::new("ca");
     let rig = rig(&forge).await;
@@ -53,7 +53,7 @@ async fn bad_certificates_are_refused_and_their_holders_told() {
     rig.end().await;
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::hostile::left_behind)]
 async fn a_good_certificate_without_a_rule_learns_nothing() {
     let forge = Forge::new("ca");
     let rig = rig(&forge).await;

@@ -42,7 +42,7 @@ impl Dialed {
     }
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::hostile::left_behind)]
 async fn what_answers_a_hello_wrongly_is_told_apart() {
     for (answer, words) in [
         (
@@ -73,7 +73,7 @@ async fn what_answers_a_hello_wrongly_is_told_apart() {
     }
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::hostile::left_behind)]
 async fn silence_text_and_hanging_up_are_told_apart() {
     let silent = dialed(Codec::Json).await;
     let error = silent.error().await;
@@ -110,7 +110,7 @@ async fn met(codec: Codec, max_frame_bytes: u32) -> (Container, Proxy<Victim>, R
     (node, connecting.await.unwrap().unwrap(), raw)
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::hostile::left_behind)]
 async fn replies_that_do_not_fit_fail_their_call_alone() {
     for codec in Codec::ALL {
         let (node, proxy, mut raw) = met(codec, 1000).await;
@@ -141,7 +141,7 @@ async fn replies_that_do_not_fit_fail_their_call_alone() {
     }
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::hostile::left_behind)]
 async fn a_call_over_the_peers_limit_is_refused_here_and_the_link_lives() {
     let (node, proxy, mut raw) = met(Codec::MsgPack, 1000).await;
     let untyped: Proxy<Untyped> = Proxy::cast(&proxy).unwrap();
@@ -162,7 +162,7 @@ async fn a_call_over_the_peers_limit_is_refused_here_and_the_link_lives() {
     node.shutdown().await;
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::hostile::left_behind)]
 async fn a_peer_that_dies_fails_what_waits_and_says_that_it_may_have_run() {
     let (node, proxy, mut raw) = met(Codec::Json, 1000).await;
     let call = actix_rt::spawn({
@@ -182,7 +182,7 @@ async fn a_peer_that_dies_fails_what_waits_and_says_that_it_may_have_run() {
     node.shutdown().await;
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::hostile::left_behind)]
 async fn what_a_peer_said_before_it_reset_the_link_is_the_cause() {
     for _ in 0..10 {
         let (node, proxy, mut raw) = met(Codec::MsgPack, u32::MAX).await;
@@ -200,7 +200,7 @@ async fn what_a_peer_said_before_it_reset_the_link_is_the_cause() {
     }
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::hostile::left_behind)]
 async fn of_a_deadline_the_time_that_is_left_is_told_and_of_no_clock_anything() {
     let (node, proxy, mut raw) = met(Codec::MsgPack, 10_000).await;
     let call = actix_rt::spawn(proxy.total().deadline(Duration::from_secs(20)).into_future());
@@ -236,7 +236,7 @@ impl Relay {
     }
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::hostile::left_behind)]
 async fn the_chain_of_callers_is_told_outermost_first() {
     let (node, remote, mut raw) = met(Codec::Json, 10_000).await;
     let to = remote.clone();

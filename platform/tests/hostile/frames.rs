@@ -111,7 +111,7 @@ fn cases(codec: Codec) -> Vec<Case> {
     cases
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::hostile::left_behind)]
 async fn wrong_frames_on_a_plain_link_close_it_and_nothing_else() {
     for codec in Codec::ALL {
         let rig = Rig::start().await;
@@ -126,7 +126,7 @@ async fn wrong_frames_on_a_plain_link_close_it_and_nothing_else() {
     }
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::hostile::left_behind)]
 async fn a_peer_that_said_hello_is_told_why_its_link_is_closed() {
     for codec in Codec::ALL {
         let rig = Rig::start().await;
@@ -143,7 +143,7 @@ async fn a_peer_that_said_hello_is_told_why_its_link_is_closed() {
     }
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::hostile::left_behind)]
 async fn wrong_first_frames_are_refused_and_counted_once() {
     for codec in Codec::ALL {
         let rig = Rig::start().await;
@@ -159,7 +159,7 @@ async fn wrong_first_frames_are_refused_and_counted_once() {
     }
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::hostile::left_behind)]
 async fn an_empty_first_frame_is_refused_at_once_by_its_name() {
     let mut limits = super::rig::tight();
     limits.handshake_time = super::raw::PATIENCE * 9;
@@ -172,7 +172,7 @@ async fn an_empty_first_frame_is_refused_at_once_by_its_name() {
     rig.end().await;
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::hostile::left_behind)]
 async fn a_link_that_ends_inside_a_frame_says_so() {
     let rig = Rig::start().await;
     let whole = frame(&encoded(Codec::MsgPack, r#"[0, 1, ["agents/victim/add", [5], {}]]"#));
@@ -189,7 +189,7 @@ async fn a_link_that_ends_inside_a_frame_says_so() {
     rig.end().await;
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::hostile::left_behind)]
 async fn a_link_keeps_the_codec_it_began_with() {
     for (began, changed) in
         [(Codec::MsgPack, Codec::Json), (Codec::Json, Codec::Cbor), (Codec::Cbor, Codec::MsgPack)]
@@ -206,7 +206,7 @@ async fn a_link_keeps_the_codec_it_began_with() {
     }
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::hostile::left_behind)]
 async fn frames_may_come_byte_by_byte() {
     let rig = Rig::start().await;
     let mut raw = rig.raw(Codec::Json).await;
@@ -221,7 +221,7 @@ async fn frames_may_come_byte_by_byte() {
     rig.end().await;
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::hostile::left_behind)]
 async fn many_frames_may_come_at_once() {
     let rig = Rig::start().await;
     let mut raw = rig.raw(Codec::Cbor).await;

@@ -9,7 +9,7 @@ use tokio::time::sleep;
 use super::raw::Raw;
 use super::rig::{Rig, tight, until};
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::hostile::left_behind)]
 async fn the_answer_comes_after_the_half_was_shut() {
     for codec in Codec::ALL {
         let rig = Rig::start().await;
@@ -30,7 +30,7 @@ async fn the_answer_comes_after_the_half_was_shut() {
     }
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::hostile::left_behind)]
 async fn an_answer_that_takes_its_time_comes_too() {
     let rig = Rig::start().await;
     let (mut plain, mut rich) = (rig.raw(Codec::Json).await, rig.rich(Codec::Json).await);
@@ -56,7 +56,7 @@ async fn an_answer_that_takes_its_time_comes_too() {
     rig.end().await;
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::hostile::left_behind)]
 async fn a_long_answer_comes_whole_to_a_half_closed_peer_that_reads_slowly() {
     let rig = Rig::start().await;
     let mut raw = rig.raw(Codec::MsgPack).await;
@@ -71,7 +71,7 @@ async fn a_long_answer_comes_whole_to_a_half_closed_peer_that_reads_slowly() {
     rig.end().await;
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::hostile::left_behind)]
 async fn one_way_requests_run_before_the_link_ends() {
     let rig = Rig::start().await;
     let mut raw = rig.rich(Codec::Json).await;
@@ -85,7 +85,7 @@ async fn one_way_requests_run_before_the_link_ends() {
     rig.end().await;
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::hostile::left_behind)]
 async fn a_half_closed_peer_that_resets_ends_its_link() {
     let rig = Rig::start().await;
     let mut raw = rig.raw(Codec::Json).await;
@@ -99,7 +99,7 @@ async fn a_half_closed_peer_that_resets_ends_its_link() {
     rig.end().await;
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::hostile::left_behind)]
 async fn the_answer_comes_over_tls_too() {
     let dir = tempfile::tempdir().unwrap();
     let certs = DevCerts::in_dir(dir.path()).unwrap();
@@ -127,7 +127,7 @@ async fn the_answer_comes_over_tls_too() {
     rig.end().await;
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::hostile::left_behind)]
 async fn no_answer_is_lost_between_workers() {
     let target = Container::builder("tcp://127.0.0.1:0").name("target").limits(tight()).workers(3);
     let rig = Rig::of(target, Container::builder("tcp://127.0.0.1:0").name("honest")).await;

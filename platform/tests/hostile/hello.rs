@@ -13,7 +13,7 @@ fn hello(versions: &str, node: &str) -> String {
     format!(r#"[0, 4, ["folkmoot/hello", [{hello}], {{}}]]"#)
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::hostile::left_behind)]
 async fn versions_that_do_not_match_are_named_to_both_and_end_the_link() {
     for codec in Codec::ALL {
         let rig = Rig::start().await;
@@ -36,7 +36,7 @@ async fn versions_that_do_not_match_are_named_to_both_and_end_the_link() {
     }
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::hostile::left_behind)]
 async fn a_hello_that_cannot_be_read_is_answered_and_the_peer_stays_plain() {
     let rig = Rig::start().await;
     let mut raw = rig.raw(Codec::Json).await;
@@ -56,7 +56,7 @@ async fn a_hello_that_cannot_be_read_is_answered_and_the_peer_stays_plain() {
     rig.end().await;
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::hostile::left_behind)]
 async fn a_peer_that_bears_our_name_is_served_and_told_of_once() {
     let rig = Rig::start().await;
     let mut raw = rig.raw(Codec::Json).await;
@@ -69,7 +69,7 @@ async fn a_peer_that_bears_our_name_is_served_and_told_of_once() {
     rig.end().await;
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::hostile::left_behind)]
 async fn a_second_hello_is_refused_and_changes_nothing() {
     let rig = Rig::start().await;
     let mut raw = rig.rich(Codec::Cbor).await;
@@ -82,7 +82,7 @@ async fn a_second_hello_is_refused_and_changes_nothing() {
     rig.end().await;
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::hostile::left_behind)]
 async fn limits_that_leave_no_room_for_an_error_end_the_link() {
     let rig = Rig::start().await;
     for (nth, limits) in [
@@ -104,7 +104,7 @@ async fn limits_that_leave_no_room_for_an_error_end_the_link() {
     rig.end().await;
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::hostile::left_behind)]
 async fn a_peer_gets_no_frame_over_the_limit_of_its_hello() {
     let rig = Rig::start().await;
     let mut raw = rig.raw(Codec::MsgPack).await;

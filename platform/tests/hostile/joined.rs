@@ -66,7 +66,7 @@ async fn liar(rig: &Rig) -> Raw {
     raw
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::hostile::left_behind)]
 async fn a_node_may_claim_no_agents_but_those_that_a_rule_lets_it_host() {
     let dir = tempfile::tempdir().unwrap();
     let certs = DevCerts::in_dir(dir.path()).unwrap();
@@ -104,7 +104,7 @@ async fn a_node_may_claim_no_agents_but_those_that_a_rule_lets_it_host() {
     rig.end().await;
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::hostile::left_behind)]
 async fn where_everyone_is_believed_a_claimed_name_is_ambiguous_and_nobody_is_misled() {
     let rig = Rig::start().await;
     let mut raw = liar(&rig).await;
@@ -118,7 +118,7 @@ async fn where_everyone_is_believed_a_claimed_name_is_ambiguous_and_nobody_is_mi
     rig.end().await;
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::hostile::left_behind)]
 async fn answers_to_what_it_was_never_asked_reach_nobody() {
     let rig = Rig::start().await;
     rig.honest.join(rig.node.endpoint().to_string()).await.unwrap();
@@ -150,7 +150,7 @@ async fn answers_to_what_it_was_never_asked_reach_nobody() {
     rig.end().await;
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::hostile::left_behind)]
 async fn one_link_is_one_node_and_no_more() {
     let rig = Rig::start().await;
     let mut raw = liar(&rig).await;
@@ -167,7 +167,7 @@ async fn one_link_is_one_node_and_no_more() {
     rig.end().await;
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::hostile::left_behind)]
 async fn a_flood_of_news_has_a_bound_and_is_counted() {
     let rig = Rig::start().await;
     let mut raw = liar(&rig).await;
@@ -194,7 +194,7 @@ async fn a_flood_of_news_has_a_bound_and_is_counted() {
     rig.end().await;
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::hostile::left_behind)]
 async fn who_has_not_joined_has_no_agents_to_tell_of() {
     let rig = Rig::start().await;
     let mut raw = rig.rich(Codec::MsgPack).await;
@@ -206,7 +206,7 @@ async fn who_has_not_joined_has_no_agents_to_tell_of() {
     rig.end().await;
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::hostile::left_behind)]
 async fn nodes_of_the_next_version_and_the_one_before_join_and_words_of_later_versions_are_skipped() {
     let rig = Rig::start().await;
     for (nth, versions) in ["[1, 2]", "[0, 1]"].into_iter().enumerate() {
@@ -228,7 +228,7 @@ async fn nodes_of_the_next_version_and_the_one_before_join_and_words_of_later_ve
     rig.end().await;
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::hostile::left_behind)]
 async fn what_answers_a_join_wrongly_is_told_apart() {
     super::limit::watch();
     let node = |name: &str| format!(r#"{{"name": "{name}", "url": "tcp://127.0.0.1:1", "incarnation": 1}}"#);

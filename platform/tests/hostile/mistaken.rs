@@ -9,7 +9,7 @@ use super::log::Log;
 use super::raw::{encoded, frame};
 use super::rig::{Rig, Victim, tight};
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::hostile::left_behind)]
 async fn what_is_no_frame_is_named_by_a_plain_port() {
     let rig = Rig::start().await;
     for (nth, (bytes, words)) in [
@@ -48,7 +48,7 @@ async fn tls_rig(dir: &std::path::Path) -> (Rig, DevCerts) {
     (Rig::of(target.allow("spiffe://demo/node/honest", "*", "*"), honest).await, certs)
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::hostile::left_behind)]
 async fn what_is_no_tls_is_named_by_a_tls_port() {
     let dir = tempfile::tempdir().unwrap();
     let (rig, _) = tls_rig(dir.path()).await;
@@ -74,7 +74,7 @@ async fn what_is_no_tls_is_named_by_a_tls_port() {
     rig.end().await;
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::hostile::left_behind)]
 async fn nodes_that_dial_the_wrong_scheme_are_told() {
     let dir = tempfile::tempdir().unwrap();
     let (rig, certs) = tls_rig(dir.path()).await;
@@ -94,7 +94,7 @@ async fn nodes_that_dial_the_wrong_scheme_are_told() {
     rig.end().await;
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::hostile::left_behind)]
 async fn a_node_on_all_addresses_is_told_once_how_to_be_reached() {
     let log = Log::default();
     let _logging = tracing::subscriber::set_default(log.clone());

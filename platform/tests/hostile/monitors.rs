@@ -4,7 +4,7 @@ use folkmoot::{Codec, Value};
 
 use super::rig::{Rig, tight, until};
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::hostile::left_behind)]
 async fn events_that_nobody_asked_for_are_counted_and_harm_nobody() {
     let rig = Rig::start().await;
     for codec in Codec::ALL {
@@ -48,7 +48,7 @@ async fn events_that_nobody_asked_for_are_counted_and_harm_nobody() {
     rig.end().await;
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::hostile::left_behind)]
 async fn a_number_is_used_once_and_a_peer_has_no_more_than_its_measure() {
     let mut limits = tight();
     limits.max_monitors = 3;
@@ -78,7 +78,7 @@ async fn a_number_is_used_once_and_a_peer_has_no_more_than_its_measure() {
     rig.end().await;
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::hostile::left_behind)]
 async fn a_linked_peer_that_says_crash_again_and_again_crashes_its_agent_once() {
     let rig = Rig::start().await;
     let mut raw = rig.rich(Codec::Cbor).await;
@@ -94,7 +94,7 @@ async fn a_linked_peer_that_says_crash_again_and_again_crashes_its_agent_once() 
     rig.end().await;
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::hostile::left_behind)]
 async fn a_peer_that_takes_nothing_misses_old_events_and_is_told_how_many() {
     let mut limits = tight();
     limits.outbox_high_water_bytes = 4 << 10;

@@ -53,7 +53,7 @@ async fn survives(raw: &mut Raw, bytes: &[u8]) -> bool {
     }
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::hostile::left_behind)]
 async fn changed_frames_end_their_link_or_are_answered() {
     for codec in Codec::ALL {
         let mut random = fastrand::Rng::with_seed(7);
@@ -74,7 +74,7 @@ async fn changed_frames_end_their_link_or_are_answered() {
     }
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::hostile::left_behind)]
 async fn noise_from_the_first_byte_on_is_refused() {
     let mut random = fastrand::Rng::with_seed(11);
     let rig = Rig::start().await;

@@ -23,7 +23,7 @@ fn piece(id: u64, stream: u64, last: bool, bytes: &str) -> String {
     )
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::hostile::left_behind)]
 async fn a_call_in_pieces_is_a_call() {
     let rig = Rig::start().await;
     let mut raw = new_peer(&rig, Codec::Json).await;
@@ -41,7 +41,7 @@ async fn a_call_in_pieces_is_a_call() {
     rig.end().await;
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::hostile::left_behind)]
 async fn pieces_that_break_the_rules_end_their_link() {
     let first = |stream| piece(stream, stream, false, "[0,");
     let whole = r#"[0, 7, ["agents/victim/total", [], {}]]"#;
@@ -74,7 +74,7 @@ async fn pieces_that_break_the_rules_end_their_link() {
     }
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::hostile::left_behind)]
 async fn a_payload_in_pieces_has_the_bound_of_a_frame() {
     let mut limits = tight();
     limits.frame.max_frame_bytes = 100_000;
@@ -90,7 +90,7 @@ async fn a_payload_in_pieces_has_the_bound_of_a_frame() {
     rig.end().await;
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::hostile::left_behind)]
 async fn streams_that_stop_coming_end_the_link_whatever_else_comes() {
     let mut limits = tight();
     limits.read_stall_time = limits.handshake_time;
@@ -103,7 +103,7 @@ async fn streams_that_stop_coming_end_the_link_whatever_else_comes() {
     rig.end().await;
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::hostile::left_behind)]
 async fn a_stream_that_was_taken_back_makes_room() {
     let rig = Rig::start().await;
     let mut raw = new_peer(&rig, Codec::Json).await;
@@ -115,7 +115,7 @@ async fn a_stream_that_was_taken_back_makes_room() {
     rig.end().await;
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::hostile::left_behind)]
 async fn who_answers_no_pieces_gets_a_window_of_them_and_all_else_at_once() {
     let mut limits = tight();
     limits.max_unanswered_bytes = 100_000;
@@ -162,7 +162,7 @@ async fn who_answers_no_pieces_gets_a_window_of_them_and_all_else_at_once() {
     rig.end().await;
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::hostile::left_behind)]
 async fn a_peer_that_refuses_pieces_loses_its_link_with_a_sentence() {
     let rig = Rig::start().await;
     let mut raw = new_peer(&rig, Codec::Json).await;
@@ -174,7 +174,7 @@ async fn a_peer_that_refuses_pieces_loses_its_link_with_a_sentence() {
     rig.end().await;
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::hostile::left_behind)]
 async fn older_and_plain_peers_get_whole_frames_and_know_no_pieces() {
     for codec in Codec::ALL {
         let rig = Rig::start().await;
@@ -190,7 +190,7 @@ async fn older_and_plain_peers_get_whole_frames_and_know_no_pieces() {
     }
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::hostile::left_behind)]
 async fn streams_go_with_their_link() {
     let rig = Rig::start().await;
     let long = "x".repeat(60_000);

@@ -106,7 +106,7 @@ async fn run_of(raw: &mut Raw, path: &str, arguments: &str, key: &str) -> u64 {
     answer.result().as_u64().unwrap()
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::hostile::left_behind)]
 async fn a_key_that_comes_again_gets_the_first_reply_over_whatever_link_and_codec() {
     for first in Codec::ALL {
         let tills = Tills::with(tight()).await;
@@ -126,7 +126,7 @@ async fn a_key_that_comes_again_gets_the_first_reply_over_whatever_link_and_code
     }
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::hostile::left_behind)]
 async fn another_key_method_or_agent_is_another_call() {
     let tills = Tills::with(tight()).await;
     let mut raw = tills.rig.rich(Codec::Json).await;
@@ -160,7 +160,7 @@ async fn another_key_method_or_agent_is_another_call() {
     tills.rig.end().await;
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::hostile::left_behind)]
 async fn what_is_no_answer_of_the_method_is_not_kept() {
     let tills = Tills::with(tight()).await;
     let mut raw = tills.rig.rich(Codec::Cbor).await;
@@ -177,7 +177,7 @@ async fn what_is_no_answer_of_the_method_is_not_kept() {
     tills.rig.end().await;
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::hostile::left_behind)]
 async fn attempts_that_meet_wait_for_the_one_that_runs() {
     let tills = Tills::with(tight()).await;
     let mut first = tills.rig.rich(Codec::Json).await;
@@ -205,7 +205,7 @@ async fn attempts_that_meet_wait_for_the_one_that_runs() {
     tills.rig.end().await;
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::hostile::left_behind)]
 async fn of_attempts_over_many_links_on_many_workers_one_runs() {
     const KEYS: u64 = 200;
     let target = Container::builder("tcp://127.0.0.1:0").name("target").limits(tight()).workers(3);
@@ -237,7 +237,7 @@ async fn of_attempts_over_many_links_on_many_workers_one_runs() {
     tills.rig.end().await;
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::hostile::left_behind)]
 async fn a_call_whose_link_is_gone_runs_on_for_a_caller_that_comes_again() {
     let tills = Tills::with(tight()).await;
     for run in 1..3 {
@@ -258,7 +258,7 @@ async fn a_call_whose_link_is_gone_runs_on_for_a_caller_that_comes_again() {
     tills.rig.end().await;
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::hostile::left_behind)]
 async fn what_all_have_taken_back_is_dropped_and_what_lost_its_links_goes_on_for_a_while() {
     let mut limits = tight();
     limits.kept_reply_time = Duration::from_millis(200);
@@ -282,7 +282,7 @@ async fn what_all_have_taken_back_is_dropped_and_what_lost_its_links_goes_on_for
     tills.rig.end().await;
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::hostile::left_behind)]
 async fn no_more_replies_are_kept_than_there_is_room_for() {
     let mut limits = tight();
     limits.max_kept_replies = 3;
@@ -327,7 +327,7 @@ async fn no_more_replies_are_kept_than_there_is_room_for() {
     tills.rig.end().await;
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::hostile::left_behind)]
 async fn a_large_reply_is_given_again_in_its_own_codec() {
     let tills = Tills::with(tight()).await;
     let ask = r#"[100000]"#;
@@ -347,7 +347,7 @@ async fn a_large_reply_is_given_again_in_its_own_codec() {
     tills.rig.end().await;
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::hostile::left_behind)]
 async fn a_key_that_is_too_long_is_refused_in_words() {
     let tills = Tills::with(tight()).await;
     for codec in Codec::ALL {
@@ -363,7 +363,7 @@ async fn a_key_that_is_too_long_is_refused_in_words() {
     tills.rig.end().await;
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::hostile::left_behind)]
 async fn a_reply_is_given_again_to_none_but_its_own_principal_and_behind_the_gate() {
     let forge = Forge::new("ca");
     let target = Container::builder("tls://127.0.0.1:0").certs(forge.certs("target")).limits(tight());

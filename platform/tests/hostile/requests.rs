@@ -35,7 +35,7 @@ const NONSENSE: [(&str, &str); 24] = [
     (r#"[0, 1, ["agents/victm/add", [1], {}]]"#, "there is no agent \"victm\"; did you mean \"victim\"?"),
 ];
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::hostile::left_behind)]
 async fn nonsense_is_answered_in_words_and_the_link_lives_on() {
     for codec in Codec::ALL {
         let rig = Rig::start().await;
@@ -60,7 +60,7 @@ async fn nonsense_is_answered_in_words_and_the_link_lives_on() {
     }
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::hostile::left_behind)]
 async fn keys_that_are_no_texts_are_named() {
     let rig = Rig::start().await;
     let mut raw = rig.known(Codec::MsgPack).await;
@@ -74,7 +74,7 @@ async fn keys_that_are_no_texts_are_named() {
     rig.end().await;
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::hostile::left_behind)]
 async fn paths_of_every_form_are_answered() {
     let rig = Rig::start().await;
     let mut raw = rig.known(Codec::Json).await;
@@ -104,7 +104,7 @@ async fn paths_of_every_form_are_answered() {
     rig.end().await;
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::hostile::left_behind)]
 async fn a_path_of_a_megabyte_costs_a_short_answer() {
     let rig = Rig::start().await;
     let long = "x".repeat(1 << 20);
@@ -120,7 +120,7 @@ async fn a_path_of_a_megabyte_costs_a_short_answer() {
     rig.end().await;
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::hostile::left_behind)]
 async fn long_names_of_arguments_are_cut_in_the_log() {
     let rig = Rig::start().await;
     let mut raw = rig.known(Codec::Json).await;
@@ -136,7 +136,7 @@ async fn long_names_of_arguments_are_cut_in_the_log() {
     rig.end().await;
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::hostile::left_behind)]
 async fn a_peers_words_make_no_lines_of_their_own_in_the_log() {
     let target = Container::builder("tcp://127.0.0.1:0").name("target").limits(tight());
     let target = target.allow("anonymous", "victim", "total").allow("anonymous", "victim", "add");
@@ -164,7 +164,7 @@ fn assert_short_lines(rig: &Rig) {
     }
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::hostile::left_behind)]
 async fn ids_are_echoed_as_they_came() {
     for codec in Codec::ALL {
         let rig = Rig::start().await;
@@ -200,7 +200,7 @@ async fn ids_are_echoed_as_they_came() {
     }
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::hostile::left_behind)]
 async fn json_ids_keep_their_spelling_and_their_size() {
     let rig = Rig::start().await;
     let mut raw = rig.known(Codec::Json).await;
@@ -214,7 +214,7 @@ async fn json_ids_keep_their_spelling_and_their_size() {
     rig.end().await;
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::hostile::left_behind)]
 async fn each_request_of_a_duplicate_id_is_answered() {
     let rig = Rig::start().await;
     let mut raw = rig.known(Codec::MsgPack).await;
@@ -230,7 +230,7 @@ async fn each_request_of_a_duplicate_id_is_answered() {
     rig.end().await;
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::hostile::left_behind)]
 async fn requests_beyond_what_may_be_in_hand_are_refused_at_once() {
     let mut limits = tight();
     limits.max_requests_in_hand = 3;
@@ -253,7 +253,7 @@ async fn requests_beyond_what_may_be_in_hand_are_refused_at_once() {
     rig.end().await;
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::hostile::left_behind)]
 async fn deadlines_of_any_size_are_taken() {
     let rig = Rig::start().await;
     let mut raw = rig.rich(Codec::Json).await;
@@ -268,7 +268,7 @@ async fn deadlines_of_any_size_are_taken() {
     rig.end().await;
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::hostile::left_behind)]
 async fn a_deadline_that_passes_in_the_queue_tells_the_time_that_was_given() {
     let rig = Rig::start().await;
     let mut raw = rig.rich(Codec::Json).await;
@@ -285,7 +285,7 @@ async fn a_deadline_that_passes_in_the_queue_tells_the_time_that_was_given() {
     rig.end().await;
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::hostile::left_behind)]
 async fn a_chain_that_is_told_outermost_first_is_kept_so() {
     let rig = Rig::start().await;
     let mut raw = rig.rich(Codec::Json).await;

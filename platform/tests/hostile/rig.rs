@@ -14,6 +14,7 @@ use tokio::time::{sleep, timeout};
 use tracing::subscriber::DefaultGuard;
 
 use super::counts::Counts;
+use super::left_behind::Watch;
 use super::log::Log;
 use super::raw::{PATIENCE, Raw};
 
@@ -122,11 +123,11 @@ impl Rig {
         let logging = tracing::subscriber::set_default(log.clone());
         let node = {
             let _recording = metrics::set_default_local_recorder(&counts);
-            target.start().await.unwrap()
+            target.watched().await.unwrap()
         };
         let honest = {
             let _recording = metrics::set_default_local_recorder(&honest_counts);
-            honest.start().await.unwrap()
+            honest.watched().await.unwrap()
         };
         let released = Arc::new(Semaphore::new(0));
         let of_agent = released.clone();

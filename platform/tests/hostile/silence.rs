@@ -8,7 +8,7 @@ use folkmoot_transports::DevCerts;
 use super::raw::{PATIENCE, Raw, encoded, frame};
 use super::rig::{Rig, tight, until};
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::hostile::left_behind)]
 async fn a_peer_that_says_too_little_is_closed_in_time() {
     let rig = Rig::start().await;
     let whole = frame(&encoded(Codec::Json, r#"[0, 1, ["folkmoot/ping", [], {}]]"#));
@@ -22,7 +22,7 @@ async fn a_peer_that_says_too_little_is_closed_in_time() {
     rig.end().await;
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::hostile::left_behind)]
 async fn a_frame_that_stops_coming_ends_even_a_known_link() {
     let mut limits = tight();
     limits.read_stall_time = limits.handshake_time;
@@ -38,7 +38,7 @@ async fn a_frame_that_stops_coming_ends_even_a_known_link() {
     rig.end().await;
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::hostile::left_behind)]
 async fn a_known_link_may_be_silent_between_frames() {
     let mut limits = tight();
     limits.read_stall_time = limits.handshake_time;
@@ -57,7 +57,7 @@ async fn tls_rig(dir: &std::path::Path) -> Rig {
     Rig::of(target.allow("spiffe://demo/node/honest", "*", "*"), honest).await
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::hostile::left_behind)]
 async fn a_peer_that_falls_silent_in_its_tls_handshake_is_closed_in_time() {
     let dir = tempfile::tempdir().unwrap();
     let rig = tls_rig(dir.path()).await;
@@ -73,7 +73,7 @@ async fn a_peer_that_falls_silent_in_its_tls_handshake_is_closed_in_time() {
     rig.end().await;
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::hostile::left_behind)]
 async fn a_flood_of_silent_peers_keeps_no_honest_one_out() {
     let mut limits = tight();
     limits.handshake_time = PATIENCE * 9;
@@ -99,7 +99,7 @@ async fn a_flood_of_silent_peers_keeps_no_honest_one_out() {
     rig.end().await;
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::hostile::left_behind)]
 async fn links_beyond_the_bound_are_refused_and_the_others_live() {
     let mut limits = tight();
     limits.max_links = 4;

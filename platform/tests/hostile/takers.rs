@@ -7,7 +7,7 @@ use folkmoot::{Codec, Value};
 use super::raw::{encoded, frame};
 use super::rig::{Rig, tight, until};
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::hostile::left_behind)]
 async fn requests_are_not_read_while_their_answers_are_not_taken() {
     let rig = Rig::start().await;
     let mut raw = rig.known(Codec::MsgPack).await;
@@ -22,7 +22,7 @@ async fn requests_are_not_read_while_their_answers_are_not_taken() {
     rig.end().await;
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::hostile::left_behind)]
 async fn answers_that_all_come_at_once_are_bounded_too() {
     let mut limits = tight();
     limits.max_outbox_bytes = 8 << 20;
@@ -57,7 +57,7 @@ async fn answers_that_all_come_at_once_are_bounded_too() {
     rig.end().await;
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::hostile::left_behind)]
 async fn many_small_requests_with_long_answers_are_read_a_few_at_a_time() {
     let mut limits = tight();
     limits.write_stall_time = super::raw::PATIENCE * 9;
@@ -82,7 +82,7 @@ async fn many_small_requests_with_long_answers_are_read_a_few_at_a_time() {
     rig.end().await;
 }
 
-#[folkmoot::test]
+#[folkmoot::test(crate = crate::hostile::left_behind)]
 async fn a_peer_that_takes_its_answers_slowly_gets_them_all() {
     let rig = Rig::start().await;
     let mut raw = rig.known(Codec::Cbor).await;
