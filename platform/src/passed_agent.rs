@@ -118,3 +118,62 @@ impl Far for PassedAgent {
         self.held().as_ref().map_or(Outlook::Open, |way| way.outlook())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use folkmoot_agents::connect::Way;
+    use folkmoot_agents::host::Host;
+
+    use crate::{Agent, Container, LinkLimits, Proxy, Untyped, Value, agent};
+
+    /// Keeps what it is given.
+    #[derive(Agent, Default)]
+    #[agent(crate = folkmoot_agents::__private)]
+    struct Keeper {
+        kept: Vec<Proxy<Untyped>>,
+    }
+
+    #[agent(crate = folkmoot_agents::__private)]
+    impl Keeper {
+        #[expose]
+        fn keep(&mut self, proxies: Vec<Proxy<Untyped>>) {
+            self.kept = proxies;
+        }
+
+        #[expose]
+        async fn call(&self) -> bool {
+            match self.kept.first() {
+                Some(first) => first.call("nothing", [0; 0]).await.is_ok(),
+                None => false,
+            }
+        }
+    }
+
+    #[test]
+    fn a_way_is_made_by_the_first_call_and_goes_with_the_last_proxy() {
+        crate::block_on(async {
+            let limits = LinkLimits { idle_time: Duration::ZERO, ..LinkLimits::default() };
+            let node = Container::builder("tcp://127.0.0.1:0").limits(limits).start().await.unwrap();
+            let other = Container::builder("tcp://127.0.0.1:0").start().await.unwrap();
+            let keeper = node.spawn("keeper", Keeper::default).await.unwrap();
+            let by_name: Proxy<Untyped> = Proxy::cast(&keeper).unwrap();
+            let ways = || node.hall().remotes.count();
+            let urls = (1..1_000).map(|at| Value::from(other.url(&format!("agent-{at}"))));
+            by_name.call("keep", [Value::List(urls.collect())]).await.unwrap();
+            assert_eq!(ways(), 0, "reading made a way");
+            assert!(!keeper.call().await.unwrap(), "there is no such agent");
+            assert_eq!(ways(), 1);
+            keeper.keep(Vec::new()).await.unwrap();
+            while ways() > 0 {
+                tokio::task::yield_now().await;
+            }
+            let own = node.hall().clone().point_at(node.endpoint().clone(), "keeper".to_owned());
+            assert!(matches!(own, Way::Here(name) if name == "keeper"));
+            for container in [node, other] {
+                container.shutdown().await;
+            }
+        });
+    }
+}
