@@ -218,6 +218,7 @@ fn send_far<M: Method>(
         reply,
         key,
         wait,
+        credit: None,
     }))
 }
 

@@ -72,7 +72,7 @@ impl Far for Erased {
 
     fn send(&self, call: FarCall) -> FarTicket {
         // No link can break on this way: what comes again is a new call.
-        let FarCall { origin, method, positional, keyword, chain, deadline, reply, key: _, wait } = call;
+        let FarCall { origin, method, positional, keyword, chain, deadline, reply, key: _, wait, .. } = call;
         let agent = match self.living() {
             Ok(agent) => agent,
             Err(error) => {

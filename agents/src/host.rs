@@ -9,6 +9,7 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -244,6 +245,44 @@ pub struct FarCall {
     /// The caller's wait for an agent of this process, which is over when the turn is.
     #[doc(hidden)]
     pub wait: Option<Edge>,
+    /// One of those that its agent has for this node, until the reply is there.
+    pub credit: Option<Credit>,
+}
+
+/// How many calls an agent elsewhere takes at once, and how many of this node are on their way to it.
+#[derive(Debug)]
+pub struct Credits {
+    capacity: u32,
+    in_flight: Arc<AtomicU32>,
+}
+
+impl Credits {
+    /// For an agent that takes `capacity` calls at once.
+    pub fn of(capacity: u32) -> Credits {
+        Credits { capacity, in_flight: Arc::default() }
+    }
+
+    /// Most calls at once.
+    pub fn capacity(&self) -> u32 {
+        self.capacity
+    }
+
+    /// Takes one, if any is left.
+    pub fn take(&self) -> Option<Credit> {
+        // Given back at once where it is one too many.
+        let credit = Credit(self.in_flight.clone());
+        (credit.0.fetch_add(1, Ordering::AcqRel) < self.capacity).then_some(credit)
+    }
+}
+
+/// One call on its way. Given back when dropped.
+#[derive(Debug)]
+pub struct Credit(Arc<AtomicU32>);
+
+impl Drop for Credit {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
 }
 
 /// What came of an encoded call.

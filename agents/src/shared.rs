@@ -98,6 +98,11 @@ impl AgentShared {
         self.in_hand.load(Ordering::Relaxed)
     }
 
+    /// Most calls that it takes at once.
+    pub fn capacity(&self) -> u32 {
+        self.capacity
+    }
+
     /// How often the agent was started anew.
     pub fn restarts(&self) -> u32 {
         self.restarts.load(Ordering::Relaxed)

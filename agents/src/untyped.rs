@@ -170,6 +170,7 @@ impl UntypedCall {
             reply,
             key,
             wait,
+            credit: None,
         });
         Ok((far.clone(), ticket))
     }

@@ -91,6 +91,9 @@ pub struct AgentListing {
     /// What it says that it can do.
     #[serde(default)]
     pub capabilities: Vec<String>,
+    /// Most calls that it takes at once; `None` where its node does not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub capacity: Option<u32>,
 }
 
 impl AgentListing {

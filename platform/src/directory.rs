@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use folkmoot_agents::Retry;
 use folkmoot_agents::connect::Way;
-use folkmoot_agents::host::{BoxFuture, Far, FarCall, FarReply, FarTicket, Outlook};
+use folkmoot_agents::host::{BoxFuture, Credit, Credits, Far, FarCall, FarReply, FarTicket, Outlook};
 use folkmoot_agents::watching::{End, FarWatch, Tie, Watcher};
 use folkmoot_codecs::joining::AgentListing;
 use folkmoot_codecs::{CallError, Codec};
@@ -40,7 +40,7 @@ pub struct ListedAgent {
 
 impl ListedAgent {
     fn new(node: String, listing: AgentListing) -> ListedAgent {
-        let AgentListing { name, agent_type, capabilities } = listing;
+        let AgentListing { name, agent_type, capabilities, .. } = listing;
         ListedAgent { name, node, agent_type, capabilities }
     }
 }
@@ -92,10 +92,10 @@ fn look(hall: &Arc<Hall>, name: &str) -> Result<Way, CallError> {
     match (hall.tables.membership.find(name), is_here) {
         (Found::Nowhere, true) => Ok(Way::Here(name.to_owned())),
         (Found::Nowhere, false) => Err(no_such(hall, name)),
-        (Found::At(_, way), false) => {
+        (Found::At(_, way, _), false) => {
             Ok(Way::Far(Arc::new(NamedAgent::new(hall.clone(), name.to_owned(), None, way))))
         }
-        (Found::At(node, _), true) => Err(ambiguous(hall, name, vec![node], true)),
+        (Found::At(node, ..), true) => Err(ambiguous(hall, name, vec![node], true)),
         (Found::Several(nodes), _) => Err(ambiguous(hall, name, nodes, is_here)),
     }
 }
@@ -119,6 +119,12 @@ pub(crate) struct NamedAgent {
     /// The one node, where no namesake elsewhere is meant.
     node: Option<String>,
     last: Mutex<Last>,
+}
+
+/// What a node told of its agent.
+struct Told {
+    node: String,
+    credits: Arc<Credits>,
 }
 
 /// The way that the last call went.
@@ -158,17 +164,33 @@ impl NamedAgent {
 
     /// The present way, and which one it is.
     fn way(&self) -> Result<(Arc<Held>, u64), CallError> {
+        self.way_and_credits().map(|(way, count, _)| (way, count))
+    }
+
+    /// The same, with what the agent's node told of how many calls the agent takes.
+    fn way_and_credits(&self) -> Result<(Arc<Held>, u64, Option<Told>), CallError> {
         match self.find() {
-            Found::At(_, way) => {
+            Found::At(node, way, credits) => {
                 let mut last = self.last();
                 if !Arc::ptr_eq(&last.way, &way) {
                     *last = Last { way: way.clone(), count: last.count + 1 };
                 }
-                Ok((way, last.count))
+                Ok((way, last.count, credits.map(|credits| Told { node, credits })))
             }
             Found::Several(nodes) => Err(ambiguous(&self.hall, &self.name, nodes, false)),
             Found::Nowhere => Err(self.missing()),
         }
+    }
+}
+
+impl NamedAgent {
+    /// Takes a credit of the agent, as its node told them: what would be refused there is not sent.
+    fn take_credit(&self, told: &Told) -> Result<Credit, CallError> {
+        told.credits.take().ok_or_else(|| {
+            self.hall.tables.counters.overloads.increment(1);
+            let queue = format!("turns of agent \"{}/{}\"", told.node, self.name);
+            CallError::Overloaded { queue, limit: told.credits.capacity() as usize }
+        })
     }
 }
 
@@ -177,8 +199,15 @@ impl Far for NamedAgent {
         self.hall.codec
     }
 
-    fn send(&self, call: FarCall) -> FarTicket {
-        match self.way() {
+    fn send(&self, mut call: FarCall) -> FarTicket {
+        let way = self.way_and_credits().and_then(|(way, count, told)| {
+            // A call without a reply has no end that one could know of.
+            if let Some(told) = told.filter(|_| call.reply.is_some()) {
+                call.credit = Some(self.take_credit(&told)?);
+            }
+            Ok((way, count))
+        });
+        match way {
             Ok((way, count)) => {
                 let FarTicket(id) = way.send(crate::remote_agent::path(&self.name, &call.method), call);
                 FarTicket(count << CALL_BITS | id)
@@ -225,7 +254,7 @@ impl Far for NamedAgent {
 
     fn url(&self) -> String {
         // As others reach it: this node may have dialed it by a name of its own.
-        if let Found::At(node, _) = self.hall.tables.membership.find(&self.name)
+        if let Found::At(node, ..) = self.hall.tables.membership.find(&self.name)
             && let Some(endpoint) = self.hall.tables.membership.endpoint_of(&node)
         {
             return endpoint.agent(&self.name).to_string();
@@ -235,7 +264,7 @@ impl Far for NamedAgent {
 
     fn node(&self) -> String {
         match (self.node.clone(), self.find()) {
-            (Some(node), _) | (None, Found::At(node, _)) => node,
+            (Some(node), _) | (None, Found::At(node, ..)) => node,
             _ => self.last().way.to().endpoint.to_string(),
         }
     }
@@ -243,7 +272,7 @@ impl Far for NamedAgent {
     fn outlook(&self) -> Outlook {
         let tables = &self.hall.tables;
         match self.find() {
-            Found::At(node, way) => match way.outlook() {
+            Found::At(node, way, _) => match way.outlook() {
                 Outlook::Open if tables.membership.state(&node, tables) != Some(NodeState::Joined) => {
                     Outlook::Doubtful
                 }

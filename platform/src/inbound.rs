@@ -201,7 +201,11 @@ pub(crate) fn check_limits(theirs: &Hello) -> Result<(), String> {
 
 pub(crate) fn own_hello(link: &Link) -> Hello {
     let tables = &link.tables;
-    Hello::new(tables.principal.node_name(), &tables.limits.frame)
+    let most = u32::try_from(tables.limits.max_requests_in_hand).unwrap_or(u32::MAX);
+    Hello {
+        max_requests_in_hand: Some(most),
+        ..Hello::new(tables.principal.node_name(), &tables.limits.frame)
+    }
 }
 
 /// The type of the agent that the request names, for principals that may know of it.

@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use bytes::Bytes;
 use folkmoot_agents::deadlines::{self, LinkInstant};
-use folkmoot_agents::host::FarReply;
+use folkmoot_agents::host::{Credit, FarReply};
 use folkmoot_codecs::hello::PIECES_SINCE;
 use folkmoot_codecs::piece::{LARGE_PAYLOAD_BYTES, LEAST_FRAME_FOR_PIECES};
 use folkmoot_codecs::{CallError, Codec, Endpoint, Hello, Limits, Principal};
@@ -66,14 +66,23 @@ struct Told {
     limits: Limits,
     /// The version of the wire that both speak.
     version: u16,
+    /// Most requests of ours that it takes in hand at once.
+    max_requests: Option<usize>,
     /// Whether the peer's node bears the name of ours.
     is_namesake: bool,
 }
 
 #[derive(Default)]
 struct Pending {
-    replies: HashMap<u64, oneshot::Sender<FarReply>>,
+    replies: HashMap<u64, Caller>,
     closed: bool,
+}
+
+/// Who waits for a reply.
+struct Caller {
+    reply: oneshot::Sender<FarReply>,
+    /// Given back with the reply.
+    _credit: Option<Credit>,
 }
 
 /// A call that could not be sent, given back with the reason.
@@ -131,7 +140,8 @@ impl Link {
     pub(crate) fn set_rich(&self, theirs: &Hello, version: u16) {
         let own = self.tables.principal.node_name();
         let limits = self.tables.limits.frame.both(&theirs.limits());
-        let told = Told { limits, version, is_namesake: theirs.node == own };
+        let max_requests = theirs.max_requests_in_hand.map(|most| most as usize);
+        let told = Told { limits, version, max_requests, is_namesake: theirs.node == own };
         if told.is_namesake {
             tracing::warn!(
                 peer = %self.peer_address, node = %own,
@@ -244,19 +254,29 @@ impl Link {
         tracing::info!(%agent, %method, peer = %self.peer_address, %error, "a one-way call failed");
     }
 
-    /// Notes who waits for the reply with that id.
-    fn expect(&self, id: u64, reply: oneshot::Sender<FarReply>) -> Result<(), NotSent> {
-        let limit = self.tables.limits.max_pending_calls;
+    /// Notes who waits for the reply with that id, unless as many do as may: as the peer told, or as the limits say.
+    fn expect(
+        &self,
+        id: u64,
+        reply: oneshot::Sender<FarReply>,
+        credit: Option<Credit>,
+        told: Option<usize>,
+    ) -> Result<(), NotSent> {
+        let own = self.tables.limits.max_pending_calls;
         let mut pending = self.pending();
         if pending.closed {
             return Err(NotSent { reply: Some(reply), error: self.gone() });
         }
+        let limit = told.map_or(own, |told| told.min(own));
         if pending.replies.len() >= limit {
             self.tables.counters.overloads.increment(1);
-            let queue = format!("calls to {} that wait for a reply", self.name);
+            let queue = match limit < own {
+                true => format!("requests that {} takes in hand at once", self.name),
+                false => format!("calls to {} that wait for a reply", self.name),
+            };
             return Err(NotSent { reply: Some(reply), error: CallError::Overloaded { queue, limit } });
         }
-        pending.replies.insert(id, reply);
+        pending.replies.insert(id, Caller { reply, _credit: credit });
         Ok(())
     }
 
@@ -265,7 +285,7 @@ impl Link {
         let waiting = self.pending().replies.remove(&id);
         match waiting {
             // A caller that went away at this very moment has no use for the reply.
-            Some(reply) => drop(reply.send(make(self.codec))),
+            Some(caller) => drop(caller.reply.send(make(self.codec))),
             None => {
                 self.tables.counters.orphan_replies.increment(1);
                 tracing::debug!(peer = %self.peer_address, id, "a reply that nobody waits for");
@@ -303,9 +323,9 @@ impl Link {
         };
         let mut ids: Vec<_> = waiting.into_iter().collect();
         ids.sort_unstable_by_key(|(id, _)| *id);
-        for (_, reply) in ids {
+        for (_, caller) in ids {
             let cause = self.as_cause(cause);
-            reply.send(FarReply::Failed(CallError::Disconnected { may_have_run: true, cause })).ok();
+            caller.reply.send(FarReply::Failed(CallError::Disconnected { may_have_run: true, cause })).ok();
         }
     }
 }

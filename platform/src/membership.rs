@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
 use folkmoot_agents::deadlines::LinkInstant;
+use folkmoot_agents::host::Credits;
 use folkmoot_codecs::Endpoint;
 use folkmoot_codecs::joining::{AgentListing, AgentNews, KnownNode, MAX_AGENTS_TOLD};
 use folkmoot_gateway::name::{self, short};
@@ -104,7 +105,21 @@ struct Node {
     dialed: bool,
     left: bool,
     way: Arc<Held>,
-    agents: BTreeMap<String, AgentListing>,
+    agents: BTreeMap<String, Listed>,
+}
+
+/// An agent that a node told of.
+struct Listed {
+    listing: AgentListing,
+    /// Where the node told how many calls the agent takes.
+    credits: Option<Arc<Credits>>,
+}
+
+impl Listed {
+    fn new(listing: AgentListing) -> Listed {
+        let credits = listing.capacity.map(|capacity| Arc::new(Credits::of(capacity)));
+        Listed { listing, credits }
+    }
 }
 
 /// A node that came over a link: who it says that it is, and the way to it that uses the link.
@@ -117,8 +132,8 @@ pub(crate) struct Arrival<'a> {
 /// What a name leads to among the nodes that have joined.
 pub(crate) enum Found {
     Nowhere,
-    /// The node, and the way to it.
-    At(String, Arc<Held>),
+    /// The node, the way to it, and what it told of how many calls the agent takes.
+    At(String, Arc<Held>, Option<Arc<Credits>>),
     Several(Vec<String>),
 }
 
@@ -154,6 +169,12 @@ impl Node {
             epoch: self.epoch,
             agents: self.agents.len(),
         }
+    }
+
+    /// The way to an agent there.
+    fn hosting(&self, agent: &str) -> Found {
+        let credits = self.agents.get(agent).and_then(|agent| agent.credits.clone());
+        Found::At(self.known.name.clone(), self.way.clone(), credits)
     }
 
     /// How long nothing has come from it.
@@ -417,7 +438,7 @@ impl Membership {
             if !is_fit || !gate.may_host(&link.peer, &listing.name) {
                 refused.push(listing.name);
             } else if node.agents.len() < MAX_AGENTS_OF_A_NODE || node.agents.contains_key(&listing.name) {
-                node.agents.insert(listing.name.clone(), listing);
+                node.agents.insert(listing.name.clone(), Listed::new(listing));
             } else {
                 too_many += 1;
             }
@@ -477,7 +498,7 @@ impl Membership {
         let nodes = self.nodes();
         let of = |node: &Node| {
             let name = node.known.name.clone();
-            let wanted = node.agents.values().filter(|agent| wanted(agent));
+            let wanted = node.agents.values().map(|agent| &agent.listing).filter(|agent| wanted(agent));
             wanted.map(|agent| (name.clone(), agent.clone())).collect::<Vec<_>>()
         };
         nodes.values().flat_map(of).collect()
@@ -489,7 +510,7 @@ impl Membership {
         let mut hosts = nodes.values().filter(|node| node.agents.contains_key(name));
         match (hosts.next(), hosts.next()) {
             (None, _) => Found::Nowhere,
-            (Some(node), None) => Found::At(node.known.name.clone(), node.way.clone()),
+            (Some(node), None) => node.hosting(name),
             (Some(first), Some(second)) => {
                 let all = [first, second].into_iter().chain(hosts);
                 Found::Several(all.map(|node| node.known.name.clone()).collect())
@@ -500,9 +521,7 @@ impl Membership {
     /// The same, on that node alone.
     pub(crate) fn find_on(&self, node: &str, name: &str) -> Found {
         match self.nodes().get(node) {
-            Some(node) if node.agents.contains_key(name) => {
-                Found::At(node.known.name.clone(), node.way.clone())
-            }
+            Some(node) if node.agents.contains_key(name) => node.hosting(name),
             _ => Found::Nowhere,
         }
     }
@@ -516,7 +535,7 @@ impl Membership {
     pub(crate) fn ways(&self, wanted: impl Fn(&AgentListing) -> bool) -> Vec<(String, String, Arc<Held>)> {
         let nodes = self.nodes();
         let of = |node: &Node| {
-            let wanted = node.agents.values().filter(|agent| wanted(agent));
+            let wanted = node.agents.values().map(|agent| &agent.listing).filter(|agent| wanted(agent));
             let found = wanted.map(|agent| (node.known.name.clone(), agent.name.clone(), node.way.clone()));
             found.collect::<Vec<_>>()
         };

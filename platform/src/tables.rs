@@ -286,5 +286,5 @@ fn heavy_places() -> usize {
 /// An agent as other nodes are told of it.
 fn listing(agent: &dyn LocalAgent, capabilities: Vec<String>) -> AgentListing {
     let (name, agent_type) = (agent.shared().name().to_string(), agent.agent_type().to_owned());
-    AgentListing { name, agent_type, capabilities }
+    AgentListing { name, agent_type, capabilities, capacity: Some(agent.shared().capacity()) }
 }

@@ -8,6 +8,7 @@ mod links {
     mod conformance;
     #[path = "../hostile/counts.rs"]
     mod counts;
+    mod credits;
     mod idle;
     mod joining;
     #[path = "../support/left_behind.rs"]

@@ -70,12 +70,13 @@ impl Link {
         let reply = call.reply.take();
         let one_way = reply.is_none();
         if let Some(reply) = reply {
-            self.expect(id, reply)?;
+            let told = self.told.get().and_then(|told| told.max_requests);
+            self.expect(id, reply, call.credit.take(), told)?;
         }
         match self.push_call(id, path, call, headers.as_ref()) {
             Some(Ok(())) => Ok(()),
             Some(Err(error)) => {
-                let reply = self.pending().replies.remove(&id);
+                let reply = self.pending().replies.remove(&id).map(|caller| caller.reply);
                 Err(NotSent { reply, error })
             }
             None if one_way => Err(NotSent { reply: None, error: self.gone() }),
@@ -128,7 +129,7 @@ impl Link {
     /// Sends a request of the platform's own, whose reply is awaited.
     pub(crate) fn ask(&self, id: u64, path: &str, positional: &[u8]) -> oneshot::Receiver<FarReply> {
         let (tell, reply) = oneshot::channel();
-        match self.expect(id, tell) {
+        match self.expect(id, tell, None, None) {
             Err(refused) => {
                 if let Some(tell) = refused.reply {
                     tell.send(FarReply::Failed(refused.error)).ok();

@@ -30,7 +30,12 @@ fn asks_to_join(name: &str) -> JoinRequest {
 }
 
 fn listing(name: impl Into<String>) -> AgentListing {
-    AgentListing { name: name.into(), agent_type: "Victim".to_owned(), capabilities: Vec::new() }
+    AgentListing {
+        name: name.into(),
+        agent_type: "Victim".to_owned(),
+        capabilities: Vec::new(),
+        capacity: None,
+    }
 }
 
 fn news(names: &[&str]) -> AgentNews {
