@@ -46,6 +46,12 @@ impl Counter {
         self.total
     }
 
+    /// Takes a text.
+    #[expose]
+    pub(crate) fn length(&self, text: String) -> usize {
+        text.len()
+    }
+
     /// Stays in flight until its caller goes away.
     #[expose]
     pub(crate) async fn hold(&self) {

@@ -340,8 +340,7 @@ fn call(
         agent: entry.as_ref().map(|entry| entry.agent.shared().clone()),
         number: id.as_u64(),
         id,
-        link: link.clone(),
-        _in_hand: in_hand,
+        in_hand,
         watched: false,
         one_way: headers.no_reply.then(|| (agent.into(), method.into())),
         done: false,
@@ -390,9 +389,8 @@ fn chain_of(link: &Link, headers: &Headers) -> Option<Chain> {
 /// Where the reply to one request goes.
 struct LinkSink {
     agent: Option<Arc<AgentShared>>,
-    link: Arc<Link>,
-    /// Given back after the answer.
-    _in_hand: InHand,
+    /// Over what it goes; given back after the answer.
+    in_hand: InHand,
     id: RawId,
     number: Option<u64>,
     watched: bool,
@@ -407,20 +405,21 @@ impl ReplySink for LinkSink {
         if self.is_one_way() {
             return;
         }
-        let limits = &self.link.frame_limits();
-        let format = ReplyFormat { codec: self.link.codec, id: &self.id, rich: self.link.is_rich(), limits };
+        let limits = &self.link().frame_limits();
+        let format =
+            ReplyFormat { codec: self.link().codec, id: &self.id, rich: self.link().is_rich(), limits };
         // Before the lock is taken: encoders are the agents' code, and may be slow.
         let mut frame = scratch::written(|frame| write(format, frame));
-        let most = self.link.tables.limits.max_outbox_bytes;
-        if self.link.cuts(frame.len() - HEADER_BYTES) {
+        let most = self.link().tables.limits.max_outbox_bytes;
+        if self.link().cuts(frame.len() - HEADER_BYTES) {
             let payload = Payload { id: None, parts: [frame.split_off(HEADER_BYTES).freeze()].into() };
-            if let Some(Err(_)) = self.link.outbox.push_large(None, payload, most) {
-                self.link.outbox.push(|out, _| self.no_room(&format, out));
+            if let Some(Err(_)) = self.link().outbox.push_large(None, payload, most) {
+                self.link().outbox.push(|out, _| self.no_room(&format, out));
             }
             return;
         }
         // `None`: the link is gone, and with it whoever waited.
-        self.link.outbox.push(|out, waiting| match out.len() {
+        self.link().outbox.push(|out, waiting| match out.len() {
             _ if waiting > most => self.no_room(&format, out),
             0 if frame.len() > SMALL_FRAME_BYTES => std::mem::swap(out, &mut frame),
             _ => out.extend_from_slice(&frame),
@@ -432,18 +431,18 @@ impl ReplySink for LinkSink {
         match self.number {
             Some(number) => {
                 self.watched = true;
-                self.link.cancels.poll_cancelled(number, cx)
+                self.link().cancels.poll_cancelled(number, cx)
             }
             None => Poll::Pending,
         }
     }
 
     fn is_cancelled(&self) -> bool {
-        self.number.is_some_and(|number| self.link.cancels.is_cancelled(number))
+        self.number.is_some_and(|number| self.link().cancels.is_cancelled(number))
     }
 
     fn is_lost(&self) -> bool {
-        self.number.is_none_or(|number| self.link.cancels.is_lost(number))
+        self.number.is_none_or(|number| self.link().cancels.is_lost(number))
     }
 
     fn is_one_way(&self) -> bool {
@@ -452,15 +451,19 @@ impl ReplySink for LinkSink {
 
     fn failed(&self, error: &dyn Display) {
         if let Some((agent, method)) = &self.one_way {
-            self.link.one_way_failed(agent, method, error);
+            self.link().one_way_failed(agent, method, error);
         }
     }
 }
 
 impl LinkSink {
+    fn link(&self) -> &Arc<Link> {
+        &self.in_hand.0
+    }
+
     /// The method has run, but its peer takes nothing: a few words in the place of the reply.
     fn no_room(&self, format: &ReplyFormat<'_>, out: &mut BytesMut) {
-        let tables = &self.link.tables;
+        let tables = &self.link().tables;
         tables.counters.overloads.increment(1);
         let most = tables.limits.max_outbox_bytes;
         let reason =
@@ -475,7 +478,7 @@ impl Drop for LinkSink {
         let taken_back = self.is_cancelled();
         let wanted = !self.done && (self.is_one_way() || !taken_back);
         if let Some(number) = self.number {
-            self.link.cancels.forget(number, self.watched);
+            self.link().cancels.forget(number, self.watched);
         }
         if wanted {
             // The turn vanished without an answer: its agent crashed or ended under it, or its link is gone.
@@ -486,7 +489,7 @@ impl Drop for LinkSink {
             };
             match self.is_one_way() {
                 true => self.failed(&error),
-                false => answer::<()>(&self.link, Some(&self.id), &Err(error)),
+                false => answer::<()>(self.link(), Some(&self.id), &Err(error)),
             }
         }
     }

@@ -1,8 +1,10 @@
 //! Links of joined nodes: what callers hear when a node dies, how soon one that comes back serves, how links add up.
 //!
-//! Neighbours: [`failing`] has the nodes that fail, [`scaling`] many links at once.
+//! Neighbours: [`failing`] has the nodes that fail, [`scaling`] many links at once, [`beside_large`] one link with
+//! much on it.
 
 mod bare;
+mod beside_large;
 mod failing;
 mod scaling;
 
@@ -18,10 +20,15 @@ const ABOUT: &str = "Killed: a node of another process is killed (`kill -9`) whi
     Floor of both: a bare socket's connect, and one exchange. Links: so many pairs of processes, each pair with a \
     link of its own and pinned to one core, the cores in turn, call (64 B, TCP) at the same time; all calls in a second, \
     divided by those of one pair. A link has a core to itself until there are more links than cores; from then on there is \
-    nothing to gain. Floor: the same of the bare echo of the remote calls.";
+    nothing to gain. Floor: the same of the bare echo of the remote calls. Beside 8 MiB: one agent of another process is \
+    called with 64 B, one call at a time; the figure of a round is what 99 of 100 calls do not exceed. Meanwhile another \
+    thread calls another agent there with 8 MiB, over the same link: ten times a second, or one call after the other. \
+    Floor: the same calls with nothing beside them. Two processes with two busy threads each share the machine's cores: \
+    with few of those the scheduler's pauses are part of the wait.";
 
 pub(crate) fn group() -> Group {
     let mut benches = failing::benches();
     benches.extend(scaling::benches());
+    benches.extend(beside_large::benches());
     Group { title: "Links", about: ABOUT, benches }
 }

@@ -25,6 +25,7 @@ pub(super) fn serve(serve: &Serve) -> crate::Result<()> {
     folkmoot::block_on(async {
         let hall = container(serve.certs.as_deref(), SERVER, Codec::MsgPack).await?;
         hall.spawn("echo", Counter::default).await?;
+        hall.spawn("sink", Counter::default).await?;
         tell(hall.url("echo"))?;
         while orders().recv().await.is_some() {}
         hall.shutdown().await;
