@@ -9,6 +9,7 @@ use std::time::Duration;
 use actix::{Actor, Handler, Message, Running, Supervised};
 use tokio::sync::oneshot;
 
+use crate::host::Order;
 use crate::interface::{Agent, Interface};
 use crate::queue::Core;
 use crate::turn::Turn;
@@ -51,6 +52,9 @@ impl<A: Agent> Handler<Knock<A>> for AgentActor<A> {
             Knock::Control(Control::Stop(grace, done)) => self.core.request_stop(grace, Some(done)),
             Knock::Control(Control::Sweep) => self.core.sweep(),
             Knock::Control(Control::Crash(cause, number)) => self.core.crash_by_link(cause, number),
+            Knock::Control(Control::Suspend(done)) => self.core.suspend(done),
+            Knock::Control(Control::Resume(done)) => self.core.resume(done),
+            Knock::Control(Control::Order(order)) => self.core.leave_order(order),
             // To be polled is all it takes.
             Knock::Control(Control::Look) => {}
         }
@@ -65,6 +69,12 @@ pub(crate) enum Control {
     Sweep,
     /// Crash, for the agent at the other end of the link of that number did, or was lost.
     Crash(String, u64),
+    /// Begin no more turns; tell when that holds.
+    Suspend(oneshot::Sender<()>),
+    /// Begin turns again; tell when that holds.
+    Resume(oneshot::Sender<()>),
+    /// What the supervisor of several agents wants of this one.
+    Order(Order),
     /// Look around: something was left to the agent's life.
     Look,
 }

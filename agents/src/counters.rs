@@ -37,6 +37,8 @@ table! {
     calls: Counter = "folkmoot_calls_total", "Turns that ended, well or not: calls and timers.";
     panics: Counter = "folkmoot_panics_total", "Turns, starts, stops and factories that panicked, and starts and stops that failed.";
     restarts: Counter = "folkmoot_restarts_total", "Agents that were started anew, after a crash or an end of their own.";
+    escalations: Counter = "folkmoot_escalations_total", "Child containers that gave up, and left it to the container above to say what follows.";
+    containers_down: Counter = "folkmoot_containers_down_total", "Child containers that gave up and stay down, their agents with them.";
     agents: Gauge = "folkmoot_agents", "Agents that live now.";
     overloads: Counter = "folkmoot_overloads_total", "Calls refused because a bounded queue was full.";
     one_way_failures: Counter = "folkmoot_one_way_failures_total", "One-way calls that ended with an error, or never left.";

@@ -142,7 +142,7 @@ impl Outlook {
     pub(crate) fn of(agent: &AgentShared) -> Outlook {
         match agent.status() {
             Status::Starting | Status::Running => Outlook::Open,
-            Status::Restarting => Outlook::Doubtful,
+            Status::Restarting | Status::Suspended => Outlook::Doubtful,
             Status::Stopping | Status::Stopped => Outlook::Shut(agent.stopped_error(false)),
         }
     }
@@ -176,6 +176,12 @@ pub trait LocalAgent: Send + Sync + 'static {
     fn crash(&self, cause: String, link: u64);
     /// Asks it to throw out the queued calls that nobody waits for any more: they hold its credits.
     fn sweep(&self);
+    /// Asks it to begin no more turns; those in flight run on. The receiver is told when that holds.
+    fn suspend(&self) -> oneshot::Receiver<()>;
+    /// Asks it to begin turns again. The receiver is told when that holds.
+    fn resume(&self) -> oneshot::Receiver<()>;
+    /// Gives it an order of the supervisor that it has together with others.
+    fn order(&self, order: Order);
     /// The agent itself, for those who know its type.
     #[doc(hidden)]
     fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
@@ -319,6 +325,28 @@ pub enum Decision {
         /// The rule that said so; empty where the end was in order.
         reason: String,
     },
+    /// Let it lie down until an [`Order`] comes: what follows concerns others too.
+    LieDown,
+}
+
+/// What the supervisor of several agents wants of one of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// Lie down for the sake of others: turns in flight are dropped, `#[stop]` runs, the state is let go. What is queued
+    /// waits.
+    LieDown {
+        /// What the next life is told.
+        cause: String,
+        /// Longest time of `#[stop]`.
+        grace: Duration,
+    },
+    /// Start anew, if it lies down.
+    Rise,
+    /// End for good, if it lies down.
+    End {
+        /// What its callers are told.
+        cause: String,
+    },
 }
 
 /// The rules of an agent's supervision.
@@ -329,6 +357,10 @@ pub trait Supervision: 'static {
     fn ended_itself(&self, now: LinkInstant) -> Decision;
     /// Longest time of an async `#[start]`, on link time.
     fn start_deadline(&self) -> Duration;
+    /// A start has gone well, the first one or another.
+    fn started(&self) {}
+    /// It lies down as it was ordered.
+    fn lies_down(&self) {}
     /// The agent has ended for good and everyone is answered.
     fn ended(&self);
 }

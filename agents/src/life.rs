@@ -22,9 +22,9 @@ use crate::context::Context;
 use crate::interface::{Agent, LocalFuture};
 use crate::panics::{Panic, guard, let_go};
 use crate::queue::Core;
-use crate::shared::Status;
 
 mod ending;
+mod obeying;
 mod phase;
 mod recovering;
 
@@ -118,7 +118,9 @@ impl<A: Agent> Life<A> {
 
     fn started(&mut self) {
         self.enter(Phase::Running);
-        self.core.shared().set_status(Status::Running);
+        self.core.shared().set_status(self.core.running_status());
+        // First those who supervise it: whoever spawned it counts on them.
+        self.core.supervision().started();
         if let Some(born) = self.born.take() {
             // Whoever spawned the agent may have gone; the agent lives on.
             born.send(Ok(())).ok();
@@ -152,12 +154,25 @@ impl<A: Agent> Life<A> {
                 }
             }
         }
+        self.obey();
         match &mut self.phase {
             Phase::Unborn => {
                 self.begin(None);
                 true
             }
             Phase::Running | Phase::Ended => false,
+            Phase::Down(_) => {
+                // Shared turns in flight finish on the old state.
+                self.core.poll_set_aside(cx);
+                false
+            }
+            Phase::LyingDown(lying) => match lying.poll(cx) {
+                Poll::Pending => false,
+                Poll::Ready(outcome) => {
+                    self.has_lain_down(outcome);
+                    true
+                }
+            },
             Phase::Starting(starting) => match starting.poll(cx) {
                 Ok(Poll::Pending) if starting.until.as_mut().poll(cx).is_pending() => false,
                 Ok(Poll::Pending) => {
@@ -286,6 +301,7 @@ impl<A: Agent> Life<A> {
             // What a turn or a spawned future has spawned.
             again |= self.core.has_spawned();
         }
+        again |= self.core.has_orders();
         // Also while it ends: whoever asks then may leave it less time.
         again |= self.core.wants_stop();
         again |= matches!(self.phase, Phase::Draining { .. }) && self.core.is_idle();

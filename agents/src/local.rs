@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 
 use crate::actor::{AgentActor, Control};
 use crate::describe::AgentDescription;
-use crate::host::{Host, LocalAgent, Supervision, WorkerStatus};
+use crate::host::{Host, LocalAgent, Order, Supervision, WorkerStatus};
 use crate::interface::{Agent, Interface, Refused};
 use crate::life::Life;
 use crate::nearest::nearest;
@@ -151,6 +151,22 @@ impl<A: Agent> LocalAgent for Door<A> {
 
     fn sweep(&self) {
         self.ask_for_sweep();
+    }
+
+    fn suspend(&self) -> oneshot::Receiver<()> {
+        let (tell, done) = oneshot::channel();
+        self.control(Control::Suspend(tell));
+        done
+    }
+
+    fn resume(&self) -> oneshot::Receiver<()> {
+        let (tell, done) = oneshot::channel();
+        self.control(Control::Resume(tell));
+        done
+    }
+
+    fn order(&self, order: Order) {
+        self.control(Control::Order(order));
     }
 
     fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync> {

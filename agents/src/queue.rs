@@ -26,6 +26,7 @@ use crate::turn::{Ticketed, Turn};
 
 mod aside;
 mod closing;
+mod suspending;
 
 use aside::Aside;
 pub(crate) use aside::StopRequest;
@@ -58,6 +59,7 @@ pub(crate) struct Core<A: Agent> {
     queued_timers: Cell<u64>,
     /// Whether the agent's life is being polled: it looks around by itself then.
     polled: Cell<bool>,
+    suspended: Cell<bool>,
 }
 
 struct Queue<A: Agent> {
@@ -106,6 +108,7 @@ impl<A: Agent> Core<A> {
             aside: RefCell::new(None),
             queued_timers: Cell::new(0),
             polled: Cell::new(false),
+            suspended: Cell::new(false),
         })
     }
 
@@ -152,7 +155,7 @@ impl<A: Agent> Core<A> {
     /// Takes a turn in: runs it in place where nothing stands before it, else queues it.
     pub(crate) fn accept(self: &Rc<Self>, turn: Turn<A>) {
         let info = A::method_of(&turn.request);
-        if self.shared.status() == Status::Stopped {
+        if self.takes_nothing_in() {
             return A::refuse(turn.request, self.shared.stopped_error(false));
         }
         if !turn.permit.opens(&self.shared, info.name) {
@@ -173,7 +176,8 @@ impl<A: Agent> Core<A> {
         // A re-entrant turn must pass a waiting exclusive one, or the queue itself would be the deadlock; but none of its
         // own kind.
         let returning = self.queue.borrow().returning();
-        if (re_enters && returning == 0 || self.nothing_before(info.mode)) && self.spend_budget() {
+        let at_once = re_enters && returning == 0 && !self.is_suspended();
+        if (at_once || self.nothing_before(info.mode)) && self.spend_budget() {
             self.begin_call(turn, info);
         } else if re_enters {
             self.queue.borrow_mut().waiting.insert(returning, Waiting::Returning(turn));
@@ -356,6 +360,11 @@ impl<A: Agent> Core<A> {
         moved
     }
 
+    /// Polls the shared turns that finish on a state that was let go.
+    pub(crate) fn poll_set_aside(&self, cx: &mut TaskContext<'_>) {
+        self.poll_old_readers(cx);
+    }
+
     fn poll_old_readers(&self, cx: &mut TaskContext<'_>) -> bool {
         let Some(mut readers) = self.queue.borrow_mut().old_readers.take() else { return false };
         let mut moved = false;
@@ -370,6 +379,9 @@ impl<A: Agent> Core<A> {
     }
 
     fn can_begin(&self) -> bool {
+        if self.is_suspended() {
+            return false;
+        }
         let queue = self.queue.borrow();
         queue.waiting.front().is_some_and(|head| queue.is_free_for(head.mode()))
     }

@@ -2,29 +2,47 @@
 //!
 //! Neighbours: proxies take credits here before they send; [`life`](crate::life) changes the status.
 
+use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use folkmoot_codecs::CallError;
 use folkmoot_gateway::GateId;
+use serde::{Deserialize, Serialize};
 
 use crate::chain::AgentId;
 use crate::counters::Counters;
 use crate::watching::Watchers;
 
 /// What an agent is doing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Status {
     /// Its `#[start]` has not finished.
     Starting,
     /// It takes turns.
     Running,
+    /// It takes calls and begins none of them, until it is resumed.
+    Suspended,
     /// It crashed and will be started anew.
     Restarting,
     /// It takes no new calls and finishes those in hand.
     Stopping,
     /// It has ended.
     Stopped,
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Status::Starting => "starting",
+            Status::Running => "running",
+            Status::Suspended => "suspended",
+            Status::Restarting => "restarting",
+            Status::Stopping => "stopping",
+            Status::Stopped => "stopped",
+        })
+    }
 }
 
 /// What the agents of one container have in common.
@@ -123,8 +141,9 @@ impl AgentShared {
         match self.status.load(Ordering::Acquire) {
             0 => Status::Starting,
             1 => Status::Running,
-            2 => Status::Restarting,
-            3 => Status::Stopping,
+            2 => Status::Suspended,
+            3 => Status::Restarting,
+            4 => Status::Stopping,
             _ => Status::Stopped,
         }
     }

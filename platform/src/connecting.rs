@@ -10,7 +10,7 @@ use folkmoot_agents::Retry;
 use folkmoot_agents::connect::{Route, Way};
 use folkmoot_agents::describe::AgentDescription;
 use folkmoot_agents::host::{Far, FarReply, Host};
-use folkmoot_codecs::{Address, CallError, Codec};
+use folkmoot_codecs::{Address, ArgumentList, CallError, Codec};
 use folkmoot_gateway::name::short;
 use serde::de::DeserializeOwned;
 
@@ -34,7 +34,7 @@ pub(crate) async fn describe(hall: Arc<Hall>, route: Route) -> Result<AgentDescr
     let codec = codec.unwrap_or(hall.codec);
     let remote = hall.remote(Destination { endpoint, expected_peer, codec })?;
     remote.up(retry).await?;
-    ask(&remote, codec, DESCRIBE, &agent, hall.tables.default_deadline).await
+    ask(&remote, codec, DESCRIBE, &(agent.to_owned(),), hall.tables.default_deadline).await
 }
 
 /// The way to an agent: it is known to be there.
@@ -88,28 +88,28 @@ async fn reach_far(
 
 /// Asks the container for the agent's type: it has none if there is no such agent.
 async fn validate(remote: &Remote, codec: Codec, agent: &str, within: Duration) -> Result<(), CallError> {
-    let agent_type: Option<String> = ask(remote, codec, VALIDATE, agent, within).await?;
+    let agent_type: Option<String> = ask(remote, codec, VALIDATE, &(agent.to_owned(),), within).await?;
     match agent_type {
         Some(_) => Ok(()),
         // A Folkmoot container that is asked to describe it tells the nearest name too.
-        None => match ask::<AgentDescription>(remote, codec, DESCRIBE, agent, within).await {
+        None => match ask::<AgentDescription>(remote, codec, DESCRIBE, &(agent.to_owned(),), within).await {
             Err(error @ CallError::NoSuchAgent { .. }) => Err(error),
             _ => Err(CallError::NoSuchAgent { agent: short(agent).into_owned(), nearest: None }),
         },
     }
 }
 
-/// Asks the container at the other end about one of its agents.
-async fn ask<T: DeserializeOwned>(
+/// Asks something of the container at the other end.
+pub(crate) async fn ask<T: DeserializeOwned>(
     remote: &Remote,
     codec: Codec,
     path: &str,
-    agent: &str,
+    arguments: &impl ArgumentList,
     within: Duration,
 ) -> Result<T, CallError> {
     let mut positional = BytesMut::new();
-    codec
-        .encode(&(agent,), &mut positional)
+    arguments
+        .encode(codec, &mut positional)
         .map_err(|error| CallError::Unencodable { reason: error.to_string() })?;
     match remote.ask(path, &positional, within).await {
         FarReply::Failed(error) => Err(error),

@@ -14,6 +14,7 @@ use folkmoot_agents::counters::Counters;
 use folkmoot_agents::deadlines::{LinkInstant, SharedDeadlines};
 use folkmoot_agents::host::{BoxFuture, Host, LocalAgent, Roll, Wanted};
 use folkmoot_agents::retries::Retries;
+use folkmoot_agents::shared::Status;
 use folkmoot_agents::turn::CallHead;
 use folkmoot_agents::{Agent, Clock, Group, Interface, Lookup, Monitor, Proxy, Retry, Sleep};
 use folkmoot_codecs::{CallError, Codec, Endpoint, Principal};
@@ -37,6 +38,7 @@ use crate::roll;
 use crate::router;
 use crate::spawning::Spawn;
 use crate::tables::Tables;
+use crate::tree::{self, branch::Branch};
 use crate::watchdog::Watchdog;
 use crate::workers::Workers;
 
@@ -45,10 +47,13 @@ const SHUTDOWN_GRACE: Duration = Duration::from_secs(10);
 /// Longest time that a shutdown waits for links to write their last replies.
 const FAREWELL_TIME: Duration = Duration::from_secs(2);
 
-/// A handle to one node. Dropping it ends nothing: [`shutdown`](Container::shutdown) does, and lets agents finish.
+/// A handle to one node, or to a child container of it. Dropping it ends nothing: [`shutdown`](Container::shutdown) does,
+/// and lets agents finish.
 #[derive(Clone)]
 pub struct Container {
     hall: Arc<Hall>,
+    /// The child container that this is a handle to; `None` for the node's own.
+    branch: Option<Arc<Branch>>,
 }
 
 /// What a container is made of.
@@ -205,7 +210,9 @@ impl Host for Hall {
 
 impl fmt::Debug for Container {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Container({})", self.hall.tables.endpoint)
+        let branch = self.branch.as_ref().map_or("", |branch| branch.path());
+        let between = if branch.is_empty() { "" } else { " " };
+        write!(f, "Container({}{between}{branch})", self.hall.tables.endpoint)
     }
 }
 
@@ -218,7 +225,16 @@ impl Container {
 
     pub(crate) fn over(hall: Arc<Hall>) -> Container {
         hall.tables.membership.set_hall(&hall);
-        Container { hall }
+        Container { hall, branch: None }
+    }
+
+    /// The same node, within a child container.
+    pub(crate) fn within(&self, branch: Arc<Branch>) -> Container {
+        Container { hall: self.hall.clone(), branch: Some(branch) }
+    }
+
+    pub(crate) fn branch(&self) -> Option<&Arc<Branch>> {
+        self.branch.as_ref()
     }
 
     pub(crate) fn hall(&self) -> &Arc<Hall> {
@@ -359,9 +375,15 @@ impl Container {
         NodeChanges::new(self.hall.tables.membership.watch())
     }
 
-    /// The names of the agents that live here, sorted.
+    /// The names of the agents that live here, sorted: in a child container and those within it, or on the whole node.
     pub fn agents(&self) -> Vec<String> {
-        self.hall.tables.list().iter().map(|agent| agent.shared().name().to_string()).collect()
+        let agents = match &self.branch {
+            Some(branch) => branch.agents(),
+            None => self.hall.tables.list(),
+        };
+        let mut names: Vec<_> = agents.iter().map(|agent| agent.shared().name().to_string()).collect();
+        names.sort();
+        names
     }
 
     /// What an agent of this container exposes. For one of another container: `connect(url).describe()`.
@@ -392,6 +414,10 @@ impl Container {
     }
 
     /// Ends the node: no new links or agents, agents finish what they have in hand (10 s at most), links say goodbye.
+    /// Child containers end before the agents of the node itself, the one that was started last first.
+    ///
+    /// Of a child container it ends the agents and the containers in it, the one that was started last first, and takes it
+    /// out of the tree.
     pub async fn shutdown(&self) {
         self.shutdown_within(SHUTDOWN_GRACE).await;
     }
@@ -403,6 +429,11 @@ impl Container {
     /// does so is itself stopped. Such an agent keeps its node waiting for the whole `grace`, and learns nothing of the
     /// end: better let `main` shut the node down.
     pub async fn shutdown_within(&self, grace: Duration) {
+        if let Some(branch) = &self.branch {
+            // It goes to its end though nobody awaits it.
+            branch.stop(grace).await.ok();
+            return;
+        }
         if let Some(worker) = self.hall.workers.all().iter().find(|worker| worker.is_current()) {
             let (tell, ended) = oneshot::channel();
             let hall = self.hall.clone();
@@ -433,8 +464,10 @@ impl Hall {
             watching.abort();
             watching.await.ok();
         }
-        let stopping: Vec<oneshot::Receiver<()>> =
-            self.tables.close().iter().map(|agent| agent.stop(grace)).collect();
+        let mut all = self.tables.close();
+        let left = tree::stop_branches(&self.tables.trunk, grace).await;
+        all.retain(|agent| agent.shared().status() != Status::Stopped);
+        let stopping: Vec<oneshot::Receiver<()>> = all.iter().map(|agent| agent.stop(left)).collect();
         // Drained one after the other, each within the same grace; `#[stop]` has as long again.
         link_time::within(grace.saturating_mul(2).saturating_add(FAREWELL_TIME), async {
             for ended in stopping {

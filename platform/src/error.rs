@@ -11,6 +11,8 @@ use folkmoot_gateway::PatternError;
 use folkmoot_gateway::name::{NameFault, short};
 use folkmoot_transports::{CertsError, TransportError};
 
+use crate::tree::child::stays_down;
+
 /// `Result` with Folkmoot's [`Error`] unless told otherwise.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -135,6 +137,17 @@ pub enum StartError {
         /// What is wrong with it.
         reason: String,
     },
+    /// There is a child container of that name already.
+    #[error(
+        "there is a child container \"{name}\" already: choose another name, or shut that one down first"
+    )]
+    ChildTaken {
+        /// The name.
+        name: String,
+    },
+    /// The container takes no child containers any more.
+    #[error("the container has been shut down")]
+    ShutDown,
     /// A value of the configuration cannot be.
     #[error("{0}")]
     Configuration(String),
@@ -172,6 +185,14 @@ pub enum SpawnError {
         /// The name.
         name: String,
         /// What went wrong.
+        cause: String,
+    },
+    /// The child container gave up and stays down.
+    #[error("agent \"{name}\" was not spawned: its child container {}", stays_down(cause))]
+    Down {
+        /// The agent's name.
+        name: String,
+        /// Why the child container gave up.
         cause: String,
     },
     /// The container takes no more agents.

@@ -8,6 +8,7 @@
 //! | [`errors`] | `?` between the errors of calls and one's own |
 //! | [`restarts`] | what follows a panic, how often, and what the new life knows |
 //! | [`monitors`] | agents that know of each other's crashes, and crash together |
+//! | [`trees`] | child containers, whom a crash concerns, suspended agents, a view of all |
 //! | [`connecting`] | URLs, `retry_for`, and a peer that restarts |
 //! | [`joining`] | agents by name on all nodes, and nodes that go and come back |
 //! | [`groups`] | tell all, ask one, ask all with a quorum, on whatever node they live |
@@ -38,6 +39,9 @@ pub mod restarts {}
 
 #[doc = include_str!("../docs/monitors.md")]
 pub mod monitors {}
+
+#[doc = include_str!("../docs/trees.md")]
+pub mod trees {}
 
 #[doc = include_str!("../docs/connecting.md")]
 pub mod connecting {}

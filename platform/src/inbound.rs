@@ -31,6 +31,7 @@ use crate::one_line::one_line;
 use crate::outbox::Payload;
 use crate::router::{self, Inbound};
 use crate::scratch;
+use crate::tree::view::{MAX_ENTRIES_TOLD, Tree};
 use crate::watched;
 
 /// Takes a request back: its id, and the agent that it went to.
@@ -55,6 +56,8 @@ pub(crate) const UNMONITOR: &str = "folkmoot/unmonitor";
 pub(crate) const EVENT: &str = "folkmoot/event";
 /// The agent that the peer linked crashed: the number, a cause.
 pub(crate) const CRASH: &str = "folkmoot/crash";
+/// Shows the containers and agents of the node.
+pub(crate) const TREE: &str = "folkmoot/tree";
 /// Tells an agent's type, or null: its name.
 pub(crate) const VALIDATE: &str = "validate_aid";
 
@@ -109,6 +112,7 @@ pub(crate) fn request(link: &Arc<Link>, request: Request<'_>, in_hand: Option<In
         UNMONITOR => answer(link, asked, &watched::unmonitor(link, &arguments)),
         CRASH => answer(link, asked, &watched::crash(link, &arguments)),
         EVENT => answer(link, asked, &monitors::event(link, &arguments)),
+        TREE => answer(link, asked, &tree(link, &arguments)),
         path => match path.strip_prefix("agents/").and_then(|rest| rest.split_once('/')) {
             Some((agent, method)) => call(link, id, (agent, method), arguments, headers, in_hand),
             None => answer::<()>(link, asked, &Err(no_method(link, path))),
@@ -233,6 +237,18 @@ fn describe(
             Err(CallError::NoSuchAgent { agent: short(&name).into_owned(), nearest })
         }
     }
+}
+
+/// The whole tree, for principals that a rule lets see it: as if it were the method `tree` of an agent `folkmoot`.
+fn tree(link: &Link, arguments: &Arguments<'_>) -> Result<Tree, CallError> {
+    <()>::decode(arguments, TREE, &[])?;
+    if link.tables.gate.may_call(&link.peer, "folkmoot", "tree") {
+        return Ok(Tree::of_node(&link.tables).bounded(MAX_ENTRIES_TOLD));
+    }
+    link.tables.counters.denials.increment(1);
+    let reason = format!("no rule lets {} see the tree (`.allow(node, \"folkmoot\", \"tree\")`)", link.peer);
+    tracing::info!(node = link.tables.principal.node_name(), %reason, "denied");
+    Err(CallError::Denied { reason })
 }
 
 /// A joined node tells of its agents.

@@ -43,7 +43,7 @@
 //!
 //! # Where to go on
 //! The [`guide`] has a page for each thing that one does: [agents](guide::agents), [calls](guide::calls) and their
-//! [errors](guide::errors), [restarts](guide::restarts), [monitors](guide::monitors), [connecting](guide::connecting),
+//! [errors](guide::errors), [restarts](guide::restarts), [trees](guide::trees), [monitors](guide::monitors), [connecting](guide::connecting),
 //! [joining](guide::joining), [groups](guide::groups), [certificates](guide::certificates), [untyped calls and traits](guide::untyped), [stopping](guide::stopping),
 //! [logs and counters](guide::logs), [spawning from within](guide::spawning), [values on the wire](guide::values). What
 //! a program usually needs is in the [`prelude`]; what each marker accepts is told at [`#[agent]`](macro@agent).
@@ -88,7 +88,9 @@ mod runtime;
 mod scratch;
 mod spawning;
 mod supervision;
+mod suspending;
 mod tables;
+mod tree;
 mod unproven;
 mod watchdog;
 mod watched;
@@ -102,6 +104,7 @@ pub use error::{Error, Result, SpawnError, StartError};
 pub use folkmoot_agents::connect::{Connect, Retry};
 pub use folkmoot_agents::counters::TABLE as METRICS;
 pub use folkmoot_agents::describe::{AgentDescription, ArgumentDescription, MethodDescription};
+pub use folkmoot_agents::shared::Status;
 pub use folkmoot_agents::{
     Agent, AnyCall, AskAll, AskOne, AskQuorum, Call, Clock, Context, Group, Interface, Linked, Member,
     Monitor, NoQuorum, Proxy, Sleep, TURNS_PER_POLL, Timestamp, Told, Untyped, UntypedCall,
@@ -117,6 +120,10 @@ pub use membership::{JoinedNode, NodeChanges, NodeState};
 pub use runtime::block_on;
 pub use spawning::Spawn;
 pub use supervision::{Backoff, Restart};
+pub use tree::Strategy;
+pub use tree::asking::TreeAt;
+pub use tree::child::Child;
+pub use tree::view::{Tree, TreeAgent, TreeContainer, TreeEntry};
 
 pub use folkmoot_agents::{agent, main, object, test};
 

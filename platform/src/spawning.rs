@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use folkmoot_agents::host::{Host, LocalAgent};
+use folkmoot_agents::host::{Host, LocalAgent, Supervision};
 use folkmoot_agents::local::{Newborn, spawn_here};
 use folkmoot_agents::shared::AgentShared;
 use folkmoot_agents::{Agent, Proxy};
@@ -19,6 +19,8 @@ use crate::container::Container;
 use crate::error::SpawnError;
 use crate::supervision::{Backoff, Restart, Rules, Supervisor};
 use crate::tables::{Entry, NotEntered};
+use crate::tree::branch::{Branch, Closed};
+use crate::tree::seat::Seat;
 
 /// Calls that an agent takes at once, queued and running, unless told otherwise.
 const DEFAULT_CAPACITY: u32 = 1024;
@@ -109,7 +111,8 @@ impl<A: Agent> Spawn<A> {
             None => hall.workers.next(),
         };
         let shared = AgentShared::new(&name, &tables.home, capacity);
-        let birth = Birth { shared, host: hall.clone(), factory, rules, worker, capabilities };
+        let branch = container.branch().cloned();
+        let birth = Birth { shared, host: hall.clone(), factory, rules, worker, capabilities, branch };
         let (proxy, born) = if hall.workers.get(worker).is_current() {
             birth.here()?
         } else {
@@ -138,20 +141,45 @@ struct Birth<A: Agent> {
     rules: Rules,
     worker: usize,
     capabilities: Vec<String>,
+    /// The child container that it is spawned in.
+    branch: Option<Arc<Branch>>,
 }
 
 impl<A: Agent> Birth<A> {
     /// Begins the life on the current thread, which is the agent's worker.
     fn here(self) -> Result<(Proxy<A>, Born), SpawnError> {
-        let Birth { shared, host, factory, rules, worker, capabilities } = self;
+        let Birth { shared, host, factory, rules, worker, capabilities, branch } = self;
         let tables = host.tables.clone();
         let supervisor = Supervisor::new(rules, shared.clone(), Arc::downgrade(&tables));
         let status = host.workers.get(worker).status.clone();
         let name = shared.name().to_string();
         let host: Arc<dyn Host> = host;
-        let enter = |agent: Arc<dyn LocalAgent>| tables.enter(Entry { agent, worker }, capabilities);
-        let newborn = spawn_here(shared, host, factory, Box::new(supervisor), status, enter);
-        let Newborn { born, proxy } = newborn.map_err(|why| not_entered(why, &name))?;
+        let (supervision, entrance): (Box<dyn Supervision>, _) = match &branch {
+            None => (Box::new(supervisor), None),
+            Some(branch) => {
+                let seat = Seat::new(supervisor, branch);
+                let entrance = seat.entrance();
+                (Box::new(seat), Some(entrance))
+            }
+        };
+        let enter = |agent: Arc<dyn LocalAgent>| {
+            if let Some(entrance) = &entrance {
+                entrance.enter(agent.clone()).map_err(|closed| not_taken_in(closed, &name))?;
+            }
+            let entry = Entry { agent: agent.clone(), worker };
+            tables.enter(entry, capabilities).map_err(|why| {
+                if let Some(entrance) = &entrance {
+                    entrance.leave();
+                }
+                not_entered(why, &name)
+            })?;
+            if tables.trunk.is_suspended() {
+                // The first that it hears: no turn begins before.
+                drop(agent.suspend());
+            }
+            Ok(())
+        };
+        let Newborn { born, proxy } = spawn_here(shared, host, factory, supervision, status, enter)?;
         Ok((proxy, born))
     }
 }
@@ -169,6 +197,14 @@ fn not_entered(why: NotEntered, name: &str) -> SpawnError {
     match why {
         NotEntered::NameTaken => SpawnError::NameTaken { name: name.to_owned() },
         NotEntered::ShutDown => SpawnError::ShutDown,
+    }
+}
+
+fn not_taken_in(closed: Closed, name: &str) -> SpawnError {
+    match closed {
+        Closed::Ended => SpawnError::ShutDown,
+        Closed::NameTaken => SpawnError::NameTaken { name: name.to_owned() },
+        Closed::Failed(cause) => SpawnError::Down { name: name.to_owned(), cause },
     }
 }
 

@@ -8,7 +8,8 @@
 //!
 //! An agent that others ask to stop, by `Container::stop` or by shutdown, does stop, whatever its policy. More than
 //! `intensity` new starts within any `period` end it. The first new start follows at once; each further one within the
-//! period waits twice as long as the one before, with jitter. Neighbours: `agents` asks through its `Supervision` trait.
+//! period waits twice as long as the one before, with jitter. Neighbours: `agents` asks through its `Supervision` trait; in a child
+//! container its [`seat`](crate::tree::seat) asks here first.
 
 use std::cell::Cell;
 use std::collections::VecDeque;
@@ -97,29 +98,54 @@ impl Supervisor {
         self.rules.as_deref().copied().unwrap_or_default()
     }
 
+    /// Whether it is started anew at all.
+    pub(crate) fn restart(&self) -> Restart {
+        self.rules().restart
+    }
+
+    pub(crate) fn agent_name(&self) -> &str {
+        self.agent.name()
+    }
+
     /// One more new start, if there are not too many.
     fn start_anew(&self, rules: Rules, now: LinkInstant) -> Decision {
-        let period = u64::try_from(rules.period.as_millis()).unwrap_or(u64::MAX);
         let mut starts = self.starts.take().unwrap_or_default();
-        while starts.front().is_some_and(|start| now.since(*start) > period) {
-            starts.pop_front();
-        }
-        let nth = u32::try_from(starts.len()).unwrap_or(u32::MAX).saturating_add(1);
-        let is_too_many = nth > rules.intensity;
-        if !is_too_many {
-            starts.push_back(now);
-        }
+        let nth = one_more(&mut starts, rules.intensity, rules.period, now);
         self.starts.set(Some(starts));
-        if is_too_many {
-            let reason = format!("more than {} new starts within {:?}", rules.intensity, rules.period);
-            return Decision::Stay { reason };
+        match nth {
+            Some(nth) => Decision::Restart { after: pause(rules.backoff, nth) },
+            None => {
+                let reason = format!("more than {} new starts within {:?}", rules.intensity, rules.period);
+                Decision::Stay { reason }
+            }
         }
-        Decision::Restart { after: pause(rules.backoff, nth) }
     }
 }
 
+/// Counts one more new start within the period, unless there would be more than `most`: which one of them it is.
+pub(crate) fn one_more(
+    starts: &mut VecDeque<LinkInstant>,
+    most: u32,
+    period: Duration,
+    now: LinkInstant,
+) -> Option<u32> {
+    let period = u64::try_from(period.as_millis()).unwrap_or(u64::MAX);
+    while starts.front().is_some_and(|start| now.since(*start) > period) {
+        starts.pop_front();
+    }
+    let nth = u32::try_from(starts.len()).unwrap_or(u32::MAX).saturating_add(1);
+    if nth > most {
+        return None;
+    }
+    starts.push_back(now);
+    Some(nth)
+}
+
 impl Supervision for Supervisor {
-    fn crashed(&self, _: &str, now: LinkInstant) -> Decision {
+    fn crashed(&self, cause: &str, now: LinkInstant) -> Decision {
+        if let Some(tables) = self.tables.upgrade() {
+            tables.trunk.note_crash(self.agent.id(), cause);
+        }
         let rules = self.rules();
         match rules.restart {
             Restart::Permanent | Restart::Transient => self.start_anew(rules, now),
@@ -141,6 +167,7 @@ impl Supervision for Supervisor {
 
     fn ended(&self) {
         if let Some(tables) = self.tables.upgrade() {
+            tables.trunk.forget_crash(self.agent.id());
             tables.remove(self.agent.id(), self.agent.name());
         }
     }
@@ -148,7 +175,7 @@ impl Supervision for Supervisor {
 
 /// The pause before the `nth` new start of a period: none before the first, then doubling, each between half of
 /// its length and the whole.
-fn pause(backoff: Backoff, nth: u32) -> Duration {
+pub(crate) fn pause(backoff: Backoff, nth: u32) -> Duration {
     let Some(doublings) = nth.checked_sub(2) else { return Duration::ZERO };
     let whole = backoff.first.saturating_mul(1_u32.checked_shl(doublings.min(31)).unwrap_or(u32::MAX));
     let whole = whole.min(backoff.longest);

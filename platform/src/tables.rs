@@ -21,13 +21,14 @@ use folkmoot_codecs::{Endpoint, Principal};
 use folkmoot_gateway::Gate;
 use folkmoot_transports::SslCerts;
 
-use tokio::sync::{Semaphore, broadcast};
+use tokio::sync::{Semaphore, broadcast, oneshot};
 
 use crate::certified::CertifiedLinks;
 use crate::kept_replies::KeptReplies;
 use crate::limits::LinkLimits;
 use crate::link_time;
 use crate::membership::Membership;
+use crate::tree::Trunk;
 
 /// The shared facts of one container.
 pub(crate) struct Tables {
@@ -52,6 +53,8 @@ pub(crate) struct Tables {
     pub(crate) kept_replies: Arc<KeptReplies>,
     /// Places for threads that handle heavy messages.
     pub(crate) heavy: Arc<Semaphore>,
+    /// The child containers.
+    pub(crate) trunk: Trunk,
     /// Links that are open, in either direction.
     pub(crate) open_links: AtomicUsize,
     agents: RwLock<Agents>,
@@ -150,6 +153,7 @@ impl Tables {
             retries: Retries::new(retries, link_time::now()),
             kept_replies,
             heavy: Arc::new(Semaphore::new(heavy_places())),
+            trunk: Trunk::default(),
             open_links: AtomicUsize::new(0),
             agents,
             changes: broadcast::Sender::new(CHANGES_KEPT),
@@ -249,6 +253,20 @@ impl Tables {
         let is_wanted =
             |(name, entry): &(&Arc<str>, &Entry)| wanted(entry.agent.agent_type(), capabilities(name));
         agents.by_name.iter().filter(is_wanted).map(|(name, _)| name.to_string()).collect()
+    }
+
+    /// Suspends or resumes all agents, in whatever child container. Gives those that were asked.
+    pub(crate) fn set_suspended(&self, suspended: bool) -> Vec<(Arc<dyn LocalAgent>, oneshot::Receiver<()>)> {
+        // First what later ones begin with, that none comes in between.
+        self.trunk.set_suspended(suspended);
+        for branch in self.trunk.branches() {
+            drop(branch.set_suspended(suspended));
+        }
+        let ask = |agent: Arc<dyn LocalAgent>| {
+            let done = if suspended { agent.suspend() } else { agent.resume() };
+            (agent, done)
+        };
+        self.list().into_iter().map(ask).collect()
     }
 
     /// Told of each agent that comes or goes.

@@ -20,6 +20,8 @@ mod calls {
     mod panics;
     mod rings;
     mod stopping;
+    mod suspending;
+    mod trees;
     mod turns;
     mod workers;
 }

@@ -57,6 +57,9 @@ impl<A: Agent> Life<A> {
         if !running {
             // No state is whole: none that has not started, and none that crashed.
             self.core.lose_state();
+        } else if self.core.is_suspended() {
+            // What waits could begin only once it was resumed.
+            self.core.refuse_waiting();
         }
     }
 

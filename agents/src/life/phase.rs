@@ -17,6 +17,8 @@ pub(super) enum Phase {
     Starting(Box<Starting>),
     Running,
     Pausing(Box<Pausing>),
+    LyingDown(Box<LyingDown>),
+    Down(Box<Down>),
     Draining(Box<Draining>),
     Closing(Box<Closing>),
     Ended,
@@ -33,6 +35,18 @@ pub(super) struct Starting {
 /// The pause before the new start, after a crash or an end that its supervision does not let stand.
 pub(super) struct Pausing {
     pub(super) sleep: Sleep,
+    pub(super) crash: Option<String>,
+}
+
+/// `#[stop]` runs, before others are started anew and this one with them.
+pub(super) struct LyingDown {
+    pub(super) hook: LocalFuture<Result<(), String>>,
+    pub(super) until: Sleep,
+    pub(super) cause: String,
+}
+
+/// Without a state, until an order comes.
+pub(super) struct Down {
     pub(super) crash: Option<String>,
 }
 
@@ -61,11 +75,26 @@ impl Starting {
 
 impl Closing {
     pub(super) fn poll(&mut self, cx: &mut TaskContext<'_>) -> Poll<Result<(), String>> {
-        match guard(|| self.hook.as_mut().poll(cx)) {
-            Ok(Poll::Pending) if self.until.as_mut().poll(cx).is_pending() => Poll::Pending,
-            Ok(Poll::Pending) => Poll::Ready(Err("#[stop] took longer than the grace time".to_owned())),
-            Ok(Poll::Ready(outcome)) => Poll::Ready(outcome),
-            Err(panic) => Poll::Ready(Err(format!("#[stop] panicked: {}", panic.text()))),
-        }
+        poll_stop(&mut self.hook, &mut self.until, cx)
+    }
+}
+
+impl LyingDown {
+    pub(super) fn poll(&mut self, cx: &mut TaskContext<'_>) -> Poll<Result<(), String>> {
+        poll_stop(&mut self.hook, &mut self.until, cx)
+    }
+}
+
+/// Polls `#[stop]`, which has until then.
+fn poll_stop(
+    hook: &mut LocalFuture<Result<(), String>>,
+    until: &mut Sleep,
+    cx: &mut TaskContext<'_>,
+) -> Poll<Result<(), String>> {
+    match guard(|| hook.as_mut().poll(cx)) {
+        Ok(Poll::Pending) if until.as_mut().poll(cx).is_pending() => Poll::Pending,
+        Ok(Poll::Pending) => Poll::Ready(Err("#[stop] took longer than the grace time".to_owned())),
+        Ok(Poll::Ready(outcome)) => Poll::Ready(outcome),
+        Err(panic) => Poll::Ready(Err(format!("#[stop] panicked: {}", panic.text()))),
     }
 }

@@ -52,6 +52,11 @@ impl<A: Agent> Life<A> {
                 tracing::error!(agent = %shared.full_name(), %cause, %reason, "the agent crashed and stays down");
                 self.fall(&format!("{cause}; {reason}"));
             }
+            Decision::LieDown => {
+                tracing::warn!(agent = %shared.full_name(), %cause, "the agent crashed; its container says what follows");
+                shared.tell(|| AgentEvent::Crashed { cause: cause.clone() });
+                self.lay_down(Some(cause));
+            }
             Decision::Restart { after } => {
                 shared.tell(|| AgentEvent::Crashed { cause: cause.clone() });
                 let after = after.max(pause);
@@ -73,6 +78,12 @@ impl<A: Agent> Life<A> {
             Decision::Stay { reason } => {
                 tracing::error!(agent = %shared.full_name(), %reason, "the agent ended and stays down");
                 self.fall(&reason);
+            }
+            Decision::LieDown => {
+                tracing::info!(agent = %shared.full_name(), "the agent ended; its container says what follows");
+                self.drop_beside();
+                self.core.refuse_waiting();
+                self.lay_down(None);
             }
             Decision::Restart { after } => {
                 tracing::info!(agent = %shared.full_name(), pause = ?after, "the agent ended and is started anew");

@@ -3,6 +3,7 @@
 //! Always true: what is left here from outside of the life's poll wakes the life. Neighbour: [`life`](crate::life)
 //! takes it up.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use tokio::sync::oneshot;
 
 use super::Core;
 use crate::actor::Control;
+use crate::host::Order;
 use crate::interface::{Agent, LocalFuture};
 use crate::local::proxy_through;
 use crate::neighbours;
@@ -33,6 +35,8 @@ pub(super) struct Aside {
     crash: Option<String>,
     last_crash: Option<String>,
     stop: Option<StopRequest>,
+    /// One follows when the one before is done: at most a few.
+    orders: VecDeque<Order>,
     spawned: Vec<LocalFuture<()>>,
 }
 
@@ -134,6 +138,18 @@ impl<A: Agent> Core<A> {
 
     pub(crate) fn take_stop(&self) -> Option<StopRequest> {
         self.aside.borrow_mut().as_mut().and_then(|aside| aside.stop.take())
+    }
+
+    pub(crate) fn leave_order(&self, order: Order) {
+        self.with_aside(|aside| aside.orders.push_back(order));
+    }
+
+    pub(crate) fn has_orders(&self) -> bool {
+        self.has_aside(|aside| !aside.orders.is_empty())
+    }
+
+    pub(crate) fn take_order(&self) -> Option<Order> {
+        self.aside.borrow_mut().as_mut().and_then(|aside| aside.orders.pop_front())
     }
 
     /// Notes that a turn, a hook or a loop panicked or failed.

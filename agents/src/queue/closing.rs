@@ -43,6 +43,11 @@ impl<A: Agent> Core<A> {
     /// Refuses what waits and drops what runs.
     pub(crate) fn drop_turns(&self) {
         self.refuse_waiting();
+        self.drop_running();
+    }
+
+    /// Drops the turns in flight.
+    pub(crate) fn drop_running(&self) {
         self.drop_writer();
         let (readers, old_readers) = {
             let queue = &mut *self.queue.borrow_mut();
@@ -53,7 +58,7 @@ impl<A: Agent> Core<A> {
         readers.into_turns().chain(old).for_each(|turn| let_go(&self.shared, turn));
     }
 
-    fn refuse_waiting(&self) {
+    pub(crate) fn refuse_waiting(&self) {
         let waiting = std::mem::take(&mut self.queue.borrow_mut().waiting);
         for turn in waiting {
             if let Waiting::Call(turn) | Waiting::Returning(turn) = turn {
@@ -67,6 +72,11 @@ impl<A: Agent> Core<A> {
     /// There will be no other state: what waits is refused, and shared turns in flight finish on the old one.
     pub(crate) fn lose_state(&self) {
         self.refuse_waiting();
+        self.let_state_go();
+    }
+
+    /// The next state will be another one: shared turns in flight finish on the old one.
+    pub(crate) fn let_state_go(&self) {
         self.queue.borrow_mut().set_readers_aside();
         let state = self.state.borrow_mut().take();
         let_go(&self.shared, state);

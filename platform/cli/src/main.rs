@@ -8,6 +8,7 @@ mod certs;
 mod describe;
 mod join;
 mod node;
+mod tree;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -31,6 +32,8 @@ enum Verb {
     Call(call::Call),
     /// Shows what an agent exposes: methods, arguments, docs
     Describe(describe::Describe),
+    /// Shows the agents and child containers of a node, and what they are doing
+    Tree(tree::Tree),
     /// Joins other nodes and shows all nodes and agents, as they come and go
     Join(join::Join),
 }
@@ -42,6 +45,7 @@ fn main() -> ExitCode {
         Verb::Certs(verb) => certs::run(verb),
         Verb::Call(call) => call::run(call),
         Verb::Describe(describe) => describe::run(describe),
+        Verb::Tree(tree) => tree::run(tree),
         Verb::Join(join) => join::run(join),
     };
     let printed = done.and_then(|text| match text.is_empty() {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
-use folkmoot::{Codec, Connect, Container, Result, SslCerts, Untyped};
+use folkmoot::{Codec, Connect, Container, Result, SslCerts, TreeAt, Untyped};
 
 /// How another node is reached.
 #[derive(Debug, Args)]
@@ -47,6 +47,15 @@ impl Node {
     /// The same, sought for as long as a reply is waited for.
     pub(crate) fn connect_patiently(&self, container: &Container, url: &str) -> Connect<Untyped> {
         self.connect(container, url).retry_for(self.deadline)
+    }
+
+    /// The way to the tree of the node at `url`.
+    pub(crate) fn tree_at(&self, container: &Container, url: &str) -> TreeAt {
+        let tree = container.tree_at(url).codec(self.codec);
+        match &self.peer {
+            Some(peer) => tree.peer(peer),
+            None => tree,
+        }
     }
 }
 

@@ -85,6 +85,30 @@ async fn the_reply_is_printed_in_json() {
 }
 
 #[folkmoot::test]
+async fn the_tree_of_a_node_is_printed() {
+    let container = Container::builder("tcp://127.0.0.1:0").name("market").start().await.unwrap();
+    container.spawn("mirror", Mirror::default).await.unwrap();
+    let crew = container.child("crew").one_for_all().start().unwrap();
+    crew.spawn("hand", Mirror::default).await.unwrap();
+    container.suspend("hand").await.unwrap();
+    let url = container.endpoint().to_string();
+    let folder = Folder::new();
+    let wanted = "market\n  \
+        mirror (Mirror) running, never restarted, 0 in hand\n  \
+        crew/ one for all, running, never restarted (at most 10 within 10s)\n    \
+        hand (Mirror) suspended, never restarted, 0 in hand\n";
+    for codec in ["JSON", "MsgPack", "cbor"] {
+        assert_eq!(run(&folder, &["tree", &url, "--codec", codec]).await.succeeds(), wanted);
+    }
+    let json = run(&folder, &["tree", &url, "--json"]).await.succeeds();
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["entries"][1]["container"]["entries"][0]["agent"]["status"], "suspended");
+    let error = run(&folder, &["tree", &container.url("mirror")]).await.fails();
+    assert!(error.contains("mirror"), "{error}");
+    container.shutdown().await;
+}
+
+#[folkmoot::test]
 async fn a_failure_is_one_sentence() {
     let (container, url) = plain().await;
     let folder = Folder::new();

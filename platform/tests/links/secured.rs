@@ -71,6 +71,36 @@ async fn a_description_tells_of_no_method_that_the_reader_may_not_call() {
 }
 
 #[folkmoot::test(crate = crate::links::left_behind)]
+async fn the_tree_is_shown_to_those_whom_a_rule_lets_see_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let certs = DevCerts::in_dir(dir.path()).unwrap();
+    let rules = [
+        ("spiffe://demo/node/operator", "folkmoot", "tree"),
+        ("spiffe://demo/node/all", "*", "*"),
+        ("spiffe://demo/node/client", "mirror", "*"),
+    ];
+    let server = node(&certs, "server", &rules).await;
+    let crew = server.child("crew").rest_for_one().start().unwrap();
+    crew.spawn("mirror", Mirror::default).await.unwrap();
+    let url = server.endpoint().to_string();
+    for name in ["operator", "all"] {
+        let onlooker = node(&certs, name, &[]).await;
+        let seen = onlooker.tree_at(&url).peer("spiffe://demo/node/server").await.unwrap();
+        assert_eq!(seen, server.tree(), "{name}");
+        assert_eq!(seen.agent("mirror").unwrap().agent_type, "Mirror");
+        onlooker.shutdown().await;
+    }
+    let client = node(&certs, "client", &[]).await;
+    let error = client.tree_at(&url).await.unwrap_err();
+    assert!(error.to_string().contains("`.allow(node, \"folkmoot\", \"tree\")`"), "{error}");
+    assert!(matches!(error, CallError::Denied { .. }), "{error}");
+    let error = client.tree_at(server.url("mirror")).await.unwrap_err();
+    assert!(matches!(error, CallError::BadAddress { .. }), "{error}");
+    client.shutdown().await;
+    server.shutdown().await;
+}
+
+#[folkmoot::test(crate = crate::links::left_behind)]
 async fn the_expected_peer_is_checked_and_a_foreign_authority_refused() {
     let dir = tempfile::tempdir().unwrap();
     let certs = DevCerts::in_dir(dir.path().join("ours")).unwrap();
