@@ -20,6 +20,7 @@ mod one_way;
 mod processes;
 mod processes_that_fail;
 mod skew;
+mod watched_processes;
 
 /// Long enough for what comes at once.
 const SOON: Duration = Duration::from_secs(60);

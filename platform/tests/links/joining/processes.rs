@@ -9,7 +9,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use folkmoot::prelude::*;
-use folkmoot::{Builder, LinkLimits};
+use folkmoot::{Backoff, Builder, LinkLimits, Linked};
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::process::{Child, Command};
@@ -73,6 +73,7 @@ pub(super) struct Clerk {
     held: Cell<usize>,
     colleague: RefCell<Option<Proxy<Clerk>>>,
     heard: RefCell<Vec<CallError>>,
+    linked: Option<Linked>,
 }
 
 #[agent]
@@ -88,6 +89,26 @@ impl Clerk {
     pub(super) async fn hold(&self) {
         self.held.set(self.held.get() + 1);
         std::future::pending::<()>().await;
+    }
+
+    /// Panics with the time of day, in nanoseconds.
+    #[expose]
+    pub(super) fn crash(&mut self, ctx: &Context<Self>) {
+        panic!("{}", ctx.clock().now().0.as_nanos());
+    }
+
+    /// Is linked to a colleague on another node from now on.
+    #[expose]
+    pub(super) async fn link(&mut self, ctx: &Context<Self>, to: String) -> Result<(), CallError> {
+        let colleague: Proxy<Clerk> = ctx.lookup(&to).retry_for(super::SOON).await?;
+        self.linked = Some(ctx.link(&colleague).await?);
+        Ok(())
+    }
+
+    /// The cause of the crash before this life.
+    #[expose]
+    pub(super) fn last_crash(&self, ctx: &Context<Self>) -> Option<String> {
+        ctx.last_crash()
     }
 
     /// How many were told to wait for ever.
@@ -190,7 +211,8 @@ async fn a_node_of_its_own() {
     let Ok(role) = std::env::var(ROLE) else { return };
     let Role { name, listen, join, times } = serde_json::from_str(&role).unwrap();
     let node = times.set(Container::builder(&listen).insecure().name(&name)).watched().await.unwrap();
-    node.spawn(&format!("clerk-of-{name}"), Clerk::default).await.unwrap();
+    let clerk = node.spawn(&format!("clerk-of-{name}"), Clerk::default);
+    clerk.backoff(Backoff::NONE).intensity(u32::MAX, super::SOON).await.unwrap();
     if let Some(join) = join {
         node.join(join).retry_for(super::SOON).await.unwrap();
     }
