@@ -32,6 +32,8 @@ impl<A: Agent> Life<A> {
         let shared = self.core.shared().clone();
         // First: what is linked is known by handles, and those may be among what is let go.
         shared.break_ties(&cause);
+        // One crash ends a life: another that came meanwhile, by a link, is not the next one's.
+        self.core.take_crash();
         shared.counters().panics.increment(1);
         self.drop_beside();
         self.core.drop_writer();

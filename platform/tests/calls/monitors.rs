@@ -1,7 +1,7 @@
 //! Monitors and links between agents of one container.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use folkmoot::prelude::*;
@@ -341,6 +341,55 @@ async fn a_linked_agent_that_stays_down_takes_the_other_down() {
         matches!(&error, CallError::Agent(CallError::NoSuchAgent { agent, .. }) if agent == "b"),
         "{error}"
     );
+    hall.shutdown().await;
+}
+
+/// Its second start links it to another, which crashes meanwhile, and then fails by itself.
+#[derive(Agent)]
+struct Starter(Arc<AtomicU32>);
+
+#[agent]
+impl Starter {
+    #[start]
+    async fn start(&mut self, ctx: &Context<Self>) -> Result<(), String> {
+        if self.0.fetch_add(1, Ordering::SeqCst) != 1 {
+            return Ok(());
+        }
+        let other: Proxy<Fragile> = ctx.find("other").unwrap();
+        let _linked = ctx.link(&other).await.unwrap();
+        other.crash("boom".to_owned()).await.unwrap_err();
+        // The news of it comes while this still waits.
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+        Err("it fails by itself".to_owned())
+    }
+
+    #[expose]
+    fn crash(&mut self) {
+        panic!("first");
+    }
+
+    #[expose]
+    fn last_crash(&self, ctx: &Context<Self>) -> Option<String> {
+        ctx.last_crash()
+    }
+}
+
+#[folkmoot::test]
+async fn a_life_that_crashed_by_itself_leaves_no_crash_by_a_link_to_the_next() {
+    let hall = hall().await;
+    fragile(&hall, "other").await.unwrap();
+    let starts = Arc::new(AtomicU32::new(0));
+    let agent = hall.spawn("starter", move || Starter(starts.clone())).backoff(Backoff::NONE).await.unwrap();
+    agent.crash().await.unwrap_err();
+    let last = agent.last_crash().await.unwrap();
+    assert_eq!(last.as_deref(), Some("#[start] failed: it fails by itself"));
+    for _ in 0..1000 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(agent.last_crash().await.unwrap(), last);
+    assert_eq!((hall.restarts("starter").unwrap(), hall.restarts("other").unwrap()), (2, 1));
     hall.shutdown().await;
 }
 

@@ -13,13 +13,13 @@ use super::raw::Raw;
 use super::rig::{Victim, tight};
 
 /// A container that dials, and the raw end of its link.
-struct Dialed {
-    node: Container,
-    connecting: tokio::task::JoinHandle<Result<Proxy<Victim>, CallError>>,
-    raw: Raw,
+pub(super) struct Dialed {
+    pub(super) node: Container,
+    pub(super) connecting: tokio::task::JoinHandle<Result<Proxy<Victim>, CallError>>,
+    pub(super) raw: Raw,
 }
 
-async fn dialed(codec: Codec) -> Dialed {
+pub(super) async fn dialed(codec: Codec) -> Dialed {
     super::limit::watch();
     let node = Container::builder("local://dialer").network(&folkmoot::LocalNetwork::new());
     let node = node.codec(codec).limits(tight()).name("dialer").start().await.unwrap();
@@ -99,7 +99,7 @@ async fn silence_text_and_hanging_up_are_told_apart() {
 }
 
 /// A dialer with a proxy, and the raw end that behaved so far.
-async fn met(codec: Codec, max_frame_bytes: u32) -> (Container, Proxy<Victim>, Raw) {
+pub(super) async fn met(codec: Codec, max_frame_bytes: u32) -> (Container, Proxy<Victim>, Raw) {
     let Dialed { node, connecting, mut raw } = dialed(codec).await;
     raw.answer().await;
     let limits = format!(r#""max_frame_bytes": {max_frame_bytes}, "max_depth": 9, "max_nodes": 300"#);

@@ -1,7 +1,8 @@
 //! Peers that monitor what they must not, tell of what nobody asked, and take nothing of what they asked for.
 
-use folkmoot::{Codec, Value};
+use folkmoot::{AgentEvent, CallError, Codec, Value};
 
+use super::dialing::{Dialed, dialed, met};
 use super::rig::{Rig, tight, until};
 
 #[folkmoot::test(crate = crate::hostile::left_behind)]
@@ -144,6 +145,85 @@ async fn a_peer_that_takes_nothing_misses_old_events_and_is_told_how_many() {
     assert_eq!(missed, rig.counts.of("missed_events"));
     assert_eq!(told + missed, 2 * crashes + 1);
     rig.end().await;
+}
+
+/// What came of an attempt to monitor the agent at the raw end of a link, which answers so.
+async fn answered(codec: Codec, answer: &str) -> Result<folkmoot::Monitor, CallError> {
+    let (node, proxy, mut raw) = met(codec, 2000).await;
+    let asking = actix_rt::spawn(node.monitor(&proxy));
+    let asked = raw.answer().await;
+    assert_eq!(asked.content.item(0).and_then(Value::as_str), Some("folkmoot/monitor"));
+    let number = asked.content.item(1).and_then(|arguments| arguments.item(1)).and_then(Value::as_u64).unwrap();
+    let id = asked.id.as_u64().unwrap();
+    raw.send(&answer.replace("ID", &id.to_string()).replace("NUMBER", &number.to_string())).await;
+    let outcome = asking.await.unwrap();
+    if outcome.is_err() {
+        // Whatever it was: the peer is told that nobody waits any more.
+        let ended = raw.answer().await;
+        let path = ended.content.item(0).and_then(Value::as_str);
+        assert!(matches!(path, Some("folkmoot/unmonitor" | "folkmoot/goodbye")), "{ended:?}");
+    }
+    node.shutdown().await;
+    outcome
+}
+
+#[folkmoot::test]
+async fn peers_that_know_no_monitors_or_answer_nonsense_are_told_apart() {
+    for codec in Codec::ALL {
+        for (answer, words) in [
+            (
+                r#"[2, ID, {"code": "no-such-agent", "text": "x", "data": {"agent": "folkmoot/monitor", "nearest": null}}]"#,
+                "runs an older Folkmoot, whose agents can be neither monitored nor linked",
+            ),
+            (r#"[2, ID, {"code": "denied", "text": "x", "data": {"reason": "not you"}}]"#, "not you"),
+            (r#"[2, ID, "LookupError: what?"]"#, "what?"),
+            (r#"[1, ID, null]"#, "does not decode"),
+            (r#"[1, ID, {"node": -1, "agent": 2, "restarts": 3}]"#, "does not decode"),
+            (r#"[9, ID, null]"#, "the kind is neither"),
+        ] {
+            let error = answered(codec, answer).await.unwrap_err();
+            assert!(error.to_string().contains(words), "{codec} {answer}: {error}");
+        }
+        // What a peer of another make cannot tell is refused before it is asked.
+        let Dialed { node, connecting, mut raw } = dialed(codec).await;
+        raw.answer().await;
+        raw.send(r#"[2, 0, "LookupError: folkmoot/hello"]"#).await;
+        let id = raw.answer().await.id.as_u64().unwrap();
+        raw.send(&format!(r#"[1, {id}, "Victim"]"#)).await;
+        let proxy = connecting.await.unwrap().unwrap();
+        let error = node.monitor(&proxy).await.unwrap_err();
+        assert!(error.to_string().contains("is no Folkmoot container"), "{error}");
+        node.shutdown().await;
+    }
+}
+
+#[folkmoot::test]
+async fn events_may_come_before_the_answer_and_a_flood_of_them_is_bounded() {
+    let (node, proxy, mut raw) = met(Codec::Json, 2000).await;
+    let asking = actix_rt::spawn(node.monitor(&proxy));
+    let id = raw.answer().await.id.as_u64().unwrap();
+    let event = |event: &str| format!(r#"[0, 7, ["folkmoot/event", [1, {event}], {{}}], {{"no_reply": true}}]"#);
+    raw.send(&event(r#"{"crashed": {"cause": "early\nERROR"}}"#)).await;
+    raw.send(&format!(r#"[1, {id}, {{"node": 1, "agent": 2, "restarts": 3, "more": 4}}]"#)).await;
+    let mut monitor = asking.await.unwrap().unwrap();
+    let cause = "early\u{fffd}ERROR".to_owned();
+    assert_eq!(monitor.next().await, Some(AgentEvent::Crashed { cause }));
+    for restarts in 0..10_000 {
+        raw.send(&event(&format!(r#"{{"restarted": {{"restarts": {restarts}}}}}"#))).await;
+    }
+    raw.send(&event(r#"{"missed": {"events": 18446744073709551615}}"#)).await;
+    raw.send(&event(r#"{"ended": {"cause": "", "in_order": true}}"#)).await;
+    // After its end there is nothing more.
+    raw.send(&event(r#"{"restarted": {"restarts": 0}}"#)).await;
+    raw.ask(r#"[0, 8, ["folkmoot/ping", [], {}]]"#).await.result();
+    assert_eq!(monitor.next().await, Some(AgentEvent::Missed { events: u64::MAX }));
+    for restarts in 9_937..10_000 {
+        assert_eq!(monitor.next().await, Some(AgentEvent::Restarted { restarts }));
+    }
+    assert_eq!(monitor.next().await, Some(AgentEvent::Ended { cause: String::new(), in_order: true }));
+    assert_eq!(monitor.next().await, None);
+    drop(monitor);
+    node.shutdown().await;
 }
 
 /// Crashes.
