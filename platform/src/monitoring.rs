@@ -291,3 +291,71 @@ impl Tie for RemoteTie {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use folkmoot_agents::{Context, Linked, Proxy};
+
+    use crate::{Agent, CallError, Container, agent, block_on};
+
+    use super::*;
+
+    #[derive(Agent, Default)]
+    #[agent(crate = crate::__private)]
+    struct Watched(Option<Linked>);
+
+    #[agent(crate = crate::__private)]
+    impl Watched {
+        #[expose]
+        async fn link(&mut self, ctx: &Context<Self>, url: String) -> Result<(), CallError> {
+            let other: Proxy<Watched> = ctx.connect(url).await?;
+            self.0 = Some(ctx.link(&other).await?);
+            Ok(())
+        }
+
+        #[expose]
+        fn unlink(&mut self) {
+            self.0 = None;
+        }
+    }
+
+    async fn node() -> (Container, Proxy<Watched>) {
+        let node = Container::builder("tcp://127.0.0.1:0").start().await.unwrap();
+        let agent = node.spawn("watched", Watched::default).await.unwrap();
+        (node, agent)
+    }
+
+    /// How many watch agents of that container.
+    fn count(node: &Container) -> usize {
+        node.hall().tables.home.watchers.count()
+    }
+
+    #[test]
+    fn nothing_is_left_in_the_tables_when_a_monitor_a_link_or_a_link_of_containers_is_over() {
+        block_on(async {
+            let ((server, _), (client, own)) = (node().await, node().await);
+            let there: Proxy<Watched> = client.connect(server.url("watched")).await.unwrap();
+            let first = client.monitor(&there).await.unwrap();
+            let second = client.monitor(&there).await.unwrap();
+            own.link(server.url("watched")).await.unwrap();
+            // Of what is linked there are two entries: one for its crash, one for its end.
+            assert_eq!((count(&server), count(&client)), (4, 1));
+            drop(first);
+            own.unlink().await.unwrap();
+            while count(&server) != 1 {
+                tokio::task::yield_now().await;
+            }
+            assert_eq!(count(&client), 0);
+            own.link(server.url("watched")).await.unwrap();
+            let local = client.monitor(&own).await.unwrap();
+            client.stop("watched", Duration::from_secs(60)).await.unwrap();
+            assert_eq!(count(&client), 0, "an agent that has ended is watched by nobody");
+            client.shutdown().await;
+            while count(&server) != 0 {
+                tokio::task::yield_now().await;
+            }
+            drop((second, local));
+            server.shutdown().await;
+        });
+    }
+}

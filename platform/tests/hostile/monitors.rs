@@ -153,7 +153,8 @@ async fn answered(codec: Codec, answer: &str) -> Result<folkmoot::Monitor, CallE
     let asking = actix_rt::spawn(node.monitor(&proxy));
     let asked = raw.answer().await;
     assert_eq!(asked.content.item(0).and_then(Value::as_str), Some("folkmoot/monitor"));
-    let number = asked.content.item(1).and_then(|arguments| arguments.item(1)).and_then(Value::as_u64).unwrap();
+    let number =
+        asked.content.item(1).and_then(|arguments| arguments.item(1)).and_then(Value::as_u64).unwrap();
     let id = asked.id.as_u64().unwrap();
     raw.send(&answer.replace("ID", &id.to_string()).replace("NUMBER", &number.to_string())).await;
     let outcome = asking.await.unwrap();
@@ -202,7 +203,8 @@ async fn events_may_come_before_the_answer_and_a_flood_of_them_is_bounded() {
     let (node, proxy, mut raw) = met(Codec::Json, 2000).await;
     let asking = actix_rt::spawn(node.monitor(&proxy));
     let id = raw.answer().await.id.as_u64().unwrap();
-    let event = |event: &str| format!(r#"[0, 7, ["folkmoot/event", [1, {event}], {{}}], {{"no_reply": true}}]"#);
+    let event =
+        |event: &str| format!(r#"[0, 7, ["folkmoot/event", [1, {event}], {{}}], {{"no_reply": true}}]"#);
     raw.send(&event(r#"{"crashed": {"cause": "early\nERROR"}}"#)).await;
     raw.send(&format!(r#"[1, {id}, {{"node": 1, "agent": 2, "restarts": 3, "more": 4}}]"#)).await;
     let mut monitor = asking.await.unwrap().unwrap();

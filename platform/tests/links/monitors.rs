@@ -379,6 +379,31 @@ async fn a_monitor_by_url_is_as_patient_as_its_connection() {
 }
 
 #[folkmoot::test(crate = crate::links::left_behind)]
+async fn a_monitor_from_before_the_nodes_joined_keeps_its_link_until_it_is_dropped() {
+    let mut limits = LinkLimits::default();
+    // What is one too many is closed at a beat.
+    limits.heartbeat = Duration::from_millis(5);
+    let build = |builder: Builder| builder.limits(limits.clone());
+    let (a, b) = (node("a", build).await, node("b", build).await);
+    let agent: Proxy<Fragile> = a.connect(b.url("of-b")).await.unwrap();
+    let mut monitor = a.monitor(&agent).await.unwrap();
+    b.join(a.endpoint().to_string()).await.unwrap();
+    let beats = a.counts.of("frames_in") + 50;
+    while a.counts.of("frames_in") < beats {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(a.counts.open_links(), 2.0);
+    agent.crash("seen".into()).await.unwrap_err();
+    assert_eq!(next(&mut monitor).await, crashed("seen"));
+    assert_eq!(next(&mut monitor).await, restarted(1));
+    drop(monitor);
+    while a.counts.open_links() != 1.0 || b.counts.open_links() != 1.0 {
+        tokio::task::yield_now().await;
+    }
+    shut_down([b, a]).await;
+}
+
+#[folkmoot::test(crate = crate::links::left_behind)]
 async fn monitors_end_with_their_own_container() {
     let (a, b, network) = joined().await;
     let by_url: Proxy<Fragile> = a.connect(b.url("of-b")).await.unwrap();
