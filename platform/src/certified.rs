@@ -61,6 +61,7 @@ impl CertifiedLinks {
             }
             entered.links.push((Arc::downgrade(link), certificate.clone()));
         }
+        link.prove(certificate.clone());
         // Asked once it is entered: whatever is revoked from now on finds it there.
         certs.check_revoked(&certificate)
     }

@@ -16,6 +16,7 @@ use folkmoot_agents::host::{Credit, FarReply};
 use folkmoot_codecs::hello::PIECES_SINCE;
 use folkmoot_codecs::piece::{LARGE_PAYLOAD_BYTES, LEAST_FRAME_FOR_PIECES};
 use folkmoot_codecs::{CallError, Codec, Endpoint, Hello, Limits, Principal};
+use folkmoot_transports::PeerCertificate;
 use tokio::sync::{Notify, oneshot};
 
 use crate::cancels::Cancels;
@@ -36,6 +37,8 @@ pub(crate) struct Link {
     pub(crate) codec: Codec,
     pub(crate) peer: Principal,
     pub(crate) peer_address: String,
+    /// What the peer proved itself by, where it had a certificate.
+    certificate: OnceLock<PeerCertificate>,
     /// What it leads to, as errors name it: the peer's URL where it was dialed.
     name: String,
     pub(crate) outbox: Outbox,
@@ -110,6 +113,7 @@ impl Link {
             codec,
             peer,
             peer_address,
+            certificate: OnceLock::new(),
             name,
             outbox,
             cancels: Cancels::default(),
@@ -193,6 +197,23 @@ impl Link {
     /// Says whether nobody attended to the link before.
     pub(crate) fn begins_to_be_attended(&self) -> bool {
         !self.attended.swap(true, Ordering::AcqRel)
+    }
+
+    /// Notes what the peer proved itself by.
+    pub(crate) fn prove(&self, certificate: PeerCertificate) {
+        self.certificate.set(certificate).ok();
+    }
+
+    /// Whether the peer proved to be who is to be found at `endpoint`; where nothing can be proven of one, whether
+    /// links to it prove nothing either.
+    pub(crate) fn is_proven_for(&self, endpoint: &Endpoint) -> bool {
+        match endpoint {
+            Endpoint::Tls { host, .. } => {
+                self.certificate.get().is_some_and(|certificate| certificate.stands_for(host))
+            }
+            Endpoint::UnixTls { .. } => false,
+            _ => self.certificate.get().is_none(),
+        }
     }
 
     /// Something came.

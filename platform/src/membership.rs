@@ -155,10 +155,15 @@ impl Node {
         self.link.is_open()
     }
 
+    /// Whether who is sought at `to` is this node. One that dialed us says where it is reached: it must have proven to
+    /// be who is found there, or bear the name that is expected.
     fn is_reached_at(&self, to: &Destination) -> bool {
         let way = self.way.to();
-        let is_expected = to.expected_peer.as_ref().is_none_or(|expected| *expected == self.known.name);
-        way.endpoint == to.endpoint && way.codec == to.codec && is_expected
+        let is_it = match &to.expected_peer {
+            Some(expected) => *expected == self.known.name,
+            None => self.dialed || self.link.is_proven_for(&to.endpoint),
+        };
+        way.endpoint == to.endpoint && way.codec == to.codec && is_it
     }
 
     fn as_known(&self, now: LinkInstant, tables: &Tables) -> JoinedNode {

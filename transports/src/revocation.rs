@@ -8,10 +8,11 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use rustls::RootCertStore;
-use rustls::client::WebPkiServerVerifier;
+use rustls::client::{WebPkiServerVerifier, verify_server_name};
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, CertificateRevocationListDer};
+use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, ServerName};
+use rustls::server::ParsedCertificate;
 use x509_parser::certificate::X509Certificate;
 use x509_parser::prelude::FromDer;
 use x509_parser::revocation_list::CertificateRevocationList;
@@ -28,10 +29,12 @@ struct CertificateId {
     serial: Vec<u8>,
 }
 
-/// The certificates that a peer showed, remembered so that it can be asked later whether one was revoked.
+/// The certificates that a peer showed, remembered so that it can be asked later whether one was revoked, and for which
+/// hosts the peer's own stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PeerCertificate {
     chain: Vec<CertificateId>,
+    own: CertificateDer<'static>,
 }
 
 impl PeerCertificate {
@@ -45,7 +48,17 @@ impl PeerCertificate {
                 serial: certificate.raw_serial().to_owned(),
             })
         };
-        Ok(PeerCertificate { chain: shown.iter().map(read).collect::<Result<_, _>>()? })
+        let chain = shown.iter().map(read).collect::<Result<_, _>>()?;
+        let own = shown.first().ok_or(CertificateFault::Missing)?.clone().into_owned();
+        Ok(PeerCertificate { chain, own })
+    }
+
+    /// Whether it stands for `host`: whoever dialed a URL with that host would take it.
+    #[must_use]
+    pub fn stands_for(&self, host: &str) -> bool {
+        let name = ServerName::try_from(host);
+        let own = ParsedCertificate::try_from(&self.own);
+        matches!((name, own), (Ok(name), Ok(own)) if verify_server_name(&own, &name).is_ok())
     }
 }
 

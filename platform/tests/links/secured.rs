@@ -127,3 +127,30 @@ async fn the_expected_peer_is_checked_and_a_foreign_authority_refused() {
         container.shutdown().await;
     }
 }
+
+#[folkmoot::test(crate = crate::links::left_behind)]
+async fn a_node_that_says_it_is_reached_at_anothers_url_gets_no_calls_that_go_there() {
+    let dir = tempfile::tempdir().unwrap();
+    let certs = DevCerts::in_dir(dir.path()).unwrap();
+    let with_certs = |name: &str| {
+        Container::builder("tls://127.0.0.1:0")
+            .certs(certs.node(name).unwrap())
+            .allow("*", "*", "*")
+            .allow_host("*", "*")
+    };
+    let market = with_certs("market").watched().await.unwrap();
+    let liar = with_certs("liar").advertise("bank.invalid:5555").watched().await.unwrap();
+    liar.spawn("teller", Mirror::default).await.unwrap();
+    liar.join(market.endpoint().to_string()).await.unwrap();
+
+    let error = market.connect::<Mirror>("tls://bank.invalid:5555/teller").await.unwrap_err();
+    assert!(matches!(error, CallError::Disconnected { .. }), "{error}");
+    // By its own name it is found, and whoever says whom to expect there goes over the one link.
+    let teller: Proxy<Mirror> = market.lookup("teller").await.unwrap();
+    assert_eq!(teller.late(1).await.unwrap(), 1);
+    let expected = market.connect::<Mirror>("tls://bank.invalid:5555/teller").peer("spiffe://demo/node/liar");
+    assert_eq!(expected.await.unwrap().late(2).await.unwrap(), 2);
+    for node in [liar, market] {
+        node.shutdown().await;
+    }
+}
