@@ -29,6 +29,17 @@ struct CertificateId {
     serial: Vec<u8>,
 }
 
+impl CertificateId {
+    fn of(der: &CertificateDer<'_>) -> Result<CertificateId, CertificateFault> {
+        let (_, certificate) = X509Certificate::from_der(der)
+            .map_err(|_| CertificateFault::Unusable("it is no X.509 certificate".to_owned()))?;
+        Ok(CertificateId {
+            issuer: certificate.issuer().as_raw().to_owned(),
+            serial: certificate.raw_serial().to_owned(),
+        })
+    }
+}
+
 /// The certificates that a peer showed, remembered so that it can be asked later whether one was revoked, and for which
 /// hosts the peer's own stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,17 +51,8 @@ pub struct PeerCertificate {
 impl PeerCertificate {
     /// Of the chain that was shown, the peer's own certificate first.
     pub(crate) fn of(shown: &[CertificateDer<'_>]) -> Result<PeerCertificate, CertificateFault> {
-        let read = |der: &CertificateDer<'_>| {
-            let (_, certificate) = X509Certificate::from_der(der)
-                .map_err(|_| CertificateFault::Unusable("it is no X.509 certificate".to_owned()))?;
-            Ok(CertificateId {
-                issuer: certificate.issuer().as_raw().to_owned(),
-                serial: certificate.raw_serial().to_owned(),
-            })
-        };
-        let chain = shown.iter().map(read).collect::<Result<_, _>>()?;
         let own = shown.first().ok_or(CertificateFault::Missing)?.clone().into_owned();
-        Ok(PeerCertificate { chain, own })
+        Ok(PeerCertificate { chain: shown.iter().map(CertificateId::of).collect::<Result<_, _>>()?, own })
     }
 
     /// Whether it stands for `host`: whoever dialed a URL with that host would take it.
@@ -115,7 +117,11 @@ impl Revocations {
 
     /// Refuses what is revoked.
     pub(crate) fn check(&self, peer: &PeerCertificate) -> Result<(), CertificateFault> {
-        match peer.chain.iter().any(|id| self.revoked.contains(id)) {
+        peer.chain.iter().try_for_each(|id| self.check_one(id))
+    }
+
+    fn check_one(&self, id: &CertificateId) -> Result<(), CertificateFault> {
+        match self.revoked.contains(id) {
             true => Err(CertificateFault::Revoked),
             false => Ok(()),
         }
@@ -130,8 +136,8 @@ impl Revocations {
         if self.revoked.is_empty() {
             return Ok(());
         }
-        self.check(&PeerCertificate::of(std::slice::from_ref(own))?)?;
-        self.check(&PeerCertificate::of(between)?)
+        let mut chain = std::iter::once(own).chain(between);
+        chain.try_for_each(|certificate| self.check_one(&CertificateId::of(certificate)?))
     }
 
     /// Whether a list should have had a successor by now.
