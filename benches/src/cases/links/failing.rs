@@ -1,6 +1,6 @@
 //! A joined node in another process, which is killed or frozen while callers wait for it, and which comes back.
 //!
-//! Neighbour: [`bare`](super::bare) is the floor.
+//! Neighbour: [`bare`] is the floor.
 
 use std::time::Duration;
 
