@@ -356,6 +356,11 @@ pub(crate) async fn attend(link: Arc<Link>, dialed: bool) {
                     continue;
                 }
                 let silence = Duration::from_millis(now.since(link.heard()));
+                // The next look comes no later than when the node is unreachable.
+                let left = limits.unreachable_time.saturating_sub(silence).max(Duration::from_millis(1));
+                if left < limits.heartbeat {
+                    beat = link_time::sleep(left);
+                }
                 if silence >= limits.unreachable_time {
                     link.close(&format!("nothing came from the node for {:?}", limits.unreachable_time));
                 } else if (silence >= limits.suspect_time) != suspect {

@@ -4,7 +4,9 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
+use std::time::Duration;
 
+use folkmoot::Backoff;
 use folkmoot::prelude::*;
 
 use crate::Result;
@@ -20,7 +22,10 @@ pub(super) fn node(victim: &Victim) -> Result<()> {
     folkmoot::block_on(async {
         let hall = Container::builder(&format!("tcp://{}", victim.listen)).name("victim").start().await?;
         tell(hall.endpoint())?;
-        hall.spawn(AGENT, Counter::default).await?;
+        // It crashes as often as it is told to, and without a word.
+        std::panic::set_hook(Box::new(|_| {}));
+        let agent = hall.spawn(AGENT, Counter::default).intensity(u32::MAX, Duration::from_secs(1));
+        agent.backoff(Backoff::NONE).await?;
         if !victim.join.is_empty() {
             hall.join(&*victim.join).await?;
         }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use actix_rt::SystemRunner;
 use folkmoot::prelude::*;
-use folkmoot::{Clock, NodeState, RealClock};
+use folkmoot::{AgentEvent, Clock, NodeState, RealClock};
 
 use super::bare;
 use crate::Result;
@@ -28,14 +28,16 @@ const AWAY: Duration = Duration::from_secs(3);
 const FEW_ROUNDS: usize = 5;
 
 const SECOND: Target = Target::OursAtMost(1e9);
-/// `unreachable_time` and one `heartbeat` of links, as they are unless set.
-const SILENCE: Target = Target::OursAtMost(11e9);
+const TEN_MILLISECONDS: Target = Target::OursAtMost(1e7);
+/// `unreachable_time` of links, as it is unless set, and what a look at it takes.
+const SILENCE: Target = Target::OursAtMost(10.1e9);
 
 pub(super) fn benches() -> Vec<Bench> {
     vec![
         Bench::new("killed node, until 1,000 callers know", Unit::Time, SECOND, killed),
         Bench::new("killed node is back, until an old proxy serves", Unit::Time, SECOND, back),
         Bench::new("killed node is back, until joined again by another", Unit::Time, SECOND, joined_again),
+        Bench::new("agent crashes, until a monitor elsewhere knows", Unit::Time, TEN_MILLISECONDS, crashed),
         Bench::new("frozen node, until 1,000 callers know", Unit::Time, SILENCE, frozen).long(),
     ]
 }
@@ -113,6 +115,35 @@ async fn serves(victim: &Proxy<Counter>) {
 fn killed(plan: &Plan) -> Result<Vec<Pair>> {
     let caller = Caller::start()?;
     let pairs = interleaved(plan, || bare::killed(CALLERS), || caller.until_all_know(Child::kill));
+    caller.end();
+    pairs
+}
+
+/// A call makes the agent crash, so what a call there and back takes is the floor.
+fn crashed(plan: &Plan) -> Result<Vec<Pair>> {
+    let caller = Caller::start()?;
+    let _child = caller.start_victim()?;
+    let victim = caller.system.block_on(caller.victim())?;
+    let mut monitor = caller.system.block_on(caller.node.monitor(&victim))?;
+    let pairs = interleaved(
+        plan,
+        || {
+            let watch = Stopwatch::start();
+            caller.system.block_on(victim.holds().into_future())?;
+            Ok(watch.elapsed().as_nanos() as f64)
+        },
+        || {
+            let watch = Stopwatch::start();
+            victim.explode().one_way()?;
+            let event = caller.system.block_on(monitor.next());
+            let took = watch.elapsed().as_nanos() as f64;
+            assert!(matches!(event, Some(AgentEvent::Crashed { .. })), "{event:?}");
+            let event = caller.system.block_on(monitor.next());
+            assert!(matches!(event, Some(AgentEvent::Restarted { .. })), "{event:?}");
+            Ok(took)
+        },
+    );
+    drop(monitor);
     caller.end();
     pairs
 }
