@@ -301,7 +301,7 @@ impl<A: Agent> Life<A> {
             // What a turn or a spawned future has spawned.
             again |= self.core.has_spawned();
         }
-        again |= self.core.has_orders();
+        again |= self.core.has_orders() && self.heeds_orders();
         // Also while it ends: whoever asks then may leave it less time.
         again |= self.core.wants_stop();
         again |= matches!(self.phase, Phase::Draining { .. }) && self.core.is_idle();

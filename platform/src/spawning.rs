@@ -173,7 +173,7 @@ impl<A: Agent> Birth<A> {
                 }
                 not_entered(why, &name)
             })?;
-            if tables.trunk.is_suspended() {
+            if entrance.is_none() && tables.trunk.is_suspended() {
                 // The first that it hears: no turn begins before.
                 drop(agent.suspend());
             }

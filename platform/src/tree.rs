@@ -1,8 +1,8 @@
 //! Trees of supervision: child containers within a container.
 //!
 //! A child container is a branch. Its task does what its plan says, an agent in it asks it after each crash, and a branch
-//! is to the branch above it what an agent is to its branch. Always true: nobody holds the locks of two branches at once;
-//! an agent of the container itself has no branch, and pays for none. Neighbours: [`plan`] decides, [`branch`] keeps the
+//! is to the branch above it what an agent is to its branch. Always true: nobody holds the locks of two branches at once, save
+//! of one that nobody else knows yet; an agent of the container itself has no branch, and pays for none. Neighbours: [`plan`] decides, [`branch`] keeps the
 //! members, [`attending`] does the steps, [`seat`] is what an agent asks, [`child`] begins a branch, [`view`] shows the
 //! whole.
 
@@ -178,7 +178,7 @@ impl Trunk {
         self.lock().all.clone()
     }
 
-    /// Takes a branch in. One of the same name that stays down gives its place away.
+    /// Takes a branch in, suspended where all are. One of the same name that stays down gives its place away.
     fn enter(&self, branch: &Arc<Branch>) -> Result<(), NoBranch> {
         let mut branches = self.lock();
         if branches.closed {
@@ -191,6 +191,7 @@ impl Trunk {
             branches.all.remove(at);
             self.count_one_less();
         }
+        branch.lock().suspended = self.is_suspended();
         branches.all.push(branch.clone());
         Ok(())
     }

@@ -22,6 +22,7 @@ mod calls {
     mod stopping;
     mod suspending;
     mod trees;
+    mod troubled_trees;
     mod turns;
     mod workers;
 }

@@ -1,8 +1,8 @@
 //! Orders of a supervisor that an agent has together with others: lie down, rise, end.
 //!
-//! Always true: an agent that lies down keeps its address and its queue, and has no state; each order that concerns it is
-//! answered once, by what the supervision is told. One that is ending already heeds none. Neighbour:
-//! [`recovering`](super::recovering), where a crash leads here.
+//! Always true: an agent that lies down keeps its address and its queue, and has no state; orders are obeyed one after the
+//! other, and each that concerns it is answered once, by what the supervision is told. One that is ending already heeds
+//! none. Neighbour: [`recovering`](super::recovering), where a crash leads here.
 
 use std::time::Duration;
 
@@ -17,8 +17,15 @@ use crate::panics::guard;
 use crate::shared::Status;
 
 impl<A: Agent> Life<A> {
+    /// Whether an order is obeyed at once. While the agent lies down for one, the next waits.
+    pub(super) fn heeds_orders(&self) -> bool {
+        !matches!(self.phase, Phase::LyingDown(_))
+    }
+
     pub(super) fn obey(&mut self) {
-        while let Some(order) = self.core.take_order() {
+        while self.heeds_orders()
+            && let Some(order) = self.core.take_order()
+        {
             match order {
                 Order::LieDown { cause, grace } => self.lie_down(cause, grace),
                 Order::Rise => self.rise(),
@@ -45,7 +52,7 @@ impl<A: Agent> Life<A> {
                 self.core.supervision().lies_down();
             }
             Phase::Down(_) => self.core.supervision().lies_down(),
-            // Not born yet, on the way down already, or ending: the supervision is told of each of these.
+            // Not born yet, or ending: the supervision is told of each of these.
             Phase::Unborn
             | Phase::Starting(_)
             | Phase::LyingDown(_)

@@ -35,7 +35,7 @@ pub(super) struct Aside {
     crash: Option<String>,
     last_crash: Option<String>,
     stop: Option<StopRequest>,
-    /// One follows when the one before is done: at most a few.
+    /// One follows when the one before is done, or the agent crashed meanwhile: at most a few.
     orders: VecDeque<Order>,
     spawned: Vec<LocalFuture<()>>,
 }

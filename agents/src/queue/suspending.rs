@@ -32,8 +32,11 @@ impl<A: Agent> Core<A> {
 
     fn set_suspended(&self, suspended: bool, done: oneshot::Sender<()>) {
         self.suspended.set(suspended);
-        if matches!(self.shared.status(), Status::Running | Status::Suspended) {
-            self.shared.set_status(self.running_status());
+        match self.shared.status() {
+            Status::Running | Status::Suspended => self.shared.set_status(self.running_status()),
+            // It finishes what is in flight, and what waits could begin no more.
+            Status::Stopping if suspended => self.refuse_waiting(),
+            _ => {}
         }
         // Whoever asked may have gone.
         done.send(()).ok();

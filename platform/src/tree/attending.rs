@@ -7,6 +7,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use folkmoot_agents::host::{Decision, Order};
+use folkmoot_agents::shared::Status;
 
 use super::branch::{Answer, Branch, Member, State};
 use super::plan::{Aim, MemberId, Step};
@@ -52,8 +53,12 @@ impl Branch {
                     }
                 }
                 Work::Stop(grace) => {
-                    self.stop_members(grace).await;
-                    return self.over(false);
+                    tokio::select! {
+                        biased;
+                        () = self.stop_members(grace) => return self.over(false),
+                        // All are asked again.
+                        () = self.until_less_than(grace) => {}
+                    }
                 }
                 Work::Over => return self.over(true),
             }
@@ -86,7 +91,12 @@ impl Branch {
         match (member, order) {
             (Member::Agent(agent), order) => {
                 if let (Order::LieDown { cause, .. }, Some(tables)) = (&order, self.tables.upgrade()) {
-                    tables.trunk.note_crash(agent.shared().id(), cause);
+                    let (trunk, shared) = (&tables.trunk, agent.shared());
+                    trunk.note_crash(shared.id(), cause);
+                    if shared.status() == Status::Stopped {
+                        // It ended meanwhile, and was forgotten before.
+                        trunk.forget_crash(shared.id());
+                    }
                 }
                 agent.order(order);
             }
@@ -139,6 +149,13 @@ impl Branch {
             tracing::warn!(container = %self.full_path, members = rest.len(), "the rest of a child container is stopped at once");
             let ends = rest.iter().map(|member| stop(member, Duration::ZERO));
             link_time::within(LAST_GRACE, futures_util::future::join_all(ends)).await;
+        }
+    }
+
+    /// Waits until somebody wants it to end sooner.
+    async fn until_less_than(&self, grace: Duration) {
+        while self.lock().stopping.as_ref().is_none_or(|stopping| stopping.grace >= grace) {
+            self.changed.notified().await;
         }
     }
 

@@ -172,21 +172,18 @@ impl Branch {
 
     /// Takes a branch in, in the place behind all others.
     pub(super) fn enter_branch(&self, branch: &Arc<Branch>) -> Result<(), Closed> {
-        let suspended = {
-            let mut state = self.lock();
-            state.check_open()?;
-            let is_namesake =
-                |member: &Member| matches!(member, Member::Branch(other) if other.name() == branch.name());
-            if state.members.values().any(is_namesake) {
-                return Err(Closed::NameTaken);
-            }
-            state.plan.enter(branch.id, false);
-            // It starts with nobody in it.
-            state.plan.started(branch.id);
-            state.members.insert(branch.id, Member::Branch(branch.clone()));
-            state.suspended
-        };
-        branch.lock().suspended |= suspended;
+        let mut state = self.lock();
+        state.check_open()?;
+        let is_namesake =
+            |member: &Member| matches!(member, Member::Branch(other) if other.name() == branch.name());
+        if state.members.values().any(is_namesake) {
+            return Err(Closed::NameTaken);
+        }
+        state.plan.enter(branch.id, false);
+        // It starts with nobody in it, and begins as the others here.
+        state.plan.started(branch.id);
+        branch.lock().suspended = state.suspended;
+        state.members.insert(branch.id, Member::Branch(branch.clone()));
         Ok(())
     }
 

@@ -93,11 +93,14 @@ pub struct TreeContainer {
 impl Tree {
     /// What is in a whole container.
     pub(crate) fn of_node(tables: &Tables) -> Tree {
+        // First all: who is listed was in its branch before, and is still there unless it ended.
+        let mut agents = tables.list();
         let branches = tables.trunk.branches();
         let in_branches: HashSet<AgentId> =
             branches.iter().flat_map(|branch| branch.agents()).map(|agent| agent.shared().id()).collect();
-        let mut agents = tables.list();
-        agents.retain(|agent| !in_branches.contains(&agent.shared().id()));
+        agents.retain(|agent| {
+            !in_branches.contains(&agent.shared().id()) && agent.shared().status() != Status::Stopped
+        });
         agents.sort_by_key(|agent| agent.shared().id());
         let agents = agents.iter().map(|agent| TreeEntry::Agent(TreeAgent::of(&tables.trunk, &**agent)));
         let branches =
