@@ -20,6 +20,7 @@ mod one_way;
 mod processes;
 mod processes_that_fail;
 mod skew;
+mod trees;
 mod watched_processes;
 
 /// Long enough for what comes at once.
