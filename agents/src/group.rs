@@ -42,8 +42,8 @@ pub struct Group<I: Interface + ?Sized> {
 
 struct Inner<I: Interface + ?Sized> {
     source: Source,
-    /// The URLs of those who are left out.
-    without: Vec<String>,
+    /// Those who are left out: by name and node, and where they were when that was said.
+    without: Vec<(Member, String)>,
     /// Counts the calls to one member: each begins at another.
     turns: AtomicUsize,
     present: Mutex<Present<I>>,
@@ -87,22 +87,23 @@ impl<I: Interface + ?Sized> Group<I> {
         Group::new(Source::Live { host, caller, wanted }, Vec::new(), Arc::default())
     }
 
-    fn new(source: Source, without: Vec<String>, entries: Arc<[Entry<I>]>) -> Group<I> {
+    fn new(source: Source, without: Vec<(Member, String)>, entries: Arc<[Entry<I>]>) -> Group<I> {
         let present = Mutex::new(Present { version: None, entries });
         Group { inner: Arc::new(Inner { source, without, turns: AtomicUsize::new(0), present }) }
     }
 
     /// The same group without that agent: for one that asks its peers, `ctx.own_proxy()`.
     pub fn without<J: Interface + ?Sized>(&self, proxy: &Proxy<J>) -> Group<I> {
-        let url = Proxy::url(proxy);
+        let left_out = [(Member::of(proxy), Proxy::url(proxy))];
         let entries = match self.inner.source {
             Source::Live { .. } => Arc::default(),
             Source::Fixed => {
                 let here = self.present();
-                here.entries.iter().filter(|entry| Proxy::url(&entry.proxy) != url).cloned().collect()
+                let stays = |entry: &&Entry<I>| !is_among(&left_out, &entry.seat.member, &entry.proxy);
+                here.entries.iter().filter(stays).cloned().collect()
             }
         };
-        let without = self.inner.without.iter().cloned().chain([url]).collect();
+        let without = self.inner.without.iter().cloned().chain(left_out).collect();
         Group::new(self.inner.source.clone(), without, entries)
     }
 
@@ -244,11 +245,18 @@ impl<I: Interface + ?Sized> Group<I> {
                 Way::Here(name) => Proxy::to_local(host, caller.clone(), &name).ok()?,
                 Way::Far(far) => Proxy::to_far(host.clone(), caller.clone(), far),
             };
-            let is_left_out =
-                !self.inner.without.is_empty() && self.inner.without.contains(&Proxy::url(&proxy));
-            (!is_left_out).then(|| Entry::new(member, proxy))
+            (!is_among(&self.inner.without, &member, &proxy)).then(|| Entry::new(member, proxy))
         };
         roll.into_iter().filter_map(entry).collect()
+    }
+}
+
+/// Whether an agent is one of those: by its name and node, so that it is the same one at another address too; or by its
+/// URL, where a proxy goes by that.
+fn is_among<I: Interface + ?Sized>(those: &[(Member, String)], member: &Member, proxy: &Proxy<I>) -> bool {
+    !those.is_empty() && {
+        let url = Proxy::url(proxy);
+        those.iter().any(|(known, at)| known == member || *at == url)
     }
 }
 

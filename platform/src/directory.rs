@@ -147,6 +147,14 @@ impl NamedAgent {
         }
     }
 
+    /// The one node, or the one where an agent of that name lives now.
+    fn present_node(&self) -> Option<String> {
+        self.node.clone().or_else(|| match self.find() {
+            Found::At(node, ..) => Some(node),
+            _ => None,
+        })
+    }
+
     /// It is not there, whoever else bears its name.
     fn missing(&self) -> CallError {
         match &self.node {
@@ -254,19 +262,13 @@ impl Far for NamedAgent {
 
     fn url(&self) -> String {
         // As others reach it: this node may have dialed it by a name of its own.
-        if let Found::At(node, ..) = self.hall.tables.membership.find(&self.name)
-            && let Some(endpoint) = self.hall.tables.membership.endpoint_of(&node)
-        {
-            return endpoint.agent(&self.name).to_string();
-        }
-        self.last().way.to().endpoint.agent(&self.name).to_string()
+        let advertised = self.present_node().and_then(|node| self.hall.tables.membership.endpoint_of(&node));
+        let endpoint = advertised.unwrap_or_else(|| self.last().way.to().endpoint.clone());
+        endpoint.agent(&self.name).to_string()
     }
 
     fn node(&self) -> String {
-        match (self.node.clone(), self.find()) {
-            (Some(node), _) | (None, Found::At(node, ..)) => node,
-            _ => self.last().way.to().endpoint.to_string(),
-        }
+        self.present_node().unwrap_or_else(|| self.last().way.to().endpoint.to_string())
     }
 
     fn outlook(&self) -> Outlook {

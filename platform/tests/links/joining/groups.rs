@@ -125,6 +125,32 @@ async fn namesakes_on_several_nodes_are_all_members_and_follow_their_nodes() {
 }
 
 #[folkmoot::test]
+async fn a_proxy_of_a_group_leads_to_its_own_node_and_who_is_left_out_stays_out() {
+    let [a, b, c] = three(plain).await;
+    let group: Group<Meter> = a.group_of_type("Meter");
+    group.wait_for(3, SOON).await.unwrap();
+    let of_b = group.proxies().into_iter().nth(1).unwrap();
+    assert_eq!(Proxy::url(&of_b), b.url("meter"));
+    let others = group.without(&of_b);
+    assert_eq!(nodes_of(&others), ["a", "c"]);
+
+    // Its namesake elsewhere is another agent, also where this one is gone.
+    b.stop("meter", SOON).await.unwrap();
+    until(&a, |_| group.len() == 2).await;
+    assert_eq!(Proxy::url(&of_b), b.url("meter"));
+
+    // Back at another address it is the same member.
+    shut_down([b]).await;
+    let b = node("b", plain).await;
+    meter(&b, "b, elsewhere").await;
+    b.join(endpoint(&a)).await.unwrap();
+    group.wait_for(3, SOON).await.unwrap();
+    assert_eq!(Proxy::url(&of_b), b.url("meter"));
+    assert_eq!(nodes_of(&others), ["a", "c"]);
+    shut_down([a, b, c]).await;
+}
+
+#[folkmoot::test]
 async fn a_silent_node_is_asked_last_and_a_quorum_does_without_it() {
     let network = Network::new();
     let dialing = network.clone();
