@@ -27,7 +27,7 @@ pub type LocalFuture<T> = Pin<Box<dyn Future<Output = T>>>;
 /// trait.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has no exposed methods to call",
-    note = "put `#[agent]` on its `impl` block, or on the trait that its callers know"
+    note = "put `#[agent]` on its `impl` block, or on the trait that its callers know; `#[object]`, where it is a part of an agent"
 )]
 pub trait Interface: 'static {
     /// The generated calls; a proxy derefs to them.

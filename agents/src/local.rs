@@ -17,7 +17,7 @@ use crate::describe::AgentDescription;
 use crate::host::{Host, LocalAgent, Order, Supervision, WorkerStatus};
 use crate::interface::{Agent, Interface, Refused};
 use crate::life::Life;
-use crate::nearest::nearest;
+use crate::nearest::nearest_path;
 use crate::neighbours;
 use crate::passing;
 use crate::proxy::{Door, Proxy, Target};
@@ -90,7 +90,7 @@ impl<A: Agent> Door<A> {
         let index = A::method_index(method).ok_or_else(|| CallError::NoSuchMethod {
             agent: self.shared().name().to_string(),
             method: short(method).into_owned(),
-            nearest: nearest(method, A::METHODS.iter().map(|info| info.name)),
+            nearest: nearest_path(method, A::METHODS.iter().map(|info| info.name)),
         })?;
         Ok((Ticketed::new(head)?, index))
     }

@@ -22,6 +22,19 @@ pub fn nearest<'a>(wrong: &str, known: impl Iterator<Item = &'a str>) -> Option<
         .map(|(_, name)| name.to_owned())
 }
 
+/// The same among the paths of methods; where none is near, the first of which `wrong` is the beginning or the end: the
+/// object without its method, or the method without its object.
+pub(crate) fn nearest_path<'a>(wrong: &str, known: impl Iterator<Item = &'a str> + Clone) -> Option<String> {
+    nearest(wrong, known.clone()).or_else(|| {
+        let part = wrong.trim_matches('/');
+        let is_part = |path: &&str| {
+            let before = path.strip_suffix(part).is_some_and(|before| before.ends_with('/'));
+            before || path.strip_prefix(part).is_some_and(|behind| behind.starts_with('/'))
+        };
+        known.take(MAX_NAMES).find(is_part).filter(|_| !part.is_empty()).map(str::to_owned)
+    })
+}
+
 /// The length of the longer name, in characters.
 fn longer(a: &str, b: &str) -> usize {
     a.chars().count().max(b.chars().count())

@@ -210,14 +210,29 @@ fn derive(input: &DeriveInput) -> Tokens {
     if mistakes.count() > 0 {
         return mistakes.into_tokens();
     }
-    let ident = &input.ident;
+    refuse_object_fields(&input.data, &mut mistakes);
+    let (ident, mistakes) = (&input.ident, mistakes.into_tokens());
     let (name, docs) = (ident.unraw().to_string(), parse::docs_text(&input.attrs));
     quote! {
+        #mistakes
+
         #[automatically_derived]
         impl #root::Agent for #ident {
             const TYPE: &'static str = #name;
             const DOCS: &'static str = #docs;
         }
+    }
+}
+
+fn refuse_object_fields(data: &Data, mistakes: &mut Mistakes) {
+    let Data::Struct(data) = data else { return };
+    let attributes = data.fields.iter().flat_map(|field| &field.attrs);
+    for attribute in attributes.filter(|attribute| attribute.path().is_ident("object")) {
+        mistakes.note(
+            attribute,
+            "a method of the `#[agent]` block says where the object is, and not its field: `#[object] fn math(&self) -> \
+             &Math { &self.math }`",
+        );
     }
 }
 
