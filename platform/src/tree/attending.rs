@@ -29,9 +29,26 @@ enum Work {
     Over,
 }
 
-impl Branch {
+/// The task of a branch, before and while it runs: where it goes with its worker, the branch is over.
+pub(super) struct Attendant(pub(super) Arc<Branch>);
+
+impl Attendant {
     /// Attends to the branch until it has ended.
-    pub(super) async fn attend(self: Arc<Branch>) {
+    pub(super) async fn attend(self) {
+        self.0.attend().await;
+    }
+}
+
+impl Drop for Attendant {
+    fn drop(&mut self) {
+        if !self.0.has_ended() {
+            self.0.over(false);
+        }
+    }
+}
+
+impl Branch {
+    async fn attend(&self) {
         loop {
             match self.next() {
                 Work::Wait => self.changed.notified().await,

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use folkmoot_gateway::name::check_agent;
 
+use super::attending::Attendant;
 use super::branch::{Branch, BranchRules, Closed};
 use super::{MAX_CHILD_CONTAINERS, MAX_DEPTH, NoBranch, Strategy};
 use crate::container::Container;
@@ -107,10 +108,9 @@ impl Child {
             }),
         };
         entered.inspect_err(|_| tables.trunk.count_one_less())?;
-        let attended = branch.clone();
+        let attendant = Attendant(branch.clone());
         let worker = hall.workers.get(hall.workers.next());
-        if !worker.arbiter.spawn_fn(move || drop(actix::spawn(attended.attend()))) {
-            branch.over(false);
+        if !worker.arbiter.spawn_fn(move || drop(actix::spawn(attendant.attend()))) {
             return Err(StartError::ShutDown);
         }
         Ok(container.within(branch))

@@ -599,3 +599,19 @@ async fn whoever_watches_an_agent_hears_when_it_starts_anew_for_another() {
     assert_eq!(restarted, Some(folkmoot::AgentEvent::Restarted { restarts: 1 }));
     rig.hall.shutdown().await;
 }
+
+#[test]
+fn a_child_container_whose_runtime_has_ended_keeps_nobody_waiting() {
+    limit::watch();
+    let (outer, inner) = folkmoot::block_on(async {
+        let node = Container::builder("local://trees-without-runtime").start().await.unwrap();
+        let outer = node.child("outer").start().unwrap();
+        let inner = outer.child("inner").start().unwrap();
+        (outer, inner)
+    });
+    folkmoot::block_on(async {
+        outer.shutdown().await;
+        inner.shutdown().await;
+        assert!(matches!(inner.child("late").start(), Err(StartError::ShutDown)));
+    });
+}
