@@ -5,7 +5,7 @@
 use std::str::FromStr;
 
 use clap::Args;
-use folkmoot::{Codec, Container, Limits, Proxy, Result, Untyped, Value};
+use folkmoot::{CallError, Codec, Container, Error, Limits, Proxy, Result, Untyped, Value};
 
 use crate::node::Node;
 
@@ -58,7 +58,7 @@ impl Call {
             true => self.reply_in_the_end(&container).await,
         };
         container.shutdown().await;
-        Ok(reply?.to_string())
+        reply.map(|reply| reply.to_string()).map_err(apart)
     }
 
     async fn reply(self, container: &Container) -> Result<Value> {
@@ -79,6 +79,21 @@ impl Call {
         }
         let agent: Proxy<Untyped> = self.node.connect_patiently(container, &self.url).await?;
         Ok(agent.call(&self.method, values(self.arguments)).idempotent().await?)
+    }
+}
+
+/// Whoever wrote the method behind the agent in the URL is told where it belongs.
+fn apart(error: Error) -> Error {
+    let missing = match &error {
+        Error::Call(error) => error.downcast_ref::<CallError>(),
+        _ => None,
+    };
+    match missing {
+        Some(CallError::NoSuchAgent { agent, .. }) if agent.contains('/') => format!(
+            "{error}; the method stands behind the URL, as in `folkmoot call tcp://127.0.0.1:5555/house math/add 2`"
+        )
+        .into(),
+        _ => error,
     }
 }
 

@@ -4,6 +4,7 @@
 
 use clap::Args;
 use folkmoot::{AgentDescription, MethodDescription, Result};
+use serde_json::Value;
 
 use crate::node::Node;
 
@@ -64,15 +65,59 @@ fn signature(method: &MethodDescription) -> String {
     format!("{}({}) -> {}{idempotent}", method.name, arguments.join(", "), kind(&method.returns))
 }
 
-/// A schema in a word: its title where it has one, else its type.
-fn kind(schema: &serde_json::Value) -> String {
-    let word = ["title", "type"].into_iter().find_map(|key| schema.get(key));
-    match word {
-        Some(serde_json::Value::String(word)) => word.clone(),
-        Some(serde_json::Value::Array(words)) => {
-            let words: Vec<&str> = words.iter().filter_map(serde_json::Value::as_str).collect();
+/// A schema in a word or two: `URL` for an agent that is passed, else its title where it has one, else its type.
+fn kind(schema: &Value) -> String {
+    if schema["format"] == "uri" {
+        return "URL".to_owned();
+    }
+    if let Some(items) = schema.get("items").filter(|_| schema["type"] == "array") {
+        return format!("list of {}", kind(items));
+    }
+    if let Some(Value::Array(any)) = schema.get("anyOf") {
+        let words: Vec<String> = any.iter().map(kind).collect();
+        return words.join(" or ");
+    }
+    let of_number =
+        schema.get("format").filter(|_| schema["type"] == "integer" || schema["type"] == "number");
+    let definition = schema["$ref"].as_str().and_then(|path| path.rsplit('/').next());
+    match schema.get("title").or(of_number).or(schema.get("type")) {
+        Some(Value::String(word)) => match word.strip_prefix("Nullable_") {
+            Some(word) => format!("{word} or null"),
+            None => word.clone(),
+        },
+        Some(Value::Array(words)) => {
+            let words: Vec<&str> = words.iter().filter_map(Value::as_str).collect();
             words.join(" or ")
         }
-        _ => "any".to_owned(),
+        _ => definition.unwrap_or("any").to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_schema_is_told_in_words_that_say_what_to_write() {
+        let url = json!({"title": "Proxy", "type": "string", "format": "uri"});
+        for (schema, words) in [
+            (url.clone(), "URL"),
+            (json!({"title": "Array_of_Proxy", "type": "array", "items": url.clone()}), "list of URL"),
+            (json!({"title": "Nullable_Proxy", "anyOf": [url, {"type": "null"}]}), "URL or null"),
+            (json!({"title": "int64", "type": "integer", "format": "int64"}), "int64"),
+            (
+                json!({"title": "Nullable_int64", "type": ["integer", "null"], "format": "int64"}),
+                "int64 or null",
+            ),
+            (json!({"type": "array", "items": {"type": "integer", "format": "int64"}}), "list of int64"),
+            (json!({"type": "array", "items": {"$ref": "#/$defs/Card"}}), "list of Card"),
+            (json!({"type": ["string", "null"]}), "string or null"),
+            (json!({"title": "Card", "type": "object"}), "Card"),
+            (json!(true), "any"),
+        ] {
+            assert_eq!(kind(&schema), words, "{schema}");
+        }
     }
 }

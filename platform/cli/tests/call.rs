@@ -113,10 +113,12 @@ async fn a_failure_is_one_sentence() {
     let (container, url) = plain().await;
     let folder = Folder::new();
     let unknown = url.replace("mirror", "miror");
+    let beneath = format!("{url}/math/mul");
     for (arguments, word) in [
         (&["call", &url, "fail", r#""no bread today""#][..], "no bread today"),
         (&["call", &url, "ad", "1", "2"], "did you mean \"add\"?"),
         (&["call", &url, "math/mull", "1", "2"], "did you mean \"math/mul\"?"),
+        (&["call", &beneath, "1", "2"], "mirror/math/mul\"; the method stands behind the URL"),
         (&["call", &url, "add", "1"], "\"add\": b: "),
         (&["call", &url, "add", "1", r#""two""#], "\"add\": b: "),
         (&["call", &unknown, "add", "1", "2"], "there is no agent \"miror\"; did you mean \"mirror\"?"),
