@@ -4,7 +4,7 @@
 //! guessed. A proxy that was looked up asks anew at each call where its agent lives, so it follows the agent through
 //! restarts of its node, also to another address. Neighbour: [`membership`](crate::membership) holds what nodes told.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use folkmoot_agents::Retry;
@@ -19,6 +19,7 @@ use crate::container::Hall;
 use crate::link_time;
 use crate::membership::{Found, NodeState};
 use crate::monitoring;
+use crate::remote::Remote;
 use crate::remotes::Held;
 
 /// The bits of a ticket that name the call; those above count the ways it may have gone.
@@ -130,13 +131,41 @@ struct Told {
 /// The way that the last call went.
 struct Last {
     way: Arc<Held>,
-    /// How many ways there were before.
+    /// Its number; calls may wait on others still.
+    number: u64,
+    /// All ways that calls went and that still are, with their numbers.
+    ways: Vec<(u64, Weak<Remote>)>,
+    /// How many ways there were: no number is given twice.
     count: u64,
+}
+
+impl Last {
+    fn new(way: Arc<Held>) -> Last {
+        let ways = vec![(0, way.unheld())];
+        Last { way, number: 0, ways, count: 1 }
+    }
+
+    fn change_to(&mut self, way: Arc<Held>) {
+        let remote = way.unheld();
+        self.way = way;
+        self.ways.retain(|(_, known)| known.strong_count() > 0);
+        if let Some((number, _)) = self.ways.iter().find(|(_, known)| known.ptr_eq(&remote)) {
+            self.number = *number;
+            return;
+        }
+        self.number = self.count;
+        self.count += 1;
+        self.ways.push((self.number, remote));
+    }
+
+    fn way(&self, number: u64) -> Option<Arc<Remote>> {
+        self.ways.iter().find(|(known, _)| *known == number).and_then(|(_, way)| way.upgrade())
+    }
 }
 
 impl NamedAgent {
     pub(crate) fn new(hall: Arc<Hall>, name: String, node: Option<String>, way: Arc<Held>) -> NamedAgent {
-        NamedAgent { hall, name, node, last: Mutex::new(Last { way, count: 0 }) }
+        NamedAgent { hall, name, node, last: Mutex::new(Last::new(way)) }
     }
 
     fn find(&self) -> Found {
@@ -172,7 +201,7 @@ impl NamedAgent {
 
     /// The present way, and which one it is.
     fn way(&self) -> Result<(Arc<Held>, u64), CallError> {
-        self.way_and_credits().map(|(way, count, _)| (way, count))
+        self.way_and_credits().map(|(way, number, _)| (way, number))
     }
 
     /// The same, with what the agent's node told of how many calls the agent takes.
@@ -181,9 +210,9 @@ impl NamedAgent {
             Found::At(node, way, credits) => {
                 let mut last = self.last();
                 if !Arc::ptr_eq(&last.way, &way) {
-                    *last = Last { way: way.clone(), count: last.count + 1 };
+                    last.change_to(way.clone());
                 }
-                Ok((way, last.count, credits.map(|credits| Told { node, credits })))
+                Ok((way, last.number, credits.map(|credits| Told { node, credits })))
             }
             Found::Several(nodes) => Err(ambiguous(&self.hall, &self.name, nodes, false)),
             Found::Nowhere => Err(self.missing()),
@@ -208,17 +237,17 @@ impl Far for NamedAgent {
     }
 
     fn send(&self, mut call: FarCall) -> FarTicket {
-        let way = self.way_and_credits().and_then(|(way, count, told)| {
+        let way = self.way_and_credits().and_then(|(way, number, told)| {
             // A call without a reply has no end that one could know of.
             if let Some(told) = told.filter(|_| call.reply.is_some()) {
                 call.credit = Some(self.take_credit(&told)?);
             }
-            Ok((way, count))
+            Ok((way, number))
         });
         match way {
-            Ok((way, count)) => {
+            Ok((way, number)) => {
                 let FarTicket(id) = way.send(crate::remote_agent::path(&self.name, &call.method), call);
-                FarTicket(count << CALL_BITS | id)
+                FarTicket(number << CALL_BITS | id)
             }
             Err(error) => {
                 match call.reply {
@@ -246,13 +275,8 @@ impl Far for NamedAgent {
     }
 
     fn cancel(&self, FarTicket(ticket): FarTicket) -> Option<CallError> {
-        let last = self.last();
-        // A call that went another way was told of that way's end.
-        if ticket >> CALL_BITS != last.count {
-            return None;
-        }
-        let way = last.way.clone();
-        drop(last);
+        // A call whose way is no more was told of its end.
+        let way = self.last().way(ticket >> CALL_BITS)?;
         way.cancel(ticket & ((1 << CALL_BITS) - 1), &self.name)
     }
 

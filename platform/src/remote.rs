@@ -7,7 +7,7 @@
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
 use actix::{Actor, Recipient};
@@ -50,6 +50,8 @@ pub(crate) struct Remote {
 
 struct State {
     stage: Stage,
+    /// Links that gave way to another while calls may have waited on them.
+    older: Vec<Weak<Link>>,
     retry: Retry,
     had_link: bool,
     idling: Idling,
@@ -113,7 +115,13 @@ impl Remote {
         transport: Arc<dyn Transport>,
         worker: &Worker,
     ) -> Option<Arc<Remote>> {
-        let state = State { stage: Stage::Idle, retry: Retry::Never, had_link: false, idling: Idling::No };
+        let state = State {
+            stage: Stage::Idle,
+            older: Vec::new(),
+            retry: Retry::Never,
+            had_link: false,
+            idling: Idling::No,
+        };
         let remote = Arc::new(Remote {
             to,
             tables,
@@ -222,7 +230,7 @@ impl Remote {
                 let limits = &self.tables.limits;
                 let limit = limits.max_pending_calls;
                 if opening.calls.len() < limit && opening.bytes < limits.max_outbox_bytes {
-                    opening.bytes += call.positional.len();
+                    opening.bytes += payload_bytes(&call);
                     opening.calls.push_back((id, path, call));
                 } else {
                     self.tables.counters.overloads.increment(1);
@@ -231,7 +239,7 @@ impl Remote {
                 }
             }
             Stage::Idle | Stage::Up(_) => {
-                let bytes = call.positional.len();
+                let bytes = payload_bytes(&call);
                 let calls = VecDeque::from([(id, path, call)]);
                 state.stage = Stage::Opening(Opening { calls, bytes, ..Opening::default() });
                 drop(state);
@@ -243,12 +251,17 @@ impl Remote {
 
     /// Takes a call back. Where it never left, says what kept it.
     pub(crate) fn cancel(&self, id: u64, agent: &str) -> Option<CallError> {
-        match &mut self.state().stage {
-            Stage::Up(link) => link.cancel(id, Some(agent)),
+        let mut state = self.state();
+        match &mut state.stage {
+            Stage::Up(link) => {
+                if link.cancel(id, Some(agent)) {
+                    return None;
+                }
+            }
             Stage::Opening(opening) => {
                 if let Ok(at) = opening.calls.binary_search_by_key(&id, |(call, _, _)| *call) {
                     let taken = opening.calls.remove(at);
-                    opening.bytes -= taken.map_or(0, |(_, _, call)| call.positional.len());
+                    opening.bytes -= taken.map_or(0, |(_, _, call)| payload_bytes(&call));
                     let why = opening.last_failure.as_deref().unwrap_or("the link is being opened");
                     let cause = format!("no link to {} yet: {why}", self.to.endpoint);
                     return Some(CallError::Disconnected { may_have_run: false, cause });
@@ -256,6 +269,7 @@ impl Remote {
             }
             Stage::Idle | Stage::Closed => {}
         }
+        state.older.iter().filter_map(Weak::upgrade).any(|link| link.cancel(id, Some(agent)));
         None
     }
 
@@ -284,7 +298,11 @@ impl Remote {
         state.had_link = true;
         match std::mem::replace(&mut state.stage, Stage::Up(link.clone())) {
             Stage::Closed => state.stage = Stage::Closed,
-            Stage::Up(old) if old.is_open() && !Arc::ptr_eq(&old, link) => return Some(old),
+            Stage::Up(old) if old.is_open() && !Arc::ptr_eq(&old, link) => {
+                state.older.retain(|older| older.upgrade().is_some_and(|older| older.is_open()));
+                state.older.push(Arc::downgrade(&old));
+                return Some(old);
+            }
             Stage::Opening(opening) => {
                 let waiting = self.send_over(link, opening);
                 drop(state);

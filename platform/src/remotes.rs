@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::ops::Deref;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use folkmoot_codecs::CallError;
 
@@ -80,6 +80,13 @@ impl Remotes {
 pub(crate) struct Held {
     remote: Arc<Remote>,
     remotes: Arc<Remotes>,
+}
+
+impl Held {
+    /// The way itself, which this does not keep open.
+    pub(crate) fn unheld(&self) -> Weak<Remote> {
+        Arc::downgrade(&self.remote)
+    }
 }
 
 impl Deref for Held {

@@ -186,11 +186,17 @@ impl Link {
         drop(self.outbox.push_large(path, payload, usize::MAX));
     }
 
-    /// Nobody waits for that reply any more; the peer is told, where it understands and has seen the request.
-    pub(crate) fn cancel(&self, id: u64, agent: Option<&str>) {
-        if self.pending().replies.remove(&id).is_none() || !self.is_rich() {
-            return;
+    /// Nobody waits for that reply any more; the peer is told, where it understands and has seen the request. Says
+    /// whether the reply was to come over this link.
+    pub(crate) fn cancel(&self, id: u64, agent: Option<&str>) -> bool {
+        let waited = self.pending().replies.remove(&id).is_some();
+        if waited && self.is_rich() {
+            self.push_cancel(id, agent);
         }
+        waited
+    }
+
+    fn push_cancel(&self, id: u64, agent: Option<&str>) {
         let headers = Headers { no_reply: true, ..Headers::default() };
         let (mut positional, mut frame) = (BytesMut::new(), BytesMut::new());
         let taken_back = self.outbox.take_back(id);

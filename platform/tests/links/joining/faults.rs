@@ -20,11 +20,32 @@ impl Silent {
         self.0.send(()).ok();
         std::future::pending::<()>().await;
     }
+
+    /// Tells when it is taken back, too.
+    #[expose]
+    async fn linger(&self) {
+        let _told = Told(self.0.clone());
+        self.wait().await;
+    }
+}
+
+/// Tells when it is dropped.
+struct Told(mpsc::UnboundedSender<()>);
+
+impl Drop for Told {
+    fn drop(&mut self) {
+        self.0.send(()).ok();
+    }
 }
 
 /// Heartbeats that are quick enough for a test.
 fn quick(builder: Builder) -> Builder {
     unreachable_after(builder, Duration::from_millis(400))
+}
+
+/// The same, where no call ends by its deadline before the test does.
+fn without_end(builder: Builder) -> Builder {
+    quick(builder).deadline(Duration::from_secs(600))
 }
 
 fn patient(builder: Builder) -> Builder {
@@ -109,5 +130,50 @@ async fn a_link_that_is_cut_again_and_again_comes_back_each_time() {
     for node in [&a, &b] {
         assert_eq!(node.counts.of("reconnects"), 10, "who dials and who is dialed count alike");
     }
+    shut_down([a, b]).await;
+}
+
+#[folkmoot::test(crate = crate::links::left_behind)]
+async fn a_call_is_taken_back_over_a_link_that_gave_way_to_another() {
+    let (a, b) = (node("a", without_end).await, node("b", without_end).await);
+    let (asked, mut news) = mpsc::unbounded_channel();
+    b.spawn("silent", move || Silent(asked.clone())).await.unwrap();
+    let silent: Proxy<Silent> = a.connect(b.url("silent")).await.unwrap();
+    let call = actix::spawn(silent.linger().into_future());
+    news.recv().await.unwrap();
+    b.join(endpoint(&a)).await.unwrap();
+    assert_eq!(a.counts.open_links(), 2.0, "the first is waited on");
+    call.abort();
+    news.recv().await.unwrap();
+    while (a.counts.open_links(), b.counts.open_links()) != (1.0, 1.0) {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(a.counts.of("orphan_replies"), 0);
+    shut_down([a, b]).await;
+}
+
+#[folkmoot::test(crate = crate::links::left_behind)]
+async fn a_call_to_an_agent_by_its_name_is_taken_back_over_the_way_that_it_went() {
+    let (a, b) = (node("a", without_end).await, node("b", without_end).await);
+    let (asked, mut news) = mpsc::unbounded_channel();
+    b.spawn("silent", move || Silent(asked.clone())).await.unwrap();
+    b.join(endpoint(&a)).await.unwrap();
+    let silent: Proxy<Silent> = a.lookup("silent").retry_for(SOON).await.unwrap();
+    let begin = || actix::spawn(silent.linger().into_future());
+    let first = begin();
+    news.recv().await.unwrap();
+    // By another name, so it is another link, and the one that both keep.
+    let (_, port) = b.endpoint().host_and_port().unwrap();
+    a.join(format!("tcp://localhost:{port}")).await.unwrap();
+    let second = begin();
+    news.recv().await.unwrap();
+    assert_eq!(a.counts.open_links(), 2.0, "the first is waited on");
+    first.abort();
+    news.recv().await.unwrap();
+    while (a.counts.open_links(), b.counts.open_links()) != (1.0, 1.0) {
+        tokio::task::yield_now().await;
+    }
+    second.abort();
+    news.recv().await.unwrap();
     shut_down([a, b]).await;
 }
