@@ -323,6 +323,8 @@ fn encoded<T: Serialize>(link: &Link, value: &T) -> Result<BytesMut, CallError> 
 /// Attends to a link between nodes that have joined, until it ends. The one who dialed tells of its agents first; the
 /// other waits for that, so that both know of each other by then.
 pub(crate) async fn attend(link: Arc<Link>, dialed: bool) {
+    // Whichever side dialed.
+    link.begins_to_be_attended();
     let tables = link.tables.clone();
     let limits = tables.limits.clone();
     let mut changes = tables.changes();

@@ -31,6 +31,9 @@ const SMALL_REPLY_BYTES: usize = 16 * 1024;
 /// What a kept reply weighs beside its content, in bytes.
 const ENTRY_BYTES: usize = 512;
 
+/// Attempts of one running call among which those are looked for that nobody waits for any more.
+const CROWD: usize = 16;
+
 /// Why a kept reply goes before its time.
 const FOR_NEWER: &str = "newer ones take its room";
 
@@ -100,8 +103,8 @@ impl KeptReplies {
         state.forget_old(LinkInstant(now.0.saturating_sub(self.time_ms)));
         match state.calls.get(&id) {
             Some(Stage::Running(running)) => {
-                let waker = running.join(sink);
-                drop(state);
+                let (waker, over) = running.join(sink);
+                drop((state, over));
                 self.counters.repeated_requests.increment(1);
                 if let Some(waker) = waker {
                     waker.wake();
@@ -268,7 +271,10 @@ struct Running {
 }
 
 struct Attempts {
+    /// In the order in which they came.
     sinks: Vec<Box<dyn ReplySink>>,
+    /// How many there are when those are let go that nobody waits for.
+    crowd: usize,
     /// Of the running turn, which looks whether anybody waits for it.
     waker: Option<Waker>,
     /// Since when every link that an attempt came over is gone.
@@ -279,15 +285,15 @@ struct Attempts {
 enum Waiting {
     /// Somebody does.
     Yes,
-    /// Links are gone: somebody may ask again, until then.
+    /// The link of the newest attempt is gone: its caller may ask again, until then.
     Until(LinkInstant),
-    /// All have taken their attempts back.
+    /// Whoever called has taken the call back.
     No,
 }
 
 impl Running {
     fn new(first: Box<dyn ReplySink>, deadline: Option<LinkInstant>) -> Running {
-        let attempts = Attempts { sinks: vec![first], waker: None, lost_since: None };
+        let attempts = Attempts { sinks: vec![first], crowd: CROWD, waker: None, lost_since: None };
         Running { attempts: Mutex::new(attempts), deadline }
     }
 
@@ -295,12 +301,19 @@ impl Running {
         self.attempts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Another attempt waits for the same reply. The turn is to look at it too: its waker, if it looked before.
-    fn join(&self, sink: Box<dyn ReplySink>) -> Option<Waker> {
+    /// Another attempt waits for the same reply. The turn is to look at it too: its waker, if it looked before. Gives the
+    /// attempts, too, that are let go: a caller whose links break again and again leaves no crowd of them.
+    fn join(&self, sink: Box<dyn ReplySink>) -> (Option<Waker>, Vec<Box<dyn ReplySink>>) {
         let mut attempts = self.attempts();
+        let mut over = Vec::new();
+        if attempts.sinks.len() >= attempts.crowd {
+            let all = std::mem::take(&mut attempts.sinks);
+            (over, attempts.sinks) = all.into_iter().partition(|sink| sink.is_cancelled());
+            attempts.crowd = CROWD.max(2 * attempts.sinks.len());
+        }
         attempts.sinks.push(sink);
         attempts.lost_since = None;
-        attempts.waker.take()
+        (attempts.waker.take(), over)
     }
 
     /// Looks whether anybody waits; `is_over` tells it of one attempt. One whose link is gone is waited for so long.
@@ -319,7 +332,8 @@ impl Running {
         for sink in &mut attempts.sinks {
             let over = is_over(&mut **sink);
             waits |= !over;
-            is_lost |= over && sink.is_lost();
+            // The newest says: whoever took that back does not ask again.
+            is_lost = over && sink.is_lost();
         }
         if waits || !is_lost {
             attempts.lost_since = None;
@@ -390,5 +404,53 @@ impl Drop for KeepingSink {
             self.kept.end(&self.id, None);
             drop(self.running.take_sinks());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An attempt that is lost as soon as it came, and counted while it is there.
+    struct Lost(#[expect(dead_code, reason = "counted")] Arc<()>);
+
+    impl ReplySink for Lost {
+        fn finish(self: Box<Self>, _: &mut dyn FnMut(ReplyFormat<'_>, &mut BytesMut)) {}
+
+        fn poll_cancelled(&mut self, _: &mut Context<'_>) -> Poll<()> {
+            Poll::Ready(())
+        }
+
+        fn is_cancelled(&self) -> bool {
+            true
+        }
+
+        fn is_lost(&self) -> bool {
+            true
+        }
+    }
+
+    #[test]
+    fn lost_attempts_of_a_call_that_runs_are_let_go() {
+        let kept = KeptReplies::new(&LinkLimits::default(), Arc::new(Counters::new("test")));
+        let id = CallId {
+            principal: Principal::anonymous(),
+            agent: AgentId::FOREIGN,
+            method: "wait",
+            key: "key".into(),
+        };
+        let attempts = Arc::new(());
+        let come = || {
+            let sink = Box::new(Lost(attempts.clone()));
+            kept.begin(id.clone(), Codec::MsgPack, None, sink)
+        };
+        let running = come().unwrap();
+        for _ in 0..1_000 {
+            assert!(come().is_none());
+        }
+        let crowd = Arc::strong_count(&attempts) - 1;
+        assert!(crowd <= CROWD, "{crowd} attempts");
+        drop(running);
+        assert_eq!(Arc::strong_count(&attempts), 1);
     }
 }

@@ -216,6 +216,11 @@ impl Link {
         }
     }
 
+    /// Whether it is more than a way for calls: that it has broken is then to be known at once.
+    pub(crate) fn is_relied_on(&self) -> bool {
+        self.attended.load(Ordering::Acquire) || !self.monitors.is_empty() || !self.watched.is_empty()
+    }
+
     /// Something came.
     pub(crate) fn hear(&self) {
         // On the worker's coarse time: it is asked of each read, and compared with seconds.

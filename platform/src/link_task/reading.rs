@@ -51,7 +51,7 @@ impl LinkTask {
     }
 
     /// The stream has ended. The peer may still read: a client that sends its last request and shuts down its half
-    /// gets its reply, within the time that a call has.
+    /// gets its reply, within the time that a call has. A node that has joined, or watches agents, does no such thing.
     fn peer_closed(&mut self) -> Result<(), String> {
         self.is_deaf = true;
         self.link.outbox.answers_no_more();
@@ -61,7 +61,7 @@ impl LinkTask {
             self.link.tables.counters.bad_frames.increment(1);
             format!("the peer closed the link inside a frame, {} bytes of which had come", self.reading.len())
         };
-        if self.is_answered() {
+        if self.is_answered() || self.link.is_relied_on() {
             return Err(cause);
         }
         self.assembly.clear();

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use folkmoot::prelude::*;
-use folkmoot::{Builder, LinkLimits, NodeState};
+use folkmoot::{AgentEvent, Builder, LinkLimits, NodeState};
 use tokio::sync::mpsc;
 
+use super::super::relay::Relay;
 use super::faulty::{FaultyTcp, Network};
 use super::{SOON, endpoint, node, plain, says, shut_down, state_of, until};
 
@@ -43,9 +44,21 @@ fn quick(builder: Builder) -> Builder {
     unreachable_after(builder, Duration::from_millis(400))
 }
 
-/// The same, where no call ends by its deadline before the test does.
+/// Longer than a test lasts.
+const LONG: Duration = Duration::from_secs(600);
+
+/// Nothing ends by its time before the test does.
 fn without_end(builder: Builder) -> Builder {
-    quick(builder).deadline(Duration::from_secs(600))
+    unreachable_after(builder, LONG).deadline(LONG)
+}
+
+/// The same, and only what happens to the socket tells of the peer.
+fn without_heartbeat(builder: Builder) -> Builder {
+    let mut limits = LinkLimits::default();
+    limits.heartbeat = LONG;
+    limits.suspect_time = LONG;
+    limits.unreachable_time = LONG;
+    builder.limits(limits).deadline(LONG)
 }
 
 fn patient(builder: Builder) -> Builder {
@@ -175,5 +188,34 @@ async fn a_call_to_an_agent_by_its_name_is_taken_back_over_the_way_that_it_went(
     }
     second.abort();
     news.recv().await.unwrap();
+    shut_down([a, b]).await;
+}
+
+#[folkmoot::test(crate = crate::links::left_behind)]
+async fn a_node_that_goes_without_a_word_is_missed_at_once_by_who_has_its_calls_in_hand() {
+    let (a, b) = (node("a", without_heartbeat).await, node("b", without_heartbeat).await);
+    let relay = Relay::to(a.endpoint().host_and_port().unwrap().1, Duration::ZERO).await;
+    b.join(format!("tcp://127.0.0.1:{}", relay.port)).await.unwrap();
+    let mut told = Vec::new();
+    for (here, there, name) in [(&a, &b, "of-a"), (&b, &a, "of-b")] {
+        let (asked, mut news) = mpsc::unbounded_channel();
+        here.spawn(name, move || Silent(asked.clone())).await.unwrap();
+        let silent: Proxy<Silent> = there.lookup(name).retry_for(SOON).await.unwrap();
+        let monitor = there.monitor(&silent).await.unwrap();
+        let call = actix::spawn(async move { silent.linger().await });
+        news.recv().await.unwrap();
+        told.push((news, monitor, call));
+    }
+    relay.cut();
+    for (mut news, mut monitor, call) in told {
+        let event = monitor.next().await;
+        assert!(matches!(event, Some(AgentEvent::Disconnected { .. })), "{event:?}");
+        let event = monitor.next().await;
+        assert!(matches!(event, Some(AgentEvent::Reconnected { .. })), "{event:?}");
+        let error = call.await.unwrap().unwrap_err();
+        assert!(matches!(error, CallError::Disconnected { may_have_run: true, .. }), "{error}");
+        news.recv().await.unwrap();
+    }
+    assert_eq!((a.nodes()[0].epoch, b.nodes()[0].epoch), (2, 2));
     shut_down([a, b]).await;
 }
