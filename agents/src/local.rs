@@ -106,7 +106,7 @@ impl<A: Agent> LocalAgent for Door<A> {
             Ok(checked) => checked,
             Err(error) => return ReplyTo::<(), Never>::encoded(sink).refuse(error),
         };
-        match passing::read_for(self.reader.clone(), || A::decode(index, arguments, sink)) {
+        match passing::read_for(self.reader(), || A::decode(index, arguments, sink)) {
             Err(Refused { error, sink }) => ReplyTo::<(), Never>::encoded(sink).refuse(error),
             Ok(request) => {
                 let turn = Turn { permit, request };

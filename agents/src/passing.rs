@@ -22,29 +22,40 @@ use crate::connect::Way;
 use crate::host::Host;
 use crate::interface::Interface;
 use crate::proxy::Proxy;
+use crate::shared::AgentShared;
+use crate::turn::Origin;
 
 /// Longest URL of an agent that is read, in bytes.
 pub const MAX_URL_BYTES: usize = 2_048;
 
-/// Whoever reads values: the proxies among them will speak for it.
-pub(crate) struct Reader {
-    /// Weak, for a container's tables lead to its agents.
-    host: Weak<dyn Host>,
-    principal: Principal,
+/// Whoever reads values: the proxies among them will speak for it. Few values hold any, so it is made of what is at hand.
+pub(crate) enum Reader {
+    /// An agent that is called. Weak, for a container's tables lead to its agents.
+    Called(Weak<dyn Host>, Arc<AgentShared>),
+    /// Whoever waits for a reply.
+    Caller(Arc<dyn Host>, Arc<Origin>),
 }
 
 impl Reader {
-    pub(crate) fn new(host: &Arc<dyn Host>, principal: Principal) -> Arc<Reader> {
-        Arc::new(Reader { host: Arc::downgrade(host), principal })
+    /// Its container and itself; `None` where the container is gone.
+    fn speaker(&self) -> Option<(Arc<dyn Host>, Principal)> {
+        match self {
+            Reader::Called(host, agent) => {
+                let host = host.upgrade()?;
+                let principal = host.principal().with_agent(agent.name().clone());
+                Some((host, principal))
+            }
+            Reader::Caller(host, origin) => Some((host.clone(), origin.caller.clone())),
+        }
     }
 }
 
 thread_local! {
-    static READER: RefCell<Option<Arc<Reader>>> = const { RefCell::new(None) };
+    static READER: RefCell<Option<Reader>> = const { RefCell::new(None) };
 }
 
 /// Takes the reader away again, also where a decoder panics.
-struct Until(Option<Arc<Reader>>);
+struct Until(Option<Reader>);
 
 impl Drop for Until {
     fn drop(&mut self) {
@@ -52,12 +63,12 @@ impl Drop for Until {
     }
 }
 
-fn swap(reader: &mut Option<Arc<Reader>>) {
+fn swap(reader: &mut Option<Reader>) {
     READER.with(|current| std::mem::swap(&mut *current.borrow_mut(), reader));
 }
 
 /// Reads values for `reader`.
-pub(crate) fn read_for<T>(reader: Arc<Reader>, read: impl FnOnce() -> T) -> T {
+pub(crate) fn read_for<T>(reader: Reader, read: impl FnOnce() -> T) -> T {
     let mut reader = Some(reader);
     swap(&mut reader);
     let _until = Until(reader);
@@ -67,9 +78,8 @@ pub(crate) fn read_for<T>(reader: Arc<Reader>, read: impl FnOnce() -> T) -> T {
 impl<I: Interface + ?Sized> Proxy<I> {
     /// A proxy to the agent that `url` names, for whoever reads.
     fn read(url: &str) -> Result<Proxy<I>, Cow<'static, str>> {
-        let reader = READER.with(|reader| reader.borrow().clone());
-        let Some((reader, host)) = reader.and_then(|reader| reader.host.upgrade().map(|host| (reader, host)))
-        else {
+        let speaker = READER.with(|reader| reader.borrow().as_ref().and_then(Reader::speaker));
+        let Some((host, principal)) = speaker else {
             return Err(
                 "a proxy is read by a container alone, in a call or a reply: read the URL as a text \
                         elsewhere, and connect to it"
@@ -94,7 +104,6 @@ impl<I: Interface + ?Sized> Proxy<I> {
         };
         check_agent(&agent)
             .map_err(|fault| format!("`{}` is no name of an agent: {fault}", short(&agent)))?;
-        let principal = reader.principal.clone();
         Ok(match host.clone().point_at(endpoint, agent) {
             Way::Here(agent) => Proxy::to_named(&host, principal, &agent),
             Way::Far(far) => Proxy::to_far(host, principal, far),

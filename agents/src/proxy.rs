@@ -6,7 +6,7 @@
 
 use std::fmt;
 use std::ops::Deref;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use actix::Recipient;
 use actix::prelude::SendError;
@@ -166,8 +166,8 @@ pub(crate) struct Door<I: Interface + ?Sized> {
     shared: Arc<AgentShared>,
     mailbox: Recipient<Knock<I>>,
     pub(crate) place: Place,
-    /// The agent, as it reads the arguments of encoded calls.
-    pub(crate) reader: Arc<Reader>,
+    /// The agent's container. Weak, for its tables lead to this.
+    host: Weak<dyn Host>,
 }
 
 impl<I: Interface + ?Sized> Door<I> {
@@ -177,8 +177,12 @@ impl<I: Interface + ?Sized> Door<I> {
         place: Place,
         host: &Arc<dyn Host>,
     ) -> Door<I> {
-        let principal = host.principal().with_agent(shared.name().clone());
-        Door { shared, mailbox, place, reader: Reader::new(host, principal) }
+        Door { shared, mailbox, place, host: Arc::downgrade(host) }
+    }
+
+    /// The agent, as it reads the arguments of encoded calls.
+    pub(crate) fn reader(&self) -> Reader {
+        Reader::Called(self.host.clone(), self.shared.clone())
     }
 
     /// The half of the agent that other threads see.
@@ -210,9 +214,9 @@ impl<I: Interface + ?Sized> Door<I> {
 
 impl<I: Interface + ?Sized> ProxyCore<I> {
     /// Whoever waits for a reply, as it reads that.
-    pub(crate) fn reader(&self) -> Arc<Reader> {
+    pub(crate) fn reader(&self) -> Reader {
         let Inner { host, origin, .. } = &*self.0;
-        Reader::new(host, origin.caller.clone())
+        Reader::Caller(host.clone(), origin.clone())
     }
 
     pub(crate) fn host(&self) -> &Arc<dyn Host> {
