@@ -41,13 +41,15 @@ type NearReply<M> = Result<<M as Method>::Ok, CallError<<M as Method>::Err>>;
 pub struct Call<M: Method> {
     core: ProxyCore<M::Interface>,
     deadline: Option<Duration>,
-    /// Whether it is made again where its method is idempotent.
-    is_repeated: bool,
     state: State<M>,
 }
 
 enum State<M: Method> {
-    New(M::Args),
+    New {
+        args: M::Args,
+        /// Whether it is made again, which takes an idempotent method.
+        is_repeated: bool,
+    },
     Near(Wait<NearReply<M>>),
     Far(Wait<FarReply>),
     /// Of an idempotent method.
@@ -70,7 +72,7 @@ impl<M: Method> Call<M> {
     /// A call that has not been sent.
     #[doc(hidden)]
     pub fn new(core: &ProxyCore<M::Interface>, args: M::Args) -> Call<M> {
-        Call { core: core.clone(), deadline: None, is_repeated: M::IDEMPOTENT, state: State::New(args) }
+        Call { core: core.clone(), deadline: None, state: State::New { args, is_repeated: M::IDEMPOTENT } }
     }
 
     /// Gives the call another deadline than its container's default. A nested call never gets more time than the
@@ -87,7 +89,9 @@ impl<M: Method> Call<M> {
 
     /// The same call, which is not made again where its method is idempotent.
     pub(crate) fn once(mut self) -> Call<M> {
-        self.is_repeated = false;
+        if let State::New { is_repeated, .. } = &mut self.state {
+            *is_repeated = false;
+        }
         self
     }
 
@@ -96,7 +100,7 @@ impl<M: Method> Call<M> {
     /// # Errors
     /// What keeps the call from being sent. Failures after that are counted and logged where they happen.
     pub fn one_way(mut self) -> Result<(), CallError> {
-        let State::New(args) = std::mem::replace(&mut self.state, State::Done) else {
+        let State::New { args, .. } = std::mem::replace(&mut self.state, State::Done) else {
             return Err(CallError::Unencodable { reason: "the call was sent already".to_owned() });
         };
         self.core.renew();
@@ -254,11 +258,11 @@ impl<M: Method> Future for Call<M> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
-        if let State::New(_) = this.state {
-            let State::New(args) = std::mem::replace(&mut this.state, State::Done) else {
+        if let State::New { .. } = this.state {
+            let State::New { args, is_repeated } = std::mem::replace(&mut this.state, State::Done) else {
                 return Poll::Pending;
             };
-            if this.is_repeated {
+            if M::IDEMPOTENT && is_repeated {
                 this.state = State::Repeated(Box::new(Repeated::new(this.core.host(), this.deadline, args)));
             } else {
                 match this.send(args) {
@@ -267,7 +271,9 @@ impl<M: Method> Future for Call<M> {
                 }
             }
         }
-        if let State::Repeated(repeated) = &mut this.state {
+        if M::IDEMPOTENT
+            && let State::Repeated(repeated) = &mut this.state
+        {
             let ended = ready!(repeated.poll(&mut this.core, cx));
             this.state = State::Done;
             return Poll::Ready(ended);
@@ -287,7 +293,7 @@ impl<M: Method> Future for Call<M> {
                 Poll::Ready(Ok(reply)) => read_reply::<M>(&this.core, reply),
                 Poll::Ready(Err(error)) => Err(error.widen()),
             },
-            State::New(_) | State::Repeated(_) | State::Done => Err(CallError::Cancelled),
+            State::New { .. } | State::Repeated(_) | State::Done => Err(CallError::Cancelled),
         };
         this.state = State::Done;
         Poll::Ready(ended)
@@ -309,7 +315,7 @@ impl<M: Method> Drop for Call<M> {
                 true
             }
             State::Repeated(repeated) => repeated.take_back(),
-            State::New(_) | State::Far(_) | State::Done => false,
+            State::New { .. } | State::Far(_) | State::Done => false,
         };
         if was_near {
             sweep(&self.core.0);

@@ -75,6 +75,7 @@ pub(crate) fn leave(place: Place) {
 }
 
 /// Runs the turn now, if the agent at `place` lives on this thread and is idle; gives it back otherwise.
+#[inline]
 pub(crate) fn run<I: Interface + ?Sized>(place: Place, turn: Turn<I>) -> Result<(), Turn<I>> {
     let Some(agent) = at(place) else { return Err(turn) };
     let mut turn = Some(turn);
