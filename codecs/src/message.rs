@@ -143,7 +143,8 @@ struct Envelope<R> {
 }
 
 impl<'a, R: Reader<'a>> Envelope<R> {
-    #[inline]
+    // Always, here and below: with the second user that looks at heads alone, each message would pay for calls.
+    #[inline(always)]
     fn open(codec: Codec, mut reader: R, limits: &Limits) -> Result<Envelope<R>, DecodeError> {
         let mut budget = Budget::new(limits);
         budget.node(0)?;
@@ -171,7 +172,7 @@ impl<'a, R: Reader<'a>> Envelope<R> {
     }
 
     /// The kind of the message.
-    #[inline]
+    #[inline(always)]
     fn kind(&mut self) -> Result<u64, DecodeError> {
         self.next("kind")?;
         let at = self.reader.position();

@@ -29,7 +29,7 @@ use crate::watched::WatchedAgents;
 
 mod sending;
 
-pub(crate) use sending::{agent_of, payload_bytes};
+pub(crate) use sending::{agent_of, order_key, payload_bytes};
 
 /// One open link.
 pub(crate) struct Link {

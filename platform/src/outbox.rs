@@ -12,6 +12,8 @@ use std::task::{Context, Waker};
 use bytes::BytesMut;
 use folkmoot_codecs::Codec;
 
+use crate::link::order_key;
+
 mod large;
 
 pub(crate) use large::{FIRST_PIECE_ID, NextPiece, Payload, TakenBack};
@@ -95,18 +97,22 @@ impl Outbox {
         })
     }
 
-    /// Lets `write` append request `id` to `key`, an agent or one of the platform's own paths: behind a large one to
-    /// the same, if one waits, else behind all small frames. `None` as above.
+    /// Lets `write` append request `id` to `path`: behind a large one with the same [`order_key`], if one waits, else
+    /// behind all small frames. `None` as above.
     #[inline]
     pub(crate) fn push_request<R>(
         &self,
         id: u64,
-        key: &str,
+        path: &str,
         write: impl FnOnce(&mut BytesMut) -> R,
     ) -> Option<R> {
         self.put(|inner| {
-            if inner.large.holds(key) {
-                return inner.large.push_behind(id, key, write);
+            // What the path's key is matters only where there are lines.
+            if inner.large.has_keys() {
+                let key = order_key(path);
+                if inner.large.holds(key) {
+                    return inner.large.push_behind(id, key, write);
+                }
             }
             self.frames.fetch_add(1, Ordering::Relaxed);
             inner.least_request = inner.least_request.min(id);

@@ -45,7 +45,7 @@ impl<'a, R: Reader<'a>> Envelope<R> {
         Ok(Message::Request { id, path, arguments, headers })
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn id(&mut self) -> Result<RawId, DecodeError> {
         self.next("id")?;
         self.reader.space();

@@ -97,9 +97,8 @@ impl Link {
         let is_large = self.cuts(payload_bytes(&call));
         let FarCall { positional, keyword, .. } = call;
         let keyword = keyword.as_deref();
-        let key = order_key(path);
         if !is_large {
-            let pushed = self.outbox.push_request(id, key, |out| {
+            let pushed = self.outbox.push_request(id, path, |out| {
                 encode_request(codec, out, id, path, &positional, keyword, headers, &frame)
             });
             return pushed.map(|written| written.map_err(|error| unencodable(&error)));
@@ -110,7 +109,8 @@ impl Link {
         };
         let parts = [head, positional, tail].map(BytesMut::freeze).into();
         let payload = Payload { id: Some(id), parts };
-        let pushed = self.outbox.push_large(Some(key), payload, self.tables.limits.max_outbox_bytes);
+        let pushed =
+            self.outbox.push_large(Some(order_key(path)), payload, self.tables.limits.max_outbox_bytes);
         pushed.map(|taken| taken.map_err(|_| self.no_room()))
     }
 

@@ -191,6 +191,7 @@ impl LinkTask {
 ///
 /// # Errors
 /// Why the link must end.
+#[inline]
 fn decode<'a>(link: &Arc<Link>, payload: &'a Bytes) -> Result<Option<Message<'a>>, String> {
     match Message::decode(link.codec, payload, &link.tables.limits.frame) {
         Ok(message) => Ok(Some(message)),
@@ -210,6 +211,7 @@ fn decode<'a>(link: &Arc<Link>, payload: &'a Bytes) -> Result<Option<Message<'a>
     }
 }
 
+#[inline]
 fn take_answer(link: &Link, payload: &Bytes, answer: Message<'_>) -> Result<(), String> {
     match answer {
         Message::Result { id, .. } if id >= FIRST_PIECE_ID && link.outbox.answered(id) => {}

@@ -140,10 +140,15 @@ impl Large {
         self.answer_bytes
     }
 
-    /// Whether something to `key` waits.
+    /// Whether something to any key waits.
     #[inline]
+    pub(super) fn has_keys(&self) -> bool {
+        !self.keys.is_empty()
+    }
+
+    /// Whether something to `key` waits.
     pub(super) fn holds(&self, key: &str) -> bool {
-        !self.keys.is_empty() && self.keys.contains(key)
+        self.has_keys() && self.keys.contains(key)
     }
 
     fn line(&mut self, key: &str) -> Option<&mut Line> {
