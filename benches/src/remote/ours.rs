@@ -18,7 +18,7 @@ async fn container(certs: Option<&std::path::Path>, node: &str, codec: Codec) ->
         None => "*".to_owned(),
         Some(dir) => DevCerts::in_dir(dir)?.spiffe_id(DRIVER),
     };
-    Ok(builder.codec(codec).allow(&caller, "echo", "echo").start().await?)
+    Ok(builder.codec(codec).allow(&caller, "echo", "echo").allow(&caller, "sink", "length").start().await?)
 }
 
 pub(super) fn serve(serve: &Serve) -> crate::Result<()> {
