@@ -76,11 +76,14 @@ pub(crate) struct Plan {
     places: Vec<Place>,
     aim: Aim,
     pause: Option<LinkInstant>,
+    /// Whether there was nothing to do when all were looked at, and nothing came of what happened since: with many
+    /// members each that starts would cost a look at all.
+    calm: bool,
 }
 
 impl Plan {
     pub(crate) fn new(strategy: Strategy) -> Plan {
-        Plan { strategy, places: Vec::new(), aim: Aim::Up, pause: None }
+        Plan { strategy, places: Vec::new(), aim: Aim::Up, pause: None, calm: true }
     }
 
     pub(crate) fn aim(&self) -> Aim {
@@ -113,7 +116,9 @@ impl Plan {
 
     /// A member has ended.
     pub(crate) fn remove(&mut self, id: MemberId) {
-        self.places.retain(|place| place.id != id);
+        if let Some(at) = self.places.iter().rposition(|place| place.id == id) {
+            self.places.remove(at);
+        }
     }
 
     /// A start has gone well.
@@ -124,6 +129,9 @@ impl Plan {
         {
             place.doing = Doing::Up;
             place.must_lie_down |= down;
+            // One that had not started when the others lay down.
+            let follows = place.must_lie_down;
+            self.calm &= !follows;
         }
     }
 
@@ -146,6 +154,7 @@ impl Plan {
 
     /// A member has crashed that lies down whatever comes of it.
     pub(crate) fn falls(&mut self, id: MemberId) {
+        self.calm = false;
         if let Some(place) = self.place(id) {
             place.doing = Doing::Down;
             place.must_lie_down = false;
@@ -173,6 +182,7 @@ impl Plan {
     pub(crate) fn lower(&mut self, aim: Aim) {
         self.aim = aim;
         self.pause = None;
+        self.calm = false;
         for place in &mut self.places {
             place.must_lie_down |= matches!(place.doing, Doing::New | Doing::Up | Doing::Rising);
         }
@@ -182,10 +192,14 @@ impl Plan {
     pub(crate) fn raise(&mut self, not_before: Option<LinkInstant>) {
         self.aim = Aim::Up;
         self.pause = not_before;
+        self.calm = false;
     }
 
     /// The next step; whatever it asks of a member is taken for asked.
     pub(crate) fn next(&mut self, now: LinkInstant) -> Step {
+        if self.calm {
+            return Step::Settled;
+        }
         if self.has_any(|place| matches!(place.doing, Doing::LyingDown | Doing::Ending)) {
             return Step::Wait;
         }
@@ -221,12 +235,16 @@ impl Plan {
                 place.doing = Doing::Rising;
                 Step::Rise(place.id)
             }
-            None => Step::Settled,
+            None => {
+                self.calm = true;
+                Step::Settled
+            }
         }
     }
 
     fn place(&mut self, id: MemberId) -> Option<&mut Place> {
-        self.places.iter_mut().find(|place| place.id == id)
+        // From the end: mostly it is one that has just come.
+        self.places.iter_mut().rev().find(|place| place.id == id)
     }
 
     fn has_any(&self, look: impl Fn(&Place) -> bool) -> bool {
