@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use folkmoot::Proxy;
+use tokio::sync::oneshot;
 
 use crate::Result;
 use crate::agents::{Counter, hall};
@@ -45,12 +46,14 @@ fn measure(plan: &Plan, pause: Option<Duration>) -> Result<Vec<Pair>> {
             let floor = wait_of_99(&echo, &text).await?;
             let goes_on = Arc::new(AtomicBool::new(true));
             let (theirs, sink) = (goes_on.clone(), sink.clone());
-            let large = std::thread::Builder::new()
+            let (tell, told) = oneshot::channel();
+            std::thread::Builder::new()
                 .name("large".to_owned())
-                .spawn(move || send_large(&sink, &theirs, pause))?;
+                .spawn(move || tell.send(send_large(&sink, &theirs, pause)))?;
             let ours = wait_of_99(&echo, &text).await;
             goes_on.store(false, Ordering::Release);
-            let sent = large.join().map_err(|_| "the thread with the large calls panicked")?;
+            // Awaited, not joined: the last large call needs this worker.
+            let sent = told.await.map_err(|_| "the thread with the large calls panicked")?;
             if sent == 0 {
                 return Err("no large call came to its end beside the small ones".into());
             }
