@@ -271,7 +271,6 @@ struct Running {
 }
 
 struct Attempts {
-    /// In the order in which they came.
     sinks: Vec<Box<dyn ReplySink>>,
     /// How many there are when those are let go that nobody waits for.
     crowd: usize,
@@ -285,9 +284,9 @@ struct Attempts {
 enum Waiting {
     /// Somebody does.
     Yes,
-    /// The link of the newest attempt is gone: its caller may ask again, until then.
+    /// Links are gone: somebody may ask again, until then.
     Until(LinkInstant),
-    /// Whoever called has taken the call back.
+    /// All have taken their attempts back.
     No,
 }
 
@@ -332,8 +331,7 @@ impl Running {
         for sink in &mut attempts.sinks {
             let over = is_over(&mut **sink);
             waits |= !over;
-            // The newest says: whoever took that back does not ask again.
-            is_lost = over && sink.is_lost();
+            is_lost |= over && sink.is_lost();
         }
         if waits || !is_lost {
             attempts.lost_since = None;

@@ -127,14 +127,10 @@ fn plain(builder: Builder) -> Builder {
 }
 
 async fn server() -> (Container, Ledgers, Counts) {
-    server_with(plain).await
-}
-
-async fn server_with(build: impl FnOnce(Builder) -> Builder) -> (Container, Ledgers, Counts) {
     let (ledgers, counts) = (Ledgers::new(), Counts::default());
     let node = {
         let _recording = metrics::set_default_local_recorder(&counts);
-        build(Container::builder("tcp://127.0.0.1:0")).watched().await.unwrap()
+        Container::builder("tcp://127.0.0.1:0").watched().await.unwrap()
     };
     ledgers.spawn(&node, 100).await;
     (node, ledgers, counts)
@@ -392,27 +388,6 @@ async fn a_call_is_over_at_its_deadline_and_when_it_is_dropped() {
     }
     assert_eq!((ledgers.runs(), client.counts.of("retries")), (20, made), "it stays dropped");
     end(client, again, &counts).await;
-}
-
-#[folkmoot::test(crate = crate::links::left_behind)]
-async fn a_call_that_is_dropped_after_its_link_broke_is_not_waited_for() {
-    let mut limits = LinkLimits::default();
-    limits.kept_reply_time = LONG;
-    let (server, ledgers, counts) = server_with(|builder| builder.limits(limits).deadline(LONG)).await;
-    let client = client(plain).await;
-    // Of a node that has joined, a link that is closed is gone.
-    client.node.join(server.endpoint().to_string()).await.unwrap();
-    let ledger: Proxy<Ledger> = client.node.connect(server.url("ledger")).await.unwrap();
-    let made = CALLS[1](ledger.clone());
-    ledgers.seen.began.notified().await;
-    for breaks in 1..3 {
-        client.network.cut();
-        until(|| counts.of("repeated_requests") >= breaks).await;
-    }
-    made.abort();
-    until(|| counts.of("cancels") == 1).await;
-    assert_eq!(ledgers.runs(), 0);
-    end(client, server, &counts).await;
 }
 
 #[folkmoot::test(crate = crate::links::left_behind)]

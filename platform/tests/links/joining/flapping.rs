@@ -22,7 +22,12 @@ struct Outcomes {
     over: Cell<bool>,
     replies: Cell<u64>,
     lost: Cell<u64>,
+    /// Replies since the last call that was lost.
+    in_a_row: Cell<u64>,
 }
+
+/// More replies than a link lives to bring that will be cut.
+const CALM: u64 = 1_000;
 
 /// Calls until the test is over, each time with a number that no other call has.
 async fn call_on(clerk: Proxy<Clerk>, caller: u64, outcomes: Rc<Outcomes>) {
@@ -33,8 +38,12 @@ async fn call_on(clerk: Proxy<Clerk>, caller: u64, outcomes: Rc<Outcomes>) {
             Ok(reply) => {
                 assert_eq!(reply, number, "a reply that is another's");
                 outcomes.replies.set(outcomes.replies.get() + 1);
+                outcomes.in_a_row.set(outcomes.in_a_row.get() + 1);
             }
-            Err(CallError::Disconnected { .. }) => outcomes.lost.set(outcomes.lost.get() + 1),
+            Err(CallError::Disconnected { .. }) => {
+                outcomes.lost.set(outcomes.lost.get() + 1);
+                outcomes.in_a_row.set(0);
+            }
             Err(error) => panic!("{error}"),
         }
         // Where there is no link, not as fast as it goes.
@@ -76,6 +85,8 @@ async fn calls_over_a_flapping_link_end_in_their_own_reply_or_are_disconnected()
             }
         }
     }
+    outcomes.in_a_row.set(0);
+    until(&a, |_| outcomes.in_a_row.get() > CALM).await;
     outcomes.over.set(true);
     for caller in callers {
         caller.await.unwrap();
