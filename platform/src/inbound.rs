@@ -36,8 +36,10 @@ use crate::watched;
 
 /// Takes a request back: its id, and the agent that it went to.
 pub(crate) const CANCEL: &str = "folkmoot/cancel";
-/// The peer leaves: a sentence.
+/// The peer's node leaves: a sentence.
 pub(crate) const GOODBYE: &str = "folkmoot/goodbye";
+/// The peer ends this link, and its node stays: a sentence.
+pub(crate) const END: &str = "folkmoot/end";
 /// Answers nothing, at once.
 pub(crate) const PING: &str = "folkmoot/ping";
 /// A node asks to join.
@@ -94,11 +96,10 @@ pub(crate) fn request(link: &Arc<Link>, request: Request<'_>, in_hand: Option<In
             answer(link, asked, &taken_back.map(|(id, agent)| cancel(link, id, agent.as_deref())));
         }
         GOODBYE => {
-            let reason =
-                <(String,)>::decode(&arguments, GOODBYE, &["reason"]).map_or_else(|_| String::new(), |r| r.0);
             link.tables.membership.said_goodbye(link);
-            return Err(format!("the peer said goodbye: {reason}"));
+            return Err(format!("the peer said goodbye: {}", last_words(&arguments)));
         }
+        END => return Err(format!("the peer ended the link: {}", last_words(&arguments))),
         JOIN => {
             let request = <(JoinRequest,)>::decode(&arguments, JOIN, &["request"]);
             answer(link, asked, &request.and_then(|(request,)| joining::accept(link, request)));
@@ -119,6 +120,11 @@ pub(crate) fn request(link: &Arc<Link>, request: Request<'_>, in_hand: Option<In
         },
     }
     Ok(())
+}
+
+/// Why a peer goes, as it says.
+fn last_words(arguments: &Arguments<'_>) -> String {
+    <(String,)>::decode(arguments, GOODBYE, &["reason"]).map_or_else(|_| String::new(), |(reason,)| reason)
 }
 
 /// Answers a request whose content is none.

@@ -262,7 +262,9 @@ impl LinkTask {
         if self.link.is_rich() {
             let mut positional = BytesMut::new();
             if self.link.codec.encode(&(&cause,), &mut positional).is_ok() {
-                self.link.tell(u64::MAX >> 1, inbound::GOODBYE, &positional);
+                // Only a node that is shut down is not to be expected back.
+                let path = if self.link.tables.is_closed() { inbound::GOODBYE } else { inbound::END };
+                self.link.tell(u64::MAX >> 1, path, &positional);
             }
         }
         // Best effort: the link is ending for another reason already.

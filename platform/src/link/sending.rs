@@ -16,7 +16,7 @@ use folkmoot_codecs::{
 use tokio::sync::oneshot;
 
 use super::{Link, NotSent};
-use crate::inbound::{CANCEL, EVENT, GOODBYE};
+use crate::inbound::{CANCEL, END, EVENT, GOODBYE};
 use crate::link_time;
 use crate::outbox::{Payload, TakenBack};
 
@@ -171,7 +171,7 @@ impl Link {
         }
         match path {
             // The peer closes when it comes: behind all answers.
-            GOODBYE => drop(self.outbox.push(|out, _| out.extend_from_slice(&frame))),
+            GOODBYE | END => drop(self.outbox.push(|out, _| out.extend_from_slice(&frame))),
             _ => self.push_own(Some(path), frame),
         }
     }

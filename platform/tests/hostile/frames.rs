@@ -135,7 +135,7 @@ async fn a_peer_that_said_hello_is_told_why_its_link_is_closed() {
             raw.send_bytes(&bytes).await;
             let rest = raw.rest().await;
             let [goodbye] = rest.as_slice() else { panic!("{codec}, {reason}: {rest:?}") };
-            assert_eq!(goodbye.content.item(0).and_then(Value::as_str), Some("folkmoot/goodbye"));
+            assert_eq!(goodbye.content.item(0).and_then(Value::as_str), Some("folkmoot/end"));
             let told = goodbye.content.item(1).and_then(|list| list.item(0)).and_then(Value::as_str).unwrap();
             assert!(told.contains(reason), "{codec}: {told:?} does not say {reason:?}");
         }

@@ -234,6 +234,34 @@ async fn nodes_of_the_next_version_and_the_one_before_join_and_words_of_later_ve
 }
 
 #[folkmoot::test(crate = crate::hostile::left_behind)]
+async fn a_link_that_ends_for_a_fault_is_no_goodbye_of_its_node() {
+    let rig = Rig::start().await;
+    for said_by_peer in [true, false] {
+        let mut raw = rig.raw(Codec::MsgPack).await;
+        raw.say_hello().await;
+        ask(&mut raw, "folkmoot/join", &asks_to_join("other")).await.result();
+        ask(&mut raw, "folkmoot/agents", &news(&["clerk"])).await.result();
+        if said_by_peer {
+            raw.send(r#"[0, 2, ["folkmoot/end", ["a frame was damaged"], {}]]"#).await;
+            raw.rest().await;
+            rig.logged_once(&raw, "the peer ended the link: a frame was damaged").await;
+        } else {
+            raw.send_bytes(&frame(b"no message")).await;
+            let words = raw.rest().await;
+            let paths: Vec<_> = words
+                .iter()
+                .filter(|word| word.kind == 0)
+                .filter_map(|word| word.content.item(0).and_then(folkmoot::Value::as_str))
+                .collect();
+            assert!(paths.contains(&"folkmoot/end") && !paths.contains(&"folkmoot/goodbye"), "{paths:?}");
+        }
+        until("the node is suspect", || rig.node.nodes()[0].state == NodeState::Suspect).await;
+        assert!(rig.node.all_agents().iter().any(|agent| agent.name == "clerk"), "it may be back any moment");
+    }
+    rig.end().await;
+}
+
+#[folkmoot::test(crate = crate::hostile::left_behind)]
 async fn what_answers_a_join_wrongly_is_told_apart() {
     super::limit::watch();
     let node = |name: &str| format!(r#"{{"name": "{name}", "url": "tcp://127.0.0.1:1", "incarnation": 1}}"#);

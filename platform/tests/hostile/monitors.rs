@@ -162,7 +162,10 @@ async fn answered(codec: Codec, answer: &str) -> Result<folkmoot::Monitor, CallE
         // Whatever it was: the peer is told that nobody waits any more.
         let ended = raw.answer().await;
         let path = ended.content.item(0).and_then(Value::as_str);
-        assert!(matches!(path, Some("folkmoot/unmonitor" | "folkmoot/goodbye")), "{ended:?}");
+        assert!(
+            matches!(path, Some("folkmoot/unmonitor" | "folkmoot/goodbye" | "folkmoot/end")),
+            "{ended:?}"
+        );
     }
     node.shutdown().await;
     outcome
