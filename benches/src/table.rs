@@ -124,7 +124,7 @@ By `perf`, `callgrind` and `strace`, for the rows that have stood behind their t
   (SipHash) is 4 %.
 - **Across workers, one at a time**: a wake of the other core takes 5 us or 45 us, as the scheduler pleases; in repeated runs
   the row's ratio was 9 and then 0.12. It says nothing.
-- **An agent and a proxy to it**: the proxy is 175 bytes: who speaks to whom, and the way, each behind a count.
+- **An agent and a proxy to it**: the proxy is 179 bytes: who speaks to whom, and the way, each behind a count.
 - **The neighbour's worst wait**: three threads want two cores, and a `LocalSet` looks at wakes from other threads every 31st
   task only. The 99th of 100 waits is longer than the floor's on a quiet machine, and shorter on a busy one: not explained
   yet.
@@ -134,6 +134,9 @@ By `perf`, `callgrind` and `strace`, for the rows that have stood behind their t
 - **Calls over many links**: these want a quiet machine. With other work on it, what one link and what eight get of the cores
   is the scheduler's choice, and the factor says more of that than of links. By CPU time (`/proc/PID/stat`) a call with 100 in
   flight takes 1.7 us on both sides together, over one link alone and over two side by side.
+- **64 B calls beside 8 MiB, one after the other**: both processes have two busy threads then, four for two cores. Most of the
+  processor time of a large call is page faults of fresh buffers, as it is for a bare framed echo of 8 MiB (`callgrind`,
+  `perf`): putting the pieces together, encoding, decoding. What the small calls wait for is not settled.
 - **A node joined again**: nearly all of it is the rest of the pause between two attempts, 0.5 to 1 s by then.
 - **Remote, 100 in flight, against the echo**: its server does nothing with a frame but send it back from the loop that read it.
   Ours reads names, headers and arguments, asks the gate, takes a credit, runs a method, and writes a reply.
