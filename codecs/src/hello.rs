@@ -3,7 +3,8 @@
 //! The request goes to the path [`Hello::PATH`] with one positional argument, a map; the result is the same kind
 //! of map. A peer that answers with an exception speaks the plain wire: no headers, exceptions as one text.
 //! Unknown keys are ignored, so that later versions can say more; who says nothing of depth and number of values
-//! has the defaults. Neighbours: `headers` follow a Hello.
+//! has the defaults, and who says nothing of its cluster is asked again when nodes join. Neighbours: `headers` and
+//! `joining` follow a Hello.
 
 use serde::{Deserialize, Serialize};
 
@@ -17,6 +18,8 @@ pub const LOWEST_WIRE_VERSION: u16 = 1;
 pub const PIECES_SINCE: u16 = 2;
 /// Longest name of a node, in bytes.
 pub const MAX_NODE_BYTES: usize = 1024;
+/// Longest name of a cluster, in bytes.
+pub const MAX_CLUSTER_BYTES: usize = 1024;
 /// Longest name of a software, in bytes.
 pub const MAX_SOFTWARE_BYTES: usize = 256;
 
@@ -28,6 +31,12 @@ pub struct Hello {
     pub versions: (u16, u16),
     /// The name it claims; what its certificate proves is another matter.
     pub node: String,
+    /// Which life of the node this is: drawn anew at each start. `None` where it does not tell.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub incarnation: Option<u64>,
+    /// The cluster whose nodes it joins; `None` where it does not tell.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<String>,
     /// Largest payload of a frame that it takes, in bytes.
     pub max_frame_bytes: u32,
     /// Deepest nesting inside a frame that it takes, in levels.
@@ -46,6 +55,10 @@ pub struct Hello {
 struct Unchecked {
     versions: (u16, u16),
     node: String,
+    #[serde(default)]
+    incarnation: Option<u64>,
+    #[serde(default)]
+    cluster: Option<String>,
     max_frame_bytes: u32,
     #[serde(default = "default_depth")]
     max_depth: u16,
@@ -71,6 +84,8 @@ impl TryFrom<Unchecked> for Hello {
         let Unchecked {
             versions: (lowest, highest),
             node,
+            incarnation,
+            cluster,
             max_frame_bytes,
             max_depth,
             max_nodes,
@@ -83,12 +98,17 @@ impl TryFrom<Unchecked> for Hello {
         if node.len() > MAX_NODE_BYTES {
             return Err(format!("the node's name is longer than {MAX_NODE_BYTES} bytes"));
         }
+        if cluster.as_ref().is_some_and(|cluster| cluster.len() > MAX_CLUSTER_BYTES) {
+            return Err(format!("the cluster's name is longer than {MAX_CLUSTER_BYTES} bytes"));
+        }
         if software.len() > MAX_SOFTWARE_BYTES {
             return Err(format!("the software's name is longer than {MAX_SOFTWARE_BYTES} bytes"));
         }
         Ok(Hello {
             versions: (lowest, highest),
             node,
+            incarnation,
+            cluster,
             max_frame_bytes,
             max_depth,
             max_nodes,
@@ -108,6 +128,8 @@ impl Hello {
         Hello {
             versions: (LOWEST_WIRE_VERSION, WIRE_VERSION),
             node: node.into(),
+            incarnation: None,
+            cluster: None,
             max_frame_bytes,
             max_depth,
             max_nodes,

@@ -17,7 +17,7 @@ use folkmoot_transports::{UnixTlsTransport, UnixTransport};
 use crate::advertised::advertised;
 use crate::certified;
 use crate::clock::RealClock;
-use crate::configuration::container_fault;
+use crate::configuration::{cluster_fault, container_fault};
 use crate::container::{Container, Hall, Open};
 use crate::error::StartError;
 use crate::joining;
@@ -197,7 +197,8 @@ impl Builder {
         }
         let endpoint: Endpoint = self.endpoint.parse()?;
         self.check(&endpoint)?;
-        if let Some(fault) = container_fault(self.workers, self.deadline, &self.limits) {
+        let fault = container_fault(self.workers, self.deadline, &self.limits);
+        if let Some(fault) = fault.or_else(|| cluster_fault(&self.cluster)) {
             return Err(StartError::Configuration(fault));
         }
         let gate = self.gate(&endpoint)?;

@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+use folkmoot_codecs::hello::MAX_CLUSTER_BYTES;
+
 use crate::limits::{LinkLimits, frame_fault};
 use crate::supervision::Rules;
 
@@ -17,6 +19,16 @@ pub(crate) fn container_fault(workers: usize, deadline: Duration, limits: &LinkL
         return Some("`.deadline(..)` is zero: every call would be over before it is sent".to_owned());
     }
     limits_fault(limits)
+}
+
+/// What in the name of a cluster cannot be.
+pub(crate) fn cluster_fault(cluster: &str) -> Option<String> {
+    let is_odd = cluster.len() > MAX_CLUSTER_BYTES || cluster.chars().any(char::is_control);
+    is_odd.then(|| {
+        format!(
+            "`.cluster(..)`: its name is at most {MAX_CLUSTER_BYTES} bytes long, without control characters"
+        )
+    })
 }
 
 /// What in the bounds of links cannot be. No connections at all (`max_links: 0`) can.

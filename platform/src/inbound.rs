@@ -213,6 +213,8 @@ pub(crate) fn own_hello(link: &Link) -> Hello {
     let tables = &link.tables;
     let most = u32::try_from(tables.limits.max_requests_in_hand).unwrap_or(u32::MAX);
     Hello {
+        incarnation: Some(tables.membership.own().incarnation),
+        cluster: Some(tables.membership.cluster().to_owned()),
         max_requests_in_hand: Some(most),
         ..Hello::new(tables.principal.node_name(), &tables.limits.frame)
     }

@@ -204,6 +204,11 @@ async fn join_over(hall: &Arc<Hall>, held: &Arc<Held>, link: &Arc<Link>) -> Resu
             format!("{} is no Folkmoot container: it can be called, but not joined", held.to().endpoint);
         return Err(CallError::Denied { reason });
     }
+    if let Some(theirs) = link.cluster().filter(|theirs| *theirs != membership.cluster()) {
+        return Err(CallError::Denied {
+            reason: of_another_cluster("the peer", theirs, membership.cluster()),
+        });
+    }
     let (cluster, node) = (membership.cluster().to_owned(), membership.own().clone());
     let request = JoinRequest { cluster, node, others: membership.told_of() };
     let reply: JoinReply =
@@ -272,11 +277,7 @@ pub(crate) fn accept(link: &Arc<Link>, request: JoinRequest) -> Result<JoinReply
         return Err(not_let_in(link));
     }
     if cluster != membership.cluster() {
-        let ours = membership.cluster();
-        return Err(denied(format!(
-            "this node belongs to the cluster \"{ours}\", not to \"{}\"",
-            folkmoot_gateway::name::short(&cluster)
-        )));
+        return Err(denied(of_another_cluster("this node", membership.cluster(), &cluster)));
     }
     if link.codec != hall.codec {
         return Err(denied(format!(
@@ -307,6 +308,11 @@ pub(crate) fn accept(link: &Arc<Link>, request: JoinRequest) -> Result<JoinReply
     let mut others = membership.told_of();
     others.retain(|other| other.name != arrival.known.name);
     Ok(JoinReply { node: membership.own().clone(), keep, others })
+}
+
+fn of_another_cluster(node: &str, its: &str, other: &str) -> String {
+    let [its, other] = [its, other].map(folkmoot_gateway::name::short);
+    format!("{node} belongs to the cluster \"{its}\", not to \"{other}\"")
 }
 
 fn not_let_in(link: &Link) -> CallError {

@@ -73,6 +73,9 @@ struct Told {
     max_requests: Option<usize>,
     /// Whether the peer's node bears the name of ours.
     is_namesake: bool,
+    /// Which life of its node that is.
+    incarnation: Option<u64>,
+    cluster: Option<String>,
 }
 
 #[derive(Default)]
@@ -145,7 +148,14 @@ impl Link {
         let own = self.tables.principal.node_name();
         let limits = self.tables.limits.frame.both(&theirs.limits());
         let max_requests = theirs.max_requests_in_hand.map(|most| most as usize);
-        let told = Told { limits, version, max_requests, is_namesake: theirs.node == own };
+        let told = Told {
+            limits,
+            version,
+            max_requests,
+            is_namesake: theirs.node == own,
+            incarnation: theirs.incarnation,
+            cluster: theirs.cluster.clone(),
+        };
         if told.is_namesake {
             tracing::warn!(
                 peer = %self.peer_address, node = %own,
@@ -159,6 +169,16 @@ impl Link {
     /// Whether the peer's node bears the name of ours: what it says of `node/agent` is not said of agents here.
     pub(crate) fn is_namesake(&self) -> bool {
         self.told.get().is_some_and(|told| told.is_namesake)
+    }
+
+    /// Which life of its node the peer's Hello told of.
+    pub(crate) fn incarnation(&self) -> Option<u64> {
+        self.told.get()?.incarnation
+    }
+
+    /// The cluster of the peer, where its Hello told.
+    pub(crate) fn cluster(&self) -> Option<&str> {
+        self.told.get()?.cluster.as_deref()
     }
 
     /// The bounds of frames to this peer: what both sides take, or our own where it told none.

@@ -272,6 +272,12 @@ impl Membership {
                 short(&known.name)
             ));
         }
+        if link.incarnation().is_some_and(|told| told != known.incarnation) {
+            return Err(format!("\"{}\" told of another incarnation in its Hello", short(&known.name)));
+        }
+        if known.name == self.own.name && known.incarnation == self.own.incarnation {
+            return Err(format!("\"{}\" is this node itself, which need not join itself", self.own.name));
+        }
         if known.name == self.own.name {
             return Err(format!(
                 "\"{}\" is this node's own name; each node needs one of its own",

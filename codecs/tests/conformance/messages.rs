@@ -99,8 +99,11 @@ proptest! {
     }
 
     #[test]
-    fn hellos_come_back(codec in codec(), node in ".{0,40}", limits in limits(), lowest in 0u16..9, more in 0u16..9) {
+    fn hellos_come_back(codec in codec(), node in ".{0,40}", limits in limits(), lowest in 0u16..9, more in 0u16..9,
+        incarnation in proptest::option::of(any::<u64>()), cluster in proptest::option::of(".{0,40}"),
+    ) {
         let mut hello = Hello::new(node, &limits);
+        (hello.incarnation, hello.cluster) = (incarnation, cluster);
         hello.versions = (lowest, lowest + more);
         let payload = request(codec, Hello::PATH, (hello.clone(),), None);
         let Message::Request { path, arguments, .. } = Message::decode(codec, &payload, &Limits::DEFAULT).unwrap()

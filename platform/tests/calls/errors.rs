@@ -167,6 +167,7 @@ async fn values_that_cannot_be_are_refused_in_the_words_of_the_code() {
     };
     for (builder, words) in [
         (builder().workers(0), ".workers(0)"),
+        (builder().cluster("two\nlines"), ".cluster(..)"),
         (builder().deadline(Duration::ZERO), ".deadline(..)"),
         (limited(|limits| limits.frame.max_frame_bytes = 0), "`limits.frame`: max_frame_bytes is 0"),
         (limited(|limits| limits.max_requests_in_hand = 0), "max_requests_in_hand"),

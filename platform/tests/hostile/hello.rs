@@ -43,6 +43,10 @@ async fn a_hello_that_cannot_be_read_is_answered_and_the_peer_stays_plain() {
     for (request, words) in [
         (hello("[2, 1]", "x"), "the lowest version 2 is above the highest, 1"),
         (hello("[1, 1]", &"n".repeat(1025)), "the node's name is longer than 1024 bytes"),
+        (
+            hello("[1, 1]", "x").replacen('}', &format!(r#", "cluster": "{}"}}"#, "c".repeat(1025)), 1),
+            "the cluster's name is longer than 1024 bytes",
+        ),
         (hello("[1]", "x"), "versions"),
         (hello("[1, 70000]", "x"), "versions"),
         (r#"[0, 4, ["folkmoot/hello", [], {}]]"#.to_owned(), "hello"),

@@ -262,6 +262,28 @@ async fn a_link_that_ends_for_a_fault_is_no_goodbye_of_its_node() {
 }
 
 #[folkmoot::test(crate = crate::hostile::left_behind)]
+async fn a_node_joins_as_the_one_that_its_hello_told_of() {
+    let rig = Rig::start().await;
+    for (incarnation, lets_in) in [(8, false), (7, true)] {
+        let mut raw = rig.raw(Codec::MsgPack).await;
+        let hello = format!(
+            r#"{{"versions": [1, 2], "node": "other", "incarnation": {incarnation}, "cluster": "folkmoot",
+               "max_frame_bytes": 16777216, "software": "raw 1"}}"#
+        );
+        raw.ask(&format!(r#"[0, 0, ["folkmoot/hello", [{hello}], {{}}]]"#)).await.result();
+        let answer = ask(&mut raw, "folkmoot/join", &asks_to_join("other")).await;
+        if lets_in {
+            answer.result();
+        } else {
+            let words = "\"other\" told of another incarnation in its Hello";
+            assert!(answer.exception().contains(words), "{}", answer.exception());
+            assert!(rig.node.nodes().is_empty());
+        }
+    }
+    rig.end().await;
+}
+
+#[folkmoot::test(crate = crate::hostile::left_behind)]
 async fn what_answers_a_join_wrongly_is_told_apart() {
     super::limit::watch();
     let node = |name: &str| format!(r#"{{"name": "{name}", "url": "tcp://127.0.0.1:1", "incarnation": 1}}"#);

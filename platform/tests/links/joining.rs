@@ -268,7 +268,7 @@ async fn who_may_not_join_hears_why() {
     assert!(reason.contains("no rule lets anonymous join"), "{reason}");
     let other = node("other", |builder| builder.cluster("another")).await;
     let reason = denied(other.join(endpoint(&a)).await.unwrap_err());
-    assert_eq!(reason, "this node belongs to the cluster \"folkmoot\", not to \"another\"");
+    assert_eq!(reason, "the peer belongs to the cluster \"folkmoot\", not to \"another\"");
     b.join(endpoint(&a)).await.unwrap();
     let second = node("b", plain).await;
     let reason = denied(second.join(endpoint(&a)).await.unwrap_err());
@@ -282,6 +282,9 @@ async fn who_may_not_join_hears_why() {
     let odd = Container::builder("tcp://127.0.0.1:0").name("odd\nname").watched().await.unwrap();
     let reason = denied(odd.join(endpoint(&a)).await.unwrap_err());
     assert!(reason.contains("without control characters"), "{reason}");
+    let by_another_name = endpoint(&a).replacen("127.0.0.1", "localhost", 1);
+    let reason = denied(a.join(by_another_name).await.unwrap_err());
+    assert!(reason.contains("\"a\" is this node itself"), "{reason}");
     let own = a.join(endpoint(&a)).await.unwrap_err();
     assert!(matches!(own, CallError::BadAddress { .. }), "{own}");
     let nobody = a.join("tcp://127.0.0.1:1").await.unwrap_err();
