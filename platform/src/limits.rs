@@ -31,7 +31,8 @@ pub struct LinkLimits {
     /// Bytes waiting to be written at which further calls are refused as `Overloaded`.
     pub max_outbox_bytes: usize,
     /// Bytes of large payloads that are sent ahead of the peer's word that it has taken them in: what a small frame has
-    /// before it on the way at the most, besides other small ones.
+    /// before it on the way at the most, besides other small ones. Less lets small calls wait less, more lets large ones
+    /// cross faster where the way is long.
     pub max_unanswered_bytes: usize,
     /// Longest time that nothing more may come of a frame that has begun to come.
     pub read_stall_time: Duration,

@@ -25,7 +25,8 @@ const ABOUT: &str = "Killed: a node of another process is killed (`kill -9`) whi
     than cores; from then on there is nothing to gain. Floor: the same of the bare echo of the remote calls. \
     Beside 8 MiB: one agent of another process is called with 64 B, one call at a time; the figure of a round is \
     what 99 of 100 calls do not exceed. Meanwhile another thread calls another agent there with 8 MiB, over the \
-    same link: ten times a second, or one call after the other. Floor: the same calls with nothing beside them. \
+    same link: ten times a second, or one call after the other; or, for information, one after the other over \
+    another link, to a third process. Floor: the same calls with nothing beside them. \
     Two processes with two busy threads each share the machine's cores: with few of those the scheduler's pauses \
     are part of the wait.";
 
