@@ -1,29 +1,15 @@
 //! The agents' time. Deadlines of calls do not run on it: they run on link time.
 //!
-//! Neighbours: the platform provides the clocks; [`Context::clock`](crate::Context::clock) hands one out.
+//! Neighbours: the platform provides the clocks; [`Context::clock`](crate::Context::clock) hands one out; what one does
+//! with it beside sleeping is in [`appointments`](crate::appointments).
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Weak;
 use std::time::Duration;
 
-/// A moment of a clock: the time since the UNIX epoch, in UTC.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Timestamp(pub Duration);
-
-impl Timestamp {
-    /// Seconds since the UNIX epoch.
-    pub fn as_secs_f64(self) -> f64 {
-        self.0.as_secs_f64()
-    }
-}
-
-impl std::ops::Add<Duration> for Timestamp {
-    type Output = Timestamp;
-
-    fn add(self, duration: Duration) -> Timestamp {
-        Timestamp(self.0.saturating_add(duration))
-    }
-}
+use crate::host::BoxFuture;
+use crate::timestamp::Timestamp;
 
 /// A sleep: done when the clock has reached its moment. Dropped, it is cancelled.
 pub type Sleep = Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -38,4 +24,16 @@ pub trait Clock: Send + Sync + 'static {
     fn sleep(&self, duration: Duration) -> Sleep {
         self.sleep_until(self.now() + duration)
     }
+    /// Told of each container that lives by the clock, when it starts: for clocks that wait until agents have done what
+    /// was due.
+    fn attend(&self, _place: Weak<dyn Workplace>) {}
+}
+
+/// A container, as a clock sees it that is driven from outside.
+pub trait Workplace: Send + Sync + 'static {
+    /// Done when each worker has been through all that could go on when this was asked: how much it has worked so far,
+    /// by worker. Where two answers in a row are the same, nothing can go on by itself.
+    fn work(&self) -> BoxFuture<'static, Vec<u64>>;
+    /// Runs `future` on a worker; `false` where there is none any more.
+    fn drive(&self, future: BoxFuture<'static, ()>) -> bool;
 }

@@ -77,7 +77,7 @@ impl<A: Agent> Context<A> {
     }
 
     /// The container's clock.
-    pub fn clock(&self) -> &dyn Clock {
+    pub fn clock(&self) -> &(dyn Clock + 'static) {
         &**self.core.host().clock()
     }
 

@@ -8,6 +8,7 @@
 #[doc(hidden)]
 pub mod __private;
 mod actor;
+mod appointments;
 mod attempts;
 mod begin;
 mod call;
@@ -38,14 +39,17 @@ pub mod reply;
 pub mod retries;
 mod running;
 pub mod shared;
+mod timestamp;
 pub mod turn;
 mod untyped;
 mod waiting;
 mod waits;
 pub mod watching;
+pub mod worked;
 
+pub use appointments::{InThePast, Ticks, TimedOut};
 pub use call::Call;
-pub use clock::{Clock, Sleep, Timestamp};
+pub use clock::{Clock, Sleep, Workplace};
 pub use connect::{Connect, Retry};
 pub use context::Context;
 pub use folkmoot_derive::{Agent, agent, main, object, test};
@@ -58,4 +62,5 @@ pub use nearest::nearest;
 pub use passing::MAX_URL_BYTES;
 pub use proxy::Proxy;
 pub use queue::TURNS_PER_POLL;
+pub use timestamp::{BadDate, Timestamp};
 pub use untyped::{Untyped, UntypedCall, UntypedCalls};

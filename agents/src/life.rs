@@ -16,12 +16,15 @@ use folkmoot_codecs::AgentEvent;
 use tokio::sync::oneshot;
 
 use crate::actor::AgentActor;
+use crate::appointments::next_due;
 use crate::chain::{Mode, Position};
-use crate::clock::{Sleep, Timestamp};
+use crate::clock::Sleep;
 use crate::context::Context;
 use crate::interface::{Agent, LocalFuture};
 use crate::panics::{Panic, guard, let_go};
 use crate::queue::Core;
+use crate::timestamp::Timestamp;
+use crate::worked;
 
 mod ending;
 mod obeying;
@@ -239,16 +242,8 @@ impl<A: Agent> Life<A> {
             while timer.sleep.as_mut().poll(cx).is_ready() {
                 self.core.accept_timer(index);
                 fired = true;
-                // From due time to due time, so that it never drifts; what was missed is not made up for.
                 let clock = self.core.host().clock();
-                let (now, period) = (clock.now(), A::TIMERS[index].period);
-                timer.due = timer.due + period;
-                if timer.due < now {
-                    let behind = (now.0 - timer.due.0).as_nanos() / period.as_nanos().max(1);
-                    timer.due = timer.due + period * u32::try_from(behind).unwrap_or(u32::MAX);
-                }
-                // A clock that was set back must not keep its timers waiting until it has caught up.
-                timer.due = timer.due.min(now + period);
+                timer.due = next_due(timer.due, A::TIMERS[index].period, clock.now());
                 timer.sleep = clock.sleep_until(timer.due);
             }
         }
@@ -321,6 +316,7 @@ impl<A: Agent> Future for Life<A> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<()> {
         let this = self.get_mut();
+        worked::note();
         this.core.worker().set(this.core.shared().id().0);
         this.core.refill_budget();
         this.core.set_polled(true);

@@ -169,7 +169,7 @@ impl Builder {
         self
     }
 
-    /// The agents' clock; the machine's wall clock unless told otherwise.
+    /// The agents' clock; the machine's wall clock unless told otherwise. See [`time`](crate::guide::time).
     pub fn clock(mut self, clock: impl Clock) -> Builder {
         self.clock = Arc::new(clock);
         self

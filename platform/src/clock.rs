@@ -1,22 +1,31 @@
-//! The clock that agents live by when nobody drives it: the wall clock.
+//! The clocks that a container can be given. Each is its own file; `agents` holds the trait.
 //!
-//! Neighbours: `agents` holds the trait; [`link_time`](crate::link_time) is the other time of a container.
+//! Neighbour: [`link_time`](crate::link_time) is the other time of a container, which none of these touches.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+mod external;
+mod real;
+mod scaled;
 
-use folkmoot_agents::{Clock, Sleep, Timestamp};
+pub use external::ExternalClock;
+pub use real::RealClock;
+pub use scaled::ScaledClock;
 
-/// The machine's wall clock, in UTC.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct RealClock;
-
-impl Clock for RealClock {
-    #[allow(clippy::disallowed_methods, reason = "this is the clock that reads the machine's time")]
-    fn now(&self) -> Timestamp {
-        Timestamp(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO))
-    }
-
-    fn sleep_until(&self, moment: Timestamp) -> Sleep {
-        crate::link_time::sleep(moment.0.saturating_sub(self.now().0))
-    }
+/// Why a clock cannot be, or cannot be set.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ClockError {
+    /// The time that was to be set is not after the one that was set last.
+    #[error("Time must be > {now} but is {asked}")]
+    NotAfter {
+        /// What was set last, in seconds.
+        now: f64,
+        /// What was to be set, in seconds.
+        asked: f64,
+    },
+    /// The number is no time that a clock can show.
+    #[error("{0} s is no time of this clock: it shows moments from 1970 on, within a hundred million years")]
+    OutOfRange(f64),
+    /// The speed of a clock is not above zero.
+    #[error("a clock cannot run at {0} x real time: write a number above zero, such as 60.0")]
+    Speed(f64),
 }

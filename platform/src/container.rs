@@ -5,8 +5,8 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use folkmoot_agents::connect::{Connect, Route, Way};
@@ -16,11 +16,12 @@ use folkmoot_agents::host::{BoxFuture, Host, LocalAgent, Roll, Wanted};
 use folkmoot_agents::retries::Retries;
 use folkmoot_agents::shared::Status;
 use folkmoot_agents::turn::CallHead;
-use folkmoot_agents::{Agent, Clock, Group, Interface, Lookup, Monitor, Proxy, Retry, Sleep};
+use folkmoot_agents::{Agent, Clock, Group, Interface, Lookup, Monitor, Proxy, Retry, Sleep, Workplace};
 use folkmoot_codecs::{CallError, Codec, Endpoint, Principal};
 use folkmoot_gateway::Admitted;
 use folkmoot_gateway::name::short;
 use folkmoot_transports::Transport;
+use futures_util::future::join_all;
 use tokio::sync::oneshot;
 
 use crate::builder::Builder;
@@ -40,7 +41,7 @@ use crate::spawning::Spawn;
 use crate::tables::Tables;
 use crate::tree::{self, branch::Branch};
 use crate::watchdog::Watchdog;
-use crate::workers::Workers;
+use crate::workers::{Worker, Workers};
 
 /// Longest time that a shutdown gives agents to finish what they have in hand.
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(10);
@@ -126,6 +127,18 @@ impl Hall {
         };
         let worker = self.workers.get(self.workers.next());
         Remote::start(to, self.tables.clone(), transport, worker).ok_or_else(closed)
+    }
+}
+
+impl Workplace for Hall {
+    fn work(&self) -> BoxFuture<'static, Vec<u64>> {
+        let asked: Vec<_> = self.workers.all().iter().map(Worker::ask_work).collect();
+        // A worker that has ended works no more.
+        Box::pin(async move { join_all(asked).await.into_iter().map(Result::unwrap_or_default).collect() })
+    }
+
+    fn drive(&self, future: BoxFuture<'static, ()>) -> bool {
+        self.workers.get(0).arbiter.spawn(future)
     }
 }
 
@@ -225,6 +238,8 @@ impl Container {
 
     pub(crate) fn over(hall: Arc<Hall>) -> Container {
         hall.tables.membership.set_hall(&hall);
+        let place: Weak<dyn Workplace> = Arc::downgrade(&(hall.clone() as Arc<dyn Workplace>));
+        hall.tables.clock.attend(place);
         Container { hall, branch: None }
     }
 
@@ -373,6 +388,11 @@ impl Container {
     /// Tells of each change among the nodes and their agents from now on.
     pub fn node_changes(&self) -> NodeChanges {
         NodeChanges::new(self.hall.tables.membership.watch())
+    }
+
+    /// The clock that the agents here live by.
+    pub fn clock(&self) -> &(dyn Clock + 'static) {
+        &*self.hall.tables.clock
     }
 
     /// The names of the agents that live here, sorted: in a child container and those within it, or on the whole node.

@@ -5,12 +5,13 @@
 
 use std::fmt;
 
-use folkmoot_agents::NoQuorum;
+use folkmoot_agents::{BadDate, InThePast, NoQuorum};
 use folkmoot_codecs::{AddressError, CallError};
 use folkmoot_gateway::PatternError;
 use folkmoot_gateway::name::{NameFault, short};
 use folkmoot_transports::{CertsError, TransportError};
 
+use crate::clock::ClockError;
 use crate::tree::child::stays_down;
 
 /// `Result` with Folkmoot's [`Error`] unless told otherwise.
@@ -34,6 +35,15 @@ pub enum Error {
     /// Certificates could not be read or made.
     #[error(transparent)]
     Certs(#[from] CertsError),
+    /// A clock cannot be, or cannot be set.
+    #[error(transparent)]
+    Clock(#[from] ClockError),
+    /// A text is no moment.
+    #[error(transparent)]
+    Date(#[from] BadDate),
+    /// A moment has passed where one to come was asked for.
+    #[error(transparent)]
+    InThePast(#[from] InThePast),
     /// A call failed, or calls to a group.
     #[error(transparent)]
     Call(Box<dyn std::error::Error + Send + Sync>),

@@ -14,6 +14,7 @@
 //! | [`groups`] | tell all, ask one, ask all with a quorum, on whatever node they live |
 //! | [`certificates`] | who a node is, and who may call what |
 //! | [`untyped`] | calls by name, and traits in a shared crate |
+//! | [`time`] | the agents' clock: real, faster, or set from outside; sleeping, appointments, time-outs |
 //! | [`stopping`] | how agents and nodes end |
 //! | [`logs`] | what a node says about itself, and what is worth an alarm |
 //! | [`spawning`] | a container in an agent, futures beside the turns |
@@ -57,6 +58,9 @@ pub mod certificates {}
 
 #[doc = include_str!("../docs/untyped.md")]
 pub mod untyped {}
+
+#[doc = include_str!("../docs/time.md")]
+pub mod time {}
 
 #[doc = include_str!("../docs/stopping.md")]
 pub mod stopping {}

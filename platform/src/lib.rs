@@ -44,7 +44,7 @@
 //! # Where to go on
 //! The [`guide`] has a page for each thing that one does: [agents](guide::agents), [calls](guide::calls) and their
 //! [errors](guide::errors), [restarts](guide::restarts), [trees](guide::trees), [monitors](guide::monitors), [connecting](guide::connecting),
-//! [joining](guide::joining), [groups](guide::groups), [certificates](guide::certificates), [untyped calls and traits](guide::untyped), [stopping](guide::stopping),
+//! [joining](guide::joining), [groups](guide::groups), [certificates](guide::certificates), [untyped calls and traits](guide::untyped), [time](guide::time), [stopping](guide::stopping),
 //! [logs and counters](guide::logs), [spawning from within](guide::spawning), [values on the wire](guide::values). What
 //! a program usually needs is in the [`prelude`]; what each marker accepts is told at [`#[agent]`](macro@agent).
 //!
@@ -97,7 +97,7 @@ mod watched;
 mod workers;
 
 pub use builder::Builder;
-pub use clock::RealClock;
+pub use clock::{ClockError, ExternalClock, RealClock, ScaledClock};
 pub use container::Container;
 pub use directory::ListedAgent;
 pub use error::{Error, Result, SpawnError, StartError};
@@ -106,8 +106,9 @@ pub use folkmoot_agents::counters::TABLE as METRICS;
 pub use folkmoot_agents::describe::{AgentDescription, ArgumentDescription, MethodDescription};
 pub use folkmoot_agents::shared::Status;
 pub use folkmoot_agents::{
-    Agent, AnyCall, AskAll, AskOne, AskQuorum, Call, Clock, Context, Group, Interface, Linked, Member,
-    Monitor, NoQuorum, Proxy, Sleep, TURNS_PER_POLL, Timestamp, Told, Untyped, UntypedCall,
+    Agent, AnyCall, AskAll, AskOne, AskQuorum, BadDate, Call, Clock, Context, Group, InThePast, Interface,
+    Linked, Member, Monitor, NoQuorum, Proxy, Sleep, TURNS_PER_POLL, Ticks, TimedOut, Timestamp, Told,
+    Untyped, UntypedCall, Workplace,
 };
 pub use folkmoot_codecs::{Address, AgentEvent, CallError, Codec, Endpoint, Limits, Never, Principal, Value};
 pub use folkmoot_gateway::{Pattern, Rule};

@@ -12,7 +12,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
-use folkmoot_agents::Sleep;
+use folkmoot_agents::{Sleep, worked};
 use folkmoot_codecs::{FrameDecoder, Piece};
 use folkmoot_transports::ByteStream;
 use tokio::io::AsyncWrite;
@@ -105,6 +105,7 @@ impl LinkTask {
     }
 
     fn poll_link(&mut self, cx: &mut Context<'_>) -> Poll<String> {
+        worked::note();
         for _ in 0..READS_PER_POLL {
             let more = match self.take_frames() {
                 Ok(more) => more,

@@ -15,6 +15,8 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 const NOTHING_DUE: u64 = u64::MAX;
+/// Who sleeps longer sleeps in parts.
+pub(crate) const LONGEST_SLEEP: Duration = Duration::from_secs(365 * 86_400);
 
 /// Where link time begins: the first look at it.
 fn origin() -> Instant {
@@ -27,10 +29,14 @@ fn instant_now() -> Instant {
     Instant::now()
 }
 
+/// Link time since its beginning.
+pub(crate) fn elapsed() -> Duration {
+    instant_now().saturating_duration_since(origin())
+}
+
 /// The present moment of link time.
 pub(crate) fn now() -> LinkInstant {
-    let elapsed = instant_now().saturating_duration_since(origin());
-    LinkInstant(u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX))
+    LinkInstant(u64::try_from(elapsed().as_millis()).unwrap_or(u64::MAX))
 }
 
 /// Sleeps on link time.

@@ -9,6 +9,7 @@ use std::thread::ThreadId;
 
 use actix_rt::{Arbiter, ArbiterHandle};
 use folkmoot_agents::host::WorkerStatus;
+use folkmoot_agents::worked;
 use tokio::sync::oneshot;
 
 /// One thread that runs agents.
@@ -84,6 +85,16 @@ impl Workers {
 }
 
 impl Worker {
+    /// Asks how much has been worked on this thread, once all that could go on before has had its turn.
+    pub(crate) fn ask_work(&self) -> oneshot::Receiver<u64> {
+        let (tell, told) = oneshot::channel();
+        self.arbiter.spawn_fn(move || {
+            // Whoever asked may have gone.
+            tell.send(worked::count()).ok();
+        });
+        told
+    }
+
     /// Whether the current thread is this worker.
     pub(crate) fn is_current(&self) -> bool {
         self.thread == std::thread::current().id()

@@ -4,6 +4,7 @@ mod calls {
     #[path = "../support/begun.rs"]
     mod begun;
     mod cancelling;
+    mod clocks;
     mod counter;
     #[path = "../hostile/counts.rs"]
     mod counts;
