@@ -37,7 +37,7 @@ struct Arguments {
     /// The agent to call: tcp://127.0.0.1:5555/0
     #[arg(long, value_name = "URL")]
     call: Option<String>,
-    /// The codec to call with: JSON, MsgPack or CBOR; those who call us are answered in theirs
+    /// The codec to call with: JSON, MsgPack, MsgPackBlosc or CBOR; those who call us are answered in theirs
     #[arg(long, default_value = "JSON")]
     codec: Codec,
     /// Speak TLS: the authority's certificate

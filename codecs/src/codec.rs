@@ -1,16 +1,18 @@
-//! The three codecs: JSON, MsgPack and CBOR, as plain values.
+//! The codecs: JSON, MsgPack and CBOR, and MsgPack in Blosc chunks, as plain values.
 //!
 //! What always holds: bytes from a peer pass [`Codec::scan`] (or [`crate::Message::decode`], which scans) before
 //! anything is built from them, and what one codec can say of a value the others can too, save bytes in JSON
 //! (a list of integers) and integers beyond 64 bits in MsgPack (refused).
-//! Neighbours: `scan` reads, `decode` and `encode` are the two halves of serde.
+//! A Blosc chunk stands around a whole message alone: values within are those of MsgPack.
+//! Neighbours: `blosc` has the chunks, `scan` reads, `decode` and `encode` are the two halves of serde.
 
 use std::fmt;
 use std::str::FromStr;
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use serde::{Deserialize, Serialize};
 
+use crate::blosc;
 use crate::codec_error::{DecodeError, EncodeError};
 use crate::decode;
 use crate::encode::{self, Room};
@@ -29,13 +31,16 @@ pub enum Codec {
     Json,
     /// MessagePack (2013 specification) without extension types; structs as maps with names.
     MsgPack,
+    /// MsgPack whose messages stand in a Blosc chunk each, as aiomas has it: read where they are stored or compressed by
+    /// BloscLZ, written as stored.
+    MsgPackBlosc,
     /// RFC 8949, definite and indefinite lengths; structs as maps with names.
     Cbor,
 }
 
 impl Codec {
     /// Every codec.
-    pub const ALL: [Codec; 3] = [Codec::MsgPack, Codec::Cbor, Codec::Json];
+    pub const ALL: [Codec; 4] = [Codec::MsgPack, Codec::Cbor, Codec::Json, Codec::MsgPackBlosc];
 
     /// The codec of a message by the first byte of its frame's payload, if it is one of a message's.
     #[inline]
@@ -44,7 +49,39 @@ impl Codec {
             b'[' | b' ' | b'\t' | b'\n' | b'\r' => Some(Codec::Json),
             0x93 | 0x94 => Some(Codec::MsgPack),
             0x83 | 0x84 => Some(Codec::Cbor),
+            blosc::VERSION => Some(Codec::MsgPackBlosc),
             _ => None,
+        }
+    }
+
+    /// The codec that the values of a message are written in.
+    #[inline]
+    pub fn of_values(self) -> Codec {
+        match self {
+            Codec::MsgPackBlosc => Codec::MsgPack,
+            other => other,
+        }
+    }
+
+    /// What a frame's payload holds, for [`crate::Message::decode`]: the content of its Blosc chunk in MsgPackBlosc, the
+    /// payload itself in the others. Only what was compressed is copied, and has at most `max_frame_bytes` then.
+    ///
+    /// # Errors
+    /// Where the payload is no chunk, one of a compressor that is not read, or holds more than a frame may.
+    #[inline]
+    pub fn open(self, payload: Bytes, limits: &Limits) -> Result<Bytes, DecodeError> {
+        match self {
+            Codec::MsgPackBlosc => blosc::open(payload, limits),
+            _ => Ok(payload),
+        }
+    }
+
+    /// How many bytes [`Codec::open`] makes of the payload, in a time that grows with them; 0 where it only cuts.
+    #[inline]
+    pub fn opening_bytes(self, payload: &[u8]) -> usize {
+        match self {
+            Codec::MsgPackBlosc => blosc::made_bytes(payload).unwrap_or(0),
+            _ => 0,
         }
     }
 
@@ -66,7 +103,7 @@ impl Codec {
         let budget = Budget::new(limits);
         match self {
             Codec::Json => scan::exactly_one(JsonReader::new(bytes)?, budget),
-            Codec::MsgPack => scan::exactly_one(MsgPackReader::new(bytes), budget),
+            Codec::MsgPack | Codec::MsgPackBlosc => scan::exactly_one(MsgPackReader::new(bytes), budget),
             Codec::Cbor => scan::exactly_one(CborReader::new(bytes), budget),
         }
     }
@@ -76,7 +113,7 @@ impl Codec {
         let budget = Budget::new(limits);
         match self {
             Codec::Json => scan::count_one(JsonReader::new(bytes)?, budget),
-            Codec::MsgPack => scan::count_one(MsgPackReader::new(bytes), budget),
+            Codec::MsgPack | Codec::MsgPackBlosc => scan::count_one(MsgPackReader::new(bytes), budget),
             Codec::Cbor => scan::count_one(CborReader::new(bytes), budget),
         }
     }
@@ -91,7 +128,7 @@ impl Codec {
     pub fn decode<'a, T: Deserialize<'a>>(self, bytes: &'a [u8]) -> Result<T, DecodeError> {
         match self {
             Codec::Json => decode::whole(JsonReader::new(bytes)?),
-            Codec::MsgPack => decode::whole(MsgPackReader::new(bytes)),
+            Codec::MsgPack | Codec::MsgPackBlosc => decode::whole(MsgPackReader::new(bytes)),
             Codec::Cbor => decode::whole(CborReader::new(bytes)),
         }
     }
@@ -104,7 +141,7 @@ impl Codec {
         let budget = Budget::new(limits);
         match self {
             Codec::Json => scan::build_one(JsonReader::new(bytes)?, budget),
-            Codec::MsgPack => scan::build_one(MsgPackReader::new(bytes), budget),
+            Codec::MsgPack | Codec::MsgPackBlosc => scan::build_one(MsgPackReader::new(bytes), budget),
             Codec::Cbor => scan::build_one(CborReader::new(bytes), budget),
         }
     }
@@ -114,6 +151,7 @@ impl Codec {
         match self {
             Codec::Json => "JSON",
             Codec::MsgPack => "MsgPack",
+            Codec::MsgPackBlosc => "MsgPackBlosc",
             Codec::Cbor => "CBOR",
         }
     }
@@ -127,7 +165,7 @@ impl fmt::Display for Codec {
 
 /// A name that is no codec's.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{text}` is no codec; use JSON, MsgPack or CBOR")]
+#[error("`{text}` is no codec; use JSON, MsgPack, MsgPackBlosc or CBOR")]
 pub struct UnknownCodec {
     text: String,
 }
@@ -166,7 +204,8 @@ mod tests {
             (0x94, Some(Codec::MsgPack)),
             (0x83, Some(Codec::Cbor)),
             (0x84, Some(Codec::Cbor)),
-            (0x02, None),
+            (0x02, Some(Codec::MsgPackBlosc)),
+            (0x01, None),
             (0x16, None),
             (b'{', None),
             (b'G', None),

@@ -47,7 +47,7 @@ pub(crate) fn append<T: Serialize + ?Sized>(
     let mut sink = Sink { out, end, full: false };
     let result = match codec {
         Codec::Json => json(value, &mut sink),
-        Codec::MsgPack => {
+        Codec::MsgPack | Codec::MsgPackBlosc => {
             let mut serializer = rmp_serde::Serializer::new(&mut sink).with_struct_map();
             value.serialize(Exact::new(&mut serializer, Rules::MsgPack)).map(drop).map_err(told)
         }

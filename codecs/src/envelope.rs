@@ -1,4 +1,5 @@
-//! Writes messages as whole frames: length, `[kind, id, content]`, and headers where there are any.
+//! Writes messages as whole frames: length, the header of a chunk in MsgPackBlosc, `[kind, id, content]`, and headers
+//! where there are any.
 //!
 //! What always holds: one pass straight into the buffer, the length patched in at the end; on an error the buffer
 //! is as it was. Neighbours: `message` reads the same, `exception` knows what an exception's content looks like.
@@ -8,6 +9,7 @@ use std::fmt::Display;
 use bytes::BytesMut;
 use serde::Serialize;
 
+use crate::blosc;
 use crate::call_error::CallError;
 use crate::codec::Codec;
 use crate::codec_error::EncodeError;
@@ -77,9 +79,10 @@ pub fn encode_around(
     limits: &Limits,
 ) -> Result<(BytesMut, BytesMut), EncodeError> {
     let headers = headers.filter(|headers| !headers.is_empty());
-    let most = limits.max_frame_bytes;
+    let most = most_bytes(codec, limits);
     let room = Room { end: most as usize, most };
     let (mut head, mut tail) = (BytesMut::new(), BytesMut::new());
+    head.extend_from_slice(no_header(codec));
     open_list(codec, &mut head, if headers.is_some() { 4 } else { 3 });
     number(codec, &mut head, REQUEST);
     next(codec, &mut head);
@@ -96,10 +99,12 @@ pub fn encode_around(
         encode::append(codec, headers, &mut tail, room)?;
     }
     close_list(codec, &mut tail);
-    match head.len().saturating_add(positional_bytes).saturating_add(tail.len()) > most as usize {
-        true => Err(EncodeError::too_long(most)),
-        false => Ok((head, tail)),
+    let whole = head.len().saturating_add(positional_bytes).saturating_add(tail.len());
+    if whole > most as usize {
+        return Err(EncodeError::too_long(most));
     }
+    write_header(codec, &mut head, whole);
+    Ok((head, tail))
 }
 
 /// Holds a request to the bounds of its receiver without writing it, as [`encode_request`] does for what it writes.
@@ -118,11 +123,12 @@ pub fn check_request(
     let nothing = empty_list(codec);
     let mut around = BytesMut::new();
     encode_request(codec, &mut around, u64::MAX, path, nothing, keyword, headers, limits)?;
-    if around.len() - HEADER_BYTES - nothing.len() + positional.len() > limits.max_frame_bytes as usize {
-        return Err(EncodeError::too_long(limits.max_frame_bytes));
+    let most = most_bytes(codec, limits);
+    if around.len() - HEADER_BYTES - nothing.len() + positional.len() > most as usize {
+        return Err(EncodeError::too_long(most));
     }
     let taken = codec
-        .count(around.get(HEADER_BYTES..).unwrap_or_default(), limits)
+        .count(around.get(HEADER_BYTES + no_header(codec).len()..).unwrap_or_default(), limits)
         .map_err(|error| EncodeError::new(error.to_string()))?;
     let left = Limits {
         max_nodes: (limits.max_nodes + 1).saturating_sub(taken),
@@ -142,7 +148,7 @@ pub(crate) fn encode_own_request<T: Serialize>(
     positional: &T,
     limits: &Limits,
 ) -> Result<(), EncodeError> {
-    measured(out, limits, |out, room| {
+    measured(codec, out, limits, |out, room| {
         open_list(codec, out, 3);
         number(codec, out, REQUEST);
         next(codec, out);
@@ -248,34 +254,43 @@ fn frame(
     write: impl FnOnce(&mut BytesMut, Room) -> Result<(), EncodeError>,
 ) -> Result<(), EncodeError> {
     let start = out.len();
-    measured(out, limits, |out, room| {
+    measured(codec, out, limits, |out, room| {
         write(out, room)?;
         if out.len() > room.end {
             return Err(EncodeError::too_long(room.most));
         }
-        check_bounds(codec, out.get(start + HEADER_BYTES..).unwrap_or_default(), limits)
+        check_bounds(
+            codec,
+            out.get(start + HEADER_BYTES + no_header(codec).len()..).unwrap_or_default(),
+            limits,
+        )
     })
 }
 
 /// Writes a frame that is held to the bound of its length alone.
 #[inline]
 fn measured(
+    codec: Codec,
     out: &mut BytesMut,
     limits: &Limits,
     write: impl FnOnce(&mut BytesMut, Room) -> Result<(), EncodeError>,
 ) -> Result<(), EncodeError> {
     let start = out.len();
-    let most = limits.max_frame_bytes;
+    let most = most_bytes(codec, limits);
     let room = Room { end: start.saturating_add(HEADER_BYTES).saturating_add(most as usize), most };
     out.extend_from_slice(&[0; HEADER_BYTES]);
+    out.extend_from_slice(no_header(codec));
     let result = write(out, room)
         .and_then(|()| if out.len() > room.end { Err(EncodeError::too_long(most)) } else { Ok(()) });
     match result {
         Ok(()) => {
             // No longer than `max_frame_bytes`, so it fits.
-            let length = (out.len() - start - HEADER_BYTES) as u32;
-            if let Some(header) = out.get_mut(start..start + HEADER_BYTES) {
-                header.copy_from_slice(&length.to_be_bytes());
+            let length = out.len() - start - HEADER_BYTES;
+            if let Some((header, payload)) =
+                out.get_mut(start..).and_then(|frame| frame.split_first_chunk_mut::<HEADER_BYTES>())
+            {
+                *header = (length as u32).to_be_bytes();
+                write_header(codec, payload, length);
             }
             Ok(())
         }
@@ -283,6 +298,34 @@ fn measured(
             out.truncate(start);
             Err(error)
         }
+    }
+}
+
+/// The longest payload of a frame, in bytes.
+#[inline]
+fn most_bytes(codec: Codec, limits: &Limits) -> u32 {
+    match codec {
+        Codec::MsgPackBlosc => limits.max_frame_bytes.min(blosc::MAX_CHUNK_BYTES),
+        _ => limits.max_frame_bytes,
+    }
+}
+
+/// The place of what stands before the message in a payload.
+#[inline]
+fn no_header(codec: Codec) -> &'static [u8] {
+    match codec {
+        Codec::MsgPackBlosc => &[0; blosc::HEADER_BYTES],
+        _ => &[],
+    }
+}
+
+/// Writes what stands before the message in a payload of so many bytes.
+#[inline]
+fn write_header(codec: Codec, payload: &mut [u8], payload_bytes: usize) {
+    if codec == Codec::MsgPackBlosc
+        && let Some(header) = payload.first_chunk_mut()
+    {
+        *header = blosc::stored_header(payload_bytes - blosc::HEADER_BYTES);
     }
 }
 
@@ -310,7 +353,9 @@ fn may_be_deeper(codec: Codec, payload: &[u8], levels: usize) -> bool {
     payload.len() > levels
         && match codec {
             Codec::Json => has_more(payload, levels, |byte| matches!(byte, b'[' | b'{')),
-            Codec::MsgPack => has_more(payload, levels, |byte| matches!(byte, 0x80..=0x9f | 0xdc..=0xdf)),
+            Codec::MsgPack | Codec::MsgPackBlosc => {
+                has_more(payload, levels, |byte| matches!(byte, 0x80..=0x9f | 0xdc..=0xdf))
+            }
             Codec::Cbor => has_more(payload, levels, |byte| matches!(byte, 0x80..=0xbf)),
         }
 }
@@ -365,7 +410,7 @@ fn number(codec: Codec, out: &mut BytesMut, number: u64) {
 fn open_list(codec: Codec, out: &mut BytesMut, elements: u8) {
     out.extend_from_slice(&[match codec {
         Codec::Json => b'[',
-        Codec::MsgPack => 0x90 | elements,
+        Codec::MsgPack | Codec::MsgPackBlosc => 0x90 | elements,
         Codec::Cbor => 0x80 | elements,
     }]);
 }
@@ -389,7 +434,7 @@ fn close_list(codec: Codec, out: &mut BytesMut) {
 fn empty_list(codec: Codec) -> &'static [u8] {
     match codec {
         Codec::Json => b"[]",
-        Codec::MsgPack => &[0x90],
+        Codec::MsgPack | Codec::MsgPackBlosc => &[0x90],
         Codec::Cbor => &[0x80],
     }
 }
@@ -398,7 +443,7 @@ fn empty_list(codec: Codec) -> &'static [u8] {
 fn empty_map(codec: Codec) -> &'static [u8] {
     match codec {
         Codec::Json => b"{}",
-        Codec::MsgPack => &[0x80],
+        Codec::MsgPack | Codec::MsgPackBlosc => &[0x80],
         Codec::Cbor => &[0xa0],
     }
 }

@@ -106,7 +106,7 @@ fn close_map(codec: Codec, pairs: BytesMut, count: u8) -> BytesMut {
     let mut map = BytesMut::with_capacity(pairs.len() + 2);
     match codec {
         Codec::Json => map.extend_from_slice(b"{"),
-        Codec::MsgPack => map.extend_from_slice(&[0x80 | count]),
+        Codec::MsgPack | Codec::MsgPackBlosc => map.extend_from_slice(&[0x80 | count]),
         Codec::Cbor => map.extend_from_slice(&[0xa0 | count]),
     }
     map.extend_from_slice(&pairs);
@@ -130,7 +130,7 @@ fn split(codec: Codec, tagged: &[u8]) -> Result<Option<&[u8]>, DecodeError> {
     }
     match codec {
         Codec::Json => content(JsonReader::new(tagged)?),
-        Codec::MsgPack => content(MsgPackReader::new(tagged)),
+        Codec::MsgPack | Codec::MsgPackBlosc => content(MsgPackReader::new(tagged)),
         Codec::Cbor => content(CborReader::new(tagged)),
     }
 }
@@ -149,7 +149,7 @@ impl<E: DeserializeOwned> CallError<E> {
     pub fn from_exception(codec: Codec, content: &[u8]) -> CallError<E> {
         let received = match codec {
             Codec::Json => JsonReader::new(content).and_then(received),
-            Codec::MsgPack => received(MsgPackReader::new(content)),
+            Codec::MsgPack | Codec::MsgPackBlosc => received(MsgPackReader::new(content)),
             Codec::Cbor => received(CborReader::new(content)),
         };
         match received {

@@ -4,8 +4,8 @@
 //! `gateway` judges by these principals, `agents` calls with these errors.
 //!
 //! The way in: [`FrameDecoder`] cuts a stream into payloads, [`Codec::detect`] knows the codec by the first byte,
-//! [`Message::decode`] scans a payload and cuts it into parts, [`ArgumentList::decode`] reads the arguments as a
-//! method's types. The way out: [`encode_request`], [`encode_result`] and [`encode_exception`] write whole frames.
+//! [`Codec::open`] unpacks a payload, [`Message::decode`] scans it and cuts it into parts, [`ArgumentList::decode`] reads
+//! the arguments as a method's types. The way out: [`encode_request`], [`encode_result`] and [`encode_exception`] write whole frames.
 //! The format itself is described in `WIRE.md`, beside this crate's manifest.
 //!
 //! ```
@@ -20,6 +20,7 @@
 //!
 //! let payload = FrameDecoder::new(limits).decode(&mut stream)?.expect("a whole frame has arrived");
 //! assert_eq!(payload.first().and_then(|first| Codec::detect(*first)), Some(codec));
+//! let payload = codec.open(payload, &limits)?;
 //! match Message::decode(codec, &payload, &limits)? {
 //!     Message::Request { path, arguments, .. } => {
 //!         assert_eq!(path, "agents/counter/add");
@@ -34,6 +35,7 @@
 
 pub mod address;
 pub mod arguments;
+mod blosc;
 pub mod call_error;
 pub mod codec;
 pub mod codec_error;

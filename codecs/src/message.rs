@@ -105,19 +105,21 @@ impl From<DecodeError> for MessageError {
 }
 
 impl Message<'_> {
-    /// Cuts a frame's payload into the parts of its message.
+    /// Cuts a frame's payload, as [`Codec::open`] gives it, into the parts of its message.
     ///
     /// # Errors
     /// [`MessageError::BadRequest`] can be answered; after [`MessageError::Garbage`] the link must be closed.
     pub fn decode<'a>(codec: Codec, payload: &'a [u8], limits: &Limits) -> Result<Message<'a>, MessageError> {
         match codec {
             Codec::Json => Envelope::open(codec, JsonReader::new(payload)?, limits)?.message(),
-            Codec::MsgPack => Envelope::open(codec, MsgPackReader::new(payload), limits)?.message(),
+            Codec::MsgPack | Codec::MsgPackBlosc => {
+                Envelope::open(codec, MsgPackReader::new(payload), limits)?.message()
+            }
             Codec::Cbor => Envelope::open(codec, CborReader::new(payload), limits)?.message(),
         }
     }
 
-    /// Looks at the first bytes alone, in a time that does not grow with the payload. `None` where they do not tell:
+    /// Looks at the first bytes of an opened payload alone, in a time that does not grow with the payload. `None` where they do not tell:
     /// [`Message::decode`] says what is wrong, if anything is.
     pub fn head(codec: Codec, payload: &[u8]) -> Option<MessageHead<'_>> {
         let first = payload.get(..HEAD_BYTES).unwrap_or(payload);
@@ -128,7 +130,9 @@ impl Message<'_> {
                 let first = first.get(..Piece::cut(codec, payload, first.len()))?;
                 Envelope::open(codec, JsonReader::new(first).ok()?, limits).ok()?.head()
             }
-            Codec::MsgPack => Envelope::open(codec, MsgPackReader::new(first), limits).ok()?.head(),
+            Codec::MsgPack | Codec::MsgPackBlosc => {
+                Envelope::open(codec, MsgPackReader::new(first), limits).ok()?.head()
+            }
             Codec::Cbor => Envelope::open(codec, CborReader::new(first), limits).ok()?.head(),
         }
     }

@@ -72,7 +72,7 @@ impl<'a> Piece<'a> {
                     .map_err(|error| EncodeError::new(format!("a piece is no text: {error}")))?;
                 envelope::encode_own_request(codec, out, id, Piece::PATH, &(stream, last, text), limits)
             }
-            Codec::MsgPack | Codec::Cbor => {
+            Codec::MsgPack | Codec::MsgPackBlosc | Codec::Cbor => {
                 let data = AsBytes(bytes);
                 envelope::encode_own_request(codec, out, id, Piece::PATH, &(stream, last, data), limits)
             }

@@ -98,10 +98,10 @@ pub(crate) fn write_number(codec: Codec, number: u64, out: &mut [u8; INLINE_BYTE
     // The first byte of a number that needs 1, 2, 4 or 8 bytes behind it.
     let [one, two, four, eight] = match codec {
         Codec::Json => return write_decimal(number, out),
-        Codec::MsgPack => [0xcc, 0xcd, 0xce, 0xcf],
+        Codec::MsgPack | Codec::MsgPackBlosc => [0xcc, 0xcd, 0xce, 0xcf],
         Codec::Cbor => [0x18, 0x19, 0x1a, 0x1b],
     };
-    let alone = if codec == Codec::MsgPack { 0x80 } else { 24 };
+    let alone = if codec.of_values() == Codec::MsgPack { 0x80 } else { 24 };
     let (first, behind) = match number {
         _ if number < alone => (number as u8, 0),
         0..=0xff => (one, 1),

@@ -198,11 +198,14 @@ impl Reply {
         codec: Codec,
         limits: &Limits,
     ) -> Option<Reply> {
+        let codec = codec.of_values();
         let (is_result, content) = content_of(write, codec, limits)?;
         let is_small = content.len() <= SMALL_REPLY_BYTES;
         let mut contents = vec![(codec, content)];
         if is_small {
-            for other in Codec::ALL.into_iter().filter(|other| *other != codec) {
+            let others =
+                Codec::ALL.into_iter().filter(|other| *other != codec && other.of_values() == *other);
+            for other in others {
                 // A value that one codec can say and another cannot is there in the one.
                 if let Some((same, content)) = content_of(write, other, limits)
                     && same == is_result
@@ -215,7 +218,7 @@ impl Reply {
     }
 
     fn is_in(&self, codec: Codec) -> bool {
-        self.contents.iter().any(|(of, _)| *of == codec)
+        self.contents.iter().any(|(of, _)| *of == codec.of_values())
     }
 
     fn weight(&self) -> usize {
@@ -225,7 +228,7 @@ impl Reply {
     /// Appends the whole frame.
     fn write(&self, format: &ReplyFormat<'_>, out: &mut BytesMut) {
         let ReplyFormat { codec, id, rich, limits } = *format;
-        let content = self.contents.iter().find(|(of, _)| *of == codec);
+        let content = self.contents.iter().find(|(of, _)| *of == codec.of_values());
         let written = match content {
             Some((_, content)) if self.is_result => encode_result_raw(codec, out, id, content, limits),
             Some((_, content)) => encode_exception_raw(codec, out, id, content, limits),

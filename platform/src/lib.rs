@@ -146,7 +146,7 @@ pub use folkmoot_agents::__private;
 /// | [`Error`], [`Result`] | any failure of a program with agents | | [errors](guide::errors) |
 /// | [`Restart`] | what follows a crash | | [restarts](guide::restarts) |
 /// | [`SslCerts`], [`DevCerts`] | a node's certificates; an authority for development | `CertsError`, which `?` makes an [`Error`] | [certificates](guide::certificates) |
-/// | [`Codec`] | how values are written: MsgPack, CBOR, JSON | | [values](guide::values) |
+/// | [`Codec`] | how values are written: MsgPack, CBOR, JSON, MsgPackBlosc | | [values](guide::values) |
 ///
 /// [`Result`] takes the place of std's where it is imported by `*`: `Result<T, E>` with two parameters means the same.
 pub mod prelude {

@@ -58,7 +58,8 @@ pub(crate) struct Link {
     ended: Notify,
     /// Told when the peer, a node that has joined, tells of its agents.
     pub(crate) news_came: Notify,
-    /// When something came last, in milliseconds of link time.
+    opened: LinkInstant,
+    /// When something came last, in milliseconds of link time; 0 where nothing has.
     heard: AtomicU64,
     /// Whether it is attended to as a link between nodes that have joined.
     attended: AtomicBool,
@@ -129,7 +130,8 @@ impl Link {
             end: OnceLock::new(),
             ended: Notify::new(),
             news_came: Notify::new(),
-            heard: AtomicU64::new(link_time::now().0),
+            opened: link_time::now(),
+            heard: AtomicU64::new(0),
             attended: AtomicBool::new(false),
         })
     }
@@ -245,12 +247,20 @@ impl Link {
     pub(crate) fn hear(&self) {
         // On the worker's coarse time: it is asked of each read, and compared with seconds.
         let now = deadlines::coarse_now().unwrap_or_else(link_time::now);
-        self.heard.store(now.0, Ordering::Relaxed);
+        self.heard.store(now.0.max(1), Ordering::Relaxed);
     }
 
-    /// When something came last.
+    /// When something came last, or when it was opened.
     pub(crate) fn heard(&self) -> LinkInstant {
-        LinkInstant(self.heard.load(Ordering::Relaxed))
+        match self.heard.load(Ordering::Relaxed) {
+            0 => self.opened,
+            heard => LinkInstant(heard),
+        }
+    }
+
+    /// Whether anything came at all.
+    pub(crate) fn has_heard(&self) -> bool {
+        self.heard.load(Ordering::Relaxed) != 0
     }
 
     /// Whether neither side waits for a reply, or watches agents over this link.

@@ -26,10 +26,12 @@ use crate::unproven::{GAVE_WAY, Place};
 
 mod aside;
 mod assembly;
+mod opening;
 mod reading;
 
 use aside::Aside;
 use assembly::Assembly;
+use opening::Opening;
 
 /// Reads in one poll before the worker is yielded.
 const READS_PER_POLL: usize = 16;
@@ -56,6 +58,8 @@ pub(crate) struct LinkTask {
     is_deaf: bool,
     /// Large payloads of the peer's that have begun to come.
     assembly: Assembly,
+    /// A payload that is being opened; nothing more is read meanwhile.
+    opening: Option<Opening>,
     /// Messages that wait for their turn, off the way of all others.
     aside: Aside,
     /// The place among the unproven connections, given back with the first frame.
@@ -90,6 +94,7 @@ impl LinkTask {
             leaving: None,
             is_deaf: false,
             assembly: Assembly::default(),
+            opening: None,
             aside: Aside::default(),
             place,
             link,
@@ -111,6 +116,10 @@ impl LinkTask {
                 Ok(more) => more,
                 Err(cause) => return Poll::Ready(self.say_farewell(cause, cx)),
             };
+            let opening = match self.poll_opening(cx) {
+                Poll::Ready(Err(cause)) => return Poll::Ready(self.say_farewell(cause, cx)),
+                opening => opening.is_pending(),
+            };
             let busy = match self.poll_aside(cx) {
                 Ok(busy) => busy,
                 Err(cause) => return Poll::Ready(self.say_farewell(cause, cx)),
@@ -120,6 +129,9 @@ impl LinkTask {
             }
             if busy || self.aside.can_go_on(&self.link) {
                 break;
+            }
+            if opening {
+                return self.poll_timers(cx);
             }
             if more {
                 // Where it is full, the write that makes room wakes this task; else the neighbours come first.

@@ -200,6 +200,6 @@ async fn first_bytes(stream: &mut Box<dyn ByteStream>) -> Result<(Codec, BytesMu
     }
     match read.get(FIRST_BYTES - 1).copied().and_then(Codec::detect) {
         Some(codec) => Ok((codec, read)),
-        None => Err("its first frame is neither JSON, MsgPack nor CBOR".to_owned()),
+        None => Err("its first frame is neither JSON, MsgPack, MsgPackBlosc nor CBOR".to_owned()),
     }
 }

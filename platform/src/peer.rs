@@ -85,7 +85,15 @@ async fn greet(link: &Arc<Link>) -> Result<(), String> {
             _ => Ok(()),
         },
         Ok(FarReply::Failed(CallError::Disconnected { cause, .. })) => {
-            Err(link.end().map_or(cause, str::to_owned))
+            let cause = link.end().map_or(cause, str::to_owned);
+            Err(match link.has_heard() {
+                true => cause,
+                // An aiomas container says nothing where it cannot read what came.
+                false => format!(
+                    "{cause}, and nothing came before: does it speak {}? `connect` takes another `codec`",
+                    link.codec
+                ),
+            })
         }
         Ok(FarReply::Failed(error)) => Err(error.to_string()),
         Err(_) => Err("the link ended during the Hello".to_owned()),

@@ -9,6 +9,7 @@ mod hostile {
     mod agents;
     mod answers;
     mod certificates;
+    mod compressed;
     mod counts;
     mod dialing;
     #[path = "../../../transports/tests/support/forge.rs"]

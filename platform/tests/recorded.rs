@@ -22,10 +22,11 @@ use tokio::net::TcpStream;
 use tokio_util::codec::Decoder;
 
 /// Each recording, its codec, and how many frames each side wrote.
-const RECORDINGS: [(&str, Codec, usize); 3] = [
+const RECORDINGS: [(&str, Codec, usize); 4] = [
     (include_str!("../../codecs/tests/fixtures/aiomas/json-3.11.txt"), Codec::Json, 102),
     (include_str!("../../codecs/tests/fixtures/aiomas/json-3.8.txt"), Codec::Json, 102),
     (include_str!("../../codecs/tests/fixtures/aiomas/msgpack-3.8.txt"), Codec::MsgPack, 103),
+    (include_str!("../../codecs/tests/fixtures/aiomas/msgpackblosc-3.8.txt"), Codec::MsgPackBlosc, 106),
 ];
 
 /// The calls that a Folkmoot container answers otherwise: path, positional arguments, the type of its exception, and
@@ -97,12 +98,13 @@ fn bytes_of(hex: &str) -> Vec<u8> {
     digits.chunks(2).map(|pair| u8::try_from(pair[0] * 16 + pair[1]).unwrap()).collect()
 }
 
-/// The one payload of a frame.
-fn payload(frame: &[u8]) -> bytes::Bytes {
+/// What the one payload of a frame holds.
+fn payload(codec: Codec, frame: &[u8]) -> bytes::Bytes {
     let mut buffer = BytesMut::from(frame);
     let payload = FrameDecoder::new(Limits::DEFAULT).decode(&mut buffer).unwrap().unwrap();
     assert!(buffer.is_empty(), "a frame and more: {frame:?}");
-    payload
+    assert_eq!(Codec::detect(payload[0]), Some(codec));
+    codec.open(payload, &Limits::DEFAULT).unwrap()
 }
 
 /// What was called.
@@ -113,7 +115,7 @@ struct Asked {
 
 /// Takes a recorded request apart; `None` where its content is none.
 fn asked(codec: Codec, frame: &[u8]) -> Option<Asked> {
-    match Message::decode(codec, &payload(frame), &Limits::DEFAULT) {
+    match Message::decode(codec, &payload(codec, frame), &Limits::DEFAULT) {
         Ok(Message::Request { path, arguments, .. }) => {
             let positional = codec.value(arguments.positional, &Limits::DEFAULT).unwrap();
             Some(Asked { path: path.into_owned(), positional })
@@ -132,8 +134,7 @@ enum Reply {
 
 /// Takes a reply apart: its id, and what it says.
 fn replied(codec: Codec, frame: &[u8]) -> (u64, Reply) {
-    let payload = payload(frame);
-    assert_eq!(Codec::detect(payload[0]), Some(codec));
+    let payload = payload(codec, frame);
     match Message::decode(codec, &payload, &Limits::DEFAULT).unwrap() {
         Message::Result { id, content } => {
             (id, Reply::Result(codec.value(content, &Limits::DEFAULT).unwrap()))

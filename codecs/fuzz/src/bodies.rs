@@ -3,7 +3,7 @@
 //! Each body holds the reader to what must always be so: no panic, and one answer however the bytes are read.
 //! Neighbours: `fuzz_targets/*` (with a fuzzer), `tests/hostile/smoke.rs` (without).
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use folkmoot_codecs::{
     ArgumentList, CallError, Codec, FrameDecoder, Headers, Hello, Limits, Message, MessageError, Value,
 };
@@ -30,6 +30,13 @@ pub fn cbor(bytes: &[u8]) {
     message(Codec::Cbor, bytes);
 }
 
+/// Bytes that may be one Blosc chunk with a message.
+pub fn blosc(bytes: &[u8]) {
+    let Ok(content) = Codec::MsgPackBlosc.open(Bytes::copy_from_slice(bytes), &LIMITS) else { return };
+    assert!(!content.is_empty() && content.len() <= LIMITS.max_frame_bytes as usize);
+    message(Codec::MsgPackBlosc, &content);
+}
+
 /// A stream of frames: the same payloads come out, however it arrives.
 pub fn frame(bytes: &[u8]) {
     let whole = payloads(bytes, bytes.len());
@@ -38,6 +45,7 @@ pub fn frame(bytes: &[u8]) {
     }
     for payload in whole.0 {
         match payload.first().and_then(|first| Codec::detect(*first)) {
+            Some(Codec::MsgPackBlosc) => blosc(&payload),
             Some(codec) => message(codec, &payload),
             None => assert!(!payload.is_empty(), "a payload is never empty"),
         }
@@ -69,7 +77,7 @@ fn encoded<T: serde::Serialize>(codec: Codec, value: &T) -> BytesMut {
 }
 
 /// The payloads of the stream, and whether it ended well.
-fn payloads(stream: &[u8], step: usize) -> (Vec<bytes::Bytes>, bool) {
+fn payloads(stream: &[u8], step: usize) -> (Vec<Bytes>, bool) {
     let mut decoder = FrameDecoder::new(LIMITS);
     let (mut buffer, mut out) = (BytesMut::new(), Vec::new());
     for piece in stream.chunks(step.max(1)) {

@@ -171,7 +171,7 @@ fn open_list(codec: Codec, bytes: &[u8]) -> Result<(Positional<'_>, Open), Decod
             let token = decoder.reader.token()?;
             (Positional::Json(decoder), token)
         }
-        Codec::MsgPack => {
+        Codec::MsgPack | Codec::MsgPackBlosc => {
             let mut decoder = Decoder::new(MsgPackReader::new(bytes));
             let token = decoder.reader.token()?;
             (Positional::MsgPack(decoder), token)
@@ -191,7 +191,7 @@ fn open_list(codec: Codec, bytes: &[u8]) -> Result<(Positional<'_>, Open), Decod
 fn keywords(codec: Codec, map: &[u8]) -> Result<Vec<Keyword<'_>>, DecodeError> {
     match codec {
         Codec::Json => named(JsonReader::new(map)?),
-        Codec::MsgPack => named(MsgPackReader::new(map)),
+        Codec::MsgPack | Codec::MsgPackBlosc => named(MsgPackReader::new(map)),
         Codec::Cbor => named(CborReader::new(map)),
     }
 }

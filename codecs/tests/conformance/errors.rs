@@ -72,7 +72,8 @@ fn sent<E: Serialize + fmt::Display>(
     encode_exception(codec, &mut out, &RawId::of_number(codec, 3), error, rich, limits);
     let length = u32::from_be_bytes(*out.first_chunk().unwrap()) as usize;
     assert_eq!(length, out.len() - 4);
-    match Message::decode(codec, &out[4..], &Limits::DEFAULT).unwrap() {
+    let payload = codec.open(out.split_off(4).freeze(), &Limits::DEFAULT).unwrap();
+    match Message::decode(codec, &payload, &Limits::DEFAULT).unwrap() {
         Message::Exception { id: 3, content } => BytesMut::from(content),
         other => panic!("{other:?}"),
     }

@@ -52,7 +52,7 @@ pub(crate) fn value(codec: Codec) -> BoxedStrategy<Value> {
         ".{0,12}".prop_map(Value::from).boxed(),
         "[a-c\"\\\\\n\u{0}\u{1f600}é]{0,40}".prop_map(Value::from).boxed(),
     ];
-    if codec != Codec::MsgPack {
+    if codec.of_values() != Codec::MsgPack {
         scalars.push(integer_beyond_64_bits().boxed());
     }
     if codec != Codec::Json {

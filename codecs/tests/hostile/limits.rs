@@ -7,7 +7,7 @@ use num_bigint::BigInt;
 fn nested_lists(codec: Codec, depth: usize) -> Vec<u8> {
     match codec {
         Codec::Json => [vec![b'['; depth], vec![b']'; depth]].concat(),
-        Codec::MsgPack => [vec![0x91; depth - 1], vec![0x90]].concat(),
+        Codec::MsgPack | Codec::MsgPackBlosc => [vec![0x91; depth - 1], vec![0x90]].concat(),
         _ => [vec![0x81; depth - 1], vec![0x80]].concat(),
     }
 }
@@ -16,7 +16,7 @@ fn nested_lists(codec: Codec, depth: usize) -> Vec<u8> {
 fn nested_maps(codec: Codec, depth: usize) -> Vec<u8> {
     match codec {
         Codec::Json => [br#"{"":"#.repeat(depth - 1), b"{}".to_vec(), vec![b'}'; depth - 1]].concat(),
-        Codec::MsgPack => [[0x81, 0xa0].repeat(depth - 1), vec![0x80]].concat(),
+        Codec::MsgPack | Codec::MsgPackBlosc => [[0x81, 0xa0].repeat(depth - 1), vec![0x80]].concat(),
         _ => [[0xa1, 0x60].repeat(depth - 1), vec![0xa0]].concat(),
     }
 }
@@ -97,7 +97,9 @@ fn the_number_of_values_is_bounded() {
     for codec in Codec::ALL {
         let nulls = |count: usize| match codec {
             Codec::Json => format!("[{}]", vec!["null"; count].join(",")).into_bytes(),
-            Codec::MsgPack => [&[0xdd], &(count as u32).to_be_bytes()[..], &vec![0xc0; count]].concat(),
+            Codec::MsgPack | Codec::MsgPackBlosc => {
+                [&[0xdd], &(count as u32).to_be_bytes()[..], &vec![0xc0; count]].concat()
+            }
             _ => [&[0x9a], &(count as u32).to_be_bytes()[..], &vec![0xf6; count]].concat(),
         };
         assert_eq!(codec.scan(&nulls(million - 1), &Limits::DEFAULT), Ok(()), "{codec}");

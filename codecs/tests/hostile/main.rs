@@ -2,6 +2,7 @@
 //!
 //! Nothing here may panic, overflow a stack, or allocate for what has not arrived.
 
+mod chunks;
 mod envelopes;
 mod limits;
 mod smoke;

@@ -89,6 +89,11 @@ fn cbor() {
 }
 
 #[test]
+fn blosc() {
+    smoke("blosc", bodies::blosc);
+}
+
+#[test]
 fn frame() {
     smoke("frame", bodies::frame);
 }

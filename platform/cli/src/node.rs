@@ -17,7 +17,7 @@ pub(crate) struct Node {
     /// The name that the other node must prove (spiffe://..), in the place of one that matches the URL
     #[arg(long, value_name = "NAME")]
     peer: Option<String>,
-    /// How the call is written on the wire: MsgPack, CBOR or JSON
+    /// How the call is written on the wire: MsgPack, MsgPackBlosc, CBOR or JSON
     #[arg(long, value_name = "NAME", default_value = "MsgPack")]
     codec: Codec,
     /// How long to wait for the reply

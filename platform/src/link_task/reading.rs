@@ -3,6 +3,7 @@
 //! Always true: a peer's bytes never panic it; no more frames are handled in a row than their replies have room.
 //! Neighbours: [`link_task`](super) writes and keeps the times; requests go on to [`inbound`](crate::inbound).
 
+use std::fmt::Display;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -76,7 +77,7 @@ impl LinkTask {
             if self.reading.is_empty() {
                 return Ok(false);
             }
-            if nth % FRAMES_PER_LOOK == 0 && self.is_full() {
+            if self.opening.is_some() || nth % FRAMES_PER_LOOK == 0 && self.is_full() {
                 return Ok(true);
             }
             match self.decoder.decode(&mut self.reading) {
@@ -85,7 +86,7 @@ impl LinkTask {
                     self.first_frame = None;
                     self.place = None;
                     self.link.tables.counters.frames_in.increment(1);
-                    self.take_frame(payload)?;
+                    self.take_payload(payload)?;
                 }
                 Err(error) => {
                     self.link.tables.counters.bad_frames.increment(1);
@@ -111,6 +112,13 @@ impl LinkTask {
 
     /// Handles one message, or sets it aside. It may be put together of pieces.
     pub(super) fn take_frame(&mut self, payload: Bytes) -> Result<(), String> {
+        let payload = open(&self.link, payload)?;
+        self.take_opened(payload)
+    }
+
+    /// The same for what a payload holds.
+    #[inline]
+    pub(super) fn take_opened(&mut self, payload: Bytes) -> Result<(), String> {
         if payload.len() >= aside::HEAVY_BYTES && self.aside.takes_heavy(&self.link, &payload) {
             return Ok(());
         }
@@ -177,7 +185,8 @@ impl LinkTask {
     /// Whether nothing of the peer's is in hand and all that waited is written.
     pub(super) fn is_answered(&self) -> bool {
         // In this order: a reply is pushed before its request leaves the hand.
-        self.aside.is_empty()
+        self.opening.is_none()
+            && self.aside.is_empty()
             && self.link.in_hand.load(Ordering::Acquire) == 0
             && self.writing.is_empty()
             && !self.unflushed
@@ -187,7 +196,33 @@ impl LinkTask {
     }
 }
 
-/// The message in a payload; `None` where it has been refused and the link goes on.
+/// What a frame's payload holds.
+///
+/// # Errors
+/// Why the link must end.
+#[inline]
+pub(super) fn open(link: &Link, payload: Bytes) -> Result<Bytes, String> {
+    if link.codec != Codec::MsgPackBlosc {
+        return Ok(payload);
+    }
+    let first = payload.first().copied();
+    link.codec.open(payload, &link.tables.limits.frame).map_err(|error| {
+        link.tables.counters.bad_frames.increment(1);
+        no_message(link, first, &error)
+    })
+}
+
+/// What is wrong with a payload that cannot be read: often its codec.
+fn no_message(link: &Link, first: Option<u8>, error: &dyn Display) -> String {
+    match first.and_then(Codec::detect) {
+        Some(codec) if codec != link.codec => {
+            format!("a {codec} frame came on a link that began with {}", link.codec)
+        }
+        _ => error.to_string(),
+    }
+}
+
+/// The message in an opened payload; `None` where it has been refused and the link goes on.
 ///
 /// # Errors
 /// Why the link must end.
@@ -201,12 +236,9 @@ fn decode<'a>(link: &Arc<Link>, payload: &'a Bytes) -> Result<Option<Message<'a>
         }
         Err(error) => {
             link.tables.counters.bad_frames.increment(1);
-            Err(match payload.first().and_then(|byte| Codec::detect(*byte)) {
-                Some(codec) if codec != link.codec => {
-                    format!("a {codec} frame came on a link that began with {}", link.codec)
-                }
-                _ => error.to_string(),
-            })
+            // Within a chunk it is not told by the first byte.
+            let first = payload.first().copied().filter(|_| link.codec != Codec::MsgPackBlosc);
+            Err(no_message(link, first, &error))
         }
     }
 }

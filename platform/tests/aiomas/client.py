@@ -1,4 +1,4 @@
-"""Calls an agent as an aiomas program does: `client.py JSON|MsgPack tcp://HOST:PORT/AGENT`.
+"""Calls an agent as an aiomas program does: `client.py CODEC tcp://HOST:PORT/AGENT`.
 
 The agent has the methods of `Peer` in `peer.py`. Prints `OK <n> checks`, or every mismatch in plain words and
 exits with 1.
@@ -36,6 +36,10 @@ VALUES_ONLY = {
     # Bytes, and keys of any kind.
     "MsgPack": [b"", b"\x00\xff", bytes(range(256)), b"\x80" * 70000, {"data": [b"\x01", b""]}, {1: "a", -7: "b"}],
 }
+# The same values; and what fills several blocks of a chunk.
+VALUES_ONLY["MsgPackBlosc"] = VALUES_ONLY["MsgPack"] + [
+    [("meter", i % 50, i * 0.25) for i in range(60000)], b"parish moot " * 300000, b"\x00" * 5000000,
+]
 
 
 class Checks:
@@ -159,7 +163,7 @@ async def run(codec_name, url):
 
 def main():
     if len(sys.argv) != 3:
-        raise SystemExit("usage: client.py JSON|MsgPack tcp://HOST:PORT/AGENT")
+        raise SystemExit("usage: client.py CODEC tcp://HOST:PORT/AGENT")
     codec_name, url = sys.argv[1:]
     try:
         checks = peer.run(asyncio.wait_for(run(codec_name, url), DEADLINE_SECONDS))

@@ -11,7 +11,7 @@ import aiomas
 
 AIOMAS_VERSION = "2.0.1"
 
-CODECS = {"JSON": aiomas.JSON, "MsgPack": aiomas.MsgPack}
+CODECS = {"JSON": aiomas.JSON, "MsgPack": aiomas.MsgPack, "MsgPackBlosc": aiomas.MsgPackBlosc}
 
 
 def codec_named(name):

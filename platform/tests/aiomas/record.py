@@ -1,7 +1,7 @@
-"""Records what aiomas writes: `record.py JSON|MsgPack FILE`, or `record.py --check JSON|MsgPack FILE`.
+"""Records what aiomas writes: `record.py CODEC FILE`, or `record.py --check CODEC FILE`.
 
 A real aiomas client calls a real aiomas container through a proxy that keeps every byte. The calls are a fixed
-list, one after the other, so a recording is the same each time, and JSON and MsgPack hold the same messages
+list, one after the other, so a recording is the same each time, and all codecs hold the same messages
 up to the line `# only with ...`. `--check` records anew and compares the frames with those in FILE.
 
 The file: `#` starts a comment; every other line is one frame, `> HEX` from the client or `< HEX` from the server,
@@ -21,7 +21,7 @@ import peer
 
 HEADER_BYTES = 4
 
-# What `echo` is called with, in both codecs.
+# What `echo` is called with, in all codecs.
 VALUES = [
     None, True, False,
     0, 1, -1, 23, 24, 31, 32, 127, 128, -32, -33, -128, -129, 255, 256, 32767, 32768, -32768, -32769,
@@ -37,10 +37,13 @@ VALUES = [
     arrow.get("2013-05-05T12:30:45.123456+00:00"), [arrow.get("2025-01-01T00:00:00+01:00")],
 ]
 
-# Beyond what both can write.
+# Beyond what all can write.
 VALUES_ONLY = {
     "JSON": [2**64, -2**63 - 1, 10**40, {1: "int", 2.5: "float", None: "none", False: "bool"}],
     "MsgPack": [b"", b"\x00\xff", bytes(range(256)), {1: "int", -7: "int"}, {"data": b"\x01"}],
+    # What becomes shorter: aiomas compresses from 128 bytes on.
+    "MsgPackBlosc": [b"", b"\x00\xff", {1: "int", -7: "int"}, "x" * 200, [[0.5, "parish"]] * 30,
+                     ["meter %d" % (i % 7) for i in range(300)], list(range(1000)), b"\x00\x01" * 1000],
 }
 
 # (path, args, kwargs): calls that succeed in other ways, and calls that fail.
@@ -189,7 +192,7 @@ def main():
     checking = args[:1] == ["--check"]
     args = args[1:] if checking else args
     if len(args) != 2:
-        raise SystemExit("usage: record.py [--check] JSON|MsgPack FILE")
+        raise SystemExit("usage: record.py [--check] CODEC FILE")
     codec_name, path = args
     hide_places()
     made = peer.run(asyncio.wait_for(record(codec_name), 60))

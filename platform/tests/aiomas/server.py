@@ -1,4 +1,4 @@
-"""Serves one aiomas agent: `server.py JSON|MsgPack`.
+"""Serves one aiomas agent: `server.py CODEC`.
 
 Prints `READY tcp://127.0.0.1:PORT/0` first, then serves until its standard input closes or SIGTERM comes.
 """
@@ -31,7 +31,7 @@ async def serve(codec):
 
 def main():
     if len(sys.argv) != 2:
-        raise SystemExit("usage: server.py JSON|MsgPack")
+        raise SystemExit("usage: server.py CODEC")
     peer.run(serve(peer.codec_named(sys.argv[1])))
 
 

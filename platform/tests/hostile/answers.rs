@@ -149,7 +149,7 @@ async fn one_way_calls_that_their_link_leaves_in_the_queue_are_counted() {
 async fn an_answer_of_the_platform_that_does_not_fit_is_an_exception_that_says_so() {
     let rig = Rig::start().await;
     let hello = r#"{"versions": [1, 1], "node": "small", "max_frame_bytes": 512, "software": "raw 1"}"#;
-    for codec in [Codec::Json, Codec::MsgPack, Codec::Cbor] {
+    for codec in Codec::ALL {
         let mut raw = rig.raw(codec).await;
         raw.ask(&format!(r#"[0, 0, ["folkmoot/hello", [{hello}], {{}}]]"#)).await.result();
         let answer = raw.ask(r#"[0, 1, ["folkmoot/describe", ["victim"], {}]]"#).await;

@@ -4,7 +4,7 @@
 
 use folkmoot::{Codec, Value};
 
-use super::raw::{encoded, frame};
+use super::raw::{encoded, frame, packed, value};
 use super::rig::Rig;
 
 /// What is sent, and the words that the log (and a peer that said Hello) gets for it.
@@ -21,19 +21,19 @@ fn case(bytes: Vec<u8>, reason: &'static str) -> Case {
 fn begun(codec: Codec) -> Vec<u8> {
     match codec {
         Codec::Json => b"[0, 1, [\"x\", ".to_vec(),
-        Codec::MsgPack => vec![0x93, 0, 1, 0x93, 0xa1, b'x'],
+        Codec::MsgPack | Codec::MsgPackBlosc => vec![0x93, 0, 1, 0x93, 0xa1, b'x'],
         _ => vec![0x83, 0, 1, 0x83, 0x61, b'x'],
     }
 }
 
 fn begun_and(codec: Codec, rest: &[u8]) -> Vec<u8> {
-    frame(&[&begun(codec), rest].concat())
+    frame(&packed(codec, [&begun(codec), rest].concat()))
 }
 
 fn nested(codec: Codec) -> Vec<u8> {
     let open = match codec {
         Codec::Json => b'[',
-        Codec::MsgPack => 0x91,
+        Codec::MsgPack | Codec::MsgPackBlosc => 0x91,
         _ => 0x81,
     };
     begun_and(codec, &vec![open; 100_000])
@@ -43,7 +43,7 @@ fn nested(codec: Codec) -> Vec<u8> {
 fn nulls(codec: Codec) -> Vec<u8> {
     match codec {
         Codec::Json => begun_and(codec, format!("[{}]", vec!["null"; 3_000_000].join(",")).as_bytes()),
-        Codec::MsgPack => {
+        Codec::MsgPack | Codec::MsgPackBlosc => {
             begun_and(codec, &[&[0xdd, 0, 0x98, 0x96, 0x80][..], &vec![0xc0; 10_000_000]].concat())
         }
         _ => begun_and(codec, &[&[0x9f][..], &vec![0xf6; 10_000_000], &[0xff]].concat()),
@@ -55,7 +55,7 @@ fn promises(codec: Codec) -> Vec<Case> {
     let promised = "items are promised, but only";
     match codec {
         Codec::Json => Vec::new(),
-        Codec::MsgPack => vec![
+        Codec::MsgPack | Codec::MsgPackBlosc => vec![
             case(begun_and(codec, &[0xdd, 0xff, 0xff, 0xff, 0xff, 0xc0]), promised),
             case(begun_and(codec, &[0xdf, 0xff, 0xff, 0xff, 0xff, 0xc0]), promised),
             case(begun_and(codec, &[0xdb, 0xff, 0xff, 0xff, 0xff, b'x']), "bytes are promised, but only"),
@@ -71,6 +71,27 @@ fn promises(codec: Codec) -> Vec<Case> {
             ),
         ],
     }
+}
+
+/// Chunks that are none, or that nobody should send.
+fn chunks(good: &[u8]) -> Vec<Case> {
+    let with = |at: usize, bytes: &[u8]| {
+        let mut chunk = good.to_vec();
+        chunk[at..at + bytes.len()].copy_from_slice(bytes);
+        frame(&chunk)
+    };
+    vec![
+        case(frame(&good[..good.len() - 1]), "bytes says that it has"),
+        case(frame(&[good, b"\x01"].concat()), "bytes says that it has"),
+        case(frame(&good[..1]), "1 bytes are no Blosc chunk"),
+        case(with(4, &[0; 4]), "an empty Blosc chunk came"),
+        case(with(4, &[0, 0, 0, 0x80]), "promises 2147483648 bytes, the limit is 16777216"),
+        case(with(4, &[0xff; 4]), "promises 4294967295 bytes, the limit is 16777216"),
+        case(with(4, &[1, 0, 0, 0]), "promises 1 bytes and stores"),
+        case(with(2, &[0x31]), "a Blosc chunk of lz4 or lz4hc came"),
+        case(with(2, &[0x91]), "a Blosc chunk of zstd came"),
+        case(with(2, &[0x11]), "the Blosc chunk is damaged"),
+    ]
 }
 
 /// Messages of a wrong shape, as JSON.
@@ -91,23 +112,27 @@ const SHAPES: [(&str, &str); 10] = [
 ];
 
 fn cases(codec: Codec) -> Vec<Case> {
-    let good = encoded(codec, r#"[0, 1, ["folkmoot/ping", [], {}]]"#);
+    let good = value(codec, r#"[0, 1, ["folkmoot/ping", [], {}]]"#);
     let first = good[0];
+    let message = |bytes: &[u8]| frame(&packed(codec, bytes.to_vec()));
     let mut cases = vec![
         case(
             [&[0xff; 4], &good[..]].concat(),
             "a frame of 4294967295 bytes was announced, the limit is 16777216",
         ),
         case([&[0; 4], &good[..]].concat(), "an empty frame came"),
-        case(frame(&good[..good.len() - 1]), "no message: "),
-        case(frame(&[&good[..], b"\x01\x01"].concat()), "follow the end of the value"),
-        case(frame(&[first]), "no message: "),
-        case(frame(&[&[first][..], &[0xfe; 99]].concat()), "no message: "),
+        case(message(&good[..good.len() - 1]), "no message: "),
+        case(message(&[&good[..], b"\x01\x01"].concat()), "follow the end of the value"),
+        case(message(&[first]), "no message: "),
+        case(message(&[&[first][..], &[0xfe; 99]].concat()), "no message: "),
         case(nested(codec), "nested deeper than max_depth allows"),
         case(nulls(codec), "more values than max_nodes allows"),
     ];
     cases.extend(SHAPES.map(|(json, reason)| case(frame(&encoded(codec, json)), reason)));
     cases.extend(promises(codec));
+    if codec == Codec::MsgPackBlosc {
+        cases.extend(chunks(&packed(codec, good)));
+    }
     cases
 }
 
@@ -191,9 +216,12 @@ async fn a_link_that_ends_inside_a_frame_says_so() {
 
 #[folkmoot::test(crate = crate::hostile::left_behind)]
 async fn a_link_keeps_the_codec_it_began_with() {
-    for (began, changed) in
-        [(Codec::MsgPack, Codec::Json), (Codec::Json, Codec::Cbor), (Codec::Cbor, Codec::MsgPack)]
-    {
+    for (began, changed) in [
+        (Codec::MsgPack, Codec::Json),
+        (Codec::Json, Codec::Cbor),
+        (Codec::Cbor, Codec::MsgPackBlosc),
+        (Codec::MsgPackBlosc, Codec::MsgPack),
+    ] {
         let rig = Rig::start().await;
         let mut raw = rig.known(began).await;
         raw.codec = changed;

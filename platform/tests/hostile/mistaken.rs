@@ -17,9 +17,9 @@ async fn what_is_no_frame_is_named_by_a_plain_port() {
         (b"POST /agents HTTP/1.1\r\n\r\n", "it speaks HTTP"),
         (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "it speaks HTTP"),
         (&[0x16, 3, 1, 2, 0, 1, 0, 1, 0xfc, 3, 3], "it speaks TLS to a plain port"),
-        (b"hello, is it me\r\n", "neither JSON, MsgPack nor CBOR"),
-        (b"SSH-2.0-OpenSSH_9\r\n", "neither JSON, MsgPack nor CBOR"),
-        (&[0, 0, 0, 9, 0x02, 0x01, 0, 0, 0, 0, 0, 0, 0], "neither JSON, MsgPack nor CBOR"),
+        (b"hello, is it me\r\n", "neither JSON, MsgPack, MsgPackBlosc nor CBOR"),
+        (b"SSH-2.0-OpenSSH_9\r\n", "neither JSON, MsgPack, MsgPackBlosc nor CBOR"),
+        (&[0, 0, 0, 9, 0x01, 0x01, 0, 0, 0, 0, 0, 0, 0], "neither JSON, MsgPack, MsgPackBlosc nor CBOR"),
     ]
     .into_iter()
     .enumerate()

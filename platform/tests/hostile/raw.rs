@@ -57,12 +57,27 @@ pub(crate) struct Raw {
     pub(crate) address: String,
 }
 
-/// JSON text as a value in `codec`.
+/// JSON text as a payload in `codec`.
 pub(crate) fn encoded(codec: Codec, json: &str) -> Vec<u8> {
+    packed(codec, value(codec, json))
+}
+
+/// JSON text as a value in `codec`.
+pub(crate) fn value(codec: Codec, json: &str) -> Vec<u8> {
     let value = Codec::Json.value(json.as_bytes(), &Limits::DEFAULT).unwrap();
     let mut out = BytesMut::new();
     codec.encode(&value, &mut out).unwrap();
     out.to_vec()
+}
+
+/// The payload that holds a message: a stored Blosc chunk where the codec has them.
+pub(crate) fn packed(codec: Codec, message: Vec<u8>) -> Vec<u8> {
+    if codec != Codec::MsgPackBlosc {
+        return message;
+    }
+    let bytes = u32::try_from(message.len()).unwrap();
+    let lengths = [bytes, bytes, bytes + 16].map(u32::to_le_bytes).concat();
+    [&[2, 1, 0x13, 8], &lengths[..], &message].concat()
 }
 
 /// Four bytes of length and the payload.
@@ -101,8 +116,9 @@ impl Raw {
     /// The next message, or `None` where the container has closed.
     pub(crate) async fn next(&mut self) -> Option<Answer> {
         let payload = timeout(PATIENCE, self.payload()).await.expect("an answer or the end")?;
-        let value =
-            self.codec.value(&payload, &Limits { max_frame_bytes: u32::MAX, ..Limits::DEFAULT }).unwrap();
+        let limits = Limits { max_frame_bytes: u32::MAX, ..Limits::DEFAULT };
+        let message = self.codec.open(payload.clone().into(), &limits).unwrap();
+        let value = self.codec.value(&message, &limits).unwrap();
         Some(Answer {
             kind: value.item(0).and_then(Value::as_u64).unwrap(),
             id: value.item(1).unwrap().clone(),

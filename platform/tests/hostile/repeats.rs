@@ -120,7 +120,7 @@ async fn a_key_that_comes_again_gets_the_first_reply_over_whatever_link_and_code
             let refused = raw.ask(&request(8, "till/refuse", "[]", "r")).await;
             assert_eq!((refused.code(), refused.exception()), ("agent", "refused at run 2"));
         }
-        tills.rig.counted("repeated_requests", 1 + 3 + 2).await;
+        tills.rig.counted("repeated_requests", 1 + 4 + 3).await;
         assert_eq!(tills.runs(), 2);
         tills.rig.end().await;
     }

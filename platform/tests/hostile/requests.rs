@@ -4,7 +4,7 @@
 
 use folkmoot::{Codec, Container, Value};
 
-use super::raw::encoded;
+use super::raw::value;
 use super::rig::{Rig, tight, until};
 
 /// What is asked, and what the exception's text says.
@@ -184,7 +184,7 @@ async fn ids_are_echoed_as_they_came() {
         ] {
             let answer = raw.ask(&format!(r#"[0, {id}, ["agents/victim/total", [], {{}}]]"#)).await;
             assert_eq!(answer.result(), &Value::Int(0), "{codec} {id}");
-            let bytes = encoded(codec, id);
+            let bytes = value(codec, id);
             assert!(
                 answer.bytes.windows(bytes.len()).any(|window| window == bytes),
                 "{codec} {id}: {answer:?}"

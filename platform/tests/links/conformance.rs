@@ -184,7 +184,7 @@ async fn body(scheme: &str, codec: Codec) {
 }
 
 async fn over(scheme: &str) {
-    for codec in [Codec::Json, Codec::MsgPack, Codec::Cbor] {
+    for codec in Codec::ALL {
         body(scheme, codec).await;
     }
 }
