@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use folkmoot_agents::deadlines::LinkInstant;
 use folkmoot_agents::host::Credits;
-use folkmoot_codecs::Endpoint;
 use folkmoot_codecs::joining::{AgentListing, AgentNews, KnownNode, MAX_AGENTS_TOLD};
+use folkmoot_codecs::{Endpoint, Principal};
 use folkmoot_gateway::name::{self, short};
 use tokio::sync::watch;
 
@@ -389,6 +389,13 @@ impl Membership {
     pub(crate) fn node_of(&self, link: &Arc<Link>) -> Option<KnownNode> {
         let nodes = self.nodes();
         nodes.values().find(|node| Arc::ptr_eq(&node.link, link)).map(|node| node.known.clone())
+    }
+
+    /// The node of that incarnation, where it has proven, or not, to be `peer`.
+    pub(crate) fn node_behind(&self, peer: &Principal, incarnation: u64) -> Option<KnownNode> {
+        let nodes = self.nodes();
+        let is_it = |node: &&Node| node.known.incarnation == incarnation && node.link.peer == *peer;
+        nodes.values().find(is_it).map(|node| node.known.clone())
     }
 
     /// How the node of that name is now, and how it is reached.

@@ -26,6 +26,8 @@ use crate::watched::lost;
 
 /// The pause after a link broke, or fell silent, under the question whether the agent is still there.
 const PAUSE: Duration = Duration::from_millis(50);
+/// How many links may break under that question, one after the other, before a monitor by URL ends.
+const MOST_BROKEN_LINKS: usize = 20;
 
 /// Watches the agent of that name at the other end of `way`.
 pub(crate) async fn watch(
@@ -228,14 +230,31 @@ impl RemoteWatch {
         }
     }
 
-    /// To any other: as long as its connection is tried to be opened again.
+    /// To any other: as long as its connection is tried to be opened again, or else until its node has joined.
     async fn again_as_connected(&self) -> Option<AgentEvent> {
-        let link = link_of(&self.way).await.ok()?;
-        match self.attempt(&self.way, &link).await {
-            Found::This(event) => Some(event),
-            Found::NoLink => None,
-            Found::Refused(error) => self.refused(&error),
+        for _ in 0..MOST_BROKEN_LINKS {
+            if let Some(node) = self.joined_since() {
+                return self.again_when_joined(&node).await;
+            }
+            let Ok(link) = link_of(&self.way).await else {
+                // It may have joined meanwhile.
+                return self.again_when_joined(&self.joined_since()?).await;
+            };
+            match self.attempt(&self.way, &link).await {
+                Found::This(event) => return Some(event),
+                Found::NoLink => link_time::sleep(PAUSE).await,
+                Found::Refused(error) => return self.refused(&error),
+            }
         }
+        let (to, broken) = (&self.way.to().endpoint, MOST_BROKEN_LINKS);
+        tracing::warn!(agent = %self.agent, %to, broken, "a monitor ends: one link after the other broke under it");
+        None
+    }
+
+    /// The agent's node, where it has joined since: there is another link to it then.
+    fn joined_since(&self) -> Option<KnownNode> {
+        let link = self.place().link.clone();
+        link.tables.membership.node_behind(&link.peer, self.watched.node)
     }
 
     fn refused(&self, error: &CallError) -> Option<AgentEvent> {

@@ -1,8 +1,13 @@
 //! Peers that monitor what they must not, tell of what nobody asked, and take nothing of what they asked for.
 
+use std::future::IntoFuture;
+
 use folkmoot::{AgentEvent, CallError, Codec, Value};
+use tokio::net::TcpListener;
 
 use super::dialing::{Dialed, dialed, met};
+use super::left_behind::Watch;
+use super::raw::Raw;
 use super::rig::{Rig, tight, until};
 
 #[folkmoot::test(crate = crate::hostile::left_behind)]
@@ -228,6 +233,73 @@ async fn events_may_come_before_the_answer_and_a_flood_of_them_is_bounded() {
     assert_eq!(monitor.next().await, Some(AgentEvent::Ended { cause: String::new(), in_order: true }));
     assert_eq!(monitor.next().await, None);
     drop(monitor);
+    node.shutdown().await;
+}
+
+/// The next link that the node opens, after its Hello.
+async fn greeted(listener: &TcpListener) -> Raw {
+    let (stream, address) = listener.accept().await.unwrap();
+    let mut raw = Raw { stream: Box::new(stream), codec: Codec::Json, address: address.to_string() };
+    raw.answer().await;
+    raw.send(r#"[1, 0, {"versions": [1, 1], "node": "raw", "max_frame_bytes": 2000, "software": "raw 1"}]"#)
+        .await;
+    raw
+}
+
+/// The id of the question whether the agent is there to be monitored.
+async fn asked(raw: &mut Raw) -> u64 {
+    let asked = raw.answer().await;
+    assert_eq!(asked.content.item(0).and_then(Value::as_str), Some("folkmoot/monitor"));
+    asked.id.as_u64().unwrap()
+}
+
+#[folkmoot::test(crate = crate::hostile::left_behind)]
+async fn a_monitor_asks_again_where_links_break_under_its_question_and_not_for_ever() {
+    super::limit::watch();
+    let node = folkmoot::Container::builder("local://dialer").network(&folkmoot::LocalNetwork::new());
+    let node = node.codec(Codec::Json).limits(tight()).watched().await.unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("tcp://{}/victim", listener.local_addr().unwrap());
+    let connecting = node.connect::<folkmoot::Untyped>(url);
+    let connecting = actix_rt::spawn(connecting.into_future());
+    let mut raw = greeted(&listener).await;
+    let id = raw.answer().await.id.as_u64().unwrap();
+    raw.send(&format!(r#"[1, {id}, "Victim"]"#)).await;
+    let proxy = connecting.await.unwrap().unwrap();
+    let asking = actix_rt::spawn(node.monitor(&proxy));
+    let watched = r#"{"node": 1, "agent": 2, "restarts": 3}"#;
+    let id = asked(&mut raw).await;
+    raw.send(&format!("[1, {id}, {watched}]")).await;
+    let mut monitor = asking.await.unwrap().unwrap();
+
+    drop(raw);
+    assert!(matches!(monitor.next().await, Some(AgentEvent::Disconnected { .. })));
+    let waiting = actix_rt::spawn(async move { (monitor.next().await, monitor) });
+    for _ in 0..5 {
+        asked(&mut greeted(&listener).await).await;
+    }
+    let mut raw = greeted(&listener).await;
+    let id = asked(&mut raw).await;
+    raw.send(&format!("[1, {id}, {watched}]")).await;
+    let (event, mut monitor) = waiting.await.unwrap();
+    assert_eq!(event, Some(AgentEvent::Reconnected { restarts: 3 }));
+
+    drop(raw);
+    assert!(matches!(monitor.next().await, Some(AgentEvent::Disconnected { .. })));
+    let mut waiting = actix_rt::spawn(async move { monitor.next().await });
+    let mut broken = 0;
+    let event = loop {
+        tokio::select! {
+            biased;
+            event = &mut waiting => break event.unwrap(),
+            mut raw = greeted(&listener) => {
+                asked(&mut raw).await;
+            }
+        }
+        broken += 1;
+    };
+    assert_eq!((event, broken), (None, 20));
+    drop(proxy);
     node.shutdown().await;
 }
 

@@ -404,6 +404,28 @@ async fn a_monitor_from_before_the_nodes_joined_keeps_its_link_until_it_is_dropp
 }
 
 #[folkmoot::test(crate = crate::links::left_behind)]
+async fn a_monitor_by_url_goes_on_over_the_link_of_a_node_that_has_joined_since() {
+    let network = Network::new();
+    let dialing = network.clone();
+    let a = node("a", |builder| builder.transport(FaultyTcp(dialing))).await;
+    let b = node("b", plain).await;
+    // By another name than the one by which the node is known, so nothing else leads there.
+    let (_, port) = b.endpoint().host_and_port().unwrap();
+    let agent: Proxy<Fragile> = a.connect(format!("tcp://localhost:{port}/of-b")).await.unwrap();
+    let mut monitor = a.monitor(&agent).await.unwrap();
+    b.join(a.endpoint().to_string()).await.unwrap();
+    network.fail();
+    is_disconnected(&mut monitor).await;
+    assert_eq!(next(&mut monitor).await, AgentEvent::Reconnected { restarts: 0 });
+    let inside: Proxy<Fragile> = b.find("of-b").unwrap();
+    inside.crash("seen".into()).await.unwrap_err();
+    assert_eq!(next(&mut monitor).await, crashed("seen"));
+    assert_eq!(next(&mut monitor).await, restarted(1));
+    drop(monitor);
+    shut_down([b, a]).await;
+}
+
+#[folkmoot::test(crate = crate::links::left_behind)]
 async fn monitors_end_with_their_own_container() {
     let (a, b, network) = joined().await;
     let by_url: Proxy<Fragile> = a.connect(b.url("of-b")).await.unwrap();
