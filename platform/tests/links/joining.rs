@@ -15,6 +15,7 @@ mod faults;
 pub(crate) mod faulty;
 mod flapping;
 mod groups;
+mod large;
 mod network;
 mod one_way;
 mod processes;
