@@ -43,6 +43,7 @@ table! {
     overloads: Counter = "folkmoot_overloads_total", "Calls refused because a bounded queue was full.";
     one_way_failures: Counter = "folkmoot_one_way_failures_total", "One-way calls that ended with an error, or never left.";
     cancels: Counter = "folkmoot_cancels_total", "Turns dropped because nobody waited any more.";
+    answers_dropped: Counter = "folkmoot_answers_dropped_total", "Answers that were not sent, or not to their end, because nobody waited any more.";
     retries: Counter = "folkmoot_retries_total", "Idempotent calls that were made again, after an attempt that failed.";
     retries_refused: Counter = "folkmoot_retries_refused_total", "Idempotent calls that were not made again because the budget of retries was spent.";
     repeated_requests: Counter = "folkmoot_repeated_requests_total", "Requests that came again under their key and were answered with the first one's reply.";

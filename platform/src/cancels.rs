@@ -56,8 +56,13 @@ impl Cancels {
 
     /// Whether request `id` was taken back, or the link is gone.
     pub(crate) fn is_cancelled(&self, id: u64) -> bool {
-        self.closed.load(Ordering::Acquire)
-            || (self.any.load(Ordering::Acquire) && self.lock().cancelled.contains(&id))
+        self.closed.load(Ordering::Acquire) || self.is_taken_back(id)
+    }
+
+    /// Whether request `id` was taken back.
+    #[inline]
+    pub(crate) fn is_taken_back(&self, id: u64) -> bool {
+        self.any.load(Ordering::Acquire) && self.lock().cancelled.contains(&id)
     }
 
     /// Whether the link is gone, and request `id` was not taken back before.

@@ -45,7 +45,7 @@ use crate::workers::{Worker, Workers};
 
 /// Longest time that a shutdown gives agents to finish what they have in hand.
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(10);
-/// Longest time that a shutdown waits for links to write their last replies.
+/// Longest time that a shutdown waits for links over which nothing moves to write their last replies.
 const FAREWELL_TIME: Duration = Duration::from_secs(2);
 
 /// A handle to one node, or to a child container of it. Dropping it ends nothing: [`shutdown`](Container::shutdown) does,
@@ -502,13 +502,25 @@ impl Hall {
             remote.close("the node is shutting down");
         }
         self.accepteds.leave("the node is shutting down");
-        link_time::within(FAREWELL_TIME, async {
-            while self.tables.open_links.load(Ordering::Acquire) > 0 {
-                link_time::sleep(Duration::from_millis(5)).await;
-            }
-        })
-        .await;
+        self.see_links_off().await;
         *shutting = None;
         self.workers.stop();
+    }
+
+    /// Waits until all links have ended, as long as any of them has something to give that is taken.
+    async fn see_links_off(&self) {
+        let (began, most) = (link_time::now(), self.tables.limits.farewell_time);
+        let mut moved = began;
+        while self.tables.open_links.load(Ordering::Acquire) > 0 {
+            let now = link_time::now();
+            moved = moved.max(LinkInstant(self.tables.last_farewell.load(Ordering::Acquire)));
+            let (still, whole) = (now.since(moved), now.since(began));
+            if Duration::from_millis(still) >= FAREWELL_TIME || Duration::from_millis(whole) >= most {
+                let links = self.tables.open_links.load(Ordering::Acquire);
+                tracing::warn!(links, whole_ms = whole, "links end before all that waited was taken");
+                return;
+            }
+            link_time::sleep(Duration::from_millis(5)).await;
+        }
     }
 }

@@ -28,7 +28,7 @@ use crate::link::Link;
 use crate::link_time;
 use crate::monitors;
 use crate::one_line::one_line;
-use crate::outbox::Payload;
+use crate::outbox::{Name, Payload};
 use crate::router::{self, Inbound};
 use crate::scratch;
 use crate::tree::view::{MAX_ENTRIES_TOLD, Tree};
@@ -274,6 +274,7 @@ fn news(link: &Arc<Link>, arguments: &Arguments<'_>) -> Result<(), CallError> {
 /// The peer takes a request back: a turn that still waits gives its place in the agent's queue away.
 fn cancel(link: &Link, id: u64, agent: Option<&str>) {
     link.cancels.cancel(id);
+    link.take_back_answer(id);
     let own = agent.filter(|name| link.tables.gate.may_reach(&link.peer, name));
     if let Some(entry) = own.and_then(|name| link.tables.agent(name)) {
         entry.agent.sweep();
@@ -429,6 +430,10 @@ impl ReplySink for LinkSink {
         if self.is_one_way() {
             return;
         }
+        // Where the link is gone, nobody is left to be told.
+        if let Some(number) = self.number.filter(|number| self.link().cancels.is_taken_back(*number)) {
+            return self.link().drops_answer(number);
+        }
         let limits = &self.link().frame_limits();
         let format =
             ReplyFormat { codec: self.link().codec, id: &self.id, rich: self.link().is_rich(), limits };
@@ -436,9 +441,14 @@ impl ReplySink for LinkSink {
         let mut frame = scratch::written(|frame| write(format, frame));
         let most = self.link().tables.limits.max_outbox_bytes;
         if self.link().cuts(frame.len() - HEADER_BYTES) {
-            let payload = Payload { id: None, parts: [frame.split_off(HEADER_BYTES).freeze()].into() };
+            let name = self.number.map(Name::Answer);
+            let payload = Payload { name, parts: [frame.split_off(HEADER_BYTES).freeze()].into() };
             if let Some(Err(_)) = self.link().outbox.push_large(None, payload, most) {
                 self.link().outbox.push(|out, _| self.no_room(&format, out));
+            }
+            // A cancel that came before the answer stood there has not found it.
+            if let Some(number) = self.number.filter(|number| self.link().cancels.is_taken_back(*number)) {
+                self.link().take_back_answer(number);
             }
             return;
         }

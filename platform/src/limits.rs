@@ -38,6 +38,8 @@ pub struct LinkLimits {
     pub read_stall_time: Duration,
     /// Longest time that a peer may take none of the bytes waiting for it.
     pub write_stall_time: Duration,
+    /// Longest time that a link which is to end, for its node is shut down, goes on while the peer takes what waits for it.
+    pub farewell_time: Duration,
     /// Longest time that a link is kept of which nobody holds a proxy. The side that opened it closes it.
     pub idle_time: Duration,
     /// Time between two looks at the files of the node's certificates.
@@ -93,6 +95,7 @@ impl Default for LinkLimits {
             max_unanswered_bytes: 256 * 1024,
             read_stall_time: Duration::from_secs(30),
             write_stall_time: Duration::from_secs(30),
+            farewell_time: Duration::from_secs(10),
             idle_time: Duration::from_secs(300),
             certs_check_time: Duration::from_secs(1),
             heartbeat: Duration::from_secs(1),

@@ -26,11 +26,13 @@ use crate::unproven::{GAVE_WAY, Place};
 
 mod aside;
 mod assembly;
+mod leaving;
 mod opening;
 mod reading;
 
 use aside::Aside;
 use assembly::Assembly;
+use leaving::Leaving;
 use opening::Opening;
 
 /// Reads in one poll before the worker is yielded.
@@ -53,9 +55,11 @@ pub(crate) struct LinkTask {
     /// Runs out if the peer takes no bytes.
     stall: Option<Sleep>,
     /// Set when either side leaves: what is in hand may still be answered until then.
-    leaving: Option<(Sleep, String)>,
+    leaving: Option<Leaving>,
     /// Whether the peer has closed its half: nothing more comes.
     is_deaf: bool,
+    /// Runs out when such a peer is to be sent a sign of life again, to learn whether it is gone.
+    probe: Option<Sleep>,
     /// Large payloads of the peer's that have begun to come.
     assembly: Assembly,
     /// A payload that is being opened; nothing more is read meanwhile.
@@ -93,6 +97,7 @@ impl LinkTask {
             stall: None,
             leaving: None,
             is_deaf: false,
+            probe: None,
             assembly: Assembly::default(),
             opening: None,
             aside: Aside::default(),
@@ -179,6 +184,7 @@ impl LinkTask {
                     self.writing.advance(n);
                     self.unflushed = true;
                     self.stall = None;
+                    self.moved();
                 }
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
                 Poll::Pending => return self.wait_for_taker(cx),
@@ -227,8 +233,11 @@ impl LinkTask {
         if self.leaving.is_none()
             && let Some(cause) = self.link.leaving()
         {
-            self.leaving = Some((link_time::sleep(self.link.tables.limits.handshake_time), cause));
+            let limits = &self.link.tables.limits;
+            let patience = limits.handshake_time.min(limits.farewell_time);
+            self.leaving = Some(Leaving::new(patience, limits.farewell_time, cause));
         }
+        self.poll_probe(cx);
         if self.first_frame.as_mut().is_some_and(|sleep| sleep.as_mut().poll(cx).is_ready()) {
             self.link.tables.counters.links_refused.increment(1);
             let time = self.link.tables.limits.handshake_time;
@@ -252,12 +261,10 @@ impl LinkTask {
             return Poll::Ready(format!("the peer took none of the bytes waiting for it within {time:?}"));
         }
         let answered = self.leaving.is_some() && self.is_answered();
-        if let Some((sleep, cause)) = &mut self.leaving
-            && (sleep.as_mut().poll(cx).is_ready() || answered)
-        {
-            return Poll::Ready(std::mem::take(cause));
+        match &mut self.leaving {
+            Some(leaving) => leaving.poll_over(cx, answered),
+            None => Poll::Pending,
         }
-        Poll::Pending
     }
 
     /// Ready with the time for it where a frame began to come and stopped.

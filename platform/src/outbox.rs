@@ -16,7 +16,7 @@ use crate::link::order_key;
 
 mod large;
 
-pub(crate) use large::{FIRST_PIECE_ID, NextPiece, Payload, TakenBack};
+pub(crate) use large::{FIRST_PIECE_ID, Name, NextPiece, Payload, TakenBack};
 
 use large::Large;
 
@@ -246,13 +246,14 @@ impl Outbox {
         self.put(|inner| inner.large.open_window());
     }
 
-    /// Takes request `id` out of those that wait behind or as large ones.
-    pub(crate) fn take_back(&self, id: u64) -> TakenBack {
+    /// Takes a request, or an answer, out of those that wait behind or as large ones.
+    pub(crate) fn take_back(&self, name: Name) -> TakenBack {
         let taken = self.put(|inner| {
             if inner.large.is_empty() {
                 return TakenBack::Gone;
             }
-            let taken = inner.large.take_back(id);
+            let taken = inner.large.take_back(name);
+            self.note_answers(inner);
             self.release(inner);
             taken
         });

@@ -4,7 +4,7 @@
 //! here, [`spawning`](crate::spawning) puts them in, [`supervision`](crate::supervision) takes them out.
 
 use std::collections::HashMap;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicU64, AtomicUsize};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
@@ -57,6 +57,8 @@ pub(crate) struct Tables {
     pub(crate) trunk: Trunk,
     /// Links that are open, in either direction.
     pub(crate) open_links: AtomicUsize,
+    /// When a link that leaves last moved bytes, in milliseconds of link time.
+    pub(crate) last_farewell: AtomicU64,
     agents: RwLock<Agents>,
     changes: broadcast::Sender<Change>,
 }
@@ -155,6 +157,7 @@ impl Tables {
             heavy: Arc::new(Semaphore::new(heavy_places())),
             trunk: Trunk::default(),
             open_links: AtomicUsize::new(0),
+            last_farewell: AtomicU64::new(0),
             agents,
             changes: broadcast::Sender::new(CHANGES_KEPT),
         }

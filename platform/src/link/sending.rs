@@ -18,7 +18,7 @@ use tokio::sync::oneshot;
 use super::{Link, NotSent};
 use crate::inbound::{CANCEL, END, EVENT, GOODBYE};
 use crate::link_time;
-use crate::outbox::{Payload, TakenBack};
+use crate::outbox::{Name, Payload, TakenBack};
 
 impl Link {
     /// Holds a large call to the bounds of this peer, which takes a time that grows with its arguments: before any lock
@@ -108,7 +108,7 @@ impl Link {
             Err(error) => return Some(Err(unencodable(&error))),
         };
         let parts = [head, positional, tail].map(BytesMut::freeze).into();
-        let payload = Payload { id: Some(id), parts };
+        let payload = Payload { name: Some(Name::Request(id)), parts };
         let pushed =
             self.outbox.push_large(Some(order_key(path)), payload, self.tables.limits.max_outbox_bytes);
         pushed.map(|taken| taken.map_err(|_| self.no_room()))
@@ -181,7 +181,7 @@ impl Link {
         if !self.cuts(frame.len() - HEADER_BYTES) {
             return self.outbox.push_control(path, &frame);
         }
-        let payload = Payload { id: None, parts: [frame.split_off(HEADER_BYTES).freeze()].into() };
+        let payload = Payload { name: None, parts: [frame.split_off(HEADER_BYTES).freeze()].into() };
         // There are few of these, and calls have kept to the bound.
         drop(self.outbox.push_large(path, payload, usize::MAX));
     }
@@ -196,10 +196,32 @@ impl Link {
         waited
     }
 
+    /// Whoever asked by request `id` waits no more: what has not left yet of a large answer stays here.
+    pub(crate) fn take_back_answer(&self, id: u64) {
+        let taken_back = self.outbox.take_back(Name::Answer(id));
+        if taken_back == TakenBack::Gone {
+            return;
+        }
+        self.drops_answer(id);
+        if let TakenBack::Begun(stream) = taken_back {
+            let mut positional = BytesMut::new();
+            match self.codec.encode(&(stream,), &mut positional) {
+                Ok(()) => self.tell(u64::MAX >> 1, Piece::DROP_PATH, &positional),
+                Err(error) => tracing::error!(%error, "the number of a stream did not encode"),
+            }
+        }
+    }
+
+    /// The answer to request `id` is not sent, for nobody waits for it.
+    pub(crate) fn drops_answer(&self, id: u64) {
+        self.tables.counters.answers_dropped.increment(1);
+        tracing::debug!(peer = %self.peer_address, id, "an answer that nobody waits for is not sent");
+    }
+
     fn push_cancel(&self, id: u64, agent: Option<&str>) {
         let headers = Headers { no_reply: true, ..Headers::default() };
         let (mut positional, mut frame) = (BytesMut::new(), BytesMut::new());
-        let taken_back = self.outbox.take_back(id);
+        let taken_back = self.outbox.take_back(Name::Request(id));
         let (path, written) = match taken_back {
             TakenBack::Whole => return,
             TakenBack::Begun(stream) => (Piece::DROP_PATH, self.codec.encode(&(stream,), &mut positional)),

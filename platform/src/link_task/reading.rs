@@ -17,10 +17,9 @@ use folkmoot_transports::{explain_io, looks_like_http, looks_like_tls};
 use tokio_util::codec::Decoder;
 use tokio_util::io::poll_read_buf;
 
-use super::{LinkTask, aside};
+use super::{Leaving, LinkTask, aside};
 use crate::inbound::{self, InHand};
 use crate::link::{Link, slice};
-use crate::link_time;
 use crate::outbox::FIRST_PIECE_ID;
 
 /// Space made for each read, in bytes.
@@ -44,6 +43,7 @@ impl LinkTask {
                 self.read_stall = None;
                 self.link.hear();
                 self.link.tables.counters.bytes_in.increment(n as u64);
+                self.moved();
                 Poll::Ready(Ok(()))
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => Poll::Ready(Ok(())),
@@ -67,7 +67,8 @@ impl LinkTask {
         }
         self.assembly.clear();
         self.link.leave(&cause);
-        self.leaving = Some((link_time::sleep(self.link.tables.default_deadline), cause));
+        let (deadline, limits) = (self.link.tables.default_deadline, &self.link.tables.limits);
+        self.leaving = Some(Leaving::new(deadline, deadline.saturating_add(limits.farewell_time), cause));
         Ok(())
     }
 

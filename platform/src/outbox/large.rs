@@ -15,11 +15,20 @@ const PIECE_BYTES: usize = 32 * 1024;
 /// Ids of pieces begin here; those of calls count up from one.
 pub(crate) const FIRST_PIECE_ID: u64 = 1 << 62;
 
+/// By what something that waits may be taken back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Name {
+    /// The request of that id.
+    Request(u64),
+    /// The answer to the peer's request of that id.
+    Answer(u64),
+}
+
 /// The payload of one frame that is to leave in pieces.
 #[derive(Debug)]
 pub(crate) struct Payload {
-    /// The id of a request; `None` for an answer.
-    pub(crate) id: Option<u64>,
+    /// `None` where it is not taken back.
+    pub(crate) name: Option<Name>,
     /// Its parts, none of them empty. No piece has bytes of two.
     pub(crate) parts: VecDeque<Bytes>,
 }
@@ -39,7 +48,7 @@ pub(crate) struct NextPiece {
     pub(crate) bytes: Bytes,
 }
 
-/// What came of taking a request back.
+/// What came of taking something back.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum TakenBack {
     /// It does not wait here: it has left, or waits among the small ones.
@@ -66,10 +75,10 @@ enum Item {
 }
 
 impl Item {
-    fn id(&self) -> Option<u64> {
+    fn name(&self) -> Option<Name> {
         match self {
-            Item::Payload(payload) => payload.id,
-            Item::Frame(id, _) => Some(*id),
+            Item::Payload(payload) => payload.name,
+            Item::Frame(id, _) => Some(Name::Request(*id)),
         }
     }
 
@@ -281,12 +290,15 @@ impl Large {
         self.unanswered_bytes = 0;
     }
 
-    /// Takes request `id` out, wherever it stands. [`Large::release`] must follow.
-    pub(super) fn take_back(&mut self, id: u64) -> TakenBack {
+    /// Takes out what bears that name, wherever it stands. [`Large::release`] must follow.
+    pub(super) fn take_back(&mut self, name: Name) -> TakenBack {
         for line in self.active.iter_mut().chain(&mut self.waiting) {
-            if let Some(at) = line.items.iter().position(|item| item.id() == Some(id)) {
-                let item = line.items.remove(at);
-                self.bytes -= item.map_or(0, |item| item.len());
+            if let Some(at) = line.items.iter().position(|item| item.name() == Some(name)) {
+                let bytes = line.items.remove(at).map_or(0, |item| item.len());
+                self.bytes -= bytes;
+                if line.key.is_none() {
+                    self.answer_bytes -= bytes;
+                }
                 // Only the payload at the head has begun.
                 let begun = line.stream.take_if(|_| at == 0);
                 return begun.map_or(TakenBack::Whole, TakenBack::Begun);

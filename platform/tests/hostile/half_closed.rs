@@ -6,7 +6,7 @@ use folkmoot::{Codec, Container, DevCerts, Value};
 use folkmoot_transports::{TlsTransport, Transport};
 use tokio::time::sleep;
 
-use super::raw::Raw;
+use super::raw::{PATIENCE, Raw};
 use super::rig::{Rig, tight, until};
 
 #[folkmoot::test(crate = crate::hostile::left_behind)]
@@ -139,5 +139,43 @@ async fn no_answer_is_lost_between_workers() {
         assert_eq!(raw.rest().await.len(), 1);
     }
     until("the links end at once", || rig.counts.open_links() == 1.0).await;
+    rig.end().await;
+}
+
+#[folkmoot::test(crate = crate::hostile::left_behind)]
+async fn a_peer_that_is_gone_is_not_taken_for_one_that_may_still_read() {
+    let mut limits = tight();
+    limits.heartbeat = limits.handshake_time;
+    let long = PATIENCE * 9;
+    let target = Container::builder("tcp://127.0.0.1:0").name("target").limits(limits).deadline(long);
+    let rig = Rig::of(target, Container::builder("tcp://127.0.0.1:0").name("honest")).await;
+    for codec in Codec::ALL {
+        let mut raw = rig.rich(codec).await;
+        let before = rig.counts.of("frames_in");
+        raw.send(r#"[0, 1, ["agents/victim/wait", [1], {}]]"#).await;
+        rig.counted("frames_in", before + 1).await;
+        // It closes both halves, as the system does for a process that was killed; nothing waits to be written to it.
+        drop(raw);
+        until("its link is closed", || rig.counts.open_links() == 1.0).await;
+    }
+    rig.counted("cancels", Codec::ALL.len() as u64).await;
+    rig.end().await;
+}
+
+#[folkmoot::test(crate = crate::hostile::left_behind)]
+async fn a_half_closed_peer_hears_that_its_request_is_still_in_hand() {
+    let mut limits = tight();
+    limits.heartbeat = limits.handshake_time;
+    let rig = Rig::with(limits).await;
+    let mut raw = rig.rich(Codec::Json).await;
+    raw.send(r#"[0, 1, ["agents/victim/wait", [1], {}]]"#).await;
+    raw.shut().await;
+    for _ in 0..3 {
+        let ping = raw.answer().await;
+        assert_eq!(ping.content.item(0).and_then(Value::as_str), Some("folkmoot/ping"), "{ping:?}");
+    }
+    rig.released.add_permits(1);
+    assert!(raw.rest().await.iter().any(|answer| answer.kind == 1));
+    until("the link ends at once", || rig.counts.open_links() == 1.0).await;
     rig.end().await;
 }

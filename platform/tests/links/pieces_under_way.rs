@@ -25,6 +25,22 @@ impl Taker {
     }
 
     #[expose]
+    fn give(&self, bytes: usize) -> String {
+        self.taken.fetch_add(1, Ordering::SeqCst);
+        "x".repeat(bytes)
+    }
+
+    /// Gives it only once nobody waits for it any more.
+    #[expose]
+    async fn give_too_late(&mut self, ctx: &Context<Self>, bytes: usize) -> String {
+        self.taken.fetch_add(1, Ordering::SeqCst);
+        while !ctx.cancelled() {
+            tokio::task::yield_now().await;
+        }
+        "x".repeat(bytes)
+    }
+
+    #[expose]
     fn taken(&self) -> usize {
         self.taken.load(Ordering::SeqCst)
     }
@@ -42,11 +58,15 @@ struct Bed {
 
 impl Bed {
     async fn with(pause: Duration) -> Bed {
+        Bed::of(pause, folkmoot::LinkLimits::default()).await
+    }
+
+    async fn of(pause: Duration, limits: folkmoot::LinkLimits) -> Bed {
         super::limit::watch();
         let (server_counts, client_counts) = (Counts::default(), Counts::default());
         let server = {
             let _recording = metrics::set_default_local_recorder(&server_counts);
-            Container::builder("tcp://127.0.0.1:0").name("server").watched().await.unwrap()
+            Container::builder("tcp://127.0.0.1:0").name("server").limits(limits).watched().await.unwrap()
         };
         let client = {
             let _recording = metrics::set_default_local_recorder(&client_counts);
@@ -166,5 +186,84 @@ async fn a_node_that_leaves_sends_its_large_answers_first() {
     }
     bed.server.shutdown().await;
     assert_eq!(call.await.unwrap().map(|text| text.len()), Ok(4_000_000));
+    bed.end().await;
+}
+
+#[folkmoot::test(crate = crate::links::left_behind)]
+async fn an_answer_that_nobody_waits_for_any_more_is_not_sent_on() {
+    let bed = Bed::with(Duration::from_millis(20)).await;
+    let (taker, other) = (bed.proxy("taker").await, bed.proxy("other").await);
+    let begin = |taker: &Proxy<Taker>| {
+        let taker = taker.clone();
+        actix::spawn(async move { taker.give(3_000_000).await })
+    };
+    let (first, second) = (begin(&taker), begin(&other));
+    while bed.server_counts.of("pieces_out") < 8 {
+        tokio::task::yield_now().await;
+    }
+    first.abort();
+    second.abort();
+    while bed.server_counts.of("answers_dropped") < 2 {
+        tokio::task::yield_now().await;
+    }
+    let sent = bed.server_counts.of("pieces_out");
+    assert_eq!(other.take("x".repeat(1_000_000)).await, Ok(1_000_000), "the link lives");
+    assert_eq!(bed.server_counts.of("pieces_out"), sent, "{sent} pieces had left");
+    assert!(sent < 90, "{sent} pieces left, as if one of the answers had crossed whole");
+
+    // This turn goes to its end, for it has the agent alone; its answer comes to nobody.
+    let late = actix::spawn({
+        let taker = taker.clone();
+        async move { taker.give_too_late(16_000_000).await }
+    });
+    while bed.taken.load(Ordering::SeqCst) < 4 {
+        tokio::task::yield_now().await;
+    }
+    late.abort();
+    while bed.server_counts.of("answers_dropped") < 3 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(taker.take("x".repeat(1_000_000)).await, Ok(1_000_000));
+    assert_eq!(bed.server_counts.of("pieces_out"), sent);
+    assert_eq!(bed.client_counts.of("orphan_replies"), 0);
+    assert_eq!(bed.client_counts.of("bad_frames"), 0);
+    bed.end().await;
+}
+
+#[folkmoot::test(crate = crate::links::left_behind)]
+async fn a_node_that_leaves_goes_on_while_its_large_answers_are_taken() {
+    // Longer than it waits where nothing moves: two seconds.
+    let bed = Bed::with(Duration::from_millis(12)).await;
+    let taker = bed.proxy("taker").await;
+    let call = actix::spawn({
+        let taker = taker.clone();
+        async move { taker.give(16_000_000).await }
+    });
+    while bed.server_counts.of("pieces_out") == 0 {
+        tokio::task::yield_now().await;
+    }
+    bed.server.shutdown().await;
+    assert_eq!(bed.server_counts.open_links(), 0.0, "it is not over before that");
+    assert_eq!(call.await.unwrap().map(|text| text.len()), Ok(16_000_000));
+    bed.end().await;
+}
+
+#[folkmoot::test(crate = crate::links::left_behind)]
+async fn a_node_that_leaves_waits_no_longer_than_it_may() {
+    let mut limits = folkmoot::LinkLimits::default();
+    limits.farewell_time = Duration::from_millis(300);
+    // Some minutes for the answer.
+    let bed = Bed::of(Duration::from_secs(1), limits).await;
+    let taker = bed.proxy("taker").await;
+    let call = actix::spawn({
+        let taker = taker.clone();
+        async move { taker.give(16_000_000).await }
+    });
+    while bed.server_counts.of("pieces_out") == 0 {
+        tokio::task::yield_now().await;
+    }
+    bed.server.shutdown().await;
+    let error = call.await.unwrap().unwrap_err();
+    assert!(matches!(error, CallError::Disconnected { may_have_run: true, .. }), "{error}");
     bed.end().await;
 }
