@@ -2,14 +2,14 @@
 //!
 //! IPv6 hosts stand in brackets, port 0 means "any free port" and never appears in a URL handed out. The path of
 //! a unix socket has slashes of its own, so there the agent stands behind a colon: `unix:///run/market.sock:agent`.
-//! Neighbours: `transports` opens an [`Endpoint`]; a proxy is connected by an [`Address`].
+//! What aiomas writes is read too, `ipc://[/run/market.sock]/0` and `tcp://::1:5555/0`, and can be written. Neighbours: `transports` opens an [`Endpoint`]; a proxy is connected by an [`Address`].
 
 use std::fmt;
 use std::str::FromStr;
 
 use crate::socket_path::SocketPath;
 
-/// What addresses begin with, for the text of errors.
+/// What addresses begin with, for the text of errors. (`ipc://` is for those who come from aiomas.)
 const SCHEMES: &str = "tcp://, tls://, unix://, unix+tls:// or local://";
 
 /// A place where a container can be reached, without any agent.
@@ -84,6 +84,20 @@ impl Endpoint {
         }
     }
 
+    /// The URL of an agent here that aiomas's own `connect()` takes: `tcp://host:port/agent` under TLS too,
+    /// `ipc://[path]/agent` for a unix socket. A path in which `]` stands before a slash aiomas cannot take.
+    pub fn for_aiomas(&self, agent: &str) -> String {
+        match self {
+            Endpoint::Tcp { .. } | Endpoint::Local { .. } => self.agent(agent).to_string(),
+            Endpoint::Tls { host, port } => {
+                Endpoint::Tcp { host: host.clone(), port: *port }.agent(agent).to_string()
+            }
+            Endpoint::Unix { path } | Endpoint::UnixTls { path } => {
+                format!("ipc://[{}]/{agent}", path.as_path().display())
+            }
+        }
+    }
+
     /// The address of an agent here.
     pub fn agent(&self, name: &str) -> Address {
         Address { endpoint: self.clone(), agent: Some(name.to_owned()) }
@@ -153,6 +167,9 @@ fn read(text: &str) -> Result<Address, String> {
     let Some((scheme, rest)) = text.split_once("://") else {
         return Err(format!("it has no scheme; write {SCHEMES} before the host"));
     };
+    if scheme == "ipc" {
+        return read_ipc(rest);
+    }
     let mark = if matches!(scheme, "unix" | "unix+tls") { ':' } else { '/' };
     let (place, agent) = match rest.split_once(mark) {
         None => (rest, None),
@@ -172,6 +189,20 @@ fn read(text: &str) -> Result<Address, String> {
     endpoint.map(|endpoint| Address { endpoint, agent })
 }
 
+/// A unix socket as aiomas writes it: `[path]/agent`, nothing in the path encoded.
+fn read_ipc(rest: &str) -> Result<Address, String> {
+    let inner = rest.strip_prefix('[').and_then(|rest| {
+        // The first one, as aiomas reads it.
+        rest.split_once("]/").or_else(|| rest.strip_suffix(']').map(|path| (path, "")))
+    });
+    let Some((path, agent)) = inner else {
+        return Err("of ipc:// the path stands in brackets, as in ipc://[/run/market.sock]/0".to_owned());
+    };
+    let path = SocketPath::new(path).map_err(|error| error.to_string())?;
+    let agent = Some(agent.to_owned()).filter(|agent| !agent.is_empty());
+    Ok(Address { endpoint: Endpoint::Unix { path }, agent })
+}
+
 fn read_host(place: &str) -> Result<(String, u16), String> {
     let fail = |reason: &str| Err(reason.to_owned());
     let Some((host, port)) = place.rsplit_once(':') else {
@@ -180,6 +211,8 @@ fn read_host(place: &str) -> Result<(String, u16), String> {
     let host = match host.strip_prefix('[').and_then(|h| h.strip_suffix(']')) {
         Some(v6) if v6.parse::<std::net::Ipv6Addr>().is_ok() => v6,
         Some(_) => return fail("the host in brackets is no IPv6 address"),
+        // Without brackets, as aiomas writes it: what is behind the last colon is the port.
+        None if host.parse::<std::net::Ipv6Addr>().is_ok() => host,
         None if host.contains(':') => {
             return fail("an IPv6 address stands in brackets, as in tcp://[::1]:5555");
         }
@@ -243,11 +276,41 @@ mod tests {
     }
 
     #[test]
+    fn what_aiomas_writes_is_read_and_what_it_reads_is_written() {
+        for (aiomas, own, written) in [
+            ("tcp://127.0.0.1:5555/0", "tcp://127.0.0.1:5555/0", "tcp://127.0.0.1:5555/0"),
+            ("tcp://::1:5555/0", "tcp://[::1]:5555/0", "tcp://[::1]:5555/0"),
+            ("tcp://fe80::1:2:3/12", "tcp://[fe80::1:2]:3/12", "tcp://[fe80::1:2]:3/12"),
+            ("ipc://[/run/market.sock]/0", "unix:///run/market.sock:0", "ipc://[/run/market.sock]/0"),
+            ("ipc://[/run/a b:c]d]/7", "unix:///run/a%20b%3Ac%5Dd:7", "ipc://[/run/a b:c]d]/7"),
+            ("local://hall/0", "local://hall/0", "local://hall/0"),
+        ] {
+            let address: Address = aiomas.parse().unwrap();
+            assert_eq!(address.to_string(), own);
+            let agent = address.agent.as_deref().unwrap();
+            assert_eq!(address.endpoint.for_aiomas(agent), written);
+            assert_eq!(written.parse::<Address>().unwrap(), address);
+        }
+        for (own, written) in [
+            ("tls://market.example:443", "tcp://market.example:443/0"),
+            ("tls://[::1]:443", "tcp://[::1]:443/0"),
+            ("unix+tls:///run/market.sock", "ipc://[/run/market.sock]/0"),
+        ] {
+            assert_eq!(own.parse::<Endpoint>().unwrap().for_aiomas("0"), written);
+        }
+        for text in ["ipc://[/run/market.sock]", "ipc://[/run/market.sock]/"] {
+            assert_eq!(text.parse::<Endpoint>().unwrap().to_string(), "unix:///run/market.sock");
+        }
+    }
+
+    #[test]
     fn each_wrong_address_says_what_to_do() {
         for (text, hint) in [
             ("127.0.0.1:5555", "no scheme"),
             ("tcp://host", "no port"),
-            ("tcp://::1:80/x", "brackets"),
+            ("tcp://2001:db8::1/x", "brackets"),
+            ("tcp://fe80:0:0:0:0:0:0:1/x", "brackets"),
+            ("tcp://::1/x", "brackets"),
             ("tcp://[zz]:80", "no IPv6"),
             ("tcp://:80", "no host"),
             ("tcp://h:70000", "65535"),
@@ -258,6 +321,12 @@ mod tests {
             ("unix:///run/", "ends with a file's name"),
             ("unix:///run/a b", "percent-encoded"),
             ("unix:///run/a%zz", "hexadecimal"),
+            ("ipc:///run/market.sock", "in brackets"),
+            ("ipc://[/run/market.sock", "in brackets"),
+            ("ipc://[/run/market.sock]0", "in brackets"),
+            ("ipc://[run/market.sock]/0", "absolute"),
+            ("ipc://[]/0", "absolute"),
+            ("ipc://[/run/../x]/0", "empty segment"),
         ] {
             let error = text.parse::<Address>().unwrap_err().to_string();
             assert!(error.contains(hint), "{error}");

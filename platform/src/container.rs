@@ -28,6 +28,7 @@ use crate::builder::Builder;
 use crate::connecting;
 use crate::directory::{self, ListedAgent};
 use crate::join::Join;
+use crate::link_events::{LinkEvents, LinkPeer};
 use crate::link_time;
 use crate::listener::Accepteds;
 use crate::membership::{JoinedNode, NodeChanges};
@@ -267,6 +268,12 @@ impl Container {
         self.hall.url_of(agent)
     }
 
+    /// The URL of an agent of this container that aiomas's own `connect()` takes: `tcp://host:port/name`, over TLS too, or
+    /// `ipc://[path]/name` where the container listens at a unix socket.
+    pub fn aiomas_url(&self, agent: &str) -> String {
+        self.hall.tables.advertised.for_aiomas(agent)
+    }
+
     /// Who this container is to others: its node, as its certificate names it.
     pub fn principal(&self) -> &Principal {
         &self.hall.tables.principal
@@ -280,7 +287,18 @@ impl Container {
     /// [`SpawnError`](crate::SpawnError): the name is none or taken, the factory or `#[start]` failed, or the container was
     /// shut down. The agent is then not there.
     pub fn spawn<A: Agent>(&self, name: &str, factory: impl Fn() -> A + Send + 'static) -> Spawn<A> {
-        Spawn::new(self.clone(), name.to_owned(), Box::new(factory))
+        Spawn::new(self.clone(), Some(name.to_owned()), Box::new(factory))
+    }
+
+    /// Spawns an agent whose name is the node's next number: `0`, `1` and so on, in the order in which these spawns are
+    /// awaited. [`Proxy::agent_name`] tells it.
+    ///
+    /// No number is given twice, whatever has ended since or did not start, nor one that an agent was given as its name.
+    ///
+    /// # Errors
+    /// As of [`spawn`](Container::spawn).
+    pub fn spawn_numbered<A: Agent>(&self, factory: impl Fn() -> A + Send + 'static) -> Spawn<A> {
+        Spawn::new(self.clone(), None, Box::new(factory))
     }
 
     /// Spawns an agent on the worker of another one of this container: a call between them stays on one thread.
@@ -395,6 +413,17 @@ impl Container {
         &*self.hall.tables.clock
     }
 
+    /// The links that are open, with whomever: in the order in which they were opened.
+    pub fn links(&self) -> Vec<LinkPeer> {
+        self.hall.tables.told_links.list()
+    }
+
+    /// Tells of each link that is opened or ends from now on, with its cause: of those that this container opened and of
+    /// those that peers opened.
+    pub fn link_events(&self) -> LinkEvents {
+        self.hall.tables.told_links.watch()
+    }
+
     /// The names of the agents that live here, sorted: in a child container and those within it, or on the whole node.
     pub fn agents(&self) -> Vec<String> {
         let agents = match &self.branch {
@@ -503,6 +532,7 @@ impl Hall {
         }
         self.accepteds.leave("the node is shutting down");
         self.see_links_off().await;
+        self.tables.told_links.close("the node was shut down");
         *shutting = None;
         self.workers.stop();
     }

@@ -68,6 +68,7 @@ mod joining;
 mod kept_replies;
 mod limits;
 mod link;
+mod link_events;
 mod link_task;
 mod link_time;
 mod listener;
@@ -117,6 +118,7 @@ pub use folkmoot_transports::{
 };
 pub use join::Join;
 pub use limits::LinkLimits;
+pub use link_events::{LinkEvent, LinkEvents, LinkPeer};
 pub use membership::{JoinedNode, NodeChanges, NodeState};
 pub use runtime::block_on;
 pub use spawning::Spawn;

@@ -20,6 +20,7 @@ use folkmoot_transports::PeerCertificate;
 use tokio::sync::{Notify, oneshot};
 
 use crate::cancels::Cancels;
+use crate::link_events::LinkPeer;
 use crate::link_time;
 use crate::monitors::Monitors;
 use crate::one_line::one_line;
@@ -39,6 +40,10 @@ pub(crate) struct Link {
     pub(crate) peer_address: String,
     /// What the peer proved itself by, where it had a certificate.
     certificate: OnceLock<PeerCertificate>,
+    /// Where it was sought; `None` where the peer opened it.
+    url: Option<String>,
+    /// Its number among the links that the program is told of.
+    told_as: OnceLock<u64>,
     /// What it leads to, as errors name it: the peer's URL where it was dialed.
     name: String,
     pub(crate) outbox: Outbox,
@@ -118,6 +123,8 @@ impl Link {
             peer,
             peer_address,
             certificate: OnceLock::new(),
+            url: dialed.map(Endpoint::to_string),
+            told_as: OnceLock::new(),
             name,
             outbox,
             cancels: Cancels::default(),
@@ -204,6 +211,23 @@ impl Link {
     /// Why the link ended, once it has.
     pub(crate) fn end(&self) -> Option<&str> {
         self.end.get().map(String::as_str)
+    }
+
+    /// The peer has proven itself: from now on the program knows of the link.
+    pub(crate) fn tell_of(&self) {
+        let (principal, address, url) = (self.peer.clone(), self.peer_address.clone(), self.url.clone());
+        let number = self.tables.told_links.opened(LinkPeer { principal, address, url });
+        self.told_as.set(number).ok();
+        // Where it ended meanwhile, that came to nobody.
+        if self.end().is_some() {
+            self.tell_of_end();
+        }
+    }
+
+    fn tell_of_end(&self) {
+        if let Some(number) = self.told_as.get() {
+            self.tables.told_links.ended(*number, &one_line(self.end().unwrap_or_default()));
+        }
     }
 
     /// Waits until the link has ended.
@@ -363,6 +387,7 @@ impl Link {
         self.fail_pending(cause);
         self.monitors.close(&self.as_cause(cause));
         self.watched.close(self, &self.as_cause(cause));
+        self.tell_of_end();
     }
 
     /// What is told of this link's end to those who used it.

@@ -127,6 +127,7 @@ async fn welcome(accepted: Accepted, mut place: Place, tables: Arc<Tables>, acce
                 Err(fault) => fault.to_string(),
                 Ok(()) => {
                     tracing::info!(peer = %link.peer_address, principal = %link.peer, %codec, "a link was opened");
+                    link.tell_of();
                     LinkTask::accepted(link, stream, (read, frame_time), Some(place)).run().await;
                     return;
                 }

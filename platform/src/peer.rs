@@ -50,7 +50,10 @@ pub(crate) async fn open(
         ended();
     });
     match link_time::within(time, greet(&link)).await {
-        Some(Ok(())) => Ok(link),
+        Some(Ok(())) => {
+            link.tell_of();
+            Ok(link)
+        }
         Some(Err(cause)) => {
             link.close(&cause);
             Err(cause)

@@ -29,7 +29,8 @@ const DEFAULT_CAPACITY: u32 = 1024;
 #[must_use = "nothing is spawned until this is awaited"]
 pub struct Spawn<A: Agent> {
     container: Container,
-    name: String,
+    /// `None` for the next number.
+    name: Option<String>,
     factory: Box<dyn Fn() -> A + Send>,
     rules: Rules,
     capacity: u32,
@@ -44,7 +45,11 @@ impl<A: Agent> std::fmt::Debug for Spawn<A> {
 }
 
 impl<A: Agent> Spawn<A> {
-    pub(crate) fn new(container: Container, name: String, factory: Box<dyn Fn() -> A + Send>) -> Spawn<A> {
+    pub(crate) fn new(
+        container: Container,
+        name: Option<String>,
+        factory: Box<dyn Fn() -> A + Send>,
+    ) -> Spawn<A> {
         Spawn {
             container,
             name,
@@ -103,9 +108,10 @@ impl<A: Agent> Spawn<A> {
 
     async fn spawn(self) -> Result<Proxy<A>, SpawnError> {
         let Spawn { container, name, factory, rules, capacity, near, capabilities } = self;
-        check(&name, capacity, &rules)?;
         let hall = container.hall().clone();
         let tables = hall.tables.clone();
+        let name = name.unwrap_or_else(|| tables.next_number());
+        check(&name, capacity, &rules)?;
         let worker = match near.and_then(|near| tables.agent(&near)) {
             Some(entry) => entry.worker,
             None => hall.workers.next(),

@@ -26,6 +26,7 @@ use tokio::sync::{Semaphore, broadcast, oneshot};
 use crate::certified::CertifiedLinks;
 use crate::kept_replies::KeptReplies;
 use crate::limits::LinkLimits;
+use crate::link_events::OpenLinks;
 use crate::link_time;
 use crate::membership::Membership;
 use crate::tree::Trunk;
@@ -57,6 +58,8 @@ pub(crate) struct Tables {
     pub(crate) trunk: Trunk,
     /// Links that are open, in either direction.
     pub(crate) open_links: AtomicUsize,
+    /// Those of them that a program is told of.
+    pub(crate) told_links: OpenLinks,
     /// When a link that leaves last moved bytes, in milliseconds of link time.
     pub(crate) last_farewell: AtomicU64,
     agents: RwLock<Agents>,
@@ -70,6 +73,9 @@ pub(crate) enum Change {
     Went(Arc<str>),
 }
 
+/// Names that are numbers from here on are names like any other: nobody counts that far.
+const MOST_NUMBERED: u64 = 1 << 53;
+
 /// Changes that may wait for those who tell other nodes of them; who is further behind tells of all agents anew.
 const CHANGES_KEPT: usize = 1024;
 
@@ -78,6 +84,8 @@ struct Agents {
     by_name: HashMap<Arc<str>, Entry>,
     /// Of those agents that have any.
     capabilities: HashMap<Arc<str>, Vec<String>>,
+    /// Above each number that was given, or that an agent bore.
+    next_number: u64,
     closed: bool,
 }
 
@@ -156,6 +164,7 @@ impl Tables {
             kept_replies,
             heavy: Arc::new(Semaphore::new(heavy_places())),
             trunk: Trunk::default(),
+            told_links: OpenLinks::new(),
             open_links: AtomicUsize::new(0),
             last_farewell: AtomicU64::new(0),
             agents,
@@ -187,6 +196,14 @@ impl Tables {
         folkmoot_agents::nearest(wrong, known.map(|name| &**name))
     }
 
+    /// A name for an agent that was given none. It is never given again.
+    pub(crate) fn next_number(&self) -> String {
+        let mut agents = self.write();
+        let number = agents.next_number;
+        agents.next_number += 1;
+        number.to_string()
+    }
+
     pub(crate) fn enter(&self, entry: Entry, capabilities: Vec<String>) -> Result<(), NotEntered> {
         let mut agents = self.write();
         let agents = &mut *agents;
@@ -197,6 +214,9 @@ impl Tables {
         match agents.by_name.entry(name) {
             std::collections::hash_map::Entry::Occupied(_) => Err(NotEntered::NameTaken),
             std::collections::hash_map::Entry::Vacant(vacant) => {
+                if let Some(number) = as_number(vacant.key()) {
+                    agents.next_number = agents.next_number.max(number + 1);
+                }
                 if self.changes.receiver_count() > 0 {
                     let listing = listing(&*entry.agent, capabilities.clone());
                     // Those who listened have gone meanwhile.
@@ -304,8 +324,38 @@ fn heavy_places() -> usize {
     std::thread::available_parallelism().map_or(2, |cores| cores.get().max(2))
 }
 
+/// The number that a name is, written as numbers are given.
+fn as_number(name: &str) -> Option<u64> {
+    let number: u64 = name.parse().ok()?;
+    (number < MOST_NUMBERED && number.to_string() == name).then_some(number)
+}
+
 /// An agent as other nodes are told of it.
 fn listing(agent: &dyn LocalAgent, capabilities: Vec<String>) -> AgentListing {
     let (name, agent_type) = (agent.shared().name().to_string(), agent.agent_type().to_owned());
     AgentListing { name, agent_type, capabilities, capacity: Some(agent.shared().capacity()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_a_number_where_it_could_have_been_given_as_one() {
+        for (name, number) in [
+            ("0", Some(0)),
+            ("17", Some(17)),
+            ("9007199254740991", Some(MOST_NUMBERED - 1)),
+            ("9007199254740992", None),
+            ("18446744073709551615", None),
+            ("99999999999999999999", None),
+            ("007", None),
+            ("+7", None),
+            ("-1", None),
+            ("", None),
+            ("x", None),
+        ] {
+            assert_eq!(as_number(name), number, "{name}");
+        }
+    }
 }

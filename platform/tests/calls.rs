@@ -16,6 +16,7 @@ mod calls {
     mod limit;
     mod lives;
     mod monitors;
+    mod numbered;
     mod objects;
     mod odd_orders;
     mod panics;

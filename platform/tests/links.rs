@@ -15,6 +15,7 @@ mod links {
     mod left_behind;
     #[path = "../support/limit.rs"]
     mod limit;
+    mod link_events;
     #[path = "../hostile/log.rs"]
     mod log;
     mod monitors;

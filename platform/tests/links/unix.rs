@@ -96,3 +96,24 @@ async fn certificates_speak_over_a_socket_and_no_plain_peer_does() {
         container.shutdown().await;
     }
 }
+
+#[folkmoot::test(crate = crate::links::left_behind)]
+async fn sockets_are_known_by_the_urls_of_aiomas_too() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a market.sock");
+    let server = hall(Container::builder(&format!("ipc://[{}]", path.display()))).await;
+    assert!(server.endpoint().to_string().starts_with("unix:///"), "{}", server.endpoint());
+    let url = format!("ipc://[{}]/mirror", path.display());
+    assert_eq!(server.aiomas_url("mirror"), url);
+    let client = builder("unix", dir.path(), "client").watched().await.unwrap();
+    let by_theirs: Proxy<Mirror> = client.connect(&url).await.unwrap();
+    let by_ours: Proxy<Mirror> = client.connect(server.url("mirror")).await.unwrap();
+    for mirror in [&by_theirs, &by_ours] {
+        assert_eq!(mirror.text("hi".into()).await.unwrap(), "hi");
+    }
+    assert_eq!(client.links().len(), 1, "it is one and the same place");
+    let own: Proxy<Mirror> = server.connect(&url).await.unwrap();
+    assert_eq!(own.text("here".into()).await.unwrap(), "here");
+    client.shutdown().await;
+    server.shutdown().await;
+}
