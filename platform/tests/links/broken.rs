@@ -1,6 +1,8 @@
 //! Links that cannot be opened, break, and come back.
 
 use std::future::IntoFuture;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use folkmoot::prelude::*;
@@ -125,6 +127,56 @@ async fn a_shutdown_that_an_agent_of_the_node_awaits_comes_to_its_end() {
         }
         server.shutdown().await;
         client.shutdown().await;
+    }
+}
+
+/// Takes its time to end.
+#[derive(Agent)]
+struct Slow {
+    ended: Arc<AtomicBool>,
+}
+
+#[agent]
+impl Slow {
+    #[stop]
+    async fn tidy(&mut self) {
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+        self.ended.store(true, Ordering::SeqCst);
+    }
+}
+
+#[folkmoot::test(crate = crate::links::left_behind)]
+async fn whoever_shuts_a_node_down_again_or_at_once_finds_it_ended() {
+    for workers in [1, 3] {
+        super::limit::watch();
+        let server = Container::builder("tcp://127.0.0.1:0").workers(workers).watched().await.unwrap();
+        let endpoint = server.endpoint().to_string();
+        let ended = Arc::new(AtomicBool::new(false));
+        let told = ended.clone();
+        server.spawn("slow", move || Slow { ended: told.clone() }).await.unwrap();
+        let shutdowns = (0..3).map(|nth| {
+            let (server, ended) = (server.clone(), &ended);
+            async move {
+                match nth {
+                    1 => server.shutdown_within(Duration::ZERO).await,
+                    _ => server.shutdown().await,
+                }
+                assert!(ended.load(Ordering::SeqCst), "each of them waits for the end");
+            }
+        });
+        futures_util::future::join_all(shutdowns).await;
+        server.shutdown().await;
+        server.clone().shutdown_within(Duration::ZERO).await;
+        // It stays ended, says so, and keeps nobody from its place.
+        let error = server.spawn("late", Mirror::default).await.map(drop).unwrap_err();
+        assert!(matches!(error, folkmoot::SpawnError::ShutDown), "{error}");
+        let error = server.connect::<Mirror>(format!("{endpoint}/mirror")).await.map(drop).unwrap_err();
+        assert!(matches!(error, CallError::NoSuchAgent { .. } | CallError::Disconnected { .. }), "{error}");
+        let next = node(&endpoint).await;
+        server.shutdown().await;
+        next.shutdown().await;
     }
 }
 
