@@ -1,7 +1,7 @@
 //! The endpoint in the URLs that a container hands out: where others reach it.
 //!
 //! It differs from where the container listens behind a port mapping, and wherever it listens on every address of its
-//! machine: `0.0.0.0` leads nobody anywhere. Neighbour: the [`builder`](crate::builder) asks for it once.
+//! machine: `0.0.0.0` leads nobody anywhere, so there the machine's name stands in its place. Neighbour: the [`builder`](crate::builder) asks for it once.
 
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -12,19 +12,52 @@ use crate::error::StartError;
 /// Where a container that listens at `listening` is reached, by the `host` or `host:port` that it was told.
 pub(crate) fn advertised(listening: &Endpoint, told: Option<&str>) -> Result<Endpoint, StartError> {
     match told {
-        None => {
-            if is_unspecified(listening) {
-                tracing::warn!(
-                    %listening,
-                    "the container listens on all addresses, and its URLs name none that others can reach: tell the \
-                     builder `.advertise(\"the host's name\")`"
-                );
-            }
-            Ok(listening.clone())
-        }
+        None if is_unspecified(listening) => Ok(by_machine(listening, machine_name().as_deref())),
+        None => Ok(listening.clone()),
         Some(told) => read(listening, told)
             .map_err(|reason| StartError::Advertise { advertised: told.to_owned(), reason }),
     }
+}
+
+/// By the name of the machine, where it has one that others may know.
+fn by_machine(listening: &Endpoint, name: Option<&str>) -> Endpoint {
+    let named = name.filter(|name| !is_own_name_alone(name)).map(|name| read(listening, name));
+    if let Some(Ok(advertised)) = named {
+        tracing::info!(
+            %listening, %advertised,
+            "the container listens on all addresses, and its URLs bear the machine's name; where others know it by \
+             another one, tell the builder `.advertise(\"that name\")`"
+        );
+        return advertised;
+    }
+    tracing::warn!(
+        %listening,
+        "the container listens on all addresses, and its URLs name none that others can reach: tell the builder \
+         `.advertise(\"the host's name\")`"
+    );
+    listening.clone()
+}
+
+/// Whether every machine calls itself so.
+fn is_own_name_alone(name: &str) -> bool {
+    matches!(name.split('.').next(), Some("localhost"))
+}
+
+/// What the system calls this machine.
+fn machine_name() -> Option<String> {
+    #[cfg(unix)]
+    let name = rustix::system::uname().nodename().to_str().ok().map(str::to_owned);
+    #[cfg(not(unix))]
+    let name = std::env::var("COMPUTERNAME").ok();
+    name.filter(|name| !name.is_empty())
+}
+
+/// Where a container listens whose endpoint has no host, `tcp://:5555`: on all addresses, of both kinds where the system
+/// has both, else of the one. `None` where there is a host.
+pub(crate) fn everywhere(endpoint: &str) -> Option<[String; 2]> {
+    let (scheme, rest) = endpoint.split_once("://")?;
+    let port = rest.strip_prefix(':').filter(|_| matches!(scheme, "tcp" | "tls"))?;
+    Some(["[::]", "0.0.0.0"].map(|host| format!("{scheme}://{host}:{port}")))
 }
 
 fn read(listening: &Endpoint, told: &str) -> Result<Endpoint, String> {
@@ -101,6 +134,32 @@ mod tests {
             ("[2001:db8::7]:443", "tls://[2001:db8::7]:443"),
         ] {
             assert_eq!(told("tls://0.0.0.0:5555", text).as_deref(), Ok(url), "{text}");
+        }
+    }
+
+    #[test]
+    fn on_all_addresses_the_machines_name_stands_in_urls_where_it_has_one() {
+        for (listening, name, url) in [
+            ("tcp://0.0.0.0:5555", Some("fen"), "tcp://fen:5555"),
+            ("tls://[::]:5555", Some("fen.example"), "tls://fen.example:5555"),
+            ("tcp://0.0.0.0:5555", Some("localhost"), "tcp://0.0.0.0:5555"),
+            ("tcp://0.0.0.0:5555", Some("localhost.localdomain"), "tcp://0.0.0.0:5555"),
+            ("tcp://0.0.0.0:5555", Some("no name"), "tcp://0.0.0.0:5555"),
+            ("tcp://0.0.0.0:5555", Some("7"), "tcp://0.0.0.0:5555"),
+            ("tcp://0.0.0.0:5555", None, "tcp://0.0.0.0:5555"),
+        ] {
+            let listening: Endpoint = listening.parse().unwrap();
+            assert_eq!(by_machine(&listening, name).to_string(), url, "{name:?}");
+        }
+    }
+
+    #[test]
+    fn an_endpoint_without_a_host_is_on_all_addresses() {
+        let both = |one: &str, other: &str| Some([one.to_owned(), other.to_owned()]);
+        assert_eq!(everywhere("tcp://:5555"), both("tcp://[::]:5555", "tcp://0.0.0.0:5555"));
+        assert_eq!(everywhere("tls://:0"), both("tls://[::]:0", "tls://0.0.0.0:0"));
+        for other in ["tcp://host:5555", "unix://:x", "local://:0", ":5555", "tcp://"] {
+            assert_eq!(everywhere(other), None, "{other}");
         }
     }
 

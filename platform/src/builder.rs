@@ -10,11 +10,13 @@ use std::time::Duration;
 use folkmoot_agents::Clock;
 use folkmoot_codecs::{Codec, Endpoint, Principal};
 use folkmoot_gateway::{Gate, HostRule, Rule, RuleSet};
-use folkmoot_transports::{LocalNetwork, LocalTransport, SslCerts, TcpTransport, TlsTransport, Transport};
+use folkmoot_transports::{
+    LocalNetwork, LocalTransport, SslCerts, TcpTransport, TlsTransport, Transport, TransportError,
+};
 #[cfg(unix)]
 use folkmoot_transports::{UnixTlsTransport, UnixTransport};
 
-use crate::advertised::advertised;
+use crate::advertised::{advertised, everywhere};
 use crate::certified;
 use crate::clock::RealClock;
 use crate::configuration::{cluster_fault, container_fault};
@@ -84,8 +86,9 @@ impl Builder {
         }
     }
 
-    /// Where others reach the container: a host, or `host:port`, that stands in every URL it hands out. Needed where it
-    /// listens on all addresses (`0.0.0.0`, `[::]`) or behind a port mapping. Over `tls://` the node's certificate must
+    /// Where others reach the container: a host, or `host:port`, that stands in every URL it hands out. Needed behind a port
+    /// mapping, and where it listens on all addresses (`0.0.0.0`, `[::]`, no host at all) of a machine that others know by
+    /// another name than its own, which stands in the URLs else. Over `tls://` the node's certificate must
     /// name that host, or those who connect say whom they expect (`.peer("spiffe://..")`).
     ///
     /// ```
@@ -195,7 +198,10 @@ impl Builder {
         if actix::System::try_current().is_none() {
             return Err(StartError::NoRuntime);
         }
-        let endpoint: Endpoint = self.endpoint.parse()?;
+        let (endpoint, or_else): (Endpoint, Option<Endpoint>) = match everywhere(&self.endpoint) {
+            Some([both, one]) => (both.parse()?, Some(one.parse()?)),
+            None => (self.endpoint.parse()?, None),
+        };
         self.check(&endpoint)?;
         let fault = container_fault(self.workers, self.deadline, &self.limits);
         if let Some(fault) = fault.or_else(|| cluster_fault(&self.cluster)) {
@@ -208,7 +214,12 @@ impl Builder {
             endpoint: endpoint.to_string(),
             scheme: endpoint.scheme().to_owned(),
         })?;
-        let listener = transport.listen(&endpoint).await?;
+        let listener = match (transport.listen(&endpoint).await, &or_else) {
+            (Err(error), Some(or_else)) if lacks_a_kind_of_address(&error) => {
+                transport.listen(or_else).await?
+            }
+            (listener, _) => listener?,
+        };
         let endpoint = listener.endpoint().clone();
         let advertised = advertised(&endpoint, self.advertised.as_deref())?;
         let tables = Arc::new(Tables::new(Facts {
@@ -301,6 +312,12 @@ impl Builder {
         }
         transports
     }
+}
+
+/// Whether the system may have no addresses of that kind: a port that is taken, or forbidden, is another matter.
+fn lacks_a_kind_of_address(error: &TransportError) -> bool {
+    use std::io::ErrorKind::{AddrInUse, PermissionDenied};
+    matches!(error, TransportError::Listen { source, .. } if !matches!(source.kind(), AddrInUse | PermissionDenied))
 }
 
 fn is_loopback(host: &str) -> bool {
