@@ -27,6 +27,10 @@ pub trait Clock: Send + Sync + 'static {
     /// Told of each container that lives by the clock, when it starts: for clocks that wait until agents have done what
     /// was due.
     fn attend(&self, _place: Weak<dyn Workplace>) {}
+    /// Whether it shows the time of a simulation, in which its containers must be.
+    fn is_virtual(&self) -> bool {
+        false
+    }
 }
 
 /// A container, as a clock sees it that is driven from outside.

@@ -13,6 +13,7 @@ mod attempts;
 mod begin;
 mod call;
 pub mod chain;
+pub mod chance;
 mod clock;
 pub mod connect;
 mod context;

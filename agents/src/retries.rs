@@ -7,6 +7,7 @@
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use crate::chance;
 use crate::deadlines::LinkInstant;
 
 /// One retry, in the unit that they are saved in.
@@ -100,7 +101,7 @@ impl CallKey {
     /// A key that nobody can guess. `None` where the system gives no random bits: the call then goes without.
     pub(crate) fn random() -> Option<CallKey> {
         let mut bytes = [0; 16];
-        match getrandom::fill(&mut bytes) {
+        match chance::fill(&mut bytes) {
             Ok(()) => Some(CallKey(u128::from_le_bytes(bytes))),
             Err(error) => {
                 tracing::warn!(%error, "no random bits: an idempotent call goes without a key, and may run twice");

@@ -3,16 +3,37 @@
 //! Always true: each time that an agent or a link is polled on a thread, the thread's count grows. Neighbours:
 //! [`life`](crate::life) and the platform's links count, its containers tell the count to their clock.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::sync::Arc;
 
 thread_local! {
     static WORKED: Cell<u64> = const { Cell::new(0) };
+    static IS_WATCHED: Cell<bool> = const { Cell::new(false) };
+    static AGENT: RefCell<Option<Arc<str>>> = const { RefCell::new(None) };
 }
 
 /// An agent or a link works on this thread.
 #[inline]
 pub fn note() {
     WORKED.with(|worked| worked.set(worked.get().wrapping_add(1)));
+}
+
+/// From now on the thread knows which agent works on it.
+pub fn watch() {
+    IS_WATCHED.set(true);
+}
+
+/// That agent works on this thread; `None`: it does so no more.
+#[inline]
+pub(crate) fn set_agent(name: Option<&Arc<str>>) {
+    if IS_WATCHED.get() {
+        AGENT.with(|agent| *agent.borrow_mut() = name.cloned());
+    }
+}
+
+/// The agent that works on this thread, where that is [watched](watch).
+pub fn agent() -> Option<Arc<str>> {
+    AGENT.with(|agent| agent.borrow().clone())
 }
 
 /// How often one has worked on this thread.

@@ -18,7 +18,7 @@ use folkmoot_transports::{UnixTlsTransport, UnixTransport};
 
 use crate::advertised::{advertised, everywhere};
 use crate::certified;
-use crate::clock::RealClock;
+use crate::clock::{RealClock, VirtualClock};
 use crate::configuration::{cluster_fault, container_fault};
 use crate::container::{Container, Hall, Open};
 use crate::error::StartError;
@@ -27,6 +27,7 @@ use crate::limits::LinkLimits;
 use crate::link_time;
 use crate::listener::{self, Accepteds};
 use crate::peer::Destination;
+use crate::sim::{self, SimTransport, virtual_time};
 use crate::tables::{Facts, Tables};
 use crate::watchdog::Watchdog;
 use crate::workers::Workers;
@@ -50,7 +51,7 @@ pub struct Builder {
     codec: Codec,
     limits: LinkLimits,
     deadline: Duration,
-    clock: Arc<dyn Clock>,
+    clock: Option<Arc<dyn Clock>>,
     transports: Vec<Arc<dyn Transport>>,
     network: Option<LocalNetwork>,
     hosts: Vec<(String, String)>,
@@ -77,7 +78,7 @@ impl Builder {
             codec: Codec::MsgPack,
             limits: LinkLimits::default(),
             deadline: DEFAULT_DEADLINE,
-            clock: Arc::new(RealClock),
+            clock: None,
             transports: Vec::new(),
             network: None,
             hosts: Vec::new(),
@@ -172,9 +173,9 @@ impl Builder {
         self
     }
 
-    /// The agents' clock; the machine's wall clock unless told otherwise. See [`time`](crate::guide::time).
+    /// The agents' clock; the machine's wall clock unless told otherwise, and in a simulation its virtual one. See [`time`](crate::guide::time).
     pub fn clock(mut self, clock: impl Clock) -> Builder {
-        self.clock = Arc::new(clock);
+        self.clock = Some(Arc::new(clock));
         self
     }
 
@@ -207,6 +208,8 @@ impl Builder {
         if let Some(fault) = fault.or_else(|| cluster_fault(&self.cluster)) {
             return Err(StartError::Configuration(fault));
         }
+        self.check_place(&endpoint)?;
+        let clock = self.clock.take().unwrap_or_else(usual_clock);
         let gate = self.gate(&endpoint)?;
         let seeds = self.seeds.iter().map(|url| url.parse()).collect::<Result<Vec<Endpoint>, _>>()?;
         let transports = self.transports(&endpoint);
@@ -229,16 +232,21 @@ impl Builder {
             advertised,
             limits: self.limits,
             default_deadline: self.deadline,
-            clock: self.clock,
+            clock,
             shared_deadlines: link_time::shared_deadlines(),
             certs: self.certs.clone(),
             cluster: self.cluster,
         }));
         let workers = Arc::new(Workers::start(self.workers).await);
         let accepteds = Arc::new(Accepteds::default());
-        let watchdog = Watchdog::start(&workers, &tables)
-            .inspect_err(|error| tracing::warn!(%error, "no watchdog: blocked workers will not be noticed"))
-            .ok();
+        let watchdog = (!virtual_time::is_here()).then(|| Watchdog::start(&workers, &tables));
+        let watchdog = watchdog.and_then(|watchdog| {
+            watchdog
+                .inspect_err(
+                    |error| tracing::warn!(%error, "no watchdog: blocked workers will not be noticed"),
+                )
+                .ok()
+        });
         let listening =
             actix::spawn(listener::run(listener, tables.clone(), workers.clone(), accepteds.clone()));
         tracing::info!(endpoint = %tables.endpoint, node = tables.principal.node_name(), "the container listens");
@@ -269,6 +277,28 @@ impl Builder {
         }
     }
 
+    /// A simulation is one thread and nothing from outside; its clock is of no use elsewhere.
+    fn check_place(&self, endpoint: &Endpoint) -> Result<(), StartError> {
+        let fault = match virtual_time::is_here() {
+            false if !self.clock.as_ref().is_some_and(|clock| clock.is_virtual()) => return Ok(()),
+            false => "a `VirtualClock` is for containers of its simulation: start this one in there".to_owned(),
+            true if !matches!(endpoint, Endpoint::Local { .. }) => {
+                format!("`{endpoint}`: in a simulation there is no real network; listen on local://, such as local://market")
+            }
+            true if self.workers > 1 => {
+                format!("`.workers({})`: a simulation has one thread, or its order would be chance; write 1", self.workers)
+            }
+            true if !self.transports.is_empty() || self.network.is_some() => {
+                "`.transport(..)` and `.network(..)`: a simulation has a network of its own; leave them out".to_owned()
+            }
+            true if self.certs.is_some() => {
+                "`.certs(..)`: nothing is proven over local://; name the simulated node with `.name(..)` instead".to_owned()
+            }
+            true => return Ok(()),
+        };
+        Err(StartError::Configuration(fault))
+    }
+
     fn has_transport(&self, scheme: &str) -> bool {
         self.transports.iter().any(|transport| transport.scheme() == scheme)
     }
@@ -295,6 +325,11 @@ impl Builder {
     }
 
     fn transports(&mut self, endpoint: &Endpoint) -> HashMap<&'static str, Arc<dyn Transport>> {
+        if let Some(network) = sim::network_here() {
+            let simulated: Arc<dyn Transport> =
+                Arc::new(SimTransport::new(network, &self.node_name(endpoint)));
+            return HashMap::from([("local", simulated)]);
+        }
         let network = self.network.take().unwrap_or_else(LocalNetwork::process);
         let node = self.node_name(endpoint);
         let mut transports: HashMap<&'static str, Arc<dyn Transport>> = HashMap::new();
@@ -318,6 +353,14 @@ impl Builder {
 fn lacks_a_kind_of_address(error: &TransportError) -> bool {
     use std::io::ErrorKind::{AddrInUse, PermissionDenied};
     matches!(error, TransportError::Listen { source, .. } if !matches!(source.kind(), AddrInUse | PermissionDenied))
+}
+
+/// The clock of containers that are given none.
+fn usual_clock() -> Arc<dyn Clock> {
+    match VirtualClock::here() {
+        Ok(clock) => Arc::new(clock),
+        Err(_) => Arc::new(RealClock),
+    }
 }
 
 fn is_loopback(host: &str) -> bool {

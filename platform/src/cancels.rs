@@ -9,6 +9,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
+use crate::in_order::in_order;
+
 /// Most ids that are remembered: a peer that cancels more than it has requests in hand gains nothing.
 const MAX_CANCELLED: usize = 16_384;
 
@@ -108,7 +110,7 @@ impl Cancels {
     pub(crate) fn close(&self) {
         self.closed.store(true, Ordering::Release);
         let watching = std::mem::take(&mut self.lock().watching);
-        watching.into_values().for_each(Waker::wake);
+        in_order(watching).for_each(Waker::wake);
     }
 }
 

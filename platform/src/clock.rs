@@ -5,10 +5,12 @@
 mod external;
 mod real;
 mod scaled;
+mod virtual_clock;
 
 pub use external::ExternalClock;
 pub use real::RealClock;
 pub use scaled::ScaledClock;
+pub use virtual_clock::VirtualClock;
 
 /// Why a clock cannot be, or cannot be set.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -28,4 +30,9 @@ pub enum ClockError {
     /// The speed of a clock is not above zero.
     #[error("a clock cannot run at {0} x real time: write a number above zero, such as 60.0")]
     Speed(f64),
+    /// This thread runs no simulation.
+    #[error(
+        "there is no virtual time here: it is within folkmoot::sim::Simulation and #[folkmoot::test(sim)]"
+    )]
+    NoSimulation,
 }

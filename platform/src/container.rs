@@ -139,7 +139,7 @@ impl Workplace for Hall {
     }
 
     fn drive(&self, future: BoxFuture<'static, ()>) -> bool {
-        self.workers.get(0).arbiter.spawn(future)
+        self.workers.get(0).executor.spawn(future)
     }
 }
 
@@ -486,7 +486,7 @@ impl Container {
         if let Some(worker) = self.hall.workers.all().iter().find(|worker| worker.is_current()) {
             let (tell, ended) = oneshot::channel();
             let hall = self.hall.clone();
-            let begun = worker.arbiter.spawn(async move {
+            let begun = worker.executor.spawn(async move {
                 hall.shut_down(grace).await;
                 // Whoever began it may have ended by it.
                 tell.send(()).ok();

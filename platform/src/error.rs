@@ -12,6 +12,7 @@ use folkmoot_gateway::name::{NameFault, short};
 use folkmoot_transports::{CertsError, TransportError};
 
 use crate::clock::ClockError;
+use crate::sim::SimError;
 use crate::tree::child::stays_down;
 
 /// `Result` with Folkmoot's [`Error`] unless told otherwise.
@@ -38,6 +39,9 @@ pub enum Error {
     /// A clock cannot be, or cannot be set.
     #[error(transparent)]
     Clock(#[from] ClockError),
+    /// A simulation failed, or something in it could not be done.
+    #[error(transparent)]
+    Sim(Box<SimError>),
     /// A text is no moment.
     #[error(transparent)]
     Date(#[from] BadDate),
@@ -79,6 +83,12 @@ impl<E: fmt::Debug + fmt::Display + Send + Sync + 'static> From<CallError<E>> fo
 impl<E: fmt::Debug + fmt::Display + Send + Sync + 'static> From<NoQuorum<E>> for Error {
     fn from(error: NoQuorum<E>) -> Error {
         Error::Call(Box::new(error))
+    }
+}
+
+impl From<SimError> for Error {
+    fn from(error: SimError) -> Error {
+        Error::Sim(Box::new(error))
     }
 }
 

@@ -15,6 +15,7 @@
 //! | [`certificates`] | who a node is, and who may call what |
 //! | [`untyped`] | calls by name, and traits in a shared crate |
 //! | [`time`] | the agents' clock: real, faster, or set from outside; sleeping, appointments, time-outs |
+//! | [`simulation`] | a whole system in virtual time, the same each time, with every fault one likes |
 //! | [`stopping`] | how agents and nodes end |
 //! | [`logs`] | what a node says about itself, and what is worth an alarm |
 //! | [`spawning`] | a container in an agent, futures beside the turns |
@@ -61,6 +62,9 @@ pub mod untyped {}
 
 #[doc = include_str!("../docs/time.md")]
 pub mod time {}
+
+#[doc = include_str!("../docs/simulation.md")]
+pub mod simulation {}
 
 #[doc = include_str!("../docs/stopping.md")]
 pub mod stopping {}

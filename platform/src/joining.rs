@@ -69,7 +69,7 @@ fn keep(hall: &Arc<Hall>, to: Destination, retry: Retry, told: Option<Told>, hea
     let keeper = Keeper { hall: hall_of_keeper, to, retry, began, told, hearsay };
     let worker = hall.workers.get(hall.workers.next());
     // A worker that has ended has shut down with its container.
-    worker.arbiter.spawn_fn(move || drop(actix::spawn(keeper.run())));
+    worker.executor.spawn_fn(move || drop(actix::spawn(keeper.run())));
 }
 
 /// Keeps a link to one container.

@@ -44,7 +44,7 @@
 //! # Where to go on
 //! The [`guide`] has a page for each thing that one does: [agents](guide::agents), [calls](guide::calls) and their
 //! [errors](guide::errors), [restarts](guide::restarts), [trees](guide::trees), [monitors](guide::monitors), [connecting](guide::connecting),
-//! [joining](guide::joining), [groups](guide::groups), [certificates](guide::certificates), [untyped calls and traits](guide::untyped), [time](guide::time), [stopping](guide::stopping),
+//! [joining](guide::joining), [groups](guide::groups), [certificates](guide::certificates), [untyped calls and traits](guide::untyped), [time](guide::time), [simulation](guide::simulation), [stopping](guide::stopping),
 //! [logs and counters](guide::logs), [spawning from within](guide::spawning), [values on the wire](guide::values). What
 //! a program usually needs is in the [`prelude`]; what each marker accepts is told at [`#[agent]`](macro@agent).
 //!
@@ -61,7 +61,9 @@ mod connecting;
 mod container;
 mod directory;
 mod error;
+mod executor;
 pub mod guide;
+mod in_order;
 mod inbound;
 mod join;
 mod joining;
@@ -87,6 +89,7 @@ mod roll;
 mod router;
 mod runtime;
 mod scratch;
+pub mod sim;
 mod spawning;
 mod supervision;
 mod suspending;
@@ -98,7 +101,7 @@ mod watched;
 mod workers;
 
 pub use builder::Builder;
-pub use clock::{ClockError, ExternalClock, RealClock, ScaledClock};
+pub use clock::{ClockError, ExternalClock, RealClock, ScaledClock, VirtualClock};
 pub use container::Container;
 pub use directory::ListedAgent;
 pub use error::{Error, Result, SpawnError, StartError};

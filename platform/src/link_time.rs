@@ -1,4 +1,5 @@
-//! Link time: deadlines, handshakes, pauses before a restart. Always real, whatever the agents' clock says.
+//! Link time: deadlines, handshakes, pauses before a restart. Always real, whatever the agents' clock says; on a thread
+//! that runs a simulation it is the simulation's.
 //!
 //! One timer a worker drives the worker's table of deadlines: it sleeps until the earliest one. Neighbours: the
 //! table is in `agents` ([`deadlines`]); all sleeps of links come from here.
@@ -13,6 +14,8 @@ use folkmoot_agents::Sleep;
 use folkmoot_agents::deadlines::{self, LinkInstant, LinkTimer, SharedDeadlines};
 use tokio::sync::Notify;
 use tokio::time::Instant;
+
+use crate::sim::virtual_time;
 
 const NOTHING_DUE: u64 = u64::MAX;
 /// Who sleeps longer sleeps in parts.
@@ -31,6 +34,9 @@ fn instant_now() -> Instant {
 
 /// Link time since its beginning.
 pub(crate) fn elapsed() -> Duration {
+    if let Some(elapsed) = virtual_time::elapsed() {
+        return elapsed;
+    }
     instant_now().saturating_duration_since(origin())
 }
 
@@ -41,14 +47,21 @@ pub(crate) fn now() -> LinkInstant {
 
 /// Sleeps on link time.
 #[allow(clippy::disallowed_methods, reason = "link time is the one place that holds its timers")]
+#[track_caller]
 pub(crate) fn sleep(duration: Duration) -> Sleep {
+    if let Some(time) = virtual_time::here() {
+        return time.sleep(duration);
+    }
     Box::pin(tokio::time::sleep(duration))
 }
 
 /// `future`'s output, or `None` once `duration` of link time has passed.
-#[allow(clippy::disallowed_methods, reason = "link time is the one place that holds its timers")]
 pub(crate) async fn within<F: Future>(duration: Duration, future: F) -> Option<F::Output> {
-    tokio::time::timeout(duration, future).await.ok()
+    tokio::select! {
+        biased;
+        output = future => Some(output),
+        () = sleep(duration) => None,
+    }
 }
 
 /// Drives one table of deadlines.

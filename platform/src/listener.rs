@@ -103,7 +103,7 @@ pub(crate) async fn run(
         }
         let (place, tables, accepteds) = (unproven.take(), tables.clone(), accepteds.clone());
         let worker = workers.get(workers.next());
-        worker.arbiter.spawn_fn(move || {
+        worker.executor.spawn_fn(move || {
             actix::spawn(welcome(accepted, place, tables, accepteds));
         });
     }

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use folkmoot_agents::watching::Watcher;
 use folkmoot_codecs::{AgentEvent, ArgumentList, Arguments, CallError};
 
+use crate::in_order::in_order;
 use crate::inbound::EVENT;
 use crate::link::Link;
 use crate::one_line::one_line;
@@ -92,7 +93,7 @@ impl Monitors {
             inner.closed = true;
             std::mem::take(&mut inner.asked)
         };
-        for asked in asked.into_values().filter(|asked| asked.confirmed) {
+        for asked in in_order(asked).filter(|asked| asked.confirmed) {
             asked.watcher.tell(AgentEvent::Disconnected { cause: cause.to_owned() });
         }
     }

@@ -137,7 +137,7 @@ impl Remote {
         let attend = move || attended.attend();
         if worker.is_current() {
             attend();
-        } else if !worker.arbiter.spawn_fn(attend) {
+        } else if !worker.executor.spawn_fn(attend) {
             return None;
         }
         Some(remote)

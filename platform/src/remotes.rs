@@ -66,7 +66,10 @@ impl Remotes {
 
     /// Makes no more ways; returns those that there are.
     pub(crate) fn close(&self) -> Vec<Arc<Remote>> {
-        self.ways().take().into_iter().flat_map(HashMap::into_values).collect()
+        let mut all: Vec<Arc<Remote>> =
+            self.ways().take().into_iter().flat_map(HashMap::into_values).collect();
+        all.sort_by_cached_key(|remote| remote.to().endpoint.to_string());
+        all
     }
 
     /// How many ways there are.

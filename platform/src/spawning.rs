@@ -123,7 +123,7 @@ impl<A: Agent> Spawn<A> {
             birth.here()?
         } else {
             let (tell, told) = oneshot::channel();
-            hall.workers.get(worker).arbiter.spawn_fn(move || {
+            hall.workers.get(worker).executor.spawn_fn(move || {
                 // The spawner may have gone; then the agent lives without a witness.
                 tell.send(birth.here()).ok();
             });

@@ -249,9 +249,8 @@ impl Tables {
 
     /// Takes no more agents; returns those that live.
     pub(crate) fn close(&self) -> Vec<Arc<dyn LocalAgent>> {
-        let mut agents = self.write();
-        agents.closed = true;
-        agents.by_name.values().map(|entry| entry.agent.clone()).collect()
+        self.write().closed = true;
+        self.list()
     }
 
     /// All agents, by name.
@@ -266,7 +265,10 @@ impl Tables {
         let agents = self.read();
         let capabilities = |name: &str| agents.capabilities.get(name).cloned().unwrap_or_default();
         let all = agents.by_name.iter();
-        all.map(|(name, entry)| listing(&*entry.agent, capabilities(name))).collect()
+        let mut all: Vec<AgentListing> =
+            all.map(|(name, entry)| listing(&*entry.agent, capabilities(name))).collect();
+        all.sort_by(|a, b| a.name.cmp(&b.name));
+        all
     }
 
     /// The names of the agents whose type and capabilities are `wanted`.
@@ -275,7 +277,10 @@ impl Tables {
         let capabilities = |name: &str| agents.capabilities.get(name).map_or(&[][..], Vec::as_slice);
         let is_wanted =
             |(name, entry): &(&Arc<str>, &Entry)| wanted(entry.agent.agent_type(), capabilities(name));
-        agents.by_name.iter().filter(is_wanted).map(|(name, _)| name.to_string()).collect()
+        let mut names: Vec<String> =
+            agents.by_name.iter().filter(is_wanted).map(|(name, _)| name.to_string()).collect();
+        names.sort();
+        names
     }
 
     /// Suspends or resumes all agents, in whatever child container. Gives those that were asked.
@@ -305,8 +310,9 @@ impl Tables {
     /// Lets all agents that have calls in hand throw out those that nobody waits for any more.
     pub(crate) fn sweep(&self) {
         let is_busy = |entry: &&Entry| entry.agent.shared().in_hand() > 0;
-        let busy: Vec<_> =
+        let mut busy: Vec<_> =
             self.read().by_name.values().filter(is_busy).map(|entry| entry.agent.clone()).collect();
+        busy.sort_by(|a, b| a.shared().name().cmp(b.shared().name()));
         busy.iter().for_each(|agent| agent.sweep());
     }
 

@@ -8,9 +8,9 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use actix_rt::ArbiterHandle;
 use folkmoot_agents::host::WorkerStatus;
 
+use crate::executor::Executor;
 use crate::tables::Tables;
 use crate::workers::Workers;
 
@@ -19,7 +19,7 @@ pub(crate) const BLOCKED_AFTER: Duration = Duration::from_secs(1);
 
 struct Watched {
     index: usize,
-    arbiter: ArbiterHandle,
+    executor: Executor,
     status: Arc<WorkerStatus>,
     answered: Arc<AtomicU64>,
     asked: u64,
@@ -41,7 +41,7 @@ impl Watchdog {
             .enumerate()
             .map(|(index, worker)| Watched {
                 index,
-                arbiter: worker.arbiter.clone(),
+                executor: worker.executor.clone(),
                 status: worker.status.clone(),
                 answered: Arc::default(),
                 asked: 0,
@@ -84,6 +84,6 @@ impl Watched {
         self.reported = false;
         self.asked += 1;
         let (asked, answered) = (self.asked, self.answered.clone());
-        self.arbiter.spawn_fn(move || answered.store(asked, Ordering::Release))
+        self.executor.spawn_fn(move || answered.store(asked, Ordering::Release))
     }
 }

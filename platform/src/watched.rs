@@ -18,6 +18,7 @@ use folkmoot_codecs::monitoring::Watched;
 use folkmoot_codecs::{AgentEvent, ArgumentList, Arguments, CallError};
 use folkmoot_gateway::name::short;
 
+use crate::in_order::in_order;
 use crate::inbound::{CRASH, LINK, MONITOR, UNMONITOR, may_reach};
 use crate::link::Link;
 use crate::one_line::one_line;
@@ -179,7 +180,7 @@ impl WatchedAgents {
         if !watched.is_empty() {
             tracing::debug!(peer = %link.peer_address, agents = watched.len(), "nothing is watched over the link any more");
         }
-        for watching in watched.into_values() {
+        for watching in in_order(watched) {
             watching.crash(|other| lost(other, cause));
         }
     }

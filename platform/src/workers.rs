@@ -7,14 +7,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::ThreadId;
 
-use actix_rt::{Arbiter, ArbiterHandle};
+use actix_rt::Arbiter;
 use folkmoot_agents::host::WorkerStatus;
 use folkmoot_agents::worked;
 use tokio::sync::oneshot;
 
+use crate::executor::Executor;
+
 /// One thread that runs agents.
 pub(crate) struct Worker {
-    pub(crate) arbiter: ArbiterHandle,
+    pub(crate) executor: Executor,
     pub(crate) status: Arc<WorkerStatus>,
     thread: ThreadId,
     /// Held for the threads that the container made.
@@ -32,7 +34,7 @@ impl Workers {
     pub(crate) async fn start(count: usize) -> Workers {
         crate::link_time::install_on_worker();
         let mut all = vec![Worker {
-            arbiter: Arbiter::current(),
+            executor: Executor::current(),
             status: Arc::default(),
             thread: std::thread::current().id(),
             own: None,
@@ -47,7 +49,7 @@ impl Workers {
             });
             match thread.await {
                 Ok(thread) => all.push(Worker {
-                    arbiter: arbiter.handle(),
+                    executor: Executor::Arbiter(arbiter.handle()),
                     status: Arc::default(),
                     thread,
                     own: Some(arbiter),
@@ -88,15 +90,15 @@ impl Worker {
     /// Asks how much has been worked on this thread, once all that could go on before has had its turn.
     pub(crate) fn ask_work(&self) -> oneshot::Receiver<u64> {
         let (tell, told) = oneshot::channel();
-        self.arbiter.spawn_fn(move || {
+        self.executor.spawn_fn(move || {
             // Whoever asked may have gone.
             tell.send(worked::count()).ok();
         });
         told
     }
 
-    /// Whether the current thread is this worker.
+    /// Whether the present task runs on this worker.
     pub(crate) fn is_current(&self) -> bool {
-        self.thread == std::thread::current().id()
+        self.thread == std::thread::current().id() && self.executor.is_current()
     }
 }

@@ -26,6 +26,7 @@ mod links {
     mod retrying;
     mod rotation;
     mod secured;
+    mod simulation;
     mod slow_encoder;
     #[cfg(unix)]
     mod unix;

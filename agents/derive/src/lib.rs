@@ -248,25 +248,28 @@ fn refuse_object_fields(data: &Data, mistakes: &mut Mistakes) {
 /// ```
 #[proc_macro_attribute]
 pub fn main(options: TokenStream, item: TokenStream) -> TokenStream {
-    entry::wrap(options.into(), item.into(), Tokens::new())
-        .unwrap_or_else(syn::Error::into_compile_error)
-        .into()
+    entry::main(options.into(), item.into()).unwrap_or_else(syn::Error::into_compile_error).into()
 }
 
 /// Runs an `async fn` as a test on a runtime of its own, which ends with the test.
 ///
-/// It takes nothing, returns what a test may, and goes along with `#[ignore]` and `#[should_panic]`. Its option is that of
+/// It takes nothing, returns what a test may, and goes along with `#[ignore]` and `#[should_panic]`. It has the option of
 /// [`main`](macro@main).
+///
+/// With `sim` it is run as a simulation of many nodes in virtual time, whose handle it takes; it returns nothing or a
+/// `Result`. Each run has another seed, which a failing one prints; the environment variable `FOLKMOOT_SEED` sets it, and
+/// `seed = 7` where that says nothing.
 ///
 /// ```text
 /// #[folkmoot::test]
 /// async fn two_agents_agree() { .. }
+///
+/// #[folkmoot::test(sim)]
+/// async fn they_agree_whatever_the_network_does(sim: Sim) { .. }
 /// ```
 #[proc_macro_attribute]
 pub fn test(options: TokenStream, item: TokenStream) -> TokenStream {
-    entry::wrap(options.into(), item.into(), quote!(#[::core::prelude::v1::test]))
-        .unwrap_or_else(syn::Error::into_compile_error)
-        .into()
+    entry::test(options.into(), item.into()).unwrap_or_else(syn::Error::into_compile_error).into()
 }
 
 fn block(item: Item, root: &Root, mut mistakes: Mistakes) -> Tokens {

@@ -6,13 +6,18 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use folkmoot_agents::{Clock, Sleep, Timestamp};
 
-/// The machine's wall clock, in UTC.
+use crate::sim::virtual_time;
+
+/// The machine's wall clock, in UTC. In a simulation there is no machine: it shows virtual time there.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct RealClock;
 
 impl Clock for RealClock {
     #[allow(clippy::disallowed_methods, reason = "this is the clock that reads the machine's time")]
     fn now(&self) -> Timestamp {
+        if let Some(elapsed) = virtual_time::elapsed() {
+            return virtual_time::EPOCH + elapsed;
+        }
         Timestamp(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO))
     }
 

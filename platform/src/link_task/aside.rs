@@ -16,6 +16,7 @@ use super::LinkTask;
 use super::reading::take_aside;
 use crate::inbound::{self, InHand};
 use crate::link::{Link, agent_of};
+use crate::sim::virtual_time;
 
 /// Payloads from this size on are handled on a thread of their own, in bytes: to look at each of them takes longer than
 /// a link may be held up.
@@ -187,6 +188,10 @@ impl LinkTask {
 
 /// Handles a heavy message on a thread of its own, when the node has one to spare.
 async fn handle_apart(link: Arc<Link>, payload: Bytes, in_hand: Option<InHand>) -> Result<(), String> {
+    if virtual_time::is_here() {
+        // Threads take turns as they like: a simulation has one.
+        return take_aside(&link, &payload, in_hand);
+    }
     let place = link.tables.heavy.clone().acquire_owned().await;
     // Whoever listens to this worker's log hears of it all the same.
     let log = tracing::dispatcher::get_default(tracing::Dispatch::clone);

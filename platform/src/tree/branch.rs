@@ -14,6 +14,7 @@ use tokio::sync::{Notify, oneshot};
 
 use super::plan::{Aim, Fate, MemberId, Plan};
 use super::{Strategy, cut};
+use crate::in_order::in_order;
 use crate::supervision::{Backoff, one_more, pause};
 use crate::tables::Tables;
 
@@ -375,7 +376,7 @@ impl Branch {
         let members: Vec<Member> = {
             let mut state = self.lock();
             state.suspended = suspended;
-            state.members.values().cloned().collect()
+            in_order(state.members.clone()).collect()
         };
         let asked = members.into_iter().flat_map(|member| match member {
             Member::Agent(agent) => {

@@ -110,7 +110,7 @@ impl Child {
         entered.inspect_err(|_| tables.trunk.count_one_less())?;
         let attendant = Attendant(branch.clone());
         let worker = hall.workers.get(hall.workers.next());
-        if !worker.arbiter.spawn_fn(move || drop(actix::spawn(attendant.attend()))) {
+        if !worker.executor.spawn_fn(move || drop(actix::spawn(attendant.attend()))) {
             return Err(StartError::ShutDown);
         }
         Ok(container.within(branch))

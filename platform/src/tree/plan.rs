@@ -9,7 +9,7 @@ use folkmoot_agents::deadlines::LinkInstant;
 use super::Strategy;
 
 /// Names a member of a child container; unique in this process.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct MemberId(pub(crate) u64);
 
 /// What a member is doing, as far as the plan goes by it.

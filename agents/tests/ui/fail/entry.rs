@@ -15,4 +15,10 @@ async fn with_text() {}
 #[folkmoot_derive::main(quickly)]
 async fn with_word() {}
 
+#[folkmoot_derive::test(sim)]
+async fn takes_no_simulation() {}
+
+#[folkmoot_derive::test(seed = 7)]
+async fn is_no_simulation() {}
+
 fn main() {}
