@@ -101,6 +101,8 @@ where
     fn accept(&mut self) -> BoxFuture<'_, Result<Accepted, TransportError>> {
         Box::pin(async move {
             let (stream, peer) = accept(&self.socket).await?;
+            // A listener for both kinds of addresses sees IPv4 ones as IPv6.
+            let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
             let (peer, admit) = (peer.to_string(), self.admit.clone());
             Ok(Accepted::new(peer.clone(), async move {
                 tune(&stream).map_err(|source| TransportError::Handshake { peer: peer.clone(), source })?;

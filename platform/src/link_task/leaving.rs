@@ -33,6 +33,11 @@ impl Leaving {
         Leaving { patience, still, bound, cause }
     }
 
+    /// Why the link ends where nothing can be written to a peer that had closed its half.
+    pub(super) fn gone(&self) -> String {
+        format!("{}, and takes nothing any more", self.cause)
+    }
+
     /// Ready with the cause when the link is to end now.
     pub(super) fn poll_over(&mut self, cx: &mut Context<'_>, is_answered: bool) -> Poll<String> {
         let over =

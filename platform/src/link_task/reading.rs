@@ -147,6 +147,9 @@ impl LinkTask {
         // Nothing can be written any more, so nothing that waits stands in the way of reading.
         self.link.outbox.close();
         self.writing.clear();
+        if let Some(leaving) = self.leaving.as_ref().filter(|_| self.is_deaf) {
+            return leaving.gone();
+        }
         for _ in 0..super::READS_PER_POLL {
             self.reading.reserve(READ_BYTES);
             match poll_read_buf(Pin::new(&mut self.stream), cx, &mut self.reading) {

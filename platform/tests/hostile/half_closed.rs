@@ -158,6 +158,8 @@ async fn a_peer_that_is_gone_is_not_taken_for_one_that_may_still_read() {
         drop(raw);
         until("its link is closed", || rig.counts.open_links() == 1.0).await;
     }
+    let ended = rig.log.with(&["the link ended", "the peer closed the link, and takes nothing any more"]);
+    assert_eq!(ended.len(), Codec::ALL.len(), "{:#?}", rig.log.all());
     rig.counted("cancels", Codec::ALL.len() as u64).await;
     rig.end().await;
 }

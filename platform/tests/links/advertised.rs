@@ -78,6 +78,8 @@ async fn on_all_addresses_urls_bear_the_machines_name_unless_told_otherwise() {
         let local = if endpoint == "tcp://[::]:0" { "[::1]" } else { "127.0.0.1" };
         let far: Proxy<Mirror> = client.connect(format!("tcp://{local}:{port}/mirror")).await.unwrap();
         assert_eq!(far.text("there".into()).await.unwrap(), "there");
+        let peer = server.links()[0].address.clone();
+        assert!(peer.starts_with(&format!("{local}:")), "{peer}, in the usual words for {local}");
         let own: Proxy<Mirror> = server.connect(server.url("mirror")).await.unwrap();
         assert_eq!(own.text("here".into()).await.unwrap(), "here");
         client.shutdown().await;
