@@ -77,7 +77,9 @@ struct Told {
     version: u16,
     /// Most requests of ours that it takes in hand at once.
     max_requests: Option<usize>,
-    /// Whether the peer's node bears the name of ours.
+    /// What the peer's node calls itself.
+    node: String,
+    /// Whether that is the name of ours.
     is_namesake: bool,
     /// Which life of its node that is.
     incarnation: Option<u64>,
@@ -161,6 +163,7 @@ impl Link {
             limits,
             version,
             max_requests,
+            node: one_line(&theirs.node),
             is_namesake: theirs.node == own,
             incarnation: theirs.incarnation,
             cluster: theirs.cluster.clone(),
@@ -173,6 +176,9 @@ impl Link {
             );
         }
         self.told.set(told).ok();
+        if let (Some(number), Some(node)) = (self.told_as.get(), self.said_name()) {
+            self.tables.told_links.named(*number, node);
+        }
     }
 
     /// Whether the peer's node bears the name of ours: what it says of `node/agent` is not said of agents here.
@@ -216,12 +222,17 @@ impl Link {
     /// The peer has proven itself: from now on the program knows of the link.
     pub(crate) fn tell_of(&self) {
         let (principal, address, url) = (self.peer.clone(), self.peer_address.clone(), self.url.clone());
-        let number = self.tables.told_links.opened(LinkPeer { principal, address, url });
+        let peer = LinkPeer { principal, address, url, node: self.said_name() };
+        let number = self.tables.told_links.opened(peer);
         self.told_as.set(number).ok();
         // Where it ended meanwhile, that came to nobody.
         if self.end().is_some() {
             self.tell_of_end();
         }
+    }
+
+    fn said_name(&self) -> Option<String> {
+        self.told.get().map(|told| told.node.clone())
     }
 
     fn tell_of_end(&self) {

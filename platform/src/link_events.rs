@@ -23,6 +23,9 @@ pub struct LinkPeer {
     pub address: String,
     /// Where it was sought; `None` where it opened the link.
     pub url: Option<String>,
+    /// What its node calls itself, where that is a Folkmoot container. One that opened the link says so as the first thing
+    /// after; only the principal is proven.
+    pub node: Option<String>,
 }
 
 /// What happens to the links of a container.
@@ -103,6 +106,13 @@ impl OpenLinks {
         inner.tell(LinkEvent::Opened { peer: peer.clone() });
         inner.open.insert(number, peer);
         number
+    }
+
+    /// The peer of that link has said what its node calls itself.
+    pub(crate) fn named(&self, number: u64, node: String) {
+        if let Some(peer) = self.inner().open.get_mut(&number) {
+            peer.node = Some(node);
+        }
     }
 
     /// That link has ended; told once.

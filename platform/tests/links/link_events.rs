@@ -28,14 +28,17 @@ async fn ended(events: &mut LinkEvents) -> (LinkPeer, String) {
 async fn both_ends_are_told_of_a_link_and_of_its_end_with_the_cause() {
     super::limit::watch();
     let network = Network::new();
-    let server = Container::builder("tcp://127.0.0.1:0").watched().await.unwrap();
+    let server = Container::builder("tcp://127.0.0.1:0").name("server").watched().await.unwrap();
     let client = Container::builder("tcp://127.0.0.1:0").transport(FaultyTcp(network.clone()));
-    let client = client.watched().await.unwrap();
+    let client = client.name("client").watched().await.unwrap();
     server.spawn("mirror", Mirror::default).await.unwrap();
     let (mut of_server, mut of_client) = (server.link_events(), client.link_events());
     let mirror: Proxy<Mirror> = client.connect(server.url("mirror")).await.unwrap();
     let (there, back) = (opened(&mut of_client).await, opened(&mut of_server).await);
     assert_eq!((there.url, back.url.clone()), (Some(server.endpoint().to_string()), None));
+    assert_eq!((there.node.as_deref(), back.node.as_deref()), (Some("server"), None));
+    let mut back = back;
+    back.node = Some("client".to_owned()); // which it says as the first thing
     assert!(back.address.starts_with("127.0.0.1:"), "{back:?}");
     assert_eq!((client.links().len(), server.links()), (1, vec![back.clone()]));
 
