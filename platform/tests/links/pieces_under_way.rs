@@ -232,8 +232,10 @@ async fn an_answer_that_nobody_waits_for_any_more_is_not_sent_on() {
 
 #[folkmoot::test(crate = crate::links::left_behind)]
 async fn a_node_that_leaves_goes_on_while_its_large_answers_are_taken() {
-    // Longer than it waits where nothing moves: two seconds.
-    let bed = Bed::with(Duration::from_millis(12)).await;
+    // Longer than either the link or its node waits where nothing moves: two seconds.
+    let mut limits = folkmoot::LinkLimits::default();
+    limits.handshake_time = Duration::from_secs(2);
+    let bed = Bed::of(Duration::from_millis(16), limits).await;
     let taker = bed.proxy("taker").await;
     let call = actix::spawn({
         let taker = taker.clone();
