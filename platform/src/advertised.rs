@@ -1,7 +1,8 @@
 //! The endpoint in the URLs that a container hands out: where others reach it.
 //!
 //! It differs from where the container listens behind a port mapping, and wherever it listens on every address of its
-//! machine: `0.0.0.0` leads nobody anywhere, so there the machine's name stands in its place. Neighbour: the [`builder`](crate::builder) asks for it once.
+//! machine: `0.0.0.0` leads nobody anywhere, so there the machine's name stands in its place. Neighbour: the
+//! [`builder`](crate::builder) asks for it once.
 
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -9,10 +10,15 @@ use folkmoot_codecs::Endpoint;
 
 use crate::error::StartError;
 
-/// Where a container that listens at `listening` is reached, by the `host` or `host:port` that it was told.
-pub(crate) fn advertised(listening: &Endpoint, told: Option<&str>) -> Result<Endpoint, StartError> {
+/// Where a container that listens at `listening` is reached, by the `host` or `host:port` that it was told. `certified`
+/// are the hosts that its certificate names, where those who connect will look for them.
+pub(crate) fn advertised(
+    listening: &Endpoint,
+    told: Option<&str>,
+    certified: Option<&[String]>,
+) -> Result<Endpoint, StartError> {
     match told {
-        None if is_unspecified(listening) => Ok(by_machine(listening, machine_name().as_deref())),
+        None if is_unspecified(listening) => Ok(by_machine(listening, machine_name().as_deref(), certified)),
         None => Ok(listening.clone()),
         Some(told) => read(listening, told)
             .map_err(|reason| StartError::Advertise { advertised: told.to_owned(), reason }),
@@ -20,9 +26,20 @@ pub(crate) fn advertised(listening: &Endpoint, told: Option<&str>) -> Result<End
 }
 
 /// By the name of the machine, where it has one that others may know.
-fn by_machine(listening: &Endpoint, name: Option<&str>) -> Endpoint {
-    let named = name.filter(|name| !is_own_name_alone(name)).map(|name| read(listening, name));
+fn by_machine(listening: &Endpoint, name: Option<&str>, certified: Option<&[String]>) -> Endpoint {
+    let name = name.filter(|name| !is_own_name_alone(name));
+    let full = name.zip(certified).and_then(|(name, certified)| certified_name(name, certified));
+    let is_uncertain = full.is_none() && certified.is_some();
+    let named = full.as_deref().or(name).map(|name| read(listening, name));
     if let Some(Ok(advertised)) = named {
+        if is_uncertain {
+            tracing::warn!(
+                %listening, %advertised, ?certified,
+                "the container listens on all addresses, and its URLs bear the machine's name, which its certificate \
+                 does not: tell the builder `.advertise(\"a host that it names\")`"
+            );
+            return advertised;
+        }
         tracing::info!(
             %listening, %advertised,
             "the container listens on all addresses, and its URLs bear the machine's name; where others know it by \
@@ -36,6 +53,21 @@ fn by_machine(listening: &Endpoint, name: Option<&str>) -> Endpoint {
          `.advertise(\"the host's name\")`"
     );
     listening.clone()
+}
+
+/// The machine's name as the certificate has it: the same, or the full name of which it is the first part.
+fn certified_name(name: &str, certified: &[String]) -> Option<String> {
+    let (name, is_whole) = (name.to_ascii_lowercase(), name.contains('.'));
+    let stands = |host: &&String| {
+        let host = host.to_ascii_lowercase();
+        host == name
+            || !is_whole && host.split('.').next() == Some(&name)
+            || host.strip_prefix('*').is_some_and(|behind| {
+                name.strip_suffix(behind).is_some_and(|first| !first.is_empty() && !first.contains('.'))
+            })
+    };
+    let host = certified.iter().find(stands)?;
+    Some(if host.starts_with('*') { name } else { host.clone() })
 }
 
 /// Whether every machine calls itself so.
@@ -118,7 +150,9 @@ mod tests {
 
     fn told(listening: &str, told: &str) -> Result<String, String> {
         let listening: Endpoint = listening.parse().unwrap();
-        advertised(&listening, Some(told)).map(|endpoint| endpoint.to_string()).map_err(|e| e.to_string())
+        advertised(&listening, Some(told), None)
+            .map(|endpoint| endpoint.to_string())
+            .map_err(|e| e.to_string())
     }
 
     #[test]
@@ -149,8 +183,32 @@ mod tests {
             ("tcp://0.0.0.0:5555", None, "tcp://0.0.0.0:5555"),
         ] {
             let listening: Endpoint = listening.parse().unwrap();
-            assert_eq!(by_machine(&listening, name).to_string(), url, "{name:?}");
+            assert_eq!(by_machine(&listening, name, None).to_string(), url, "{name:?}");
         }
+    }
+
+    #[test]
+    fn over_tls_the_machines_name_is_that_of_its_certificate() {
+        let listening: Endpoint = "tls://0.0.0.0:5555".parse().unwrap();
+        for (name, certified, url) in [
+            ("fen", &["localhost", "fen"][..], "tls://fen:5555"),
+            ("fen", &["localhost", "fen.example"], "tls://fen.example:5555"),
+            ("Fen", &["fen.example", "fen"], "tls://fen.example:5555"),
+            ("fen.example", &["fen"], "tls://fen.example:5555"),
+            ("fen.example", &["*.example"], "tls://fen.example:5555"),
+            ("a.fen.example", &["*.example"], "tls://a.fen.example:5555"),
+            ("fen", &["localhost"], "tls://fen:5555"),
+            ("fen", &[], "tls://fen:5555"),
+        ] {
+            let certified: Vec<String> = certified.iter().map(|&host| host.to_owned()).collect();
+            let advertised = by_machine(&listening, Some(name), Some(&certified));
+            assert_eq!(advertised.to_string(), url, "{name} {certified:?}");
+        }
+        let certified = |name, host: &str| certified_name(name, &[host.to_owned()]);
+        assert_eq!(certified("fen.example", "fen"), None);
+        assert_eq!(certified("a.fen.example", "*.example"), None);
+        assert_eq!(certified("fen", "fenway.example"), None);
+        assert_eq!(certified("fen.example", "*.example").as_deref(), Some("fen.example"));
     }
 
     #[test]

@@ -11,7 +11,7 @@ use folkmoot_agents::Clock;
 use folkmoot_codecs::{Codec, Endpoint, Principal};
 use folkmoot_gateway::{Gate, HostRule, Rule, RuleSet};
 use folkmoot_transports::{
-    LocalNetwork, LocalTransport, SslCerts, TcpTransport, TlsTransport, Transport, TransportError,
+    Leaf, LocalNetwork, LocalTransport, SslCerts, TcpTransport, TlsTransport, Transport, TransportError,
 };
 #[cfg(unix)]
 use folkmoot_transports::{UnixTlsTransport, UnixTransport};
@@ -224,7 +224,9 @@ impl Builder {
             (listener, _) => listener?,
         };
         let endpoint = listener.endpoint().clone();
-        let advertised = advertised(&endpoint, self.advertised.as_deref())?;
+        let own =
+            self.certs.as_ref().filter(|_| endpoint.scheme() == "tls").and_then(|certs| certs.in_use().own);
+        let advertised = advertised(&endpoint, self.advertised.as_deref(), own.as_ref().map(Leaf::dns))?;
         let tables = Arc::new(Tables::new(Facts {
             gate,
             principal: Principal::node(self.node_name(&advertised)),
