@@ -104,6 +104,39 @@ async fn what_wants_an_answer_gets_one_and_what_wants_none_gets_none() {
 }
 
 #[folkmoot::test(crate = crate::hostile::left_behind)]
+async fn a_plain_peer_learns_the_type_of_an_agent_by_its_name_or_number_and_null_of_none() {
+    let rig = Rig::start().await;
+    let released = rig.released.clone();
+    for _ in 0..2 {
+        let released = released.clone();
+        rig.node.spawn_numbered(move || Victim::over(&released)).await.unwrap();
+    }
+    rig.node.stop("1", Duration::ZERO).await.unwrap();
+    for codec in Codec::ALL {
+        let mut raw = rig.raw(codec).await;
+        let ask = |argument: &str| format!(r#"[0, 1, ["validate_aid", [{argument}], {{}}]]"#);
+        for (argument, answer) in [
+            (r#""victim""#, Value::from("Victim")),
+            (r#""0""#, Value::from("Victim")),
+            (r#""1""#, Value::Null),
+            (r#""2""#, Value::Null),
+            (r#""""#, Value::Null),
+            (r#""0/sub""#, Value::Null),
+        ] {
+            assert_eq!(raw.ask(&ask(argument)).await.result(), &answer, "{codec} {argument}");
+        }
+        // A number is no name.
+        for argument in ["0", "null", r#""0", "1""#, ""] {
+            let refused = raw.ask(&ask(argument)).await;
+            assert!(refused.exception().starts_with("TypeError: "), "{codec} {}", refused.exception());
+        }
+        let named = raw.ask(r#"[0, 2, ["validate_aid", [], {"aid": "0"}]]"#).await;
+        assert_eq!(named.result(), &Value::from("Victim"));
+    }
+    rig.end().await;
+}
+
+#[folkmoot::test(crate = crate::hostile::left_behind)]
 async fn one_way_calls_that_fail_are_counted_and_logged_with_their_error() {
     let rig = Rig::start().await;
     let mut raw = rig.rich(Codec::Json).await;
