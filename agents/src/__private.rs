@@ -3,7 +3,9 @@
 //! Everything that generated code needs beside `std` stands here, so that a user depends on one crate.
 //! Neighbours: the facade passes this module on; [`begin`](crate::begin) is written for it.
 
-pub use folkmoot_codecs::{ArgumentList, Arguments, CallError, Never};
+pub use folkmoot_codecs::plain_types::{read_own, write_own};
+pub use folkmoot_codecs::{ArgumentList, Arguments, CallError, Never, Serializable};
+pub use serde;
 
 pub use crate::begin::{
     Timed, begin_exclusive, begin_exclusive_async, begin_shared, begin_shared_async, decode, hook_exclusive,

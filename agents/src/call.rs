@@ -15,7 +15,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::BytesMut;
-use folkmoot_codecs::{ArgumentList, CallError};
+use folkmoot_codecs::{ArgumentList, CallError, plain_types};
 use tokio::sync::oneshot;
 
 use crate::host::{Far, FarCall, FarReply, FarTicket, Host};
@@ -210,13 +210,18 @@ fn send_far<M: Method>(
 ) -> Result<FarTicket, CallError> {
     let (reply, wait) = waiting.map_or((None, None), |(reply, wait)| (Some(reply), wait));
     let mut positional = BytesMut::new();
-    args.encode(far.codec(), &mut positional)
-        .map_err(|error| CallError::Unencodable { reason: error.to_string() })?;
+    let codec = far.codec();
+    let mut encode = || args.encode(codec, &mut positional).and_then(|()| args.encode_keyword(codec));
+    let encoded = match far.plain_types() {
+        Some(types) => plain_types::within(Some(types), encode),
+        None => encode(),
+    };
+    let keyword = encoded.map_err(|error| CallError::Unencodable { reason: error.to_string() })?;
     Ok(far.send(FarCall {
         origin: core.0.origin.clone(),
         method: Cow::Borrowed(M::NAME),
         positional,
-        keyword: None,
+        keyword,
         chain: passage.chain.clone(),
         deadline: passage.deadline,
         reply,
@@ -248,6 +253,8 @@ where
         FarReply::Result { codec, content } => {
             codec.decode(&content).map_err(|error| CallError::BadReply { reason: error.to_string() })
         }
+        FarReply::Plain { peer, codec, content } => passing::read_from(peer, || codec.decode(&content))
+            .map_err(|error| CallError::BadReply { reason: error.to_string() }),
         FarReply::Exception { codec, content } => Err(CallError::from_exception(codec, &content)),
         FarReply::Failed(error) => Err(error.widen()),
     }

@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use folkmoot_codecs::{Arguments, CallError, Codec, Endpoint, Principal};
+use folkmoot_codecs::{Arguments, CallError, Codec, Endpoint, PlainTypes, Principal};
 use folkmoot_gateway::Admitted;
 use tokio::sync::oneshot;
 
@@ -86,6 +86,19 @@ pub trait Host: Send + Sync + 'static {
     fn retries(&self) -> &Retries;
     /// The URL of an agent of this container.
     fn url_of(&self, agent: &str) -> String;
+    /// The special types of values that its plain peers know.
+    fn plain_types(&self) -> &Arc<PlainTypes>;
+}
+
+/// A peer that said no Hello, on its link: another make's container.
+pub trait PlainPeer: Send + Sync + 'static {
+    /// The special types of values that it knows.
+    fn plain_types(&self) -> &Arc<PlainTypes>;
+    /// The way over this very link to what the peer exposes at `path`.
+    ///
+    /// # Errors
+    /// What is wrong with the path, as a sentence.
+    fn service(self: Arc<Self>, path: &str) -> Result<Arc<dyn Far>, String>;
 }
 
 /// Which agents belong to a live group.
@@ -223,6 +236,21 @@ pub trait Far: Send + Sync + 'static {
     fn outlook(&self) -> Outlook {
         Outlook::Open
     }
+    /// The special types of values that it knows, where its container is a plain peer.
+    fn plain_types(&self) -> Option<Arc<PlainTypes>> {
+        None
+    }
+    /// What this leads to within its agent; `None` for the agent itself.
+    fn beneath(&self) -> Option<&str> {
+        None
+    }
+    /// The URL by which it is handed on.
+    ///
+    /// # Errors
+    /// Why it cannot be, as a sentence.
+    fn handed_on(&self) -> Result<String, String> {
+        Ok(self.url())
+    }
 }
 
 /// Names a call that was sent, to take it back.
@@ -292,10 +320,18 @@ impl Drop for Credit {
 }
 
 /// What came of an encoded call.
-#[derive(Debug)]
 pub enum FarReply {
     /// The encoded value.
     Result {
+        /// Its codec.
+        codec: Codec,
+        /// One encoded value, scanned.
+        content: Bytes,
+    },
+    /// The same from a plain peer, with its special types.
+    Plain {
+        /// Whose link it came over.
+        peer: Arc<dyn PlainPeer>,
         /// Its codec.
         codec: Codec,
         /// One encoded value, scanned.
@@ -310,6 +346,20 @@ pub enum FarReply {
     },
     /// There is no answer.
     Failed(CallError),
+}
+
+impl fmt::Debug for FarReply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            FarReply::Result { codec, content } | FarReply::Plain { codec, content, .. } => {
+                f.debug_tuple("Result").field(codec).field(content).finish()
+            }
+            FarReply::Exception { codec, content } => {
+                f.debug_tuple("Exception").field(codec).field(content).finish()
+            }
+            FarReply::Failed(error) => f.debug_tuple("Failed").field(error).finish(),
+        }
+    }
 }
 
 /// What to do with an agent that crashed or ended.

@@ -106,7 +106,13 @@ impl<A: Agent> LocalAgent for Door<A> {
             Ok(checked) => checked,
             Err(error) => return ReplyTo::<(), Never>::encoded(sink).refuse(error),
         };
-        match passing::read_for(self.reader(), || A::decode(index, arguments, sink)) {
+        let plain = sink.as_ref().and_then(|sink| sink.plain_peer());
+        let decode = || A::decode(index, arguments, sink);
+        let decoded = passing::read_for(self.reader(), || match plain {
+            Some(peer) => passing::read_from(peer, decode),
+            None => decode(),
+        });
+        match decoded {
             Err(Refused { error, sink }) => ReplyTo::<(), Never>::encoded(sink).refuse(error),
             Ok(request) => {
                 let turn = Turn { permit, request };

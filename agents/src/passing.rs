@@ -1,7 +1,8 @@
 //! Proxies as arguments and results: how one is written, and what becomes of it where it is read.
 //!
-//! On the wire a proxy is its agent's URL, a text. Read by a container it is a proxy again, which speaks for whoever
-//! reads: for the agent that is called, or for whoever waits for the reply. Always true: reading opens no link and asks
+//! On the wire a proxy is its agent's URL, a text; on a link with a plain peer, what is exposed at either end of it is the
+//! path that leads there from that end. Read by a container it is a proxy again, which speaks for whoever reads: for the
+//! agent that is called, or for whoever waits for the reply. Always true: reading opens no link and asks
 //! nobody, so what a peer writes costs nothing until it is called; and it tells nobody whether the agent is there.
 //! Neighbours: [`local`](crate::local) reads arguments, [`call`](crate::call) replies, [`host`](crate::host) knows the
 //! way.
@@ -12,16 +13,16 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::sync::{Arc, Weak};
 
-use folkmoot_codecs::{Address, Principal, Value};
+use folkmoot_codecs::{Address, PlainTypes, Principal, Value, plain_types};
 use folkmoot_gateway::name::{check_agent, short};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::de::{Error, Visitor};
+use serde::de::{Error, MapAccess, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::connect::Way;
-use crate::host::Host;
+use crate::host::{Host, PlainPeer};
 use crate::interface::Interface;
-use crate::proxy::Proxy;
+use crate::proxy::{Inner, Proxy, Target};
 use crate::shared::AgentShared;
 use crate::turn::Origin;
 
@@ -52,6 +53,27 @@ impl Reader {
 
 thread_local! {
     static READER: RefCell<Option<Reader>> = const { RefCell::new(None) };
+}
+
+thread_local! {
+    /// The plain peer whose values are being read.
+    static PEER: RefCell<Option<Arc<dyn PlainPeer>>> = const { RefCell::new(None) };
+}
+
+/// Puts back what was there, also where a decoder panics.
+struct UntilRead(Option<Arc<dyn PlainPeer>>);
+
+impl Drop for UntilRead {
+    fn drop(&mut self) {
+        PEER.with(|current| current.replace(self.0.take()));
+    }
+}
+
+/// Reads values of a plain peer, for whoever reads.
+pub(crate) fn read_from<T>(peer: Arc<dyn PlainPeer>, read: impl FnOnce() -> T) -> T {
+    let types = peer.plain_types().clone();
+    let _until = UntilRead(PEER.with(|current| current.replace(Some(peer))));
+    plain_types::within(Some(types), read)
 }
 
 /// Takes the reader away again, also where a decoder panics.
@@ -111,9 +133,49 @@ impl<I: Interface + ?Sized> Proxy<I> {
     }
 }
 
+impl<I: Interface + ?Sized> Proxy<I> {
+    /// A proxy to what a plain peer exposes at `path`, over the link that it came over.
+    fn of_peer(path: &str) -> Result<Proxy<I>, String> {
+        let speaker = READER.with(|reader| reader.borrow().as_ref().and_then(Reader::speaker));
+        let peer = PEER.with(|peer| peer.borrow().clone());
+        let (Some((host, principal)), Some(peer)) = (speaker, peer) else {
+            return Err("a proxy is read by a container alone, in a call or a reply".to_owned());
+        };
+        if path.len() > MAX_URL_BYTES {
+            return Err(format!("the path is {} bytes long, the limit is {MAX_URL_BYTES}", path.len()));
+        }
+        Ok(Proxy::to_far(host, principal, peer.service(path)?))
+    }
+
+    /// The path that leads to it from its own container, where that is the one of `types`.
+    fn path_within(proxy: &Proxy<I>, types: &Arc<PlainTypes>) -> Option<String> {
+        let Inner { host, origin, target } = &*Proxy::core(proxy).0;
+        let is_own = origin.inside && Arc::ptr_eq(host.plain_types(), types);
+        let beneath = match target {
+            Target::Near(_) => None,
+            Target::Far(far) => far.beneath(),
+        };
+        let slash = if beneath.is_some() { "/" } else { "" };
+        is_own.then(|| format!("agents/{}{slash}{}", origin.agent, beneath.unwrap_or_default()))
+    }
+
+    /// The URL by which it is handed on.
+    fn handed_on(proxy: &Proxy<I>) -> Result<String, String> {
+        match &Proxy::core(proxy).0.target {
+            Target::Near(_) => Ok(Proxy::url(proxy)),
+            Target::Far(far) => far.handed_on(),
+        }
+    }
+}
+
 impl<I: Interface + ?Sized> Serialize for Proxy<I> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&Proxy::url(self))
+        if let Some(types) = plain_types::current()
+            && let Some(path) = Proxy::path_within(self, &types)
+        {
+            return plain_types::write(types.proxy_id(), &path, serializer);
+        }
+        serializer.serialize_str(&Proxy::handed_on(self).map_err(serde::ser::Error::custom)?)
     }
 }
 
@@ -121,7 +183,7 @@ impl<'de, I: Interface + ?Sized> Deserialize<'de> for Proxy<I> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Proxy<I>, D::Error> {
         struct Url<I: ?Sized>(PhantomData<fn() -> Box<I>>);
 
-        impl<I: Interface + ?Sized> Visitor<'_> for Url<I> {
+        impl<'de, I: Interface + ?Sized> Visitor<'de> for Url<I> {
             type Value = Proxy<I>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -131,9 +193,18 @@ impl<'de, I: Interface + ?Sized> Deserialize<'de> for Proxy<I> {
             fn visit_str<E: Error>(self, url: &str) -> Result<Proxy<I>, E> {
                 Proxy::read(url).map_err(E::custom)
             }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Proxy<I>, A::Error> {
+                let Some(types) = plain_types::current() else {
+                    return Err(A::Error::invalid_type(Unexpected::Map, &self));
+                };
+                let path: String = plain_types::read_pairs(types.proxy_id(), "a proxy", map)?;
+                Proxy::of_peer(&path).map_err(A::Error::custom)
+            }
         }
 
-        deserializer.deserialize_str(Url(PhantomData))
+        // A text or, of a plain peer, a map.
+        deserializer.deserialize_any(Url(PhantomData))
     }
 }
 

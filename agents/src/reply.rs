@@ -12,6 +12,7 @@ use folkmoot_codecs::{CallError, Codec, Limits, RawId, encode_exception, encode_
 use serde::Serialize;
 use tokio::sync::oneshot;
 
+use crate::host::PlainPeer;
 use crate::panics::{Panic, guard};
 use crate::shared::AgentShared;
 
@@ -43,6 +44,10 @@ pub trait ReplySink: Send {
     /// Whether the call wants no reply: then an error is told by [`failed`](ReplySink::failed), and nothing is sent.
     fn is_one_way(&self) -> bool {
         false
+    }
+    /// The peer that waits for the reply, where it said no Hello.
+    fn plain_peer(&self) -> Option<Arc<dyn PlainPeer>> {
+        None
     }
     /// Takes note of a one-way call's error, which nobody else learns of.
     fn failed(&self, _error: &dyn fmt::Display) {}
@@ -104,7 +109,7 @@ impl<T, E> ReplyTo<T, E> {
     }
 }
 
-impl<T: Serialize, E: Serialize + fmt::Display> ReplyTo<T, E> {
+impl<T: Serialize, E: Serialize + fmt::Display + 'static> ReplyTo<T, E> {
     /// Answers; an answer that cannot be encoded becomes an exception that says so.
     pub(crate) fn send(self, answer: Result<T, CallError<E>>) {
         match self.0 {
@@ -153,7 +158,7 @@ impl<T: Serialize, E: Serialize + fmt::Display> ReplyTo<T, E> {
     }
 }
 
-fn write_reply<T: Serialize, E: Serialize + fmt::Display>(
+fn write_reply<T: Serialize, E: Serialize + fmt::Display + 'static>(
     format: ReplyFormat<'_>,
     out: &mut BytesMut,
     answer: &Result<T, CallError<E>>,

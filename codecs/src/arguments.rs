@@ -14,8 +14,10 @@ use crate::call_error::CallError;
 use crate::codec::Codec;
 use crate::codec_error::EncodeError;
 
+mod all;
 mod source;
 
+pub use all::AllArguments;
 use source::Source;
 
 /// The arguments of a request: scanned, still encoded.
@@ -45,6 +47,15 @@ pub trait ArgumentList: Sized {
     /// # Errors
     /// Where the codec cannot say a value. `out` is then as it was.
     fn encode(&self, codec: Codec, out: &mut BytesMut) -> Result<(), EncodeError>;
+
+    /// The map of keyword arguments, where there are any.
+    ///
+    /// # Errors
+    /// Where the codec cannot say a value.
+    #[inline]
+    fn encode_keyword(&self, _: Codec) -> Result<Option<BytesMut>, EncodeError> {
+        Ok(None)
+    }
 }
 
 impl ArgumentList for () {

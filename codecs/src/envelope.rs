@@ -202,7 +202,7 @@ pub fn encode_result_raw(
 /// `rich` says that the peer is a Folkmoot container: it gets `{code, text, data}` and can make the same error of
 /// it. A plain peer gets one text whose last line is `Type: message`. What does not fit the limit or cannot be
 /// encoded is left out: first the data, then the end of the text.
-pub fn encode_exception<E: Serialize + Display>(
+pub fn encode_exception<E: Serialize + Display + 'static>(
     codec: Codec,
     out: &mut BytesMut,
     id: &RawId,
@@ -220,7 +220,7 @@ pub fn encode_exception<E: Serialize + Display>(
         write(&exception::rich(codec, error, &text))
             .or_else(|_| write(&exception::coded(codec, error.code(), &text, None)))
     } else {
-        write(&exception::plain(codec, error, &text))
+        write(&exception::plain(codec, error))
     };
     if written.is_err() {
         // Whatever the limits, a call is answered: this much fits any frame that brought a call.

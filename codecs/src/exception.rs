@@ -5,7 +5,9 @@
 //! the table of codes. What always holds: whatever comes, a [`CallError`] comes out of it.
 //! Neighbours: `call_error` has the variants, `envelope` writes the frame around.
 
+use std::any::Any;
 use std::borrow::Cow;
+use std::fmt::Display;
 
 use bytes::BytesMut;
 use serde::Serialize;
@@ -15,6 +17,7 @@ use crate::call_error::CallError;
 use crate::codec::Codec;
 use crate::codec_error::{DecodeError, shortened};
 use crate::limits::Limits;
+use crate::raised::Exception;
 use crate::scan::cbor::CborReader;
 use crate::scan::json::JsonReader;
 use crate::scan::msgpack::MsgPackReader;
@@ -56,20 +59,64 @@ pub(crate) fn coded(codec: Codec, code: &str, text: &str, data: Option<&[u8]>) -
     close_map(codec, out, if data.is_some() { 3 } else { 2 })
 }
 
-/// One text: `Type: message` and a newline; as in Python, `Type` alone where there is no message.
-pub(crate) fn plain<E>(codec: Codec, error: &CallError<E>, text: &str) -> BytesMut {
-    let lines: Vec<&str> = text.lines().collect();
-    let message = lines.join(" ");
+/// One text: `Type: message` and a newline, as Python ends a traceback; `Type` alone where there is no message.
+pub(crate) fn plain<E: Display + 'static>(codec: Codec, error: &CallError<E>) -> BytesMut {
+    let (kind, message) = python(error);
+    plain_text(codec, &kind, &shorten(message))
+}
+
+fn plain_text(codec: Codec, kind: &str, message: &str) -> BytesMut {
     let colon = if message.is_empty() { "" } else { ": " };
     let mut out = BytesMut::new();
-    text_into(codec, &format!("{}{colon}{message}\n", python_type(error)), &mut out);
+    text_into(codec, &format!("{kind}{colon}{message}\n"), &mut out);
     out
 }
 
+/// What Python calls the error, and says of it.
+pub(crate) fn python<E: Display + 'static>(error: &CallError<E>) -> (Cow<'static, str>, String) {
+    let nearest_of = |nearest: &Option<String>| match nearest {
+        Some(name) => format!("; did you mean \"{name}\"?"),
+        None => String::new(),
+    };
+    let message = match error {
+        CallError::Agent(own) => match (own as &dyn Any).downcast_ref::<Exception>() {
+            Some(Exception { kind, message }) if is_type(kind) => {
+                return (Cow::Owned(kind.clone()), message.clone());
+            }
+            Some(Exception { message, .. }) => message.clone(),
+            None => own.to_string(),
+        },
+        CallError::NoSuchAgent { agent, nearest } => {
+            format!("{}{}", missing_agent(agent), nearest_of(nearest))
+        }
+        CallError::NoSuchMethod { agent, method, nearest } => {
+            let (beneath, name) =
+                method.rsplit_once('/').map_or(("", method.as_str()), |(path, name)| (path, name));
+            let slash = if beneath.is_empty() { "" } else { "/" };
+            format!("Name \"{name}\" not found in \"agents/{agent}{slash}{beneath}\"{}", nearest_of(nearest))
+        }
+        // What one of Python's peers raised is raised again.
+        CallError::Remote { kind, message, .. } if is_type(kind) => {
+            return (Cow::Owned(kind.clone()), message.clone());
+        }
+        other => other.to_string(),
+    };
+    (Cow::Borrowed(python_type(error)), message)
+}
+
+/// An agent that is not there, as aiomas's walk from the root misses it.
+fn missing_agent(name: &str) -> String {
+    format!("Name \"{}\" not found in \"agents\"", name.strip_prefix("agents/").unwrap_or(name))
+}
+
 /// The shortest content that still says what went wrong.
-pub(crate) fn coded_or_plain<E>(codec: Codec, error: &CallError<E>, rich: bool) -> BytesMut {
+pub(crate) fn coded_or_plain<E: Display + 'static>(
+    codec: Codec,
+    error: &CallError<E>,
+    rich: bool,
+) -> BytesMut {
     let text = "the exception's text is over the frame's limit";
-    if rich { coded(codec, error.code(), text, None) } else { plain(codec, error, text) }
+    if rich { coded(codec, error.code(), text, None) } else { plain_text(codec, python_type(error), text) }
 }
 
 /// The Python exception that a plain peer is told of.

@@ -39,6 +39,7 @@ mod blosc;
 pub mod call_error;
 pub mod codec;
 pub mod codec_error;
+pub mod date;
 mod decode;
 mod encode;
 pub mod envelope;
@@ -51,17 +52,20 @@ pub mod limits;
 pub mod message;
 pub mod monitoring;
 pub mod piece;
+pub mod plain_types;
 pub mod principal;
+pub mod raised;
 pub mod raw_id;
 mod scan;
 pub mod socket_path;
 pub mod value;
 
 pub use address::{Address, AddressError, Endpoint};
-pub use arguments::{ArgumentList, Arguments};
+pub use arguments::{AllArguments, ArgumentList, Arguments};
 pub use call_error::{CallError, Never};
 pub use codec::{Codec, UnknownCodec};
 pub use codec_error::{DecodeError, EncodeError};
+pub use date::{Date, DateError};
 pub use envelope::{
     check_request, encode_around, encode_exception, encode_exception_raw, encode_request, encode_result,
     encode_result_raw,
@@ -73,7 +77,9 @@ pub use limits::Limits;
 pub use message::{Message, MessageError, MessageHead};
 pub use monitoring::AgentEvent;
 pub use piece::Piece;
+pub use plain_types::{PlainTypes, Serializable};
 pub use principal::Principal;
+pub use raised::Exception;
 pub use raw_id::RawId;
 pub use socket_path::{SocketPath, SocketPathError};
 pub use value::Value;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use folkmoot_agents::Clock;
-use folkmoot_codecs::{Codec, Endpoint, Principal};
+use folkmoot_codecs::{Codec, Endpoint, PlainTypes, Principal, Serializable};
 use folkmoot_gateway::{Gate, HostRule, Rule, RuleSet};
 use folkmoot_transports::{
     Leaf, LocalNetwork, LocalTransport, SslCerts, TcpTransport, TlsTransport, Transport, TransportError,
@@ -57,6 +57,8 @@ pub struct Builder {
     hosts: Vec<(String, String)>,
     cluster: String,
     seeds: Vec<String>,
+    plain_types: PlainTypes,
+    plain_types_fault: Option<String>,
 }
 
 impl std::fmt::Debug for Builder {
@@ -84,6 +86,8 @@ impl Builder {
             hosts: Vec::new(),
             cluster: DEFAULT_CLUSTER.to_owned(),
             seeds: Vec::new(),
+            plain_types: PlainTypes::default(),
+            plain_types_fault: None,
         }
     }
 
@@ -167,6 +171,14 @@ impl Builder {
         self
     }
 
+    /// Lets plain peers, such as aiomas, know the values of `T` as values of a type of its own. Its id on the wire is its
+    /// place among all that are registered, behind the date's: so both ends register the same types in the same order, as
+    /// with aiomas's `extra_serializers`.
+    pub fn serializer<T: Serializable>(mut self) -> Builder {
+        self.plain_types_fault = self.plain_types_fault.or(self.plain_types.add::<T>().err());
+        self
+    }
+
     /// The deadline of calls that set none; 30 s unless told otherwise.
     pub fn deadline(mut self, deadline: Duration) -> Builder {
         self.deadline = deadline;
@@ -210,6 +222,9 @@ impl Builder {
         }
         self.check_place(&endpoint)?;
         let clock = self.clock.take().unwrap_or_else(usual_clock);
+        if let Some(fault) = self.plain_types_fault.take() {
+            return Err(StartError::Configuration(fault));
+        }
         let gate = self.gate(&endpoint)?;
         let seeds = self.seeds.iter().map(|url| url.parse()).collect::<Result<Vec<Endpoint>, _>>()?;
         let transports = self.transports(&endpoint);
@@ -238,6 +253,7 @@ impl Builder {
             shared_deadlines: link_time::shared_deadlines(),
             certs: self.certs.clone(),
             cluster: self.cluster,
+            plain_types: self.plain_types,
         }));
         let workers = Arc::new(Workers::start(self.workers).await);
         let accepteds = Arc::new(Accepteds::default());

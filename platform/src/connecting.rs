@@ -114,7 +114,7 @@ pub(crate) async fn ask<T: DeserializeOwned>(
     match remote.ask(path, &positional, within).await {
         FarReply::Failed(error) => Err(error),
         FarReply::Exception { codec, content } => Err(CallError::from_exception(codec, &content)),
-        FarReply::Result { codec, content } => {
+        FarReply::Result { codec, content } | FarReply::Plain { codec, content, .. } => {
             codec.decode(&content).map_err(|error| CallError::BadReply { reason: error.to_string() })
         }
     }

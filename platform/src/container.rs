@@ -17,7 +17,7 @@ use folkmoot_agents::retries::Retries;
 use folkmoot_agents::shared::Status;
 use folkmoot_agents::turn::CallHead;
 use folkmoot_agents::{Agent, Clock, Group, Interface, Lookup, Monitor, Proxy, Retry, Sleep, Workplace};
-use folkmoot_codecs::{CallError, Codec, Endpoint, Principal};
+use folkmoot_codecs::{CallError, Codec, Endpoint, PlainTypes, Principal};
 use folkmoot_gateway::Admitted;
 use folkmoot_gateway::name::short;
 use folkmoot_transports::Transport;
@@ -203,6 +203,10 @@ impl Host for Hall {
 
     fn look_up(self: Arc<Self>, name: String, retry: Retry) -> BoxFuture<'static, Result<Way, CallError>> {
         Box::pin(directory::look_up(self, name, retry))
+    }
+
+    fn plain_types(&self) -> &Arc<PlainTypes> {
+        &self.tables.plain_types
     }
 
     fn retries(&self) -> &Retries {

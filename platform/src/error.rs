@@ -6,7 +6,7 @@
 use std::fmt;
 
 use folkmoot_agents::{BadDate, InThePast, NoQuorum};
-use folkmoot_codecs::{AddressError, CallError};
+use folkmoot_codecs::{AddressError, CallError, DateError};
 use folkmoot_gateway::PatternError;
 use folkmoot_gateway::name::{NameFault, short};
 use folkmoot_transports::{CertsError, TransportError};
@@ -45,6 +45,9 @@ pub enum Error {
     /// A text is no moment.
     #[error(transparent)]
     Date(#[from] BadDate),
+    /// A text, or a moment, is no date that peers know.
+    #[error(transparent)]
+    DateOfPeers(#[from] DateError),
     /// A moment has passed where one to come was asked for.
     #[error(transparent)]
     InThePast(#[from] InThePast),

@@ -12,12 +12,14 @@ use std::task::{Context, Poll};
 
 use bytes::BytesMut;
 use folkmoot_agents::chain::{self, AgentId, Chain, Mode};
+use folkmoot_agents::host::PlainPeer;
 use folkmoot_agents::reply::{ReplyFormat, ReplySink};
 use folkmoot_agents::shared::AgentShared;
 use folkmoot_codecs::frame::HEADER_BYTES;
 use folkmoot_codecs::joining::{AgentNews, JoinRequest};
 use folkmoot_codecs::{
-    ArgumentList, Arguments, CallError, Headers, Hello, RawId, encode_exception, encode_result,
+    ArgumentList, Arguments, CallError, Headers, Hello, PlainTypes, RawId, encode_exception, encode_result,
+    plain_types,
 };
 use folkmoot_gateway::name::short;
 use serde::Serialize;
@@ -289,6 +291,12 @@ fn no_method(link: &Link, path: &str) -> CallError {
             format!("the path leads to an agent; write one of its methods behind it, as in {path}/add");
         return CallError::BadArguments { method: path.to_owned(), path: String::new(), reason };
     }
+    let root = path.split('/').next().unwrap_or_default();
+    if !link.is_rich() && root != "agents" {
+        // A plain peer walks from the root, where there are agents and no more.
+        let message = format!("Name \"{}\" not found in \"\"", short(root));
+        return CallError::Remote { kind: "LookupError".to_owned(), traceback: message.clone(), message };
+    }
     CallError::NoSuchAgent { agent: short(path).into_owned(), nearest: None }
 }
 
@@ -438,7 +446,10 @@ impl ReplySink for LinkSink {
         let format =
             ReplyFormat { codec: self.link().codec, id: &self.id, rich: self.link().is_rich(), limits };
         // Before the lock is taken: encoders are the agents' code, and may be slow.
-        let mut frame = scratch::written(|frame| write(format, frame));
+        let mut frame = match self.link().plain_types() {
+            None => scratch::written(|frame| write(format, frame)),
+            Some(types) => scratch::written(|frame| write_plain(types, &format, write, frame)),
+        };
         let most = self.link().tables.limits.max_outbox_bytes;
         if self.link().cuts(frame.len() - HEADER_BYTES) {
             let name = self.number.map(Name::Answer);
@@ -483,10 +494,29 @@ impl ReplySink for LinkSink {
         self.one_way.is_some()
     }
 
+    fn plain_peer(&self) -> Option<Arc<dyn PlainPeer>> {
+        (!self.link().is_rich()).then(|| self.link().clone() as Arc<dyn PlainPeer>)
+    }
+
     fn failed(&self, error: &dyn Display) {
         if let Some((agent, method)) = &self.one_way {
             self.link().one_way_failed(agent, method, error);
         }
+    }
+}
+
+/// Writes a reply with the special types of a plain peer: one that would break its link is answered as what it is.
+fn write_plain(
+    types: Arc<PlainTypes>,
+    format: &ReplyFormat<'_>,
+    write: &mut dyn FnMut(ReplyFormat<'_>, &mut BytesMut),
+    frame: &mut BytesMut,
+) {
+    plain_types::within(Some(types.clone()), || write(*format, frame));
+    if let Err(reason) = types.check_payload(format.codec, frame.get(HEADER_BYTES..).unwrap_or_default()) {
+        frame.clear();
+        let error: CallError = CallError::BadReply { reason };
+        encode_exception(format.codec, frame, format.id, &error, false, format.limits);
     }
 }
 

@@ -215,7 +215,7 @@ async fn join_over(hall: &Arc<Hall>, held: &Arc<Held>, link: &Arc<Link>) -> Resu
         match held.ask(JOIN, &encoded(link, &(request,))?, hall.tables.limits.handshake_time).await {
             FarReply::Failed(error) => return Err(error),
             FarReply::Exception { codec, content } => return Err(CallError::from_exception(codec, &content)),
-            FarReply::Result { codec, content } => {
+            FarReply::Result { codec, content } | FarReply::Plain { codec, content, .. } => {
                 codec.decode(&content).map_err(|error| CallError::BadReply { reason: error.to_string() })?
             }
         };

@@ -81,6 +81,7 @@ mod one_line;
 mod outbox;
 mod passed_agent;
 mod peer;
+mod plain_peer;
 mod remote;
 mod remote_agent;
 mod remote_proxy;
@@ -114,7 +115,10 @@ pub use folkmoot_agents::{
     Linked, Member, Monitor, NoQuorum, Proxy, Sleep, TURNS_PER_POLL, Ticks, TimedOut, Timestamp, Told,
     Untyped, UntypedCall, Workplace,
 };
-pub use folkmoot_codecs::{Address, AgentEvent, CallError, Codec, Endpoint, Limits, Never, Principal, Value};
+pub use folkmoot_codecs::{
+    Address, AgentEvent, AllArguments, CallError, Codec, Date, DateError, Endpoint, Exception, Limits, Never,
+    Principal, Serializable, Value,
+};
 pub use folkmoot_gateway::{Pattern, Rule};
 pub use folkmoot_transports::{
     CertsInUse, DevCerts, IssuedNode, Leaf, LocalNetwork, Renewed, SslCerts, Transport,
@@ -131,7 +135,7 @@ pub use tree::asking::TreeAt;
 pub use tree::child::Child;
 pub use tree::view::{Tree, TreeAgent, TreeContainer, TreeEntry};
 
-pub use folkmoot_agents::{agent, main, object, test};
+pub use folkmoot_agents::{Serializable, agent, main, object, test};
 
 /// What generated code needs; nothing here is meant for people.
 #[doc(hidden)]

@@ -15,7 +15,7 @@ use folkmoot_agents::deadlines::{self, LinkInstant};
 use folkmoot_agents::host::{Credit, FarReply};
 use folkmoot_codecs::hello::PIECES_SINCE;
 use folkmoot_codecs::piece::{LARGE_PAYLOAD_BYTES, LEAST_FRAME_FOR_PIECES};
-use folkmoot_codecs::{CallError, Codec, Endpoint, Hello, Limits, Principal};
+use folkmoot_codecs::{CallError, Codec, Endpoint, Hello, Limits, PlainTypes, Principal};
 use folkmoot_transports::PeerCertificate;
 use tokio::sync::{Notify, oneshot};
 
@@ -46,6 +46,12 @@ pub(crate) struct Link {
     told_as: OnceLock<u64>,
     /// What it leads to, as errors name it: the peer's URL where it was dialed.
     name: String,
+    /// Where it was sought, where it was dialed.
+    dialed: Option<Endpoint>,
+    /// The ids of our requests over it.
+    ids: Arc<AtomicU64>,
+    /// Proxies that are bound to it.
+    pub(crate) services: AtomicUsize,
     pub(crate) outbox: Outbox,
     pub(crate) cancels: Cancels,
     /// The agents that are monitored or linked there.
@@ -106,14 +112,15 @@ pub(crate) struct NotSent {
 }
 
 impl Link {
-    /// A link over a proven connection; `dialed` is where it was sought.
+    /// A link over a proven connection; `dialed` is where it was sought, and what counts the ids of the requests there.
     pub(crate) fn new(
         tables: Arc<Tables>,
         codec: Codec,
         peer: Principal,
         peer_address: String,
-        dialed: Option<&Endpoint>,
+        dialed: Option<(&Endpoint, &Arc<AtomicU64>)>,
     ) -> Arc<Link> {
+        let (dialed, ids) = dialed.unzip();
         let name = dialed.map_or_else(|| peer_address.clone(), Endpoint::to_string);
         tables.counters.links.increment(1);
         tables.open_links.fetch_add(1, Ordering::AcqRel);
@@ -128,6 +135,9 @@ impl Link {
             url: dialed.map(Endpoint::to_string),
             told_as: OnceLock::new(),
             name,
+            dialed: dialed.cloned(),
+            ids: ids.cloned().unwrap_or_default(),
+            services: AtomicUsize::new(0),
             outbox,
             cancels: Cancels::default(),
             monitors: Monitors::default(),
@@ -212,6 +222,27 @@ impl Link {
     /// Whether the peer speaks a version of the wire that has pieces.
     pub(crate) fn has_pieces(&self) -> bool {
         self.told.get().is_some_and(|told| told.version >= PIECES_SINCE)
+    }
+
+    /// Where it was sought, where it was dialed.
+    pub(crate) fn dialed(&self) -> Option<&Endpoint> {
+        self.dialed.as_ref()
+    }
+
+    /// An id for a request of ours, which no other has had over this link.
+    pub(crate) fn next_id(&self) -> u64 {
+        self.ids.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// The special types of values that the peer knows, where it said no Hello.
+    pub(crate) fn plain_types(&self) -> Option<Arc<PlainTypes>> {
+        (!self.is_rich()).then(|| self.tables.plain_types.clone())
+    }
+
+    /// A one-way call of ours did not leave.
+    pub(crate) fn one_way_not_sent(&self, path: &str, error: &CallError) {
+        self.tables.counters.one_way_failures.increment(1);
+        tracing::warn!(to = %self.name, %path, %error, "a one-way call was not sent");
     }
 
     /// Why the link ended, once it has.
@@ -327,7 +358,7 @@ impl Link {
     }
 
     /// What keeps a call from leaving where the link has ended.
-    fn gone(&self) -> CallError {
+    pub(crate) fn gone(&self) -> CallError {
         let cause = self.as_cause(self.end().unwrap_or("it was closed"));
         CallError::Disconnected { may_have_run: false, cause }
     }

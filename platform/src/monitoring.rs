@@ -143,7 +143,7 @@ async fn ask(
                 error => error,
             });
         }
-        FarReply::Result { codec, content } => {
+        FarReply::Result { codec, content } | FarReply::Plain { codec, content, .. } => {
             codec.decode(&content).map_err(|error| CallError::BadReply { reason: error.to_string() })?
         }
     };

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use folkmoot_agents::host::{BoxFuture, Far, FarCall, FarReply, FarTicket, Outlook};
 use folkmoot_agents::watching::{End, FarWatch, Tie, Watcher};
-use folkmoot_codecs::{CallError, Codec, Endpoint};
+use folkmoot_codecs::{CallError, Codec, Endpoint, PlainTypes};
 
 use crate::container::Hall;
 use crate::monitoring;
@@ -100,6 +100,10 @@ impl Far for PassedAgent {
     fn cancel(&self, FarTicket(id): FarTicket) -> Option<CallError> {
         let way = self.held().clone()?;
         way.cancel(id, &self.agent)
+    }
+
+    fn plain_types(&self) -> Option<Arc<PlainTypes>> {
+        self.held().as_ref().and_then(|way| way.plain_types())
     }
 
     fn agent(&self) -> &str {

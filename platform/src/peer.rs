@@ -3,6 +3,7 @@
 //! Neighbours: [`remote`](crate::remote) asks for links, [`link_task`](crate::link_task) runs them.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use bytes::BytesMut;
 use folkmoot_agents::host::FarReply;
@@ -24,14 +25,14 @@ pub(crate) struct Destination {
     pub(crate) codec: Codec,
 }
 
-/// Opens a link and learns what the peer is. `ended` is run when the link has ended.
+/// Opens a link and learns what the peer is; `ids` are those of the requests there. `ended` is run when it has ended.
 ///
 /// # Errors
 /// What kept the link from being opened, as one sentence.
 pub(crate) async fn open(
     tables: &Arc<Tables>,
     transport: &Arc<dyn Transport>,
-    to: &Destination,
+    (to, ids): (&Destination, &Arc<AtomicU64>),
     ended: impl FnOnce() + 'static,
 ) -> Result<Arc<Link>, String> {
     let time = tables.limits.handshake_time;
@@ -42,7 +43,7 @@ pub(crate) async fn open(
         Some(Ok(connection)) => connection,
     };
     let Connection { stream, principal, certificate, peer_address, .. } = connection;
-    let link = Link::new(tables.clone(), to.codec, principal, peer_address, Some(&to.endpoint));
+    let link = Link::new(tables.clone(), to.codec, principal, peer_address, Some((&to.endpoint, ids)));
     tables.certified.enter(&link, certificate).map_err(|fault| format!("{}: {fault}", to.endpoint))?;
     let task = LinkTask::dialed(link.clone(), stream);
     actix::spawn(async move {
@@ -72,7 +73,7 @@ async fn greet(link: &Arc<Link>) -> Result<(), String> {
     let mut positional = BytesMut::new();
     link.codec.encode(&(&ours,), &mut positional).map_err(|error| error.to_string())?;
     match link.ask(0, Hello::PATH, &positional).await {
-        Ok(FarReply::Result { codec, content }) => {
+        Ok(FarReply::Result { codec, content } | FarReply::Plain { codec, content, .. }) => {
             let theirs: Hello = codec
                 .decode(&content)
                 .map_err(|error| format!("the peer's Hello cannot be read: {error}"))?;

@@ -6,7 +6,7 @@
 //! carries calls, [`joining`](crate::joining) brings links that a joined node opened.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
@@ -14,8 +14,8 @@ use actix::{Actor, Recipient};
 use folkmoot_agents::Retry;
 use folkmoot_agents::deadlines::LinkInstant;
 use folkmoot_agents::host::{FarCall, FarReply, FarTicket, Outlook};
-use folkmoot_codecs::CallError;
 use folkmoot_codecs::piece::LARGE_PAYLOAD_BYTES;
+use folkmoot_codecs::{CallError, PlainTypes};
 use folkmoot_transports::Transport;
 use tokio::sync::oneshot;
 
@@ -40,7 +40,9 @@ pub(crate) struct Remote {
     tables: Arc<Tables>,
     transport: Arc<dyn Transport>,
     state: Mutex<State>,
-    next_id: AtomicU64,
+    next_id: Arc<AtomicU64>,
+    /// Whether the last link led to a peer that said no Hello.
+    is_plain: AtomicBool,
     /// How many hold the way.
     holders: AtomicUsize,
     /// When the last one let it go, in milliseconds of link time.
@@ -128,7 +130,8 @@ impl Remote {
             transport,
             state: Mutex::new(state),
             // 0 is the Hello of each link.
-            next_id: AtomicU64::new(1),
+            next_id: Arc::new(AtomicU64::new(1)),
+            is_plain: AtomicBool::new(false),
             holders: AtomicUsize::new(0),
             unheld_since: AtomicU64::new(0),
             actor: OnceLock::new(),
@@ -165,6 +168,12 @@ impl Remote {
             // Where its mailbox is full it will look all the same; one that has ended has nothing to do.
             actor.try_send(Look).ok();
         }
+    }
+
+    /// The special types of values that the peer knows, where it said no Hello over the last link.
+    #[inline]
+    pub(crate) fn plain_types(&self) -> Option<Arc<PlainTypes>> {
+        self.is_plain.load(Ordering::Relaxed).then(|| self.tables.plain_types.clone())
     }
 
     pub(crate) fn to(&self) -> &Destination {
@@ -371,8 +380,10 @@ impl Remote {
                 return;
             }
             let ended = self.clone();
-            let opened =
-                peer::open(&self.tables, &self.transport, &self.to, move || ended.link_ended()).await;
+            let opened = peer::open(&self.tables, &self.transport, (&self.to, &self.next_id), move || {
+                ended.link_ended()
+            })
+            .await;
             match opened {
                 Ok(link) => return self.opened(link),
                 Err(cause) => {
@@ -389,6 +400,7 @@ impl Remote {
 
     /// The link is open: what waited leaves in order, before anything new.
     fn opened(&self, link: Arc<Link>) {
+        self.is_plain.store(!link.is_rich(), Ordering::Relaxed);
         let mut state = self.state();
         if std::mem::replace(&mut state.had_link, true) {
             self.tables.counters.reconnects.increment(1);

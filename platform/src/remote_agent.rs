@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use folkmoot_agents::host::{BoxFuture, Far, FarCall, FarTicket, Outlook};
 use folkmoot_agents::watching::{End, FarWatch, Tie, Watcher};
-use folkmoot_codecs::{CallError, Codec};
+use folkmoot_codecs::{CallError, Codec, PlainTypes};
 
 use crate::monitoring;
 use crate::remotes::Held;
@@ -56,6 +56,10 @@ impl Far for RemoteAgent {
 
     fn cancel(&self, ticket: FarTicket) -> Option<CallError> {
         self.remote.cancel(ticket.0, &self.agent)
+    }
+
+    fn plain_types(&self) -> Option<Arc<PlainTypes>> {
+        self.remote.plain_types()
     }
 
     fn agent(&self) -> &str {

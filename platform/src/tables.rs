@@ -17,7 +17,7 @@ use folkmoot_agents::retries::{Retries, RetryLimits};
 use folkmoot_agents::shared::Home;
 use folkmoot_agents::watching::Watchers;
 use folkmoot_codecs::joining::{AgentListing, KnownNode};
-use folkmoot_codecs::{Endpoint, Principal};
+use folkmoot_codecs::{Endpoint, PlainTypes, Principal};
 use folkmoot_gateway::Gate;
 use folkmoot_transports::SslCerts;
 
@@ -62,6 +62,8 @@ pub(crate) struct Tables {
     pub(crate) told_links: OpenLinks,
     /// When a link that leaves last moved bytes, in milliseconds of link time.
     pub(crate) last_farewell: AtomicU64,
+    /// The special types of values that plain peers know.
+    pub(crate) plain_types: Arc<PlainTypes>,
     agents: RwLock<Agents>,
     changes: broadcast::Sender<Change>,
 }
@@ -114,6 +116,7 @@ pub(crate) struct Facts {
     pub(crate) shared_deadlines: Arc<SharedDeadlines>,
     pub(crate) certs: Option<SslCerts>,
     pub(crate) cluster: String,
+    pub(crate) plain_types: PlainTypes,
 }
 
 impl Tables {
@@ -130,6 +133,7 @@ impl Tables {
             shared_deadlines,
             certs,
             cluster,
+            plain_types,
         } = facts;
         let (name, url) = (principal.node_name().to_owned(), advertised.to_string());
         let membership = Membership::new(KnownNode { name, url, incarnation: fastrand::u64(..) }, cluster);
@@ -168,6 +172,7 @@ impl Tables {
             open_links: AtomicUsize::new(0),
             last_farewell: AtomicU64::new(0),
             agents,
+            plain_types: Arc::new(plain_types),
             changes: broadcast::Sender::new(CHANGES_KEPT),
         }
     }

@@ -22,6 +22,7 @@ mod links {
     mod passing;
     mod pieces;
     mod pieces_under_way;
+    mod plain_peers;
     mod relay;
     mod retrying;
     mod rotation;

@@ -152,10 +152,13 @@ fn result_types(exposed: &Exposed, root: &Root) -> (TokenStream, TokenStream) {
     }
 }
 
-/// The tuple of a method's argument types: in the place of the one argument, or else of the method's name, for that is
+/// The tuple of a method's argument types, or the type that takes all arguments: in the place of the one argument, or else of the method's name, for that is
 /// where an argument that cannot travel is told.
 fn argument_tuple(exposed: &Exposed) -> TokenStream {
     let types: Vec<&Type> = exposed.routine.arguments().map(|argument| &argument.ty).collect();
+    if exposed.routine.takes_all() {
+        return quote!(#(#types)*);
+    }
     let span = match types.as_slice() {
         [only] => only.span(),
         _ => exposed.routine.name.span(),

@@ -8,6 +8,7 @@ mod expand;
 mod mistakes;
 mod model;
 mod parse;
+mod serializable;
 
 use proc_macro::TokenStream;
 use proc_macro2::TokenStream as Tokens;
@@ -36,6 +37,21 @@ pub fn derive_agent(input: TokenStream) -> TokenStream {
     derive(&input).into()
 }
 
+/// Lets plain peers, such as aiomas, know the values of a struct as values of a type of its own: what aiomas's
+/// `@serializable` does in Python.
+///
+/// It implements `Serializable`, and serde's `Serialize` and `Deserialize`, which are not derived then: a value is a map of
+/// its fields, and to a plain peer `{"__type__": [id, {..}]}` with the id that the type has there. The struct has named
+/// fields and neither type parameters nor lifetimes; `#[serde(rename = "..")]` and `#[serde(default)]` on a field are
+/// heeded. Each container that exchanges such values with plain peers registers the type: `.serializer::<Point>()`.
+///
+/// `#[serializable(crate = some::path)]` names the module that generated code uses, as for [`agent`](macro@agent).
+#[proc_macro_derive(Serializable, attributes(serializable, serde))]
+pub fn derive_serializable(input: TokenStream) -> TokenStream {
+    let input = parse_macro_input!(input as DeriveInput);
+    serializable::derive(&input).into()
+}
+
 /// Makes methods callable, timed or part of an agent's life, by the markers on them.
 ///
 /// # On an `impl` block of an agent
@@ -59,6 +75,7 @@ pub fn derive_agent(input: TokenStream) -> TokenStream {
 ///   a link breaks or its agent is started anew. Its arguments are `Clone`.
 /// - Arguments and values are owned and implement serde's `Serialize` and `Deserialize`; an error `E` does so too, and
 ///   `Display`. Where they implement schemars' `JsonSchema`, `describe` tells the schema.
+/// - A method whose one argument is of the type `AllArguments` takes whatever a call brings, by position and by name.
 /// - `Result` is known by its name, so an alias such as `type Result<T> = ..` is understood as well.
 /// - Refused as names of exposed methods is what a proxy has of its own: `clone`, `into`, `to_owned`, ...
 ///
@@ -190,7 +207,7 @@ fn object_block(item: Item, options: Option<ObjectOptions>, mut mistakes: Mistak
 
 fn derive(input: &DeriveInput) -> Tokens {
     let mut mistakes = Mistakes::default();
-    let root = parse::root_of_derive(&input.attrs).unwrap_or_else(|error| {
+    let root = parse::root_of_derive(&input.attrs, "agent").unwrap_or_else(|error| {
         mistakes.add(error);
         Root::DEFAULT
     });

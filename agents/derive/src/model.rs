@@ -6,6 +6,8 @@
 use proc_macro2::Ident;
 use syn::{Attribute, ItemFn, Path, Type};
 
+use crate::parse::last_word;
+
 /// An `#[agent] impl` block.
 pub(crate) struct Behaviour {
     /// The agent's type.
@@ -129,6 +131,13 @@ pub(crate) struct Loop {
     pub(crate) borrows_context: bool,
 }
 
+impl Argument {
+    /// Whether it is all that a call brings, known by its type's name.
+    pub(crate) fn is_all(&self) -> bool {
+        last_word(&self.ty).is_some_and(|word| word == "AllArguments")
+    }
+}
+
 impl Returns {
     /// The type as it is written.
     pub(crate) fn ty(&self) -> &Type {
@@ -145,6 +154,11 @@ impl Routine {
             Parameter::Argument(argument) => Some(&**argument),
             Parameter::Context => None,
         })
+    }
+
+    /// Whether its one argument is all that a call brings.
+    pub(crate) fn takes_all(&self) -> bool {
+        self.arguments().any(|argument| argument.is_all())
     }
 
     /// Whether it takes a context.

@@ -20,4 +20,4 @@ pub(crate) use behaviour::{behaviour, object};
 pub(crate) use contract::contract;
 pub(crate) use docs::docs_text;
 pub(crate) use options::{ObjectOptions, Root, root_of_derive};
-pub(crate) use owned::says_self;
+pub(crate) use owned::{last_word, says_self};

@@ -12,6 +12,7 @@ use serde::ser::{SerializeMap, SerializeSeq};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::Value;
+use crate::plain_types;
 
 /// The name of the newtype under which an integer's decimal digits are written.
 pub(crate) const BIG_INTEGER: &str = "$folkmoot::BigInteger";
@@ -130,6 +131,7 @@ impl<'de> Visitor<'de> for Any {
         while let Some(pair) = map.next_entry()? {
             pairs.push(pair);
         }
+        plain_types::check_dynamic(&pairs).map_err(A::Error::custom)?;
         Ok(Value::Map(pairs))
     }
 

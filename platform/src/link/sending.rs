@@ -10,8 +10,8 @@ use folkmoot_agents::host::{FarCall, FarReply};
 use folkmoot_codecs::frame::HEADER_BYTES;
 use folkmoot_codecs::monitoring::MAX_CAUSE_BYTES;
 use folkmoot_codecs::{
-    AgentEvent, CallError, ChainLink, EncodeError, Headers, Limits, Piece, check_request, encode_around,
-    encode_request,
+    AgentEvent, CallError, ChainLink, Codec, EncodeError, Headers, Limits, Piece, PlainTypes, check_request,
+    encode_around, encode_request,
 };
 use tokio::sync::oneshot;
 
@@ -66,6 +66,11 @@ impl Link {
             && let Some(Err(error)) = self.check_large(path, &call)
         {
             return Err(NotSent { reply: call.reply, error });
+        }
+        if let Some(types) = self.plain_types()
+            && let Err(reason) = check_plain(&types, self.codec, &call)
+        {
+            return Err(NotSent { reply: call.reply, error: CallError::Unencodable { reason } });
         }
         let reply = call.reply.take();
         let one_way = reply.is_none();
@@ -238,6 +243,12 @@ impl Link {
             (Ok(()), _) => self.outbox.push_cancel(id, &frame),
         }
     }
+}
+
+/// A plain peer's link would break over a map that looks like a value of a special type and is none.
+fn check_plain(types: &PlainTypes, codec: Codec, call: &FarCall) -> Result<(), String> {
+    types.check_encoded(codec, &call.positional)?;
+    call.keyword.as_ref().map_or(Ok(()), |keyword| types.check_encoded(codec, keyword))
 }
 
 /// How much of a call grows with its arguments, in bytes.

@@ -248,7 +248,7 @@ fn decode<'a>(link: &Arc<Link>, payload: &'a Bytes) -> Result<Option<Message<'a>
 }
 
 #[inline]
-fn take_answer(link: &Link, payload: &Bytes, answer: Message<'_>) -> Result<(), String> {
+fn take_answer(link: &Arc<Link>, payload: &Bytes, answer: Message<'_>) -> Result<(), String> {
     match answer {
         Message::Result { id, .. } if id >= FIRST_PIECE_ID && link.outbox.answered(id) => {}
         Message::Exception { id, content } if id >= FIRST_PIECE_ID && link.outbox.answered(id) => {
@@ -256,7 +256,10 @@ fn take_answer(link: &Link, payload: &Bytes, answer: Message<'_>) -> Result<(), 
             return Err(format!("the peer refused a piece of a large payload: {error}"));
         }
         Message::Result { id, content } => {
-            link.reply(id, |codec| FarReply::Result { codec, content: slice(payload, content) });
+            link.reply(id, |codec| match (link.is_rich(), slice(payload, content)) {
+                (true, content) => FarReply::Result { codec, content },
+                (false, content) => FarReply::Plain { peer: link.clone(), codec, content },
+            });
         }
         Message::Exception { id, content } => {
             link.reply(id, |codec| FarReply::Exception { codec, content: slice(payload, content) });

@@ -5,7 +5,7 @@
 //! links are kept.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use folkmoot_agents::deadlines::LinkInstant;
@@ -83,8 +83,9 @@ impl Remote {
         self.tables.limits.idle_time
     }
 
-    /// Whether the peer waits for answers over the link.
+    /// Whether the peer waits for answers over the link, or somebody here holds a proxy that is bound to it.
     pub(crate) fn answers_its_peer(&self) -> bool {
-        matches!(&self.state().stage, Stage::Up(link) if link.in_hand.load(Ordering::Acquire) > 0)
+        let is_used = |counted: &AtomicUsize| counted.load(Ordering::Acquire) > 0;
+        matches!(&self.state().stage, Stage::Up(link) if is_used(&link.in_hand) || is_used(&link.services))
     }
 }

@@ -4,6 +4,7 @@ aiomas is used as released, nothing in it is changed. The agent has the methods 
 `interop_aiomas` has, so that `client.py` runs against either.
 """
 import asyncio
+import os
 import platform
 import socket
 
@@ -59,40 +60,87 @@ class Peer(aiomas.Agent):
 
     @aiomas.expose
     def fail(self, message):
-        """Always raises `RuntimeError: message`."""
-        raise RuntimeError(message)
+        """Always raises `ValueError: message`."""
+        raise ValueError(message)
+
+    @aiomas.expose
+    async def call_back(self, url, value):
+        """Connects to the agent at `url` and gives what its `echo(value)` gives."""
+        agent = await self.container.connect(url)
+        return await agent.echo(value)
 
     @aiomas.expose
     def big(self, n):
-        """A text of `n` times `x`."""
-        return "x" * n
+        """The values `i % 256` for all `i` below `n`: bytes where the codec has them."""
+        values = (bytes(range(256)) * (n // 256 + 1))[:n]
+        return list(values) if self.container.peer_codec is aiomas.JSON else values
 
     @aiomas.expose
     async def slow(self, seconds):
-        """Gives `seconds` back after as many seconds; other calls go on meanwhile."""
-        await asyncio.sleep(seconds)
+        """Gives `seconds` back after as many seconds of the container's clock; other calls go on meanwhile."""
+        clock = self.container.clock
+        # AsyncioClock.sleep() fails on CPython 3.10 and later.
+        await (clock.sleep(seconds) if isinstance(clock, aiomas.ExternalClock) else asyncio.sleep(seconds))
         return seconds
+
+    @aiomas.expose
+    async def via_proxy(self, proxy, value):
+        """Calls the `echo` of an object of the caller's, over the same connection, while the caller waits."""
+        return await proxy.echo(value)
+
+    @aiomas.expose
+    def get_self(self):
+        """A proxy to this agent."""
+        return self
+
+    @aiomas.expose
+    def get_math(self):
+        """A proxy to its object."""
+        return self.math
+
+    @aiomas.expose
+    def describe(self, *args, **kwargs):
+        """Tells what it was called with."""
+        return {"args": args, "kwargs": kwargs}
+
+    @aiomas.expose
+    def date_add(self, date, seconds):
+        """The date that many seconds later."""
+        return date.shift(seconds=seconds)
 
     def hidden(self):
         """Not exposed: a call to it must fail."""
         return "never"
 
 
-def free_port():
+def free_port(host):
     """A free TCP port of loopback. aiomas cannot pick one: with port 0 its URLs say 0."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.bind((host, 0))
         return probe.getsockname()[1]
 
 
-async def container(codec):
-    """Starts a container on a free port; another process may take the port first, then tries another."""
+def certs_in(folder):
+    """The certificate in a node's folder, where `folkmoot certs issue` has put it; none for no folder."""
+    if folder is None:
+        return None
+    return aiomas.SSLCerts(*[os.path.join(folder, name) for name in ("ca.pem", "cert.pem", "key.pem")])
+
+
+async def container(codec, place="127.0.0.1", certs=None, **more):
+    """Starts a container at `place`: the path of a unix socket, or a host, on a free port there.
+
+    Another process may take the port first, then another one is tried.
+    """
     for _ in range(20):
-        address = ("127.0.0.1", free_port())
+        address = place if place.startswith("/") else (place, free_port(place))
         try:
-            return await aiomas.Container.create(address, codec=codec, as_coro=True)
+            made = await aiomas.Container.create(address, codec=codec, ssl=certs, as_coro=True, **more)
         except OSError as error:
             last = error
+        else:
+            made.peer_codec = codec
+            return made
     raise SystemExit("found no free port to listen on: %s" % last)
 
 

@@ -1,7 +1,9 @@
-"""Serves one aiomas agent: `server.py CODEC`.
+"""Serves one aiomas agent: `server.py CODEC [--place HOST|PATH] [--certs DIR]`.
 
-Prints `READY tcp://127.0.0.1:PORT/0` first, then serves until its standard input closes or SIGTERM comes.
+It listens at a free port of HOST (127.0.0.1 unless told otherwise), or at the unix socket PATH, with the certificate in
+DIR. Prints `READY URL` first, then serves until its standard input closes or SIGTERM comes.
 """
+import argparse
 import asyncio
 import os
 import signal
@@ -11,8 +13,8 @@ import threading
 import peer
 
 
-async def serve(codec):
-    container = await peer.container(codec)
+async def serve(codec, place, certs):
+    container = await peer.container(codec, place, certs)
     agent = peer.Peer(container)
     loop = asyncio.get_event_loop()
     stop = asyncio.Event()
@@ -30,9 +32,13 @@ async def serve(codec):
 
 
 def main():
-    if len(sys.argv) != 2:
-        raise SystemExit("usage: server.py CODEC")
-    peer.run(serve(peer.codec_named(sys.argv[1])))
+    parser = argparse.ArgumentParser()
+    parser.add_argument("codec", choices=sorted(peer.CODECS))
+    parser.add_argument("--place", default="127.0.0.1")
+    parser.add_argument("--certs")
+    arguments = parser.parse_args()
+    codec = peer.codec_named(arguments.codec)
+    peer.run(serve(codec, arguments.place, peer.certs_in(arguments.certs)))
 
 
 if __name__ == "__main__":

@@ -34,10 +34,11 @@ pub(super) fn methods(target: &Target<'_>, exposed: &[Exposed]) -> TokenStream {
         let marker = methods::marker(exposed, &target.interface);
         let names: Vec<_> = exposed.routine.arguments().map(|Argument { name, .. }| name).collect();
         let types: Vec<_> = exposed.routine.arguments().map(|Argument { ty, .. }| ty).collect();
+        let arguments = if exposed.routine.takes_all() { quote!(#(#names)*) } else { quote!((#(#names,)*)) };
         quote! {
             #(#shown)*
             pub fn #name(&self, #(#names: #types),*) -> #root::Call<#marker> {
-                #root::Call::new(&self.0, (#(#names,)*))
+                #root::Call::new(&self.0, #arguments)
             }
         }
     });

@@ -73,6 +73,13 @@ fn one(target: &Target<'_>, exposed: &Exposed) -> TokenStream {
 fn again(exposed: &Exposed, root: &Root) -> TokenStream {
     let types: Vec<_> = exposed.routine.arguments().map(|argument| &argument.ty).collect();
     let names: Vec<_> = (0..types.len()).map(|index| format_ident!("__argument_{index}")).collect();
+    if exposed.routine.takes_all() {
+        return quote! {
+            fn again(__arguments: &Self::Args) -> ::core::option::Option<Self::Args> {
+                ::core::option::Option::Some(::core::clone::Clone::clone(__arguments))
+            }
+        };
+    }
     let copies = types.iter().zip(&names).map(|(ty, name)| {
         quote_spanned!(ty.span().resolved_at(Span::call_site())=> <#ty as #root::Again>::again(#name))
     });

@@ -84,7 +84,8 @@ fn outcome(root: &Root, model: &Behaviour, exposed: &Exposed) -> TokenStream {
 fn arm(exposed: &Exposed, turn: &TokenStream) -> TokenStream {
     let (request, variant) = (request_ident(), &exposed.routine.name);
     let names = argument_names(&exposed.routine);
-    quote!(#request::#variant((#(#names,)*), __reply) => #turn)
+    let arguments = if exposed.routine.takes_all() { quote!(#(#names)*) } else { quote!((#(#names,)*)) };
+    quote!(#request::#variant(#arguments, __reply) => #turn)
 }
 
 fn argument_names(routine: &Routine) -> Vec<Ident> {

@@ -84,10 +84,10 @@ impl Parse for ObjectOptions {
     }
 }
 
-/// The root that a derive's `#[agent(crate = path)]` sets.
-pub(crate) fn root_of_derive(attributes: &[Attribute]) -> syn::Result<Root> {
+/// The root that a derive's `#[agent(crate = path)]` sets, or that of another `helper` attribute.
+pub(crate) fn root_of_derive(attributes: &[Attribute], helper: &str) -> syn::Result<Root> {
     let mut root = Root::DEFAULT;
-    for attribute in attributes.iter().filter(|at| at.path().is_ident("agent")) {
+    for attribute in attributes.iter().filter(|at| at.path().is_ident(helper)) {
         root = attribute.parse_args()?;
     }
     Ok(root)

@@ -173,7 +173,17 @@ fn refuse_excess(signature: &Signature, parameters: &[Parameter], mistakes: &mut
     if let Some(second) = contexts.nth(1) {
         mistakes.note(second, "one context is enough: remove this one");
     }
+    let all = parameters.iter().find_map(|parameter| match parameter {
+        Parameter::Argument(argument) if argument.is_all() => Some(argument),
+        _ => None,
+    });
     let arguments = parameters.iter().filter(|parameter| matches!(parameter, Parameter::Argument(_))).count();
+    if let Some(all) = all.filter(|_| arguments > 1) {
+        mistakes.note(
+            &all.ty,
+            "`AllArguments` are all that a call brings: a method that takes them takes no others",
+        );
+    }
     if arguments > MAX_ARGUMENTS {
         mistakes.note(
             &signature.inputs,

@@ -1,0 +1,389 @@
+//! A date: a moment, to the microsecond, with the offset from UTC in which it is told.
+//!
+//! What always holds: the year is 1 to 9999 in its own offset; as a text it is ISO 8601 as Python's `isoformat` writes
+//! it, so the fraction stands there only if it is not zero. Read is what aiomas's peers read: that, a shorter form of
+//! it, or the seconds since the epoch. Neighbour: `plain_types` says how a date travels to plain peers.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::plain_types::{self, DATE_ID};
+
+const MICROS_PER_SECOND: i64 = 1_000_000;
+const SECONDS_PER_DAY: i64 = 86_400;
+/// Days from 0001-01-01 to 1970-01-01.
+const DAYS_BEFORE_EPOCH: i64 = 719_162;
+/// Days from 0001-01-01 to 9999-12-31.
+const LAST_DAY: i64 = 3_652_058;
+/// An offset is less than a day, in seconds.
+const MAX_OFFSET_SECONDS: i32 = 86_399;
+/// Longest text that is read as a date, in bytes.
+const MAX_TEXT_BYTES: usize = 64;
+
+/// A moment with its offset from UTC.
+///
+/// Two dates are equal where they are the same moment told in the same offset.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Date {
+    /// Since the UNIX epoch.
+    micros: i64,
+    /// East of UTC.
+    offset_seconds: i32,
+}
+
+/// Why something is no date.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{reason}")]
+pub struct DateError {
+    reason: String,
+}
+
+impl DateError {
+    fn new(reason: impl Into<String>) -> DateError {
+        DateError { reason: reason.into() }
+    }
+}
+
+impl Date {
+    /// The moment so many microseconds after the UNIX epoch (before it, where negative), told in UTC.
+    ///
+    /// # Errors
+    /// Where it is not within the years 1 to 9999.
+    pub fn from_unix_micros(micros: i64) -> Result<Date, DateError> {
+        Date { micros, offset_seconds: 0 }.checked()
+    }
+
+    /// Microseconds since the UNIX epoch; negative before it.
+    pub fn unix_micros(&self) -> i64 {
+        self.micros
+    }
+
+    /// Seconds since the UNIX epoch; negative before it.
+    pub fn unix_seconds(&self) -> f64 {
+        self.micros as f64 / MICROS_PER_SECOND as f64
+    }
+
+    /// How far its clocks are ahead of UTC, in seconds.
+    pub fn offset_seconds(&self) -> i32 {
+        self.offset_seconds
+    }
+
+    /// The same moment told in another offset from UTC, in seconds.
+    ///
+    /// # Errors
+    /// Where the offset is a day or more, or the year is not within 1 to 9999 there.
+    pub fn in_offset(self, offset_seconds: i32) -> Result<Date, DateError> {
+        if offset_seconds.abs() > MAX_OFFSET_SECONDS {
+            return Err(DateError::new("the offset from UTC is a day or more"));
+        }
+        Date { offset_seconds, ..self }.checked()
+    }
+
+    /// The date so many seconds later (earlier, where negative), to the nearest microsecond.
+    ///
+    /// # Errors
+    /// Where `seconds` is no finite number, or the year is not within 1 to 9999 then.
+    pub fn plus_seconds(self, seconds: f64) -> Result<Date, DateError> {
+        // In two parts, as Python does: a float of that many microseconds would lose the last ones.
+        let (whole, part) = (seconds.trunc(), seconds.fract());
+        if !seconds.is_finite() || whole.abs() >= 1e12 {
+            return Err(DateError::new(format!("{seconds} seconds lead out of the years 1 to 9999")));
+        }
+        let micros =
+            whole as i64 * MICROS_PER_SECOND + (part * MICROS_PER_SECOND as f64).round_ties_even() as i64;
+        Date { micros: self.micros.saturating_add(micros), ..self }.checked()
+    }
+
+    fn checked(self) -> Result<Date, DateError> {
+        let (days, _) = self.local();
+        match (-DAYS_BEFORE_EPOCH..=LAST_DAY - DAYS_BEFORE_EPOCH).contains(&days) {
+            true => Ok(self),
+            false => Err(DateError::new("a date's year is 1 to 9999")),
+        }
+    }
+
+    /// Days since the epoch and microseconds of the day, as the clocks there show them.
+    fn local(&self) -> (i64, i64) {
+        let local = self.micros.saturating_add(i64::from(self.offset_seconds) * MICROS_PER_SECOND);
+        let day = SECONDS_PER_DAY * MICROS_PER_SECOND;
+        (local.div_euclid(day), local.rem_euclid(day))
+    }
+}
+
+impl fmt::Display for Date {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (days, micros) = self.local();
+        let ((year, month, day), seconds) = (civil(days), micros / MICROS_PER_SECOND);
+        let (hour, minute, second) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+        write!(f, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}")?;
+        match micros % MICROS_PER_SECOND {
+            0 => {}
+            part => write!(f, ".{part:06}")?,
+        }
+        let sign = if self.offset_seconds < 0 { '-' } else { '+' };
+        let ahead = self.offset_seconds.abs();
+        write!(f, "{sign}{:02}:{:02}", ahead / 3600, ahead / 60 % 60)?;
+        if ahead % 60 == 0 { Ok(()) } else { write!(f, ":{:02}", ahead % 60) }
+    }
+}
+
+impl FromStr for Date {
+    type Err = DateError;
+
+    /// Reads `2020-01-01T10:11:12.5+01:00`; the time may end behind its minutes or be left out, and so may the day of
+    /// the month; a space does for the `T`; `Z` or no offset is UTC. A number is seconds since the epoch.
+    fn from_str(text: &str) -> Result<Date, DateError> {
+        let wrong = || {
+            let shown: String = text.chars().take(MAX_TEXT_BYTES).collect();
+            DateError::new(format!("{shown:?} is no date: write it as 2020-12-31T23:59:59.5+01:00"))
+        };
+        if text.len() > MAX_TEXT_BYTES || !text.is_ascii() {
+            return Err(wrong());
+        }
+        if let Ok(seconds) = text.parse::<f64>() {
+            return Date { micros: 0, offset_seconds: 0 }.plus_seconds(seconds);
+        }
+        let (date, rest) = match text.split_once(['T', ' ']) {
+            Some((date, time)) => (date, Some(time)),
+            None => (text, None),
+        };
+        let days = days_of(date).ok_or_else(wrong)?;
+        let (time, offset) = match rest {
+            None => (0, 0),
+            Some(rest) => {
+                let at = rest.find(['+', '-', 'Z', 'z']).unwrap_or(rest.len());
+                let (time, offset) = rest.split_at(at);
+                (micros_of(time).ok_or_else(wrong)?, seconds_of(offset).ok_or_else(wrong)?)
+            }
+        };
+        let local = days * SECONDS_PER_DAY * MICROS_PER_SECOND + time;
+        let micros = local - i64::from(offset) * MICROS_PER_SECOND;
+        Date { micros, offset_seconds: offset }.checked()
+    }
+}
+
+/// The number that a text of `digits` decimal digits says.
+fn number(text: &str, digits: usize) -> Option<i64> {
+    (text.len() == digits && text.bytes().all(|byte| byte.is_ascii_digit())).then(|| text.parse().ok())?
+}
+
+/// `2020-12-31` or `2020-12`.
+fn days_of(date: &str) -> Option<i64> {
+    let mut parts = date.split('-');
+    let (year, month) = (number(parts.next()?, 4)?, number(parts.next()?, 2)?);
+    let day = parts.next().map_or(Some(1), |day| number(day, 2))?;
+    let exists = year > 0 && (1..=12).contains(&month) && (1..=days_in(year, month)).contains(&day);
+    (exists && parts.next().is_none()).then(|| days_from_civil(year, month, day))
+}
+
+/// `10:11`, `10:11:12` or `10:11:12.5`.
+fn micros_of(time: &str) -> Option<i64> {
+    let mut parts = time.splitn(3, ':');
+    let (hour, minute) = (number(parts.next()?, 2)?, number(parts.next()?, 2)?);
+    let (second, part) = match parts.next() {
+        None => (0, 0),
+        Some(seconds) => match seconds.split_once('.') {
+            None => (number(seconds, 2)?, 0),
+            Some((second, part)) => (number(second, 2)?, fraction(part)?),
+        },
+    };
+    let exists = hour < 24 && minute < 60 && second < 60;
+    exists.then_some((hour * 3600 + minute * 60 + second) * MICROS_PER_SECOND + part)
+}
+
+/// A decimal fraction, to the nearest microsecond; one that would be a whole second stays below it.
+fn fraction(digits: &str) -> Option<i64> {
+    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let micros: i64 = format!("{digits:0<7}").get(..6)?.parse().ok()?;
+    let rounds_up = digits.as_bytes().get(6).is_some_and(|digit| *digit >= b'5');
+    Some((micros + i64::from(rounds_up)).min(MICROS_PER_SECOND - 1))
+}
+
+/// Nothing, `Z`, `+01`, `+01:30`, `+0130` or `+01:30:15`.
+fn seconds_of(offset: &str) -> Option<i32> {
+    if offset.is_empty() || offset.eq_ignore_ascii_case("z") {
+        return Some(0);
+    }
+    let (sign, rest) = offset.split_at_checked(1)?;
+    let digits: String = rest.split(':').collect();
+    let pair = |at: usize| digits.get(at..at + 2).map_or(Some(0), |pair| number(pair, 2));
+    if !matches!(digits.len(), 2 | 4 | 6) {
+        return None;
+    }
+    let (hours, minutes, seconds) = (pair(0)?, pair(2)?, pair(4)?);
+    let seconds = i32::try_from(hours * 3600 + minutes * 60 + seconds).ok()?;
+    let exists = hours < 24 && minutes < 60;
+    exists.then_some(if sign == "-" { -seconds } else { seconds })
+}
+
+fn is_leap(year: i64) -> bool {
+    year % 4 == 0 && (year % 100 != 0 || year % 400 == 0)
+}
+
+fn days_in(year: i64, month: i64) -> i64 {
+    match month {
+        4 | 6 | 9 | 11 => 30,
+        2 if is_leap(year) => 29,
+        2 => 28,
+        _ => 31,
+    }
+}
+
+/// Days since 1970-01-01, in the Gregorian calendar without a beginning.
+fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
+    // Counted from March on, the day that comes and goes is the last of the year.
+    let year = if month <= 2 { year - 1 } else { year };
+    let (era, of_era) = (year.div_euclid(400), year.rem_euclid(400));
+    let of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+    era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468
+}
+
+/// Year, month and day of a number of days since 1970-01-01.
+fn civil(days: i64) -> (i64, i64, i64) {
+    let days = days + 719_468;
+    let (era, of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
+    let year = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year + year / 4 - year / 100);
+    let from_march = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * from_march + 2) / 5 + 1;
+    let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
+    (year + era * 400 + i64::from(month <= 2), month, day)
+}
+
+impl TryFrom<SystemTime> for Date {
+    type Error = DateError;
+
+    /// In UTC.
+    fn try_from(time: SystemTime) -> Result<Date, DateError> {
+        let micros = |duration: Duration| i64::try_from(duration.as_micros()).unwrap_or(i64::MAX);
+        match time.duration_since(UNIX_EPOCH) {
+            Ok(after) => Date::from_unix_micros(micros(after)),
+            Err(before) => Date::from_unix_micros(-micros(before.duration())),
+        }
+    }
+}
+
+impl Serialize for Date {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match plain_types::current() {
+            Some(_) => plain_types::write(DATE_ID, &self.to_string(), serializer),
+            None => serializer.collect_str(self),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Date {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Date, D::Error> {
+        let text: String = match plain_types::current() {
+            Some(_) => plain_types::read(DATE_ID, "a date", deserializer)?,
+            None => String::deserialize(deserializer)?,
+        };
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Option<String> {
+        text.parse::<Date>().ok().map(|date| date.to_string())
+    }
+
+    /// What `arrow.get(..).isoformat()` of arrow 0.12.0 gives.
+    #[test]
+    fn dates_are_read_and_written_as_arrow_does() {
+        for (text, shown) in [
+            ("2020-01-01", "2020-01-01T00:00:00+00:00"),
+            ("2020-01", "2020-01-01T00:00:00+00:00"),
+            ("2020", "1970-01-01T00:33:40+00:00"),
+            ("1367900664.152", "2013-05-07T04:24:24.152000+00:00"),
+            ("-5", "1969-12-31T23:59:55+00:00"),
+            ("2020-01-01 10:11", "2020-01-01T10:11:00+00:00"),
+            ("2020-01-01T10:11Z", "2020-01-01T10:11:00+00:00"),
+            ("2020-01-01T10:11:12z", "2020-01-01T10:11:12+00:00"),
+            ("2020-01-01T10:11:12.5", "2020-01-01T10:11:12.500000+00:00"),
+            ("2020-01-01T10:11:12.1234567+01:00", "2020-01-01T10:11:12.123457+01:00"),
+            ("2020-01-01T10:11:12+0130", "2020-01-01T10:11:12+01:30"),
+            ("2020-01-01T10:11:12+01", "2020-01-01T10:11:12+01:00"),
+            ("2020-01-01T10:11:12-05:30", "2020-01-01T10:11:12-05:30"),
+            ("2020-01-01T10:11:12-00:00", "2020-01-01T10:11:12+00:00"),
+            ("2020-01-01T10:11:12+01:01:01", "2020-01-01T10:11:12+01:01:01"),
+            ("0001-01-01", "0001-01-01T00:00:00+00:00"),
+            ("9999-12-31T23:59:59.999999", "9999-12-31T23:59:59.999999+00:00"),
+            ("2000-02-29T00:00:00-12:00", "2000-02-29T00:00:00-12:00"),
+        ] {
+            assert_eq!(read(text).as_deref(), Some(shown), "{text}");
+            assert_eq!(read(shown).as_deref(), Some(shown), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_date_is_refused_with_what_to_write() {
+        for text in [
+            "",
+            "hello",
+            "2020-13-01",
+            "2020-02-30",
+            "1900-02-29",
+            "0000-01-01",
+            "10000-01-01",
+            "nan",
+            "inf",
+            "2020-01-01T25:00",
+            "2020-01-01T24:00:00",
+            "2020-01-01T10:11:60",
+            "2020-01-01T",
+            "2020-01-01T10",
+            "2020-01-01T10:11:12+99:00",
+            "2020-01-01T10:11:12.",
+            "2020-01-01T10:11:12+1",
+            "1e300",
+            "2020-1-1",
+            "2020-01-01T10:11:12+01:00x",
+            "2020-01-01T١٠:١١",
+            "2020-01-01-01",
+        ] {
+            let error = text.parse::<Date>().unwrap_err().to_string();
+            assert!(error.contains("2020-12-31") || error.contains("1 to 9999"), "{text}: {error}");
+        }
+        assert!("9".repeat(1000).parse::<Date>().is_err());
+    }
+
+    #[test]
+    fn seconds_are_added_as_python_adds_them() {
+        let date: Date = "2013-05-05T12:30:45.123456+05:30".parse().unwrap();
+        assert_eq!(date.plus_seconds(1.5).unwrap().to_string(), "2013-05-05T12:30:46.623456+05:30");
+        assert_eq!(date.plus_seconds(-1.25).unwrap().to_string(), "2013-05-05T12:30:43.873456+05:30");
+        assert_eq!(date.plus_seconds(0.1 + 0.2).unwrap().to_string(), "2013-05-05T12:30:45.423456+05:30");
+        for seconds in [f64::NAN, f64::INFINITY, 1e30, -1e30, 3e11, -7e10] {
+            assert!(date.plus_seconds(seconds).is_err(), "{seconds}");
+        }
+        let last: Date = "9999-12-31T23:59:59+00:00".parse().unwrap();
+        assert!(last.plus_seconds(1.0).is_err());
+        assert!(
+            last.in_offset(1).is_err() && last.in_offset(-3600).is_ok() && last.in_offset(86_400).is_err()
+        );
+    }
+
+    #[test]
+    fn every_day_is_itself() {
+        let mut expected = (1, 1, 1);
+        for days in -DAYS_BEFORE_EPOCH..=LAST_DAY - DAYS_BEFORE_EPOCH {
+            assert_eq!(civil(days), expected);
+            let (year, month, day) = expected;
+            assert_eq!(days_from_civil(year, month, day), days);
+            expected = match (day == days_in(year, month), month) {
+                (false, _) => (year, month, day + 1),
+                (true, 12) => (year + 1, 1, 1),
+                (true, _) => (year, month + 1, 1),
+            };
+        }
+        assert_eq!(expected, (10_000, 1, 1));
+    }
+}
