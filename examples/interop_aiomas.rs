@@ -10,28 +10,37 @@
 
 #[path = "interop_aiomas/checks.rs"]
 mod checks;
+#[path = "interop_aiomas/number.rs"]
+mod number;
+#[path = "interop_aiomas/peer.rs"]
+mod peer;
+#[path = "interop_aiomas/urls.rs"]
+mod urls;
 
 use std::io::Write;
 use std::path::PathBuf;
 use std::pin::pin;
 use std::process::ExitCode;
-use std::time::Duration;
 
 use clap::{ArgGroup, Parser};
 use folkmoot::prelude::*;
-use folkmoot::{Builder, Value};
+use folkmoot::{Builder, LinkLimits};
 use futures_util::future::select;
-use serde::{Deserialize, Serialize};
+use peer::Peer;
 use tokio::signal::unix::{SignalKind, signal};
 
-/// Longest text that `big` gives, in characters.
-const MOST_CHARACTERS: usize = 1 << 20;
+/// Largest frame in either direction, in bytes: aiomas has no limit of its own.
+const MOST_FRAME_BYTES: u32 = 64 * 1024 * 1024;
+/// Most values in a frame.
+const MOST_VALUES: u32 = 17 * 1024 * 1024;
+/// Most calls that wait in the agent, which many at once are to try.
+const MOST_CALLS: usize = 16 * 1024;
 
 /// Serves an agent to aiomas, or calls one that aiomas serves.
 #[derive(Debug, Parser)]
 #[command(group = ArgGroup::new("side").required(true).args(["listen", "call"]))]
 struct Arguments {
-    /// Where to serve: tcp://127.0.0.1:5555, port 0 takes a free one
+    /// Where to serve: tcp://127.0.0.1:5555, tcp://[::1]:0 (port 0 takes a free one) or unix:PATH
     #[arg(long, value_name = "ENDPOINT")]
     listen: Option<String>,
     /// The agent to call: tcp://127.0.0.1:5555/0
@@ -59,21 +68,22 @@ impl Arguments {
         }
     }
 
+    fn is_tls(&self) -> bool {
+        self.ca.is_some()
+    }
+
     /// A container that listens at `endpoint`, with the certificates where there are some.
     fn container(&self, endpoint: &str) -> Result<Builder> {
-        let builder = Container::builder(endpoint).codec(self.codec);
+        let mut limits = LinkLimits::default();
+        limits.frame.max_frame_bytes = MOST_FRAME_BYTES;
+        limits.frame.max_nodes = MOST_VALUES;
+        limits.max_outbox_bytes = 4 * MOST_FRAME_BYTES as usize;
+        limits.max_requests_in_hand = MOST_CALLS;
+        let builder = Container::builder(endpoint).codec(self.codec).limits(limits);
         Ok(match self.certs()? {
             Some(certs) => builder.certs(certs).allow("*", "*", "*"),
             None => builder,
         })
-    }
-
-    /// aiomas says `tcp://` with and without TLS; we say `tls://` where there is TLS.
-    fn our_scheme(&self, url: &str) -> String {
-        match url.strip_prefix("tcp://") {
-            Some(rest) if self.ca.is_some() => format!("tls://{rest}"),
-            _ => url.to_owned(),
-        }
     }
 }
 
@@ -95,129 +105,15 @@ fn main() -> ExitCode {
     }
 }
 
-/// An object of the agent: `agent.math.mul(6, 7)` in Python.
-#[derive(Default)]
-struct Math;
-
-#[object]
-impl Math {
-    /// Multiplies two numbers.
-    #[expose]
-    fn mul(&self, a: i64, b: i64) -> Result<i64, String> {
-        a.checked_mul(b).ok_or_else(|| "the product is beyond 64 bits".to_owned())
-    }
-}
-
-/// What aiomas calls.
-#[derive(Agent, Default)]
-struct Peer {
-    math: Math,
-}
-
-#[agent]
-impl Peer {
-    /// Gives `value` back.
-    #[expose]
-    fn echo(&self, value: Value) -> Value {
-        value
-    }
-
-    /// Adds two numbers, or joins two texts.
-    #[expose]
-    fn add(&self, a: Summand, b: Summand) -> Result<Summand, String> {
-        a.plus(b)
-    }
-
-    /// Always fails with `message`.
-    #[expose]
-    fn fail(&self, message: String) -> Result<(), String> {
-        Err(message)
-    }
-
-    /// Below the agent: its paths are `agents/0/math/...`.
-    #[object]
-    fn math(&self) -> &Math {
-        &self.math
-    }
-
-    /// A text of `n` times `x`.
-    #[expose]
-    fn big(&self, n: usize) -> Result<String, String> {
-        if n > MOST_CHARACTERS {
-            return Err(format!("{n} is too many: ask for {MOST_CHARACTERS} at most"));
-        }
-        Ok("x".repeat(n))
-    }
-
-    /// Gives `seconds` back after as many seconds; other calls go on meanwhile.
-    #[expose]
-    async fn slow(&self, ctx: &Context<Self>, seconds: f64) -> Result<f64, String> {
-        let pause = Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())?;
-        ctx.sleep(pause).await;
-        Ok(seconds)
-    }
-}
-
-/// What can be added: in Python both arguments of `+` may be of many types.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-#[serde(try_from = "Value", into = "Value")]
-enum Summand {
-    Integer(i128),
-    Float(f64),
-    Text(String),
-}
-
-impl Summand {
-    fn plus(self, other: Summand) -> Result<Summand, String> {
-        use Summand::{Float, Integer, Text};
-        match (self, other) {
-            (Integer(a), Integer(b)) => {
-                a.checked_add(b).map(Integer).ok_or_else(|| "the sum is beyond 128 bits".to_owned())
-            }
-            (Float(a), Float(b)) => Ok(Float(a + b)),
-            (Integer(a), Float(b)) | (Float(b), Integer(a)) => Ok(Float(a as f64 + b)),
-            (Text(a), Text(b)) => Ok(Text(a + &b)),
-            (a, b) => Err(format!("a number and a text cannot be added: {a:?}, {b:?}")),
-        }
-    }
-}
-
-impl TryFrom<Value> for Summand {
-    type Error = String;
-
-    fn try_from(value: Value) -> Result<Summand, String> {
-        match value {
-            Value::Int(value) => Ok(Summand::Integer(value.into())),
-            Value::BigInt(value) => match i128::try_from(&value) {
-                Ok(value) => Ok(Summand::Integer(value)),
-                Err(_) => Err("the integer is beyond 128 bits".to_owned()),
-            },
-            Value::Float(value) => Ok(Summand::Float(value)),
-            Value::Text(text) => Ok(Summand::Text(text)),
-            other => Err(format!("only numbers and texts can be added, not {other}")),
-        }
-    }
-}
-
-impl From<Summand> for Value {
-    fn from(summand: Summand) -> Value {
-        match summand {
-            Summand::Integer(value) => value.into(),
-            Summand::Float(value) => value.into(),
-            Summand::Text(text) => text.into(),
-        }
-    }
-}
-
 async fn serve(arguments: &Arguments, endpoint: &str) -> Result<()> {
     // First of all: who reads READY may stop us at once.
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let container = arguments.container(&arguments.our_scheme(endpoint))?.start().await?;
-    container.spawn("0", Peer::default).await?;
-    let url = container.url("0").replacen("tls://", "tcp://", 1);
+    let is_tls = arguments.is_tls();
+    let container = arguments.container(&urls::endpoint(endpoint, is_tls)?)?.start().await?;
+    container.spawn("0", move || Peer::new(is_tls)).capacity(MOST_CALLS).await?;
     let mut out = std::io::stdout();
-    writeln!(out, "READY {url}")?;
+    writeln!(out, "READY {}", urls::theirs(&container.url("0")))?;
     out.flush()?;
     select(pin!(terminate.recv()), pin!(interrupt.recv())).await;
     container.shutdown().await;
@@ -225,8 +121,18 @@ async fn serve(arguments: &Arguments, endpoint: &str) -> Result<()> {
 }
 
 async fn call(arguments: &Arguments, url: &str) -> Result<()> {
-    let container = arguments.container("local://interop")?.start().await?;
-    let done = checks::run(&container, &arguments.our_scheme(url), arguments.codec).await;
+    let is_tls = arguments.is_tls();
+    let url = urls::ours(url, is_tls);
+    let folder = tempfile::tempdir()?;
+    // Of the same kind, for the calls back.
+    let own = match url.split_once("://") {
+        Some(("unix" | "unix+tls", _)) => format!("unix:{}", folder.path().join("caller.sock").display()),
+        Some((_, rest)) if rest.starts_with('[') => "tcp://[::1]:0".to_owned(),
+        _ => "tcp://127.0.0.1:0".to_owned(),
+    };
+    let container = arguments.container(&urls::endpoint(&own, is_tls)?)?.start().await?;
+    container.spawn("0", move || Peer::new(is_tls)).capacity(MOST_CALLS).await?;
+    let done = checks::run(&container, &url, arguments.codec).await;
     container.shutdown().await;
     writeln!(std::io::stdout(), "OK {} checks", done?)?;
     Ok(())

@@ -1,13 +1,34 @@
 //! Calls to an agent that aiomas serves, and what they must give.
 //!
-//! The agent has the methods of `Peer` in the file above, in Python: `platform/tests/aiomas/peer.py`. What always
+//! The agent has the methods of [`Peer`], in Python: `platform/tests/aiomas/peer.py`. What always
 //! holds: every check is made, also after one has failed.
 
 use std::time::Duration;
 
-use folkmoot::Value;
 use folkmoot::prelude::*;
+use folkmoot::{AllArguments, Date, Value};
 use futures_util::future::join_all;
+
+use crate::peer::Peer;
+use crate::urls;
+
+/// What aiomas's agent has, as far as its types say more than values do.
+#[agent]
+trait Foreign {
+    fn echo(&self, value: Date) -> Date;
+    fn get_self(&self) -> Proxy<dyn Foreign>;
+    fn get_math(&self) -> Proxy<dyn Multiplying>;
+    fn via_proxy(&self, proxy: Proxy<Peer>, value: Value) -> Value;
+    fn call_back(&self, url: String, value: Value) -> Value;
+    fn date_add(&self, date: Date, seconds: f64) -> Date;
+    fn describe(&self, arguments: AllArguments) -> Value;
+}
+
+/// An object of it.
+#[agent]
+trait Multiplying {
+    fn mul(&self, a: Value, b: Value) -> Value;
+}
 
 /// Makes all the calls to the agent at `url` and gives the number of checks.
 ///
@@ -19,8 +40,9 @@ pub(crate) async fn run(container: &Container, url: &str, codec: Codec) -> Resul
     checks.values(&agent, codec).await;
     checks.arguments(&agent).await;
     checks.failures(&agent).await;
+    checks.special_types(container, &Proxy::cast(&agent)?).await?;
     checks.many_at_once(&agent).await;
-    let base = url.trim_end_matches(|character| character != '/');
+    let base = url.trim_end_matches(|character| !matches!(character, '/' | ':'));
     let unknown = container.connect::<Untyped>(format!("{base}nobody")).await;
     checks.that(matches!(unknown, Err(CallError::NoSuchAgent { .. })), || {
         format!("connect() to an unknown agent gave {unknown:?}")
@@ -66,9 +88,13 @@ impl Checks {
         for value in values(codec) {
             self.gives(agent.call("echo", [value.clone()]).await, &value);
         }
-        for n in [0, 1, 1 << 20] {
-            self.gives(agent.call("big", [n]).await, &"x".repeat(n).into());
+        for n in [0, 1, 300, 5_000_000] {
+            let bytes: Vec<u8> = (0..n).map(|i: u32| i as u8).collect();
+            let wanted = if codec == Codec::Json { bytes.into_iter().collect() } else { bytes.into() };
+            self.gives(agent.call("big", [n]).await, &wanted);
         }
+        let text = Value::from("ü\"x".repeat(1_000_000));
+        self.gives(agent.call("echo", [text.clone()]).await, &text);
     }
 
     async fn arguments(&mut self, agent: &Proxy<Untyped>) {
@@ -81,9 +107,20 @@ impl Checks {
     }
 
     async fn failures(&mut self, agent: &Proxy<Untyped>) {
-        self.raises(agent.call("fail", ["on purpose"]).await, "RuntimeError: on purpose");
-        self.raises(agent.call("fail", ["Grüße, 🌻"]).await, "RuntimeError: Grüße, 🌻");
-        self.raises(agent.call("fail", ["two\nlines"]).await, "RuntimeError: two\nlines");
+        self.raises(agent.call("fail", ["on purpose"]).await, "ValueError: on purpose");
+        self.raises(agent.call("fail", ["Grüße, 🌻"]).await, "ValueError: Grüße, 🌻");
+        self.raises(agent.call("fail", ["two\nlines"]).await, "ValueError: two\nlines");
+        let error = agent.call("fail", ["on purpose"]).await.err();
+        self.that(
+            matches!(&error, Some(CallError::Remote { traceback, .. }) if traceback.starts_with("Traceback (most")),
+            || format!("wanted a traceback, got {error:?}"),
+        );
+        self.raises(agent.call("hidden", [0; 0]).await, "LookupError: ");
+        let marked = vec![("__type__", Value::from("mine"))];
+        let refused = agent.call("echo", [Value::from(marked)]).await;
+        self.that(matches!(refused, Err(CallError::Unencodable { .. })), || {
+            format!("a map that would break the peer's link gave {refused:?}")
+        });
         self.raises(agent.call("add", [1]).await, "TypeError: ");
         self.raises(agent.call("add", [1, 2, 3]).await, "TypeError: ");
         self.raises(agent.call("add", [1]).with("c", 2).await, "TypeError: ");
@@ -92,8 +129,42 @@ impl Checks {
         self.gives(agent.call("add", [20, 22]).await, &42.into());
     }
 
+    /// Dates and proxies, as results and as arguments that are called while the call waits.
+    async fn special_types(&mut self, container: &Container, agent: &Proxy<dyn Foreign>) -> Result<()> {
+        for text in
+            ["2013-05-05T12:30:45.123456+05:30", "0001-01-01T00:00:00+00:00", "2020-02-29T23:00:00-11:00"]
+        {
+            let date: Date = text.parse()?;
+            let back = agent.echo(date).await;
+            self.that(back.as_ref() == Ok(&date), || format!("wanted {date}, got {back:?}"));
+            let (later, wanted) = (agent.date_add(date, 86_400.25).await, date.plus_seconds(86_400.25)?);
+            self.that(later.as_ref() == Ok(&wanted), || format!("wanted {wanted}, got {later:?}"));
+        }
+        let (itself, math) = (agent.get_self().await?, agent.get_math().await?);
+        let product = math.mul(6.into(), 7.into()).await;
+        self.that(product.as_ref() == Ok(&42.into()), || format!("mul of a proxy gave {product:?}"));
+        let (positional, keyword) = (vec![1.into(), "two".into()], vec![("k".to_owned(), Value::Null)]);
+        let wanted = "{\"args\": [1, \"two\"], \"kwargs\": {\"k\": null}}";
+        let told = itself.describe(AllArguments { positional, keyword }).await;
+        self.that(told.as_ref().is_ok_and(|told| told.to_string() == wanted), || {
+            format!("describe gave {told:?}")
+        });
+        let own: Proxy<Peer> = container.find("0")?;
+        let value = Value::from(vec![Value::from(1), "two".into()]);
+        for _ in 0..3 {
+            let back = agent.via_proxy(own.clone(), value.clone()).await;
+            self.that(back.as_ref() == Ok(&value), || format!("via_proxy gave {back:?}"));
+            let back = agent.call_back(urls::theirs(&container.url("0")), value.clone()).await;
+            self.that(back.as_ref() == Ok(&value), || format!("call_back gave {back:?}"));
+        }
+        let at_once = join_all((0..100).map(|n: i64| agent.via_proxy(own.clone(), n.into()))).await;
+        let fine = (0i64..).zip(&at_once).all(|(n, back)| back.as_ref() == Ok(&n.into()));
+        self.that(fine, || format!("100 calls through a proxy gave {at_once:?}"));
+        Ok(())
+    }
+
     async fn many_at_once(&mut self, agent: &Proxy<Untyped>) {
-        let sums = join_all((0..200).map(|n| agent.call("add", [n, n * n]))).await;
+        let sums = join_all((0..1_000).map(|n| agent.call("add", [n, n * n]))).await;
         for (n, sum) in (0i64..).zip(sums) {
             self.gives(sum, &(n + n * n).into());
         }
