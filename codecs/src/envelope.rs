@@ -63,6 +63,23 @@ pub fn encode_request(
     })
 }
 
+/// Appends the frame of a channel's request, whose content may be any value.
+///
+/// # Errors
+/// Where the codec cannot say the content or the frame would be over the limit. `out` is then as it was.
+pub fn encode_open<T: Serialize + ?Sized>(
+    codec: Codec,
+    out: &mut BytesMut,
+    id: u64,
+    content: &T,
+    limits: &Limits,
+) -> Result<(), EncodeError> {
+    let id = RawId::of_number(codec, id);
+    frame(codec, out, limits, |out, room| {
+        answer(codec, out, REQUEST, &id, |out| encode::append(codec, content, out, room))
+    })
+}
+
 /// The parts of a large request's payload that stand before and behind its positional arguments, which are not copied.
 ///
 /// What [`check_request`] checks is not checked here.

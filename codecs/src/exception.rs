@@ -21,7 +21,7 @@ use crate::raised::Exception;
 use crate::scan::cbor::CborReader;
 use crate::scan::json::JsonReader;
 use crate::scan::msgpack::MsgPackReader;
-use crate::scan::{self, Budget, Reader, Token};
+use crate::scan::{self, Budget, Open, Reader, Token};
 
 /// Longest text of an exception that is written, in bytes.
 pub const MAX_TEXT_BYTES: usize = 64 * 1024;
@@ -185,13 +185,23 @@ fn split(codec: Codec, tagged: &[u8]) -> Result<Option<&[u8]>, DecodeError> {
 /// An exception's content, taken apart.
 enum Received<'a> {
     Text(String),
-    Coded { code: String, text: String, data: Option<&'a [u8]> },
+    /// As mosaik has it.
+    Listed {
+        kind: String,
+        message: String,
+        traceback: String,
+    },
+    Coded {
+        code: String,
+        text: String,
+        data: Option<&'a [u8]>,
+    },
 }
 
 impl<E: DeserializeOwned> CallError<E> {
     /// The error that an exception's content tells of.
     ///
-    /// A map `{code, text, data}` gives the exact variant back; a text, or a code that is not known here, becomes
+    /// A map `{code, text, data}` gives the exact variant back; a text, a list `[type, message, ...]`, or a code that is not known here, becomes
     /// [`CallError::Remote`]. So does [`CallError::Agent`] whose data is no `E`: the text is kept.
     pub fn from_exception(codec: Codec, content: &[u8]) -> CallError<E> {
         let received = match codec {
@@ -203,6 +213,9 @@ impl<E: DeserializeOwned> CallError<E> {
             Ok(Received::Coded { code, text, data }) => exact(codec, &code, data)
                 .unwrap_or(CallError::Remote { kind: code, message: text.clone(), traceback: text }),
             Ok(Received::Text(text)) => from_traceback(text),
+            Ok(Received::Listed { kind, message, traceback }) => {
+                CallError::Remote { kind, message, traceback }
+            }
             Err(_) => match codec.value(content, &Limits::DEFAULT) {
                 Ok(value) => from_traceback(value.to_string()),
                 Err(error) => CallError::BadReply { reason: error.to_string() },
@@ -216,6 +229,7 @@ fn received<'a>(mut reader: impl Reader<'a>) -> Result<Received<'a>, DecodeError
     let mut budget = Budget::of_levels(Limits::DEEPEST);
     let mut map = match reader.token()? {
         Token::Text(text) => return Ok(Received::Text(text.into_owned())),
+        Token::List(list) => return listed(reader, list),
         Token::Map(map) => map,
         other => return Err(DecodeError::new(other.kind())),
     };
@@ -235,6 +249,23 @@ fn received<'a>(mut reader: impl Reader<'a>) -> Result<Received<'a>, DecodeError
     match (code, text) {
         (Some(code), Some(text)) => Ok(Received::Coded { code, text, data }),
         _ => Err(DecodeError::new("no code or no text")),
+    }
+}
+
+/// Reads what is left of a list of texts: type, message, and the lines of a traceback, where there are any.
+fn listed<'a, R: Reader<'a>>(mut reader: R, mut list: Open) -> Result<Received<'a>, DecodeError> {
+    let mut texts = Vec::new();
+    while reader.more_items(&mut list)? {
+        let Token::Text(text) = reader.token()? else { return Err(DecodeError::new("no text")) };
+        texts.push(text);
+    }
+    match texts.as_slice() {
+        [kind, message, lines @ ..] => Ok(Received::Listed {
+            kind: kind.clone().into_owned(),
+            message: message.clone().into_owned(),
+            traceback: lines.concat(),
+        }),
+        _ => Err(DecodeError::new("no type or no message")),
     }
 }
 

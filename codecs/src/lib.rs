@@ -67,8 +67,8 @@ pub use codec::{Codec, UnknownCodec};
 pub use codec_error::{DecodeError, EncodeError};
 pub use date::{Date, DateError};
 pub use envelope::{
-    check_request, encode_around, encode_exception, encode_exception_raw, encode_request, encode_result,
-    encode_result_raw,
+    check_request, encode_around, encode_exception, encode_exception_raw, encode_open, encode_request,
+    encode_result, encode_result_raw,
 };
 pub use frame::{FrameDecoder, FrameError};
 pub use headers::{ChainLink, Headers};

@@ -43,6 +43,13 @@ pub enum Message<'a> {
         /// What travels beside the call; empty from a plain peer.
         headers: Headers,
     },
+    /// A request of a channel, whose content is whatever its two ends have agreed upon; [`Message::decode_open`] gives it.
+    Open {
+        /// To be echoed in the answer.
+        id: RawId,
+        /// What is asked: one value, scanned, still encoded.
+        content: &'a [u8],
+    },
     /// The answer to a call that went well.
     Result {
         /// The request's number.
@@ -117,6 +124,25 @@ impl Message<'_> {
             }
             Codec::Cbor => Envelope::open(codec, CborReader::new(payload), limits)?.message(),
         }
+    }
+
+    /// The same, where a request may have any content: it is left as it came.
+    ///
+    /// # Errors
+    /// [`MessageError::Garbage`]: the link must be closed.
+    pub fn decode_open<'a>(
+        codec: Codec,
+        payload: &'a [u8],
+        limits: &Limits,
+    ) -> Result<Message<'a>, MessageError> {
+        let message = match codec {
+            Codec::Json => Envelope::open(codec, JsonReader::new(payload)?, limits)?.open_message(),
+            Codec::MsgPack | Codec::MsgPackBlosc => {
+                Envelope::open(codec, MsgPackReader::new(payload), limits)?.open_message()
+            }
+            Codec::Cbor => Envelope::open(codec, CborReader::new(payload), limits)?.open_message(),
+        };
+        Ok(message?)
     }
 
     /// Looks at the first bytes of an opened payload alone, in a time that does not grow with the payload. `None` where they do not tell:
@@ -236,10 +262,27 @@ impl<'a, R: Reader<'a>> Envelope<R> {
         if kind == REQUEST {
             return self.request();
         }
+        Ok(self.answer(kind)?)
+    }
+
+    #[inline]
+    fn answer(mut self, kind: u64) -> Result<Message<'a>, DecodeError> {
         let id = self.answered()?;
         self.next("content")?;
         let content = self.slice()?;
         self.headers()?;
         Ok(if kind == RESULT { Message::Result { id, content } } else { Message::Exception { id, content } })
+    }
+
+    fn open_message(mut self) -> Result<Message<'a>, DecodeError> {
+        let kind = self.kind()?;
+        if kind != REQUEST {
+            return self.answer(kind);
+        }
+        let id = self.id()?;
+        self.next("content")?;
+        let content = self.slice()?;
+        self.headers()?;
+        Ok(Message::Open { id, content })
     }
 }

@@ -2,6 +2,9 @@
 //!
 //! Always true: each runs in a folder of its own, where it must leave nothing behind.
 
+#[path = "examples/mosaik.rs"]
+mod mosaik;
+
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};

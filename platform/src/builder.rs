@@ -25,7 +25,7 @@ use crate::error::StartError;
 use crate::joining;
 use crate::limits::LinkLimits;
 use crate::link_time;
-use crate::listener::{self, Accepteds};
+use crate::listener::{self, Accepteds, Door, Serving};
 use crate::peer::Destination;
 use crate::sim::{self, SimTransport, virtual_time};
 use crate::tables::{Facts, Tables};
@@ -49,6 +49,7 @@ pub struct Builder {
     insecure: bool,
     workers: usize,
     codec: Codec,
+    taken: Vec<Codec>,
     limits: LinkLimits,
     deadline: Duration,
     clock: Option<Arc<dyn Clock>>,
@@ -59,6 +60,27 @@ pub struct Builder {
     seeds: Vec<String>,
     plain_types: PlainTypes,
     plain_types_fault: Option<String>,
+}
+
+/// What channels stand on.
+pub(crate) struct Ground {
+    pub(crate) tables: Arc<Tables>,
+    pub(crate) transport: Arc<dyn Transport>,
+    pub(crate) codec: Codec,
+    pub(crate) taken: Vec<Codec>,
+    /// Drives deadlines.
+    driver: tokio::task::JoinHandle<()>,
+    /// Looks at the certificates' files.
+    watching: Option<tokio::task::JoinHandle<()>>,
+}
+
+impl Drop for Ground {
+    fn drop(&mut self) {
+        self.driver.abort();
+        if let Some(watching) = &self.watching {
+            watching.abort();
+        }
+    }
 }
 
 impl std::fmt::Debug for Builder {
@@ -78,6 +100,7 @@ impl Builder {
             insecure: false,
             workers: 1,
             codec: Codec::MsgPack,
+            taken: Codec::ALL.to_vec(),
             limits: LinkLimits::default(),
             deadline: DEFAULT_DEADLINE,
             clock: None,
@@ -165,6 +188,13 @@ impl Builder {
         self
     }
 
+    /// The codecs that the container takes from those who connect; all unless told otherwise. Who begins with another one
+    /// is told so.
+    pub fn take_codecs(mut self, codecs: impl IntoIterator<Item = Codec>) -> Builder {
+        self.taken = codecs.into_iter().collect();
+        self
+    }
+
     /// The bounds of links and listeners.
     pub fn limits(mut self, limits: LinkLimits) -> Builder {
         self.limits = limits;
@@ -216,10 +246,7 @@ impl Builder {
             None => (self.endpoint.parse()?, None),
         };
         self.check(&endpoint)?;
-        let fault = container_fault(self.workers, self.deadline, &self.limits);
-        if let Some(fault) = fault.or_else(|| cluster_fault(&self.cluster)) {
-            return Err(StartError::Configuration(fault));
-        }
+        self.check_values()?;
         self.check_place(&endpoint)?;
         let clock = self.clock.take().unwrap_or_else(usual_clock);
         if let Some(fault) = self.plain_types_fault.take() {
@@ -250,7 +277,7 @@ impl Builder {
             limits: self.limits,
             default_deadline: self.deadline,
             clock,
-            shared_deadlines: link_time::shared_deadlines(),
+            shared_deadlines: link_time::shared_deadlines().0,
             certs: self.certs.clone(),
             cluster: self.cluster,
             plain_types: self.plain_types,
@@ -265,8 +292,8 @@ impl Builder {
                 )
                 .ok()
         });
-        let listening =
-            actix::spawn(listener::run(listener, tables.clone(), workers.clone(), accepteds.clone()));
+        let serving = Serving { door: Door::Agents(workers.clone()), codecs: self.taken };
+        let listening = actix::spawn(listener::run(listener, tables.clone(), serving, accepteds.clone()));
         tracing::info!(endpoint = %tables.endpoint, node = tables.principal.node_name(), "the container listens");
         let certs = self.certs.filter(SslCerts::is_from_files);
         let watching = certs.map(|certs| actix::spawn(certified::watch(certs, tables.clone())));
@@ -278,6 +305,49 @@ impl Builder {
             joining::begin_for_ever(container.hall(), to);
         }
         Ok(container)
+    }
+
+    fn check_values(&self) -> Result<(), StartError> {
+        let fault = container_fault(self.workers, self.deadline, &self.limits);
+        let fault = fault.or_else(|| cluster_fault(&self.cluster)).or_else(|| {
+            self.taken.is_empty().then(|| "`.take_codecs(..)` names none: nobody could connect".to_owned())
+        });
+        fault.map_or(Ok(()), |fault| Err(StartError::Configuration(fault)))
+    }
+
+    /// What channels stand on, which have no agents: the ways to `endpoint`, bounds, counters, certificates.
+    pub(crate) fn ground(mut self, endpoint: &Endpoint, listens: bool) -> Result<Ground, StartError> {
+        if actix::System::try_current().is_none() {
+            return Err(StartError::NoRuntime);
+        }
+        if listens || !matches!(endpoint, Endpoint::Tcp { .. }) {
+            self.check(endpoint)?;
+        }
+        self.check_values()?;
+        self.check_place(endpoint)?;
+        let clock = self.clock.take().unwrap_or_else(usual_clock);
+        let transport = self.transports(endpoint).remove(endpoint.scheme());
+        let transport = transport.ok_or_else(|| StartError::NoTransport {
+            endpoint: endpoint.to_string(),
+            scheme: endpoint.scheme().to_owned(),
+        })?;
+        let (shared_deadlines, driver) = link_time::shared_deadlines();
+        let tables = Arc::new(Tables::new(Facts {
+            gate: Gate::open(),
+            principal: Principal::node(self.node_name(endpoint)),
+            endpoint: endpoint.clone(),
+            advertised: endpoint.clone(),
+            limits: self.limits,
+            default_deadline: self.deadline,
+            clock,
+            shared_deadlines,
+            certs: self.certs.clone(),
+            cluster: self.cluster,
+            plain_types: self.plain_types,
+        }));
+        let certs = self.certs.filter(SslCerts::is_from_files);
+        let watching = certs.map(|certs| actix::spawn(certified::watch(certs, tables.clone())));
+        Ok(Ground { tables, transport, codec: self.codec, taken: self.taken, driver, watching })
     }
 
     fn check(&self, endpoint: &Endpoint) -> Result<(), StartError> {

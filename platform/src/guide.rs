@@ -20,6 +20,7 @@
 //! | [`logs`] | what a node says about itself, and what is worth an alarm |
 //! | [`spawning`] | a container in an agent, futures beside the turns |
 //! | [`objects`] | parts of an agent with methods of their own; an agent as an argument or a result |
+//! | [`channels`] | requests and replies over one connection, without agents; mosaik |
 //! | [`values`] | types on the wire: bytes, options, NaN, big integers, maps |
 //!
 //! Every example is a program that is compiled and run as a test. The pages lie in `platform/docs`, one file each.
@@ -77,6 +78,9 @@ pub mod spawning {}
 
 #[doc = include_str!("../docs/objects.md")]
 pub mod objects {}
+
+#[doc = include_str!("../docs/channels.md")]
+pub mod channels {}
 
 #[doc = include_str!("../docs/values.md")]
 pub mod values {}

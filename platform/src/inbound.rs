@@ -138,6 +138,14 @@ pub(crate) fn refuse_bad_request(link: &Arc<Link>, id: &RawId, reason: &str) {
     answer::<()>(link, Some(id), &Err(error));
 }
 
+/// Answers the first request of a peer that is not let in. One that says Hello is a Folkmoot container, and told as such.
+pub(crate) fn refuse_link(link: &Arc<Link>, id: &RawId, reason: &str, is_hello: bool) {
+    let error: CallError = CallError::Disconnected { may_have_run: false, cause: reason.to_owned() };
+    let mut frame = BytesMut::new();
+    encode_exception(link.codec, &mut frame, id, &error, is_hello, &link.frame_limits());
+    link.outbox.push_control(None, &frame);
+}
+
 /// Answers a request of that id; `None` is one that wants no answer. What does not fit the peer's frames becomes an
 /// exception that says so. It overtakes the answers of agents, which have no order among each other either.
 pub(crate) fn answer<T: Serialize>(link: &Arc<Link>, id: Option<&RawId>, answer: &Result<T, CallError>) {
@@ -417,6 +425,12 @@ fn chain_of(link: &Link, headers: &Headers) -> Option<Chain> {
             Some(Arc::new(chain::Link { agent, name: caller.agent.as_str().into(), mode, parent: chain }));
     }
     chain
+}
+
+/// Where the reply to a channel's request goes.
+pub(crate) fn open_sink(id: RawId, in_hand: InHand) -> Box<dyn ReplySink> {
+    let number = id.as_u64();
+    Box::new(LinkSink { agent: None, in_hand, id, number, watched: false, one_way: None, done: false })
 }
 
 /// Where the reply to one request goes.

@@ -55,6 +55,7 @@ mod advertised;
 mod builder;
 mod cancels;
 mod certified;
+pub mod channel;
 mod clock;
 mod configuration;
 mod connecting;

@@ -20,6 +20,7 @@ use folkmoot_transports::PeerCertificate;
 use tokio::sync::{Notify, oneshot};
 
 use crate::cancels::Cancels;
+use crate::channel::Queue;
 use crate::link_events::LinkPeer;
 use crate::link_time;
 use crate::monitors::Monitors;
@@ -58,6 +59,8 @@ pub(crate) struct Link {
     pub(crate) monitors: Monitors,
     /// The agents here that the peer monitors, or has linked to its own.
     pub(crate) watched: WatchedAgents,
+    /// Who handles the peer's requests.
+    pub(crate) serves: Serves,
     /// Requests of the peer that are being handled.
     pub(crate) in_hand: AtomicUsize,
     /// What the peer said in its first Hello: it is a Folkmoot container then.
@@ -74,6 +77,16 @@ pub(crate) struct Link {
     heard: AtomicU64,
     /// Whether it is attended to as a link between nodes that have joined.
     attended: AtomicBool,
+}
+
+/// Who handles the requests of a link's peer.
+pub(crate) enum Serves {
+    /// The container: they are calls of its agents, and the platform's own paths.
+    Agents,
+    /// Whoever holds the channel: they have any content.
+    Channel(Arc<Queue>),
+    /// Nobody: the first of them is answered with that sentence, and the link ends.
+    Nobody(String),
 }
 
 /// What matters of a peer's Hello.
@@ -119,6 +132,7 @@ impl Link {
         peer: Principal,
         peer_address: String,
         dialed: Option<(&Endpoint, &Arc<AtomicU64>)>,
+        serves: Serves,
     ) -> Arc<Link> {
         let (dialed, ids) = dialed.unzip();
         let name = dialed.map_or_else(|| peer_address.clone(), Endpoint::to_string);
@@ -142,6 +156,7 @@ impl Link {
             cancels: Cancels::default(),
             monitors: Monitors::default(),
             watched: WatchedAgents::default(),
+            serves,
             in_hand: AtomicUsize::new(0),
             told: OnceLock::new(),
             pending: Mutex::default(),
@@ -426,6 +441,9 @@ impl Link {
         self.outbox.close();
         self.cancels.close();
         self.tables.sweep();
+        if let Serves::Channel(queue) = &self.serves {
+            queue.close();
+        }
         self.fail_pending(cause);
         self.monitors.close(&self.as_cause(cause));
         self.watched.close(self, &self.as_cause(cause));

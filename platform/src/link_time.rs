@@ -13,6 +13,7 @@ use std::time::Duration;
 use folkmoot_agents::Sleep;
 use folkmoot_agents::deadlines::{self, LinkInstant, LinkTimer, SharedDeadlines};
 use tokio::sync::Notify;
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use crate::sim::virtual_time;
@@ -141,11 +142,11 @@ pub(crate) fn install_on_worker() {
     }
 }
 
-/// The deadlines of threads that are no workers, driven by the current worker.
-pub(crate) fn shared_deadlines() -> Arc<SharedDeadlines> {
+/// The deadlines of threads that are no workers, driven by the current worker: by a task that is given too.
+pub(crate) fn shared_deadlines() -> (Arc<SharedDeadlines>, JoinHandle<()>) {
     let timer = Timer::new();
     let shared = SharedDeadlines::new(timer.clone());
     let expired = Arc::downgrade(&shared);
-    actix::spawn(timer.run(move || expired.upgrade().and_then(|shared| shared.expire())));
-    shared
+    let driver = actix::spawn(timer.run(move || expired.upgrade().and_then(|shared| shared.expire())));
+    (shared, driver)
 }

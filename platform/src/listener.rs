@@ -15,8 +15,10 @@ use folkmoot_transports::{
 };
 use futures_util::FutureExt;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::sync::mpsc;
 
-use crate::link::Link;
+use crate::channel::Queue;
+use crate::link::{Link, Serves};
 use crate::link_task::LinkTask;
 use crate::link_time;
 use crate::tables::Tables;
@@ -78,13 +80,59 @@ impl Drop for Counted {
     }
 }
 
+/// What becomes of those who connect.
+pub(crate) enum Door {
+    /// Their links live on the workers and lead to the agents.
+    Agents(Arc<Workers>),
+    /// Their links live on this thread, and are handed on to who accepts channels.
+    Channels(mpsc::Sender<Arc<Link>>),
+}
+
+/// What a listener does with those who connect, by the codec of their first frame.
+pub(crate) struct Serving {
+    pub(crate) door: Door,
+    /// The codecs that it takes.
+    pub(crate) codecs: Vec<Codec>,
+}
+
+impl Serving {
+    fn serves(&self, codec: Codec, tables: &Tables) -> Serves {
+        if !self.codecs.contains(&codec) {
+            let names: Vec<&str> = self.codecs.iter().map(|codec| codec.name()).collect();
+            let node = tables.principal.node_name();
+            return Serves::Nobody(format!(
+                "{node} takes {} alone, and the link began with {codec}",
+                names.join(", ")
+            ));
+        }
+        match self.door {
+            Door::Agents(_) => Serves::Agents,
+            Door::Channels(_) => Serves::Channel(Queue::new(&tables.limits)),
+        }
+    }
+
+    /// Hands a channel on.
+    ///
+    /// # Errors
+    /// Why not, where nobody takes it.
+    fn hand_on(&self, link: &Arc<Link>) -> Result<(), String> {
+        match (&self.door, &link.serves) {
+            (Door::Channels(accepted), Serves::Channel(_)) => accepted
+                .try_send(link.clone())
+                .map_err(|_| "too many channels wait to be accepted".to_owned()),
+            _ => Ok(()),
+        }
+    }
+}
+
 /// Accepts for ever. Dropping the future closes the door; links that are open live on.
 pub(crate) async fn run(
     mut listener: Box<dyn Listener>,
     tables: Arc<Tables>,
-    workers: Arc<Workers>,
+    serving: Serving,
     accepteds: Arc<Accepteds>,
 ) {
+    let serving = Arc::new(serving);
     let unproven = Unproven::new(tables.limits.max_unproven_connections);
     loop {
         let accepted = match listener.accept().await {
@@ -102,15 +150,25 @@ pub(crate) async fn run(
             continue;
         }
         let (place, tables, accepteds) = (unproven.take(), tables.clone(), accepteds.clone());
-        let worker = workers.get(workers.next());
-        worker.executor.spawn_fn(move || {
-            actix::spawn(welcome(accepted, place, tables, accepteds));
-        });
+        let welcome = welcome(accepted, place, tables, serving.clone(), accepteds);
+        match &serving.door {
+            Door::Agents(workers) => {
+                let worker = workers.get(workers.next());
+                worker.executor.spawn_fn(move || drop(actix::spawn(welcome)));
+            }
+            Door::Channels(_) => drop(actix::spawn(welcome)),
+        }
     }
 }
 
 /// Takes a connection from its handshake to the end of its link.
-async fn welcome(accepted: Accepted, mut place: Place, tables: Arc<Tables>, accepteds: Arc<Accepteds>) {
+async fn welcome(
+    accepted: Accepted,
+    mut place: Place,
+    tables: Arc<Tables>,
+    serving: Arc<Serving>,
+    accepteds: Arc<Accepteds>,
+) {
     let peer_address = accepted.peer_address().to_owned();
     let proven = tokio::select! {
         biased;
@@ -120,11 +178,13 @@ async fn welcome(accepted: Accepted, mut place: Place, tables: Arc<Tables>, acce
     let refused = match proven {
         Err(reason) => reason,
         Ok(Proven { stream, principal, certificate, codec, read, frame_time }) => {
-            let link = Link::new(tables.clone(), codec, principal, peer_address.clone(), None);
+            let serves = serving.serves(codec, &tables);
+            let link = Link::new(tables.clone(), codec, principal, peer_address.clone(), None, serves);
             accepteds.add(&link);
             let _counted = Counted::new(&accepteds);
-            match tables.certified.enter(&link, certificate) {
-                Err(fault) => fault.to_string(),
+            let entered = tables.certified.enter(&link, certificate).map_err(|fault| fault.to_string());
+            match entered.and_then(|()| serving.hand_on(&link)) {
+                Err(fault) => fault,
                 Ok(()) => {
                     tracing::info!(peer = %link.peer_address, principal = %link.peer, %codec, "a link was opened");
                     link.tell_of();

@@ -1,6 +1,7 @@
 //! Opening a link: dial, handshake, Hello.
 //!
-//! Neighbours: [`remote`](crate::remote) asks for links, [`link_task`](crate::link_task) runs them.
+//! Neighbours: [`remote`](crate::remote) asks for links, [`channel`](crate::channel) for such
+//! without a Hello, [`link_task`](crate::link_task) runs them.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -11,7 +12,7 @@ use folkmoot_codecs::{CallError, Codec, Endpoint, Hello};
 use folkmoot_transports::{Connection, Transport};
 
 use crate::inbound::{check_limits, own_hello};
-use crate::link::Link;
+use crate::link::{Link, Serves};
 use crate::link_task::LinkTask;
 use crate::link_time;
 use crate::tables::Tables;
@@ -35,21 +36,8 @@ pub(crate) async fn open(
     (to, ids): (&Destination, &Arc<AtomicU64>),
     ended: impl FnOnce() + 'static,
 ) -> Result<Arc<Link>, String> {
+    let link = dial(tables, transport, (to, ids), Serves::Agents, ended).await?;
     let time = tables.limits.handshake_time;
-    let dialed = link_time::within(time, transport.dial(&to.endpoint, to.expected_peer.as_deref())).await;
-    let connection = match dialed {
-        None => return Err(format!("{} did not finish its handshake within {time:?}", to.endpoint)),
-        Some(Err(error)) => return Err(error.to_string()),
-        Some(Ok(connection)) => connection,
-    };
-    let Connection { stream, principal, certificate, peer_address, .. } = connection;
-    let link = Link::new(tables.clone(), to.codec, principal, peer_address, Some((&to.endpoint, ids)));
-    tables.certified.enter(&link, certificate).map_err(|fault| format!("{}: {fault}", to.endpoint))?;
-    let task = LinkTask::dialed(link.clone(), stream);
-    actix::spawn(async move {
-        task.run().await;
-        ended();
-    });
     match link_time::within(time, greet(&link)).await {
         Some(Ok(())) => {
             link.tell_of();
@@ -65,6 +53,36 @@ pub(crate) async fn open(
             Err(cause)
         }
     }
+}
+
+/// Opens a link on which nothing is said yet.
+///
+/// # Errors
+/// What kept it from being opened, as one sentence.
+pub(crate) async fn dial(
+    tables: &Arc<Tables>,
+    transport: &Arc<dyn Transport>,
+    (to, ids): (&Destination, &Arc<AtomicU64>),
+    serves: Serves,
+    ended: impl FnOnce() + 'static,
+) -> Result<Arc<Link>, String> {
+    let time = tables.limits.handshake_time;
+    let dialed = link_time::within(time, transport.dial(&to.endpoint, to.expected_peer.as_deref())).await;
+    let connection = match dialed {
+        None => return Err(format!("{} did not finish its handshake within {time:?}", to.endpoint)),
+        Some(Err(error)) => return Err(error.to_string()),
+        Some(Ok(connection)) => connection,
+    };
+    let Connection { stream, principal, certificate, peer_address, .. } = connection;
+    let link =
+        Link::new(tables.clone(), to.codec, principal, peer_address, Some((&to.endpoint, ids)), serves);
+    tables.certified.enter(&link, certificate).map_err(|fault| format!("{}: {fault}", to.endpoint))?;
+    let task = LinkTask::dialed(link.clone(), stream);
+    actix::spawn(async move {
+        task.run().await;
+        ended();
+    });
+    Ok(link)
 }
 
 /// Says Hello: a Folkmoot container answers in kind, any other peer with an exception.

@@ -5,6 +5,7 @@ mod links {
     #[path = "../support/begun.rs"]
     mod begun;
     mod broken;
+    mod channels;
     mod conformance;
     #[path = "../hostile/counts.rs"]
     mod counts;

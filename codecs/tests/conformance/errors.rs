@@ -213,6 +213,15 @@ fn unknown_codes_and_foreign_errors_keep_their_text() {
         let never = CallError::<Never>::from_exception(codec, &content);
         assert_eq!(never.widen(), remote("agent"), "{codec}");
     }
+    for codec in Codec::ALL {
+        let listed = encoded(codec, &["ValueError", "no", "Traceback\n", "  line\n"]);
+        let wanted = CallError::Remote {
+            kind: "ValueError".into(),
+            message: "no".into(),
+            traceback: "Traceback\n  line\n".into(),
+        };
+        assert_eq!(CallError::<Never>::from_exception(codec, &listed), wanted, "{codec}");
+    }
     let odd = CallError::<Never>::from_exception(Codec::Json, b"[1, null]");
     assert!(matches!(&odd, CallError::Remote { message, .. } if message == "[1, null]"), "{odd}");
 }

@@ -19,6 +19,7 @@ use super::{Link, NotSent};
 use crate::inbound::{CANCEL, END, EVENT, GOODBYE};
 use crate::link_time;
 use crate::outbox::{Name, Payload, TakenBack};
+use crate::scratch;
 
 impl Link {
     /// Holds a large call to the bounds of this peer, which takes a time that grows with its arguments: before any lock
@@ -88,6 +89,23 @@ impl Link {
             // The link ended meanwhile; whoever waited on it has been told.
             None => Ok(()),
         }
+    }
+
+    /// Sends a channel's request, a whole frame, whose reply is awaited.
+    pub(crate) fn send_open(
+        &self,
+        id: u64,
+        frame: BytesMut,
+    ) -> Result<oneshot::Receiver<FarReply>, CallError> {
+        if let Some(error) = self.overload() {
+            return Err(error);
+        }
+        let (tell, reply) = oneshot::channel();
+        self.expect(id, tell, None, None).map_err(|refused| refused.error)?;
+        // `None`: the link ended meanwhile; whoever waited on it has been told.
+        self.outbox.push(|out, _| out.extend_from_slice(&frame));
+        scratch::give_back(frame);
+        Ok(reply)
     }
 
     /// Puts a call into the outbox; `None` where the link has ended.

@@ -12,14 +12,15 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use folkmoot_agents::host::FarReply;
-use folkmoot_codecs::{CallError, Codec, FrameError, Message, MessageError, Piece};
+use folkmoot_codecs::{CallError, Codec, FrameError, Hello, Message, MessageError, MessageHead, Piece};
 use folkmoot_transports::{explain_io, looks_like_http, looks_like_tls};
 use tokio_util::codec::Decoder;
 use tokio_util::io::poll_read_buf;
 
 use super::{Leaving, LinkTask, aside};
+use crate::channel;
 use crate::inbound::{self, InHand};
-use crate::link::{Link, slice};
+use crate::link::{Link, Serves, slice};
 use crate::outbox::FIRST_PIECE_ID;
 
 /// Space made for each read, in bytes.
@@ -112,14 +113,17 @@ impl LinkTask {
     }
 
     /// Handles one message, or sets it aside. It may be put together of pieces.
+    #[inline]
     pub(super) fn take_frame(&mut self, payload: Bytes) -> Result<(), String> {
         let payload = open(&self.link, payload)?;
         self.take_opened(payload)
     }
 
     /// The same for what a payload holds.
-    #[inline]
     pub(super) fn take_opened(&mut self, payload: Bytes) -> Result<(), String> {
+        if !matches!(self.link.serves, Serves::Agents) {
+            return self.take_open(&payload);
+        }
         if payload.len() >= aside::HEAVY_BYTES && self.aside.takes_heavy(&self.link, &payload) {
             return Ok(());
         }
@@ -139,6 +143,27 @@ impl LinkTask {
             }
             Some(answer) => take_answer(&self.link, &payload, answer),
             None => Ok(()),
+        }
+    }
+
+    /// Handles one message of a link that leads to no agents.
+    fn take_open(&self, payload: &Bytes) -> Result<(), String> {
+        let link = &self.link;
+        let message = Message::decode_open(link.codec, payload, &link.tables.limits.frame);
+        match (message.map_err(|error| no_message_within(link, payload, &error))?, &link.serves) {
+            (Message::Open { id, content }, Serves::Channel(queue)) => {
+                channel::take(link, queue, id, slice(payload, content));
+                Ok(())
+            }
+            (Message::Open { id, .. }, Serves::Nobody(reason)) => {
+                let is_hello = matches!(
+                    Message::head(link.codec, payload),
+                    Some(MessageHead::Request { path, .. }) if path == Hello::PATH
+                );
+                inbound::refuse_link(link, &id, reason, is_hello);
+                Err(reason.clone())
+            }
+            (answer, _) => take_answer(link, payload, answer),
         }
     }
 
@@ -226,6 +251,15 @@ fn no_message(link: &Link, first: Option<u8>, error: &dyn Display) -> String {
     }
 }
 
+/// The same for an opened payload.
+#[cold]
+fn no_message_within(link: &Link, payload: &Bytes, error: &MessageError) -> String {
+    link.tables.counters.bad_frames.increment(1);
+    // Within a chunk it is not told by the first byte.
+    let first = payload.first().copied().filter(|_| link.codec != Codec::MsgPackBlosc);
+    no_message(link, first, error)
+}
+
 /// The message in an opened payload; `None` where it has been refused and the link goes on.
 ///
 /// # Errors
@@ -238,12 +272,7 @@ fn decode<'a>(link: &Arc<Link>, payload: &'a Bytes) -> Result<Option<Message<'a>
             inbound::refuse_bad_request(link, &id, &reason);
             Ok(None)
         }
-        Err(error) => {
-            link.tables.counters.bad_frames.increment(1);
-            // Within a chunk it is not told by the first byte.
-            let first = payload.first().copied().filter(|_| link.codec != Codec::MsgPackBlosc);
-            Err(no_message(link, first, &error))
-        }
+        Err(error) => Err(no_message_within(link, payload, &error)),
     }
 }
 
