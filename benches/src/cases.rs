@@ -1,6 +1,7 @@
 //! All cases. Each file is one kind of work: its floor, ours, and the figures to reach.
 
 mod across_workers;
+mod aiomas;
 mod flooded_neighbour;
 mod idle_agents;
 mod links;
@@ -25,5 +26,6 @@ pub(crate) fn all() -> Vec<Group> {
         restart::group(),
         remote_call::group(),
         links::group(),
+        aiomas::group(),
     ]
 }

@@ -7,6 +7,7 @@
 use std::fmt::Display;
 use std::io::{BufRead, BufReader, Write};
 use std::process::{ChildStdin, ChildStdout, Command, Stdio};
+use std::time::Duration;
 
 use crate::Result;
 use crate::role::Role;
@@ -42,7 +43,16 @@ impl Child {
             }
             None => Command::new(own),
         };
-        command.args(role.words()).stdin(Stdio::piped()).stdout(Stdio::piped());
+        command.args(role.words());
+        Child::start_command(command)
+    }
+
+    /// Starts another program that says and takes lines as these children do.
+    ///
+    /// # Errors
+    /// Where it cannot be started.
+    pub(crate) fn start_command(mut command: Command) -> Result<Child> {
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut process = command.spawn().map_err(|error| {
             format!("{}: {error} (pinning needs `taskset`, of util-linux)", command.get_program().display())
         })?;
@@ -69,6 +79,20 @@ impl Child {
         let stopped =
             Command::new("sh").args(["-c", &format!("kill -STOP {}", self.process.id())]).status()?;
         if stopped.success() { Ok(()) } else { Err(format!("kill -STOP: {stopped}").into()) }
+    }
+
+    /// The processor time that the child's threads have taken so far.
+    ///
+    /// # Errors
+    /// Where the system does not tell (`/proc/PID/task/TID/schedstat`, of Linux).
+    pub(crate) fn processor_time(&self) -> Result<Duration> {
+        let mut nanoseconds = 0;
+        for thread in std::fs::read_dir(format!("/proc/{}/task", self.process.id()))? {
+            let told = std::fs::read_to_string(thread?.path().join("schedstat"))?;
+            let on_processor = told.split_whitespace().next().and_then(|word| word.parse::<u64>().ok());
+            nanoseconds += on_processor.ok_or("the system's account of a thread cannot be read")?;
+        }
+        Ok(Duration::from_nanos(nanoseconds))
     }
 
     /// The child's next word.
