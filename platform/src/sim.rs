@@ -242,6 +242,13 @@ impl Sim {
         self.inner.network.set_travel(a, b, Travel { delay, jitter });
     }
 
+    /// From now on bytes take between two nodes, either way, what they take between all.
+    pub fn usual_delay(&self, a: &str, b: &str) {
+        self.event(&format!("usual-delay {a} {b}"));
+        let usual = self.inner.network.usual();
+        self.inner.network.set_travel(a, b, usual);
+    }
+
     /// Nothing more arrives that one node sends to the other, until [`release`](Sim::release): it is lost on the way and sent
     /// again, as over TCP. The other direction goes on.
     pub fn stall(&self, from: &str, to: &str) {

@@ -1,4 +1,5 @@
-//! The command `folkmoot`: certificates for development, calls by hand, and a look at nodes that have joined.
+//! The command `folkmoot`: certificates for development, calls by hand, a look at nodes that have joined, and scenarios in
+//! virtual time.
 //!
 //! What always holds: results go to standard output, one sentence about a failure to standard error; the exit
 //! code is 0, 1 for a failure, 2 for a command line that cannot be understood. Each verb has its file.
@@ -8,6 +9,8 @@ mod certs;
 mod describe;
 mod join;
 mod node;
+mod sim;
+mod trace;
 mod tree;
 
 use std::io::Write;
@@ -36,6 +39,12 @@ enum Verb {
     Tree(tree::Tree),
     /// Joins other nodes and shows all nodes and agents, as they come and go
     Join(join::Join),
+    /// Runs scenarios in virtual time, the same each time for the same seed
+    #[command(subcommand)]
+    Sim(sim::Verb),
+    /// Compares the traces of scenarios
+    #[command(subcommand)]
+    Trace(trace::Verb),
 }
 
 fn main() -> ExitCode {
@@ -47,6 +56,8 @@ fn main() -> ExitCode {
         Verb::Describe(describe) => describe::run(describe),
         Verb::Tree(tree) => tree::run(tree),
         Verb::Join(join) => join::run(join),
+        Verb::Sim(verb) => sim::run(verb),
+        Verb::Trace(verb) => trace::run(verb),
     };
     let printed = done.and_then(|text| match text.is_empty() {
         true => Ok(()),

@@ -115,10 +115,9 @@ impl Sim {
                 self.cut(a, b);
             }
             Kind::Slow => {
-                let usual = self.inner.network.travel_between(a, b);
                 self.delay(a, b, lasts / 10, lasts / 10);
                 link_time::sleep(lasts).await;
-                self.delay(a, b, usual.delay, usual.jitter);
+                self.usual_delay(a, b);
             }
             Kind::Skew => {
                 let by = Duration::from_secs(fastrand::u64(..7_200));

@@ -201,9 +201,9 @@ impl Network {
         *self.way(b, a).travel() = travel;
     }
 
-    /// How long bytes travel from one to the other.
-    pub(super) fn travel_between(&self, a: &str, b: &str) -> Travel {
-        *self.way(a, b).travel()
+    /// How long bytes travel between nodes of which nothing else is said.
+    pub(super) fn usual(&self) -> Travel {
+        self.state().usual
     }
 
     /// Nothing arrives that goes from one to the other, until it is let go.

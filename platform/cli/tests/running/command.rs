@@ -65,6 +65,12 @@ impl Ended {
         err
     }
 
+    /// Exit code 1. Gives standard output and standard error.
+    #[allow(dead_code, reason = "some verbs say more than a line about a difference")]
+    pub(crate) fn differs(self) -> (String, String) {
+        self.expect(1)
+    }
+
     /// Exit code 2, help on standard error, nothing on standard output. Gives the help.
     pub(crate) fn misunderstands(self) -> String {
         let (out, err) = self.expect(2);
