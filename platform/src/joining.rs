@@ -163,7 +163,13 @@ impl Keeper {
             Err(error @ CallError::Disconnected { .. }) => Attempt::Failed(error),
             Err(error) => Attempt::Refused(error),
             Ok(name) => {
-                let attending = actix::spawn(attend(link.clone(), true));
+                let attending = if link.begins_to_be_attended() {
+                    Some(actix::spawn(attend(link.clone(), true)))
+                } else {
+                    // Since the peer joined over it: twice would be two heartbeats. Each may be waiting for the other's news.
+                    tell_all(&link);
+                    None
+                };
                 if hall.tables.membership.keeps(&link) {
                     link_time::within(hall.tables.limits.handshake_time, first_news(&link)).await;
                 }
@@ -174,8 +180,11 @@ impl Keeper {
                 }
                 let tables = hall.tables.clone();
                 drop((hall, held));
-                // It ends with its link.
-                attending.await.ok();
+                match attending {
+                    // It ends with its link.
+                    Some(attending) => drop(attending.await),
+                    None => link.ended().await,
+                }
                 // Another link to the same node may stand; ours is wanted when it has ended.
                 let mut changes = tables.membership.watch();
                 while tables.membership.is_connected(&name) && changes.changed().await.is_ok() {}

@@ -83,7 +83,8 @@ fn play(file: &Path, simulation: Simulation, seed: u64) -> Result<String> {
     let tally = Arc::new(Tally::default());
     let counted = tally.clone();
     let simulation = simulation.delay(scenario.delay.0, scenario.jitter.0);
-    let ended: Ended<Result<()>> = simulation.run(async move |sim| script::play(&sim, scenario, &counted).await)?;
+    let ended: Ended<Result<()>> =
+        simulation.run(async move |sim| script::play(&sim, scenario, &counted).await)?;
     let Ended { output, trace, elapsed, moments } = ended;
     output?;
     let (calls, failed) = tally.counts();

@@ -182,6 +182,28 @@ async fn a_partition_makes_nodes_unreachable_and_heals(sim: Sim) {
     assert_eq!(echo.echo(2).await.unwrap(), 2);
 }
 
+/// Whoever joins over a link that the other has dialed meanwhile finds it attended to.
+#[test]
+fn a_link_between_joined_nodes_has_one_heartbeat_each_way_after_a_partition_too() {
+    super::limit::watch();
+    for seed in 0..4 {
+        let ended = Simulation::new(seed).run(async |sim| {
+            three_nodes(&sim).await;
+            sim.sleep(Duration::from_secs(3)).await;
+            sim.partition(&["a"], &["b", "c"]);
+            sim.sleep(Duration::from_secs(23)).await;
+            sim.heal();
+            sim.sleep(Duration::from_secs(60)).await;
+        });
+        let mut pings: Vec<String> = ended.unwrap().trace.last;
+        pings.retain(|line| line.contains("folkmoot/ping"));
+        let all = pings.len();
+        pings.sort();
+        pings.dedup();
+        assert!(all > 12 && pings.len() == all, "seed {seed}: {} of {all} are the same", all - pings.len());
+    }
+}
+
 #[folkmoot::test(sim)]
 async fn a_frame_that_is_cut_breaks_the_link_and_a_stalled_one_arrives_later(sim: Sim) -> Result<()> {
     let far = sim.node("a", |builder| echo_node(builder, &[], &[("echo", "echo")])).await?;

@@ -211,7 +211,10 @@ impl Scenario {
         let of = |node: &NodePlan| node.count.unwrap_or(1);
         let agents = |node: &NodePlan| node.agents.iter().map(AgentPlan::count).fold(0, u64::saturating_add);
         let nodes = self.nodes.iter().map(of).fold(0, u64::saturating_add);
-        (nodes, self.nodes.iter().map(|node| of(node).saturating_mul(agents(node))).fold(0, u64::saturating_add))
+        (
+            nodes,
+            self.nodes.iter().map(|node| of(node).saturating_mul(agents(node))).fold(0, u64::saturating_add),
+        )
     }
 
     /// What in it cannot be.
@@ -223,20 +226,26 @@ impl Scenario {
             ));
         }
         if self.joined && nodes > MOST_JOINED {
-            return Some(format!("{nodes} nodes cannot join with each other, {MOST_JOINED} can: write `joined = false`"));
+            return Some(format!(
+                "{nodes} nodes cannot join with each other, {MOST_JOINED} can: write `joined = false`"
+            ));
         }
         let mut names: Vec<String> = self.nodes.iter().flat_map(NodePlan::names).collect();
         names.sort();
         if let Some(twice) = names.windows(2).find(|pair| pair[0] == pair[1]) {
             return Some(format!("there are two nodes {:?}: give each its own name", twice[0]));
         }
-        let has_echoes = self.nodes.iter().flat_map(|node| &node.agents).any(|agent| {
-            matches!(agent, AgentPlan::Echo { count: 1.. })
-        });
+        let has_echoes = self
+            .nodes
+            .iter()
+            .flat_map(|node| &node.agents)
+            .any(|agent| matches!(agent, AgentPlan::Echo { count: 1.. }));
         for agent in self.nodes.iter().flat_map(|node| &node.agents) {
             if let AgentPlan::Caller { every, .. } = agent {
                 if !has_echoes {
-                    return Some("there are callers but no agents of the kind \"echo\" for them to call".to_owned());
+                    return Some(
+                        "there are callers but no agents of the kind \"echo\" for them to call".to_owned(),
+                    );
                 }
                 if every.0.is_zero() {
                     return Some("callers cannot call every 0 s: write a time above zero".to_owned());
@@ -278,7 +287,9 @@ mod tests {
 
     #[test]
     fn times_are_read_in_their_units() {
-        for (text, seconds) in [("250ms", 0.25), ("30s", 30.0), ("15m", 900.0), ("1.5h", 5_400.0), ("1d", 86_400.0)] {
+        for (text, seconds) in
+            [("250ms", 0.25), ("30s", 30.0), ("15m", 900.0), ("1.5h", 5_400.0), ("1d", 86_400.0)]
+        {
             assert_eq!(Time::try_from(text.to_owned()).unwrap().0.as_secs_f64(), seconds, "{text}");
         }
         for text in ["", "5", "s", "-1s", "1 year", "1e300d", "NaNs"] {
@@ -296,7 +307,10 @@ mod tests {
             (format!("{one}count = 33\n"), "write `joined = false`"),
             (format!("{one}agents = 3\n"), "unknown field `agents`"),
             (format!("{one}[[node]]\nname = \"a\"\n"), "there are two nodes \"a\""),
-            (format!("{one}[[node.agent]]\nkind = \"caller\"\nevery = \"1s\"\n"), "no agents of the kind \"echo\""),
+            (
+                format!("{one}[[node.agent]]\nkind = \"caller\"\nevery = \"1s\"\n"),
+                "no agents of the kind \"echo\"",
+            ),
             (format!("{one}[[node.agent]]\nkind = \"shouter\"\n"), "unknown variant `shouter`"),
             (format!("{one}[[fault]]\nat = \"1s\"\ncrash = \"b\"\n"), "there is no node \"b\"; there are: a"),
             (format!("{one}[[fault]]\nat = \"1s\"\nburn = \"a\"\n"), "no variant"),

@@ -66,7 +66,10 @@ fn echoes(scenario: &Scenario) -> Echoes {
         });
         names.map(|name| if joined { name } else { format!("local://{node}/{name}") }).collect()
     };
-    let all = scenario.nodes.iter().flat_map(|plan| plan.names().into_iter().flat_map(move |node| of_node(plan, &node)));
+    let all = scenario
+        .nodes
+        .iter()
+        .flat_map(|plan| plan.names().into_iter().flat_map(move |node| of_node(plan, &node)));
     Echoes { all: all.collect(), joined }
 }
 
