@@ -8,6 +8,7 @@ mod links;
 mod local_call;
 mod remote_call;
 mod restart;
+mod simulated_day;
 mod spawn;
 
 use crate::bench::Group;
@@ -27,5 +28,6 @@ pub(crate) fn all() -> Vec<Group> {
         remote_call::group(),
         links::group(),
         aiomas::group(),
+        simulated_day::group(),
     ]
 }

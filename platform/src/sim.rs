@@ -15,7 +15,6 @@ mod trace_file;
 mod transport;
 pub(crate) mod virtual_time;
 
-use std::future::Future;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,7 +30,7 @@ use crate::clock::VirtualClock;
 use crate::container::Container;
 use crate::error::Error;
 use crate::link_time;
-use hosts::Hosts;
+use hosts::{Hosts, Making};
 use network::{Network, Travel};
 
 thread_local! {
@@ -193,12 +192,16 @@ impl Sim {
     ///
     /// # Errors
     /// `NodeTaken`; `NotStarted`, with the error of `make`.
-    pub async fn node<F, Fut>(&self, name: &str, make: F) -> Result<Container, SimError>
+    pub async fn node<F>(&self, name: &str, make: F) -> Result<Container, SimError>
     where
-        F: Fn(Builder) -> Fut + 'static,
-        Fut: Future<Output = Result<Container, Error>> + 'static,
+        F: AsyncFn(Builder) -> Result<Container, Error> + 'static,
     {
-        self.inner.hosts.enter(name, Rc::new(move |builder| Box::pin(make(builder))))?;
+        let make = Rc::new(make);
+        let make = move |builder| -> Making {
+            let make = make.clone();
+            Box::pin(async move { make(builder).await })
+        };
+        self.inner.hosts.enter(name, Rc::new(make))?;
         self.inner.hosts.start(&self.inner.network, name).await
     }
 

@@ -23,8 +23,11 @@ use crate::container::Container;
 use crate::error::Error;
 use crate::executor::NodeQueue;
 
-/// Starts a node's container and what lives in it.
-type Make = Rc<dyn Fn(Builder) -> Pin<Box<dyn Future<Output = Result<Container, Error>>>>>;
+/// A node's container and what lives in it, on their way.
+pub(super) type Making = Pin<Box<dyn Future<Output = Result<Container, Error>>>>;
+
+/// Starts them.
+type Make = Rc<dyn Fn(Builder) -> Making>;
 
 /// All nodes of a simulation.
 #[derive(Default)]
