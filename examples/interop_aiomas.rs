@@ -5,8 +5,9 @@
 //! cargo run --release --example interop_aiomas -- --call tcp://127.0.0.1:5556/0 --codec MsgPack
 //! ```
 //! Served, it prints `READY <url>` first, the URL as `await container.connect(url)` takes it in Python, and ends at
-//! SIGTERM or SIGINT. Neighbours: [`checks`] has the calls; `platform/tests/aiomas` has the Python of both
-//! directions.
+//! SIGTERM or SIGINT. With `--manager` the agent "0" is a Manager, which drives a clock and spawns agents, and whose `stop` ends
+//! the process. Neighbours: [`peer`] is what is called, [`checks`] has the calls; `platform/tests/aiomas` has the Python
+//! of both directions.
 
 #[path = "interop_aiomas/checks.rs"]
 mod checks;
@@ -24,7 +25,7 @@ use std::process::ExitCode;
 
 use clap::{ArgGroup, Parser};
 use folkmoot::prelude::*;
-use folkmoot::{Builder, LinkLimits};
+use folkmoot::{Builder, ExternalClock, LinkLimits, ManagerSetup};
 use futures_util::future::select;
 use peer::Peer;
 use tokio::signal::unix::{SignalKind, signal};
@@ -33,6 +34,10 @@ use tokio::signal::unix::{SignalKind, signal};
 const MOST_FRAME_BYTES: u32 = 64 * 1024 * 1024;
 /// Most values in a frame.
 const MOST_VALUES: u32 = 17 * 1024 * 1024;
+/// What a driver in Python calls the kind of the agent.
+const MAKE_PEER: &str = "peer_server:make_peer";
+/// Where the clock of a Manager's container begins.
+const CLOCK_START: &str = "2014-01-01T00:00:00";
 /// Most calls that wait in the agent, which many at once are to try.
 const MOST_CALLS: usize = 16 * 1024;
 
@@ -49,6 +54,9 @@ struct Arguments {
     /// The codec to call with: JSON, MsgPack, MsgPackBlosc or CBOR; those who call us are answered in theirs
     #[arg(long, default_value = "JSON")]
     codec: Codec,
+    /// Serve a Manager, on a clock that it sets, whose spawn("peer_server:make_peer") gives agents
+    #[arg(long, conflicts_with = "call")]
+    manager: bool,
     /// Speak TLS: the authority's certificate
     #[arg(long, value_name = "FILE", requires_all = ["cert", "key"])]
     ca: Option<PathBuf>,
@@ -110,19 +118,40 @@ async fn serve(arguments: &Arguments, endpoint: &str) -> Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let is_tls = arguments.is_tls();
-    let container = arguments.container(&urls::endpoint(endpoint, is_tls)?)?.start().await?;
-    container.spawn("0", move || Peer::new(is_tls)).capacity(MOST_CALLS).await?;
+    let builder = arguments.container(&urls::endpoint(endpoint, is_tls)?)?;
+    let make_peer = move || Peer::new(is_tls);
+    let (container, managed) = match arguments.manager {
+        false => {
+            let container = builder.start().await?;
+            container.spawn("0", make_peer).capacity(MOST_CALLS).await?;
+            (container, None)
+        }
+        true => {
+            // As a simulator's driver wants it: its first step, at 0, is one that the clock can be set to.
+            let clock = ExternalClock::starting_at(CLOCK_START.parse()?, -1.0)?;
+            let container = builder.clock(clock.clone()).start().await?;
+            let setup = ManagerSetup::new().clock(&clock).kind(MAKE_PEER, make_peer);
+            let managed = setup.spawn(&container).await?;
+            (container, Some(managed))
+        }
+    };
     let mut out = std::io::stdout();
-    writeln!(out, "READY {}", urls::theirs(&container.url("0")))?;
+    writeln!(out, "READY {}", container.aiomas_url("0"))?;
     out.flush()?;
-    select(pin!(terminate.recv()), pin!(interrupt.recv())).await;
+    let stopped = async {
+        match &managed {
+            Some(managed) => managed.stopped().await,
+            None => std::future::pending().await,
+        }
+    };
+    select(pin!(stopped), select(pin!(terminate.recv()), pin!(interrupt.recv()))).await;
     container.shutdown().await;
     Ok(())
 }
 
 async fn call(arguments: &Arguments, url: &str) -> Result<()> {
     let is_tls = arguments.is_tls();
-    let url = urls::ours(url, is_tls);
+    let url = urls::ours(url, is_tls)?;
     let folder = tempfile::tempdir()?;
     // Of the same kind, for the calls back.
     let own = match url.split_once("://") {

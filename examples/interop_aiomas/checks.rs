@@ -10,7 +10,6 @@ use folkmoot::{AllArguments, Date, Value};
 use futures_util::future::join_all;
 
 use crate::peer::Peer;
-use crate::urls;
 
 /// What aiomas's agent has, as far as its types say more than values do.
 #[agent]
@@ -154,7 +153,7 @@ impl Checks {
         for _ in 0..3 {
             let back = agent.via_proxy(own.clone(), value.clone()).await;
             self.that(back.as_ref() == Ok(&value), || format!("via_proxy gave {back:?}"));
-            let back = agent.call_back(urls::theirs(&container.url("0")), value.clone()).await;
+            let back = agent.call_back(container.aiomas_url("0"), value.clone()).await;
             self.that(back.as_ref() == Ok(&value), || format!("call_back gave {back:?}"));
         }
         let at_once = join_all((0..100).map(|n: i64| agent.via_proxy(own.clone(), n.into()))).await;

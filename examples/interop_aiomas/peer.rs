@@ -65,7 +65,7 @@ impl Peer {
     /// Connects to the agent at `url` and gives what its `echo(value)` gives.
     #[expose]
     async fn call_back(&self, ctx: &Context<Self>, url: String, value: Value) -> Result<Value, Exception> {
-        let url = urls::ours(&url, self.is_tls);
+        let url = urls::ours(&url, self.is_tls).map_err(Exception::value_error)?;
         let agent = ctx.connect::<Untyped>(url).await?;
         Ok(agent.call("echo", [value]).await?)
     }

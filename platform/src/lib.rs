@@ -75,6 +75,7 @@ mod link_events;
 mod link_task;
 mod link_time;
 mod listener;
+mod manager;
 mod membership;
 mod monitoring;
 mod monitors;
@@ -127,6 +128,7 @@ pub use folkmoot_transports::{
 pub use join::Join;
 pub use limits::LinkLimits;
 pub use link_events::{LinkEvent, LinkEvents, LinkPeer};
+pub use manager::{AgentUrl, Managed, Manager, ManagerCalls, ManagerSetup};
 pub use membership::{JoinedNode, NodeChanges, NodeState};
 pub use runtime::block_on;
 pub use spawning::Spawn;

@@ -233,6 +233,15 @@ async def run(codec_name, url, place, certs):
     return checks
 
 
+def tell(checks, codec_name, url):
+    """Prints what came of the checks; exits with 1 where some have failed."""
+    for text in checks.wrong:
+        print("MISMATCH %s" % text, file=sys.stderr)
+    if checks.wrong:
+        raise SystemExit("%d of %d checks failed (%s, %s)" % (len(checks.wrong), checks.done, codec_name, url))
+    print("OK %d checks: %s calls %s with %s" % (checks.done, peer.description(), url, codec_name))
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("codec", choices=sorted(peer.CODECS))
@@ -248,11 +257,7 @@ def main():
         raise SystemExit("%s, %s: no end after %d s; the peer owes a reply" % (codec_name, url, DEADLINE_SECONDS))
     except (ConnectionError, RuntimeError) as error:
         raise SystemExit("%s, %s: the link broke: %r" % (codec_name, url, error))
-    for text in checks.wrong:
-        print("MISMATCH %s" % text, file=sys.stderr)
-    if checks.wrong:
-        raise SystemExit("%d of %d checks failed (%s, %s)" % (len(checks.wrong), checks.done, codec_name, url))
-    print("OK %d checks: %s calls %s with %s" % (checks.done, peer.description(), url, codec_name))
+    tell(checks, codec_name, url)
 
 
 if __name__ == "__main__":

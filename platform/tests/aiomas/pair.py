@@ -1,8 +1,9 @@
-"""Runs a server and a client against it: `pair.py NAME SERVER... -- CLIENT...`.
+"""Runs a server and a client against it: `pair.py NAME [--stops] SERVER... -- CLIENT...`.
 
 The server's first line must be `READY URL`; `URL` among the client's arguments becomes that URL. The server is
 told to stop by SIGTERM, upon which it must end in order, with 0; its standard input stays open until then, so that
-it can see the end of this script. Exits with 1 if either of them fails.
+it can see the end of this script. With `--stops` it is the client that has the server end. Exits with 1 if either of
+them fails.
 """
 import signal
 import subprocess
@@ -26,12 +27,13 @@ def ready(server):
     return url
 
 
-def stop(server):
-    """Ends the server and returns what is wrong with the way it ended, or None."""
+def stop(server, is_told):
+    """Ends the server, unless it is told by the client, and returns what is wrong with the way it ended, or None."""
     already = server.poll()
-    if already is not None:
-        return "the server ended before it was told to, with code %d" % already
-    server.send_signal(signal.SIGTERM)
+    if not is_told:
+        if already is not None:
+            return "the server ended before it was told to, with code %d" % already
+        server.send_signal(signal.SIGTERM)
     try:
         code = server.wait(STOP_SECONDS)
     except subprocess.TimeoutExpired:
@@ -41,6 +43,8 @@ def stop(server):
 
 def main():
     name, rest = sys.argv[1], sys.argv[2:]
+    is_told = rest[0] == "--stops"
+    rest = rest[is_told:]
     middle = rest.index("--")
     server_command, client_command = rest[:middle], rest[middle + 1:]
     server = subprocess.Popen(server_command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
@@ -54,7 +58,7 @@ def main():
         text = client.stdout.strip()
         if client.returncode != 0 or not text.split("\n")[-1].startswith("OK"):
             raise SystemExit("%s: the client ended with code %d and said %r" % (name, client.returncode, text))
-        wrong = stop(server)
+        wrong = stop(server, is_told)
         if wrong:
             raise SystemExit("%s: %s" % (name, wrong))
     except subprocess.TimeoutExpired:
