@@ -10,6 +10,7 @@ mod links {
     #[path = "../hostile/counts.rs"]
     mod counts;
     mod credits;
+    mod defects;
     mod idle;
     mod joining;
     #[path = "../support/left_behind.rs"]
@@ -19,6 +20,7 @@ mod links {
     mod link_events;
     #[path = "../hostile/log.rs"]
     mod log;
+    mod managed;
     mod monitors;
     mod passing;
     mod pieces;
