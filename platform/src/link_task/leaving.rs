@@ -49,6 +49,10 @@ impl Leaving {
 impl LinkTask {
     /// Bytes have come or gone: a link that leaves is given more time.
     pub(super) fn moved(&mut self) {
+        // To a peer that has closed its half signs of life go, which mean nothing has moved.
+        if self.is_deaf && self.link.is_rich() && !self.link.outbox.is_sending_pieces() {
+            return;
+        }
         if let Some(leaving) = &mut self.leaving {
             leaving.still = link_time::sleep(leaving.patience);
             self.link.tables.last_farewell.store(link_time::now().0, Ordering::Release);

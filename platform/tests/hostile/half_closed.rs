@@ -165,6 +165,24 @@ async fn a_peer_that_is_gone_is_not_taken_for_one_that_may_still_read() {
 }
 
 #[folkmoot::test(crate = crate::hostile::left_behind)]
+async fn signs_of_life_keep_no_request_in_hand_beyond_its_time() {
+    let mut limits = tight();
+    limits.heartbeat = limits.handshake_time / 10;
+    limits.farewell_time = PATIENCE * 9;
+    let target = Container::builder("tcp://127.0.0.1:0").name("target").limits(limits);
+    let target = target.deadline(tight().handshake_time * 2);
+    let rig = Rig::of(target, Container::builder("tcp://127.0.0.1:0").name("honest")).await;
+    let mut raw = rig.rich(Codec::Json).await;
+    raw.send(r#"[0, 1, ["agents/victim/wait", [1], {}], {"deadline_ms": 600000}]"#).await;
+    raw.shut().await;
+    // Its turn never ends by itself.
+    let rest = raw.rest().await;
+    assert!(rest.len() > 1 && rest.iter().all(|message| message.kind == 0), "{rest:?}");
+    until("the link has ended", || rig.counts.open_links() == 1.0).await;
+    rig.end().await;
+}
+
+#[folkmoot::test(crate = crate::hostile::left_behind)]
 async fn a_half_closed_peer_hears_that_its_request_is_still_in_hand() {
     let mut limits = tight();
     limits.heartbeat = limits.handshake_time;
