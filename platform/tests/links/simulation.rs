@@ -83,6 +83,9 @@ fn troubled(seed: u64) -> Ended<String> {
             sim.chaos(&Chaos::default().every(Duration::from_secs(5)), minutes).await.unwrap();
             sim.sleep(Duration::from_secs(60)).await;
             assert_eq!(sim.running(), ["a", "b", "c"]);
+            for (at, node) in [("a", "b"), ("b", "a"), ("a", "c"), ("c", "a"), ("b", "c"), ("c", "b")] {
+                assert_eq!(state_of(&sim, at, node), NodeState::Joined, "{node}, as {at} sees it");
+            }
             format!("{:?}", sim.clock().unwrap().now())
         },
     );
@@ -102,6 +105,25 @@ fn the_same_seed_gives_the_same_trace_and_another_seed_another() {
         );
     }
     assert_ne!(troubled(8).trace.hash, first.trace.hash);
+}
+
+#[test]
+fn whatever_went_wrong_nodes_are_joined_again_a_minute_later_over_one_link() {
+    super::limit::watch();
+    for seed in 0..5 {
+        let mut pings = troubled(seed).trace.last;
+        pings.retain(|line| line.contains("folkmoot/ping"));
+        // The second and both nodes.
+        let beat = |line: &String| {
+            let words: Vec<&str> = line.split(' ').collect();
+            format!("{} {:?}", words[0].split('.').next().unwrap(), &words[1..4])
+        };
+        let mut beats: Vec<String> = pings.iter().map(beat).collect();
+        let all = beats.len();
+        beats.sort();
+        beats.dedup();
+        assert!(all > 12 && beats.len() == all, "seed {seed}: {} heartbeats too many", all - beats.len());
+    }
 }
 
 #[test]
