@@ -138,6 +138,10 @@ impl Workplace for Hall {
         Box::pin(async move { join_all(asked).await.into_iter().map(Result::unwrap_or_default).collect() })
     }
 
+    fn calls_out(&self) -> usize {
+        self.remotes.awaited()
+    }
+
     fn drive(&self, future: BoxFuture<'static, ()>) -> bool {
         self.workers.get(0).executor.spawn(future)
     }

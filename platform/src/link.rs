@@ -174,6 +174,11 @@ impl Link {
         self.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// How many calls wait for a reply.
+    pub(crate) fn awaited(&self) -> usize {
+        self.pending().replies.len()
+    }
+
     /// Whether the peer understands headers, rich exceptions and the paths under `folkmoot/`.
     pub(crate) fn is_rich(&self) -> bool {
         self.told.get().is_some()

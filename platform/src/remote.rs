@@ -300,6 +300,18 @@ impl Remote {
         }
     }
 
+    /// How many calls wait for a reply, or for a link.
+    pub(crate) fn awaited(&self) -> usize {
+        let state = self.state();
+        let older = state.older.iter().filter_map(Weak::upgrade).map(|link| link.awaited()).sum::<usize>();
+        older
+            + match &state.stage {
+                Stage::Up(link) => link.awaited(),
+                Stage::Opening(opening) => opening.calls.len(),
+                Stage::Idle | Stage::Closed => 0,
+            }
+    }
+
     /// From now on calls leave over a link that the peer opened. What waited leaves first; what waits for replies on
     /// another link goes on waiting there: that link, which is to be attended to until it is quiet.
     pub(crate) fn adopt(&self, link: &Arc<Link>) -> Option<Arc<Link>> {

@@ -64,6 +64,12 @@ impl Remotes {
         true
     }
 
+    /// How many calls wait for a reply, on all ways.
+    pub(crate) fn awaited(&self) -> usize {
+        let all: Vec<Arc<Remote>> = self.ways().iter().flat_map(HashMap::values).cloned().collect();
+        all.iter().map(|remote| remote.awaited()).sum()
+    }
+
     /// Makes no more ways; returns those that there are.
     pub(crate) fn close(&self) -> Vec<Arc<Remote>> {
         let mut all: Vec<Arc<Remote>> =

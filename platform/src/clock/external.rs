@@ -20,6 +20,9 @@ use crate::link_time;
 
 /// How often workers are asked whether they have come to rest before the clock goes on all the same.
 const MOST_QUESTIONS: u32 = 100_000;
+/// How long the clock waits for answers over links to calls that agents made at its moment: one that comes only when the
+/// clock has gone on must not hold it up for ever.
+const ANSWERS_TIME: Duration = Duration::from_secs(1);
 /// How long the clock waits for a sleeper on a thread of the user's own to wake.
 const STRANGERS_TIME: Duration = Duration::from_secs(1);
 /// Seconds that a clock can be set to, either way.
@@ -35,8 +38,10 @@ const NANOS: i128 = 1_000_000_000;
 /// [`set_time`](ExternalClock::set_time) does not jump: the clock goes from one moment at which something is due to the
 /// next, and each timer and sleeper sees its own moment. It goes on once what was due has *run*: once every agent of the
 /// containers that live by this clock, on whatever worker, has done what it could without the clock, and so ended its
-/// turn, sleeps on this clock, or waits for something from outside of these containers' threads: an answer over a link of
-/// sockets, a thread of its own. Futures beside agents that sleep on this clock are woken in the same order.
+/// turn, sleeps on this clock, or waits for something from outside of these containers' threads. Answers over links are
+/// waited for too, up to a second for each moment: a call that is not answered by then holds the clock up no more. For
+/// work on threads of one's own it does not wait. Futures beside agents that sleep on this clock are woken in the same
+/// order.
 ///
 /// ```
 /// use folkmoot::prelude::*;
@@ -74,6 +79,8 @@ struct State {
     next: u64,
     /// Sleepers on threads that are no workers, which were woken and have not looked yet.
     woken_strangers: usize,
+    /// Calls over links that do not hold the clock up.
+    calls_aside: usize,
     /// Whether somebody takes the clock from moment to moment.
     is_driven: bool,
     places: Vec<Weak<dyn Workplace>>,
@@ -114,6 +121,7 @@ impl ExternalClock {
             sleepers: BTreeMap::new(),
             next: 0,
             woken_strangers: 0,
+            calls_aside: 0,
             is_driven: false,
             places: Vec::new(),
         };
@@ -231,6 +239,9 @@ impl Inner {
             }
             state.is_driven = true;
         }
+        // What was called before belongs to no moment that comes.
+        let calls = self.calls_out();
+        self.state().calls_aside = calls;
         // A clock with nothing due shows what was set as soon as it is.
         if start == Start::AtOnce && !self.step() {
             return;
@@ -251,6 +262,10 @@ impl Inner {
             Some(arbiter) => arbiter.spawn(drive),
             None => self.places().first().is_some_and(|place| place.drive(drive)),
         }
+    }
+
+    fn calls_out(&self) -> usize {
+        self.places().iter().map(|place| place.calls_out()).sum()
     }
 
     fn places(&self) -> Vec<Arc<dyn Workplace>> {
@@ -306,10 +321,34 @@ struct Driver(Arc<Inner>);
 impl Driver {
     async fn drive(self) {
         loop {
-            self.rest().await;
+            self.run_out().await;
             if !self.0.step() {
                 return;
             }
+        }
+    }
+
+    /// Waits until what is due has run.
+    async fn run_out(&self) {
+        let began = link_time::elapsed();
+        loop {
+            self.rest().await;
+            let calls = self.0.calls_out();
+            let aside = self.0.state().calls_aside;
+            if calls <= aside {
+                self.0.state().calls_aside = calls;
+                return self.await_strangers().await;
+            }
+            if link_time::elapsed().saturating_sub(began) >= ANSWERS_TIME {
+                self.0.state().calls_aside = calls;
+                let calls = calls - aside;
+                tracing::warn!(
+                    calls,
+                    "calls over links are not answered after {ANSWERS_TIME:?}: the clock goes on without"
+                );
+                return self.await_strangers().await;
+            }
+            link_time::sleep(Duration::from_millis(1)).await;
         }
     }
 
@@ -319,7 +358,7 @@ impl Driver {
         for _ in 0..MOST_QUESTIONS {
             let work = self.work().await;
             if before.as_ref() == Some(&work) {
-                return self.await_strangers().await;
+                return;
             }
             before = Some(work);
         }

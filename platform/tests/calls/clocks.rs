@@ -51,8 +51,15 @@ impl Diarist {
         self.write(ctx, "noted");
     }
 
+    /// Takes its time, of which this container's clock knows nothing.
     #[expose]
-    async fn quarters(&self, ctx: &Context<Self>, count: usize) {
+    async fn note_late(&self, ctx: &Context<Self>) {
+        RealClock.sleep(Duration::from_millis(2)).await;
+        self.write(ctx, "noted");
+    }
+
+    #[expose]
+    async fn quarters(&self, ctx: &Context<Self>, count: usize, late: bool) {
         let mut quarters = ctx.clock().every(Duration::from_secs(900));
         for _ in 0..count {
             let due = quarters.next().await;
@@ -61,7 +68,7 @@ impl Diarist {
             // Several turns of another agent, perhaps on another worker, belong to what is due now.
             if let Some(other) = &self.other {
                 for _ in 0..3 {
-                    other.note().await.unwrap();
+                    if late { other.note_late().await.unwrap() } else { other.note().await.unwrap() }
                 }
             }
         }
@@ -138,7 +145,7 @@ async fn what_is_due_has_run_on_all_workers_before_the_clock_goes_on() {
     let (hall, log) = (hall("workers", &clock, 3).await, Log::default());
     let b = diarist(&hall, "b", &log, None).await;
     let a = diarist(&hall, "a", &log, Some(&b)).await;
-    let mut day = Box::pin(async move { a.quarters(96).await });
+    let mut day = Box::pin(async move { a.quarters(96, false).await });
     assert!(begin(&mut day));
     clock.advance_to(86_400.0 + 1.0).await.unwrap();
     let noted = taken(&log);
@@ -150,6 +157,37 @@ async fn what_is_due_has_run_on_all_workers_before_the_clock_goes_on() {
     }
     day.await.unwrap();
     hall.shutdown().await;
+}
+
+/// Over sockets, where nobody can see that an answer is on its way.
+#[folkmoot::test]
+async fn answers_over_links_belong_to_the_moment_of_the_call() {
+    super::limit::watch();
+    let clock = ExternalClock::new(start());
+    let node = async || Container::builder("tcp://127.0.0.1:0").clock(clock.clone()).start().await.unwrap();
+    let (near, far, log) = (node().await, node().await, Log::default());
+    diarist(&far, "b", &log, None).await;
+    let b: Proxy<Diarist> = near.connect(far.url("b")).await.unwrap();
+    let a = diarist(&near, "a", &log, Some(&b)).await;
+    let mut day = Box::pin(async move { a.quarters(24, true).await });
+    assert!(begin(&mut day));
+    // This one is answered by the clock alone: it holds it up for a moment and not for ever.
+    let mut sleeping =
+        Box::pin(async move { b.sleep(7.0 * 900.0 + 1.0).deadline(Duration::from_secs(600)).await });
+    assert!(begin(&mut sleeping));
+    clock.advance_to(86_400.0).await.unwrap();
+    let noted = taken(&log);
+    let (woke, noted): (Vec<String>, Vec<String>) =
+        noted.into_iter().partition(|entry| entry.contains("woke"));
+    assert_eq!((woke, noted.len()), (vec!["b woke 6301".to_owned()], 24 * 4));
+    for entries in noted.chunks(4) {
+        let time = entries[0].strip_prefix("a began ").unwrap();
+        assert!(entries[1..].iter().all(|entry| entry == &format!("b noted {time}")), "{entries:?}");
+    }
+    day.await.unwrap();
+    sleeping.await.unwrap();
+    far.shutdown().await;
+    near.shutdown().await;
 }
 
 #[folkmoot::test]
