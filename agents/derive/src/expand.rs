@@ -17,7 +17,7 @@ mod run;
 
 pub(crate) use object::object;
 use proc_macro2::{Ident, Span, TokenStream};
-use quote::{format_ident, quote, quote_spanned};
+use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::Type;
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
@@ -150,6 +150,11 @@ fn result_types(exposed: &Exposed, root: &Root) -> (TokenStream, TokenStream) {
             quote_spanned!(ty.span()=> <#ty as #root::ResultParts>::Err),
         ),
     }
+}
+
+/// The arguments by those names, as the method's type of them has them: a tuple, or the one that is all arguments.
+fn argument_values(exposed: &Exposed, names: &[impl ToTokens]) -> TokenStream {
+    if exposed.routine.takes_all() { quote!(#(#names)*) } else { quote!((#(#names,)*)) }
 }
 
 /// The tuple of a method's argument types, or the type that takes all arguments: in the place of the one argument, or else of the method's name, for that is

@@ -15,7 +15,7 @@ use crate::parse::{Root, root_of_derive};
 pub(crate) fn derive(input: &DeriveInput) -> TokenStream {
     let mut mistakes = Mistakes::default();
     let root = root_of_derive(&input.attrs, "serializable").unwrap_or_else(|error| {
-        mistakes.add(error);
+        mistakes.add(syn::Error::new(error.span(), "`#[serializable]` has one option, `crate = some::path`"));
         Root::DEFAULT
     });
     let fields = match &input.data {

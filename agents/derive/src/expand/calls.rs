@@ -5,7 +5,7 @@
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 
-use super::{Target, methods, plain_name};
+use super::{Target, argument_values, methods, plain_name};
 use crate::model::{Argument, Exposed};
 
 /// The struct, beside the user's block so that its docs are found there.
@@ -34,7 +34,7 @@ pub(super) fn methods(target: &Target<'_>, exposed: &[Exposed]) -> TokenStream {
         let marker = methods::marker(exposed, &target.interface);
         let names: Vec<_> = exposed.routine.arguments().map(|Argument { name, .. }| name).collect();
         let types: Vec<_> = exposed.routine.arguments().map(|Argument { ty, .. }| ty).collect();
-        let arguments = if exposed.routine.takes_all() { quote!(#(#names)*) } else { quote!((#(#names,)*)) };
+        let arguments = argument_values(exposed, &names);
         quote! {
             #(#shown)*
             pub fn #name(&self, #(#names: #types),*) -> #root::Call<#marker> {

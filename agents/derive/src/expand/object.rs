@@ -6,7 +6,9 @@ use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 
 use super::methods::{self, marker};
-use super::{Target, checks, decode, describe, parts, plain_name, quiet, request_ident, requests, run};
+use super::{
+    Target, argument_values, checks, decode, describe, parts, plain_name, quiet, request_ident, requests, run,
+};
 use crate::model::{Argument, Behaviour, ObjectBlock};
 use crate::parse::Root;
 
@@ -52,10 +54,11 @@ fn calls_of(root: &Root, model: &Behaviour, calls: &syn::Ident) -> TokenStream {
         let marker = marker(exposed, &model.ty);
         let names: Vec<_> = exposed.routine.arguments().map(|Argument { name, .. }| name).collect();
         let types: Vec<_> = exposed.routine.arguments().map(|Argument { ty, .. }| ty).collect();
+        let arguments = argument_values(exposed, &names);
         quote! {
             #(#shown)*
             pub fn #name(&self, #(#names: #types),*) -> #root::Call<#root::Via<__P, #marker>> {
-                #root::Call::new(&self.0, (#(#names,)*))
+                #root::Call::new(&self.0, #arguments)
             }
         }
     });

@@ -7,7 +7,7 @@ use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
 
 use super::methods::marker;
-use super::{parts, plain_name, request_ident, top};
+use super::{argument_values, parts, plain_name, request_ident, top};
 use crate::model::{Behaviour, Exposed, Mode, Parameter, Returns, Routine};
 use crate::parse::Root;
 
@@ -83,8 +83,7 @@ fn outcome(root: &Root, model: &Behaviour, exposed: &Exposed) -> TokenStream {
 
 fn arm(exposed: &Exposed, turn: &TokenStream) -> TokenStream {
     let (request, variant) = (request_ident(), &exposed.routine.name);
-    let names = argument_names(&exposed.routine);
-    let arguments = if exposed.routine.takes_all() { quote!(#(#names)*) } else { quote!((#(#names,)*)) };
+    let arguments = argument_values(exposed, &argument_names(&exposed.routine));
     quote!(#request::#variant(#arguments, __reply) => #turn)
 }
 
