@@ -145,6 +145,28 @@ impl Message<'_> {
         Ok(message?)
     }
 
+    /// Takes the content of a [`Message::Open`] apart that is a call: `[path, [arguments], {keyword arguments}]`.
+    ///
+    /// # Errors
+    /// Why it is none, as a sentence.
+    pub fn decode_call<'a>(
+        codec: Codec,
+        content: &'a [u8],
+        limits: &Limits,
+    ) -> Result<(Cow<'a, str>, Arguments<'a>), String> {
+        let (list, budget) = (Open::of(0), Budget::new(limits));
+        match codec {
+            Codec::Json => {
+                let reader = JsonReader::new(content).map_err(|error| error.to_string())?;
+                Envelope { codec, reader, budget, list }.call()
+            }
+            Codec::MsgPack | Codec::MsgPackBlosc => {
+                Envelope { codec, reader: MsgPackReader::new(content), budget, list }.call()
+            }
+            Codec::Cbor => Envelope { codec, reader: CborReader::new(content), budget, list }.call(),
+        }
+    }
+
     /// Looks at the first bytes of an opened payload alone, in a time that does not grow with the payload. `None` where they do not tell:
     /// [`Message::decode`] says what is wrong, if anything is.
     pub fn head(codec: Codec, payload: &[u8]) -> Option<MessageHead<'_>> {

@@ -4,6 +4,8 @@
 
 #[path = "examples/mosaik.rs"]
 mod mosaik;
+#[path = "examples/rpc.rs"]
+mod rpc;
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};

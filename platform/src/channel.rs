@@ -2,7 +2,8 @@
 //!
 //! The lowest layer that a program may stop at. A request has any content; replies come in any order; either end may
 //! send and serve. It is the wire of containers without a Hello, which is that of aiomas's channels, and of the
-//! co-simulator mosaik in JSON. The page [`channels`](crate::guide::channels) shows it at work.
+//! co-simulator mosaik in JSON. The page [`channels`](crate::guide::channels) shows it at work; [`rpc`](crate::rpc) calls
+//! methods over it.
 //!
 //! Always true: a channel is a link like those of containers, with the same bounds ([`LinkLimits`](crate::LinkLimits)),
 //! counters and log; only what is asked goes to whoever holds it, in the place of agents.
@@ -15,9 +16,10 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use bytes::BytesMut;
 use folkmoot_agents::Sleep;
 use folkmoot_agents::host::FarReply;
-use folkmoot_codecs::{CallError, Codec, Principal, encode_open};
+use folkmoot_codecs::{CallError, Codec, EncodeError, Limits, Principal, encode_open};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::oneshot;
@@ -72,11 +74,18 @@ impl Channel {
     /// [`CallError::Disconnected`], [`CallError::DeadlineExceeded`], [`CallError::BadReply`] where it is no `R`, and
     /// [`CallError::Remote`] where the peer answered with an exception.
     pub fn send<T: Serialize + ?Sized, R: DeserializeOwned>(&self, content: &T) -> Reply<R> {
+        self.send_frame(|codec, out, id, limits| encode_open(codec, out, id, content, limits))
+    }
+
+    /// Sends a request whose frame is written by `write`.
+    pub(crate) fn send_frame<R>(
+        &self,
+        write: impl FnOnce(Codec, &mut BytesMut, u64, &Limits) -> Result<(), EncodeError>,
+    ) -> Reply<R> {
         let link = &self.0.link;
         let id = link.next_id();
         let mut encoded = Ok(());
-        let frame =
-            scratch::written(|out| encoded = encode_open(link.codec, out, id, content, &link.frame_limits()));
+        let frame = scratch::written(|out| encoded = write(link.codec, out, id, &link.frame_limits()));
         let state = match encoded {
             Err(error) => Err(CallError::Unencodable { reason: error.to_string() }),
             Ok(()) => link.send_open(id, frame),

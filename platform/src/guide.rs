@@ -21,6 +21,7 @@
 //! | [`spawning`] | a container in an agent, futures beside the turns |
 //! | [`objects`] | parts of an agent with methods of their own; an agent as an argument or a result |
 //! | [`channels`] | requests and replies over one connection, without agents; mosaik |
+//! | [`services`] | methods called over a channel, without agents |
 //! | [`aiomas`] | coming from aiomas: old and new side by side, and how both work together |
 //! | [`values`] | types on the wire: bytes, options, NaN, big integers, maps |
 //!
@@ -82,6 +83,9 @@ pub mod objects {}
 
 #[doc = include_str!("../docs/channels.md")]
 pub mod channels {}
+
+#[doc = include_str!("../docs/services.md")]
+pub mod services {}
 
 #[doc = include_str!("../docs/aiomas.md")]
 pub mod aiomas {}

@@ -90,6 +90,7 @@ mod remote_proxy;
 mod remotes;
 mod roll;
 mod router;
+pub mod rpc;
 mod runtime;
 mod scratch;
 pub mod sim;

@@ -256,7 +256,9 @@ impl Link {
 
     /// The special types of values that the peer knows, where it said no Hello.
     pub(crate) fn plain_types(&self) -> Option<Arc<PlainTypes>> {
-        (!self.is_rich()).then(|| self.tables.plain_types.clone())
+        // What a channel carries is the affair of its two ends.
+        let is_open = matches!(self.serves, Serves::Channel(_));
+        (!self.is_rich() && !is_open).then(|| self.tables.plain_types.clone())
     }
 
     /// A one-way call of ours did not leave.

@@ -30,6 +30,7 @@ mod links {
     mod retrying;
     mod rotation;
     mod secured;
+    mod services;
     mod simulation;
     mod slow_encoder;
     #[cfg(unix)]

@@ -24,6 +24,13 @@ struct Content<'a> {
 type Shaped<T> = Result<T, String>;
 
 impl<'a, R: Reader<'a>> Envelope<R> {
+    /// The path and the arguments of a content that stands alone.
+    pub(super) fn call(mut self) -> Result<(Cow<'a, str>, Arguments<'a>), String> {
+        let content = self.content().and_then(|content| self.reader.end().map(|()| content));
+        let Content { path, positional, keyword } = content.map_err(|error| error.to_string())??;
+        Ok((path, Arguments { codec: self.codec, positional, keyword }))
+    }
+
     #[inline]
     pub(super) fn request(mut self) -> Result<Message<'a>, MessageError> {
         let id = self.id()?;
@@ -71,7 +78,8 @@ impl<'a, R: Reader<'a>> Envelope<R> {
         Ok(RawId::from_parts(bytes, number))
     }
 
-    #[inline]
+    // Always: with a second user each message would pay for a call.
+    #[inline(always)]
     fn content(&mut self) -> Result<Shaped<Content<'a>>, DecodeError> {
         self.budget.node(self.reader.position())?;
         let mut list = match self.reader.token()? {

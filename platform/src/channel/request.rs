@@ -3,12 +3,14 @@
 //! Always true: each request is answered once; one that is dropped unanswered is answered with an exception. Neighbour:
 //! [`Channel::recv`](super::Channel::recv) gives them.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use bytes::{Bytes, BytesMut};
 use folkmoot_agents::reply::ReplySink;
 use folkmoot_codecs::{
-    CallError, Codec, Limits, Value, encode_exception, encode_exception_raw, encode_result,
+    Arguments, CallError, Codec, Limits, Message, Value, encode_exception, encode_exception_raw,
+    encode_result,
 };
 use serde::{Deserialize, Serialize};
 
@@ -54,6 +56,11 @@ impl Request {
         self.codec
             .value(&self.content, &Limits { max_nodes: u32::MAX, ..Limits::DEFAULT })
             .unwrap_or_default()
+    }
+
+    /// The path and the arguments of a call.
+    pub(crate) fn call(&self) -> Result<(Cow<'_, str>, Arguments<'_>), String> {
+        Message::decode_call(self.codec, &self.content, &Limits { max_nodes: u32::MAX, ..Limits::DEFAULT })
     }
 
     /// Whether the channel has ended meanwhile: an answer would reach nobody.
