@@ -170,12 +170,17 @@ impl<I: Interface + ?Sized> Proxy<I> {
 
 impl<I: Interface + ?Sized> Serialize for Proxy<I> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        if let Some(types) = plain_types::current()
-            && let Some(path) = Proxy::path_within(self, &types)
+        let types = plain_types::current();
+        if let Some(types) = &types
+            && let Some(path) = Proxy::path_within(self, types)
         {
             return plain_types::write(types.proxy_id(), &path, serializer);
         }
-        serializer.serialize_str(&Proxy::handed_on(self).map_err(serde::ser::Error::custom)?)
+        let url = Proxy::handed_on(self).map_err(serde::ser::Error::custom)?;
+        match url.parse() {
+            Ok(address) if types.is_some() => serializer.serialize_str(&Address::for_aiomas(&address)),
+            _ => serializer.serialize_str(&url),
+        }
     }
 }
 

@@ -144,6 +144,16 @@ pub struct Address {
     pub agent: Option<String>,
 }
 
+impl Address {
+    /// The agent's URL as aiomas's own `connect()` takes it, see [`Endpoint::for_aiomas`]; without an agent the usual text.
+    pub fn for_aiomas(&self) -> String {
+        match &self.agent {
+            Some(agent) => self.endpoint.for_aiomas(agent),
+            None => self.to_string(),
+        }
+    }
+}
+
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.endpoint)?;

@@ -279,9 +279,7 @@ impl fmt::Display for AgentUrl {
 impl Serialize for AgentUrl {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match (plain_types::current(), self.0.parse()) {
-            (Some(_), Ok(Address { endpoint, agent: Some(agent) })) => {
-                serializer.serialize_str(&endpoint.for_aiomas(&agent))
-            }
+            (Some(_), Ok(address)) => serializer.serialize_str(&Address::for_aiomas(&address)),
             _ => serializer.serialize_str(&self.0),
         }
     }

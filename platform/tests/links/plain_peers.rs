@@ -218,6 +218,21 @@ async fn a_proxy_that_was_kept_ends_with_its_connection_and_is_never_handed_on()
 }
 
 #[folkmoot::test(crate = crate::links::left_behind)]
+async fn an_agent_of_another_container_is_handed_on_as_a_url_that_aiomas_takes() {
+    let host = host().await;
+    let mut raw = Raw::dial(&host).await;
+    for (theirs, told) in [
+        ("tcp://127.0.0.1:1/meter", "tcp://127.0.0.1:1/meter"),
+        ("unix:///run/elsewhere.sock:meter", "ipc://[/run/elsewhere.sock]/meter"),
+        ("ipc://[/run/elsewhere.sock]/meter", "ipc://[/run/elsewhere.sock]/meter"),
+    ] {
+        assert_eq!(raw.ask(&request("keep", &format!(r#"["{theirs}"]"#))).await, "[1,7,null]");
+        assert_eq!(raw.ask(&request("kept", "[]")).await, format!(r#"[1,7,"{told}"]"#));
+    }
+    host.shutdown().await;
+}
+
+#[folkmoot::test(crate = crate::links::left_behind)]
 async fn agents_and_objects_travel_as_paths_and_dates_as_what_they_are() {
     let host = host().await;
     let mut raw = Raw::dial(&host).await;
