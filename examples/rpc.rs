@@ -79,6 +79,11 @@ async fn call(endpoint: &str, codec: Codec) -> Result<()> {
     writeln!(out, "6 * 7 = {product}\n{}", echo.as_str().unwrap_or_default())?;
     writeln!(out, "the root of 2.25 is {root}\n{failed}")?;
     peer.channel().close().await;
+    let has_no_root = matches!(&failed, CallError::Remote { kind, .. } if kind == "ValueError");
+    if product != 42.0 || echo.as_str() != Some("called back") || root != 1.5 || !has_no_root {
+        return Err("that is not what the service should answer".into());
+    }
+    writeln!(out, "OK 4 calls")?;
     Ok(())
 }
 

@@ -1,10 +1,11 @@
 """aiomas's layer of services, without agents: `rpc.py CODEC --serve`, or `rpc.py CODEC HOST PORT`.
 
-It has what Folkmoot's example `rpc` has, and either end may be either. Served, it prints `READY tcp://HOST:PORT`. Called, it
-checks what it gets, and prints `OK <n> checks` or what was wrong and exits with 1.
+It has what Folkmoot's example `rpc` has, and either end may be either. Served, it prints `READY tcp://HOST:PORT`, and ends at
+SIGTERM. Called, it checks what it gets, and prints `OK <n> checks` or what was wrong and exits with 1.
 """
 import asyncio
 import math
+import signal
 import sys
 
 import peer
@@ -84,10 +85,10 @@ async def check(codec, host, port):
 
 async def serve(codec):
     server = await aiomas.rpc.start_server(("127.0.0.1", 0), Root(), codec=codec)
+    stop = asyncio.Event()
+    asyncio.get_event_loop().add_signal_handler(signal.SIGTERM, stop.set)
     print("READY tcp://127.0.0.1:%d" % server.sockets[0].getsockname()[1], flush=True)
-    await server.wait_closed()
-    while True:
-        await asyncio.sleep(3600)
+    await stop.wait()
 
 
 if __name__ == "__main__":
