@@ -137,7 +137,7 @@ By `perf`, `callgrind` and `strace`, for the rows that have stood behind their t
 - **64 B calls beside 8 MiB, one after the other**: not the cores, for the same large calls on another link make the small
   ones faster (the last row: no core falls asleep). A small frame leaves before all pieces that wait, but behind those that
   were written: up to `max_unanswered_bytes`, 256 KiB, each 32 KiB of which takes its reader some 15 us. With 64 KiB in the
-  place of 256 the small calls come to 2.0 times the floor, and a large call takes 13 ms in the place of 4. The default is for
+  place of 256 the small calls came to about twice the floor (1.9 to 2.3), and a large call took 13 ms in the place of 4. The default is for
   those who send much; who calls small beside it sets that limit lower.
 - **Under aiomas's client, the server's CPU**: that client writes each call by itself, one every 23 us, so nearly each wakes the
   server: a wake, a `recv` and a `send`. Three quarters of the samples are in the kernel (`perf`), a fifth is ours. A server that
