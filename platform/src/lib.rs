@@ -112,6 +112,7 @@ pub use error::{Error, Result, SpawnError, StartError};
 pub use folkmoot_agents::connect::{Connect, Retry};
 pub use folkmoot_agents::counters::TABLE as METRICS;
 pub use folkmoot_agents::describe::{AgentDescription, ArgumentDescription, MethodDescription};
+pub use folkmoot_agents::protocols;
 pub use folkmoot_agents::shared::Status;
 pub use folkmoot_agents::{
     Agent, AnyCall, AskAll, AskOne, AskQuorum, BadDate, Call, Clock, Context, Group, InThePast, Interface,
