@@ -47,6 +47,7 @@ pub mod exception;
 pub mod frame;
 pub mod headers;
 pub mod hello;
+pub mod iso8601;
 pub mod joining;
 pub mod limits;
 pub mod message;
