@@ -5,6 +5,10 @@
 
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
+pub mod finding;
+mod reading;
 pub mod specification;
+mod yaml;
 
+pub use finding::{Finding, Findings};
 pub use specification::Specification;

@@ -1,0 +1,182 @@
+//! The dialogue section: how dialogues begin, go on and end.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
+use super::Reader;
+use super::header::nearest;
+use super::speech_acts::short;
+use crate::finding::Finding;
+use crate::specification::{DialogueRules, Performative};
+use crate::yaml::{Kind, Mapping, Node};
+
+const FIELDS: [&str; 6] =
+    ["initiation", "reply", "termination", "roles", "end_states", "keep_terminal_state_dialogues"];
+
+impl Reader {
+    pub(super) fn dialogue(&mut self, node: &Node, performatives: &[Performative]) -> Option<DialogueRules> {
+        if node.is_null() || node.map().is_some_and(Mapping::is_empty) {
+            return None;
+        }
+        let Some(mapping) = node.map() else {
+            self.expected("the dialogue section", "a mapping with `initiation`, `reply` and so on", node);
+            return None;
+        };
+        self.tell_duplicates(node);
+        for field in FIELDS.iter().filter(|field| mapping.get(field).is_none()) {
+            self.error("missing-field", node.place, format!("the dialogue section has no `{field}`"));
+        }
+        for (key, _) in mapping.iter() {
+            if !key.text().is_some_and(|name| FIELDS.contains(&name)) {
+                let name = key.scalar().map(|scalar| short(&scalar.text)).unwrap_or_default();
+                let text = format!("the dialogue section has no field `{name}`, and it is ignored");
+                self.findings.push(Finding::warning("unknown-field", key.place, text));
+            }
+        }
+        let known: BTreeSet<&str> =
+            performatives.iter().map(|performative| performative.name.as_str()).collect();
+        let initiation =
+            mapping.get("initiation").map(|node| self.some_performatives(node, "initiation", &known));
+        let reply = mapping.get("reply").map(|node| self.reply(node, &known));
+        let termination =
+            mapping.get("termination").map(|node| self.termination(node, reply.as_ref(), &known));
+        let roles = mapping.get("roles").map(|node| self.roles(node));
+        let end_states = mapping.get("end_states").map(|node| self.end_states(node));
+        let keep = mapping.get("keep_terminal_state_dialogues").map(|node| self.keep(node));
+        Some(DialogueRules {
+            initiation: initiation?,
+            reply: reply?,
+            termination: termination?,
+            roles: roles?,
+            end_states: end_states?,
+            keep_terminal_state_dialogues: keep?,
+        })
+    }
+
+    /// A list of performatives that must not be empty.
+    fn some_performatives(&mut self, node: &Node, field: &str, known: &BTreeSet<&str>) -> Vec<String> {
+        let Some(items) = node.list() else {
+            self.expected(&format!("`{field}`"), "a list of performatives", node);
+            return Vec::new();
+        };
+        if items.is_empty() {
+            let code = if field == "initiation" { "no-initiation" } else { "no-termination" };
+            self.error(code, node.place, format!("`{field}` must name at least one performative"));
+        }
+        self.performatives_of(items, &format!("`{field}`"), known)
+    }
+
+    fn performatives_of(&mut self, items: &[Rc<Node>], of: &str, known: &BTreeSet<&str>) -> Vec<String> {
+        let mut names: Vec<String> = Vec::new();
+        for item in items {
+            let Some(name) = item.text().filter(|name| known.contains(name)) else {
+                self.unknown_performative(item, of, known);
+                continue;
+            };
+            if !names.iter().any(|other| other == name) {
+                names.push(name.to_owned());
+            } else if of == "`termination`" {
+                let text = format!("`{name}` stands in {of} twice");
+                self.error("duplicate", item.place, text);
+            } else {
+                let text = format!("`{name}` stands in {of} twice");
+                self.findings.push(Finding::warning("duplicate", item.place, text));
+            }
+        }
+        names
+    }
+
+    fn unknown_performative(&mut self, node: &Node, of: &str, known: &BTreeSet<&str>) {
+        let text = format!("{of} names {}, which is no performative", node.told());
+        let finding = Finding::error("unknown-performative", node.place, text);
+        let near = node.text().and_then(|name| nearest(name, known.iter().copied()));
+        self.findings.push(match near {
+            Some(near) => finding.hint(format!("did you mean `{near}`?")),
+            None => finding,
+        });
+    }
+
+    fn reply(&mut self, node: &Node, known: &BTreeSet<&str>) -> BTreeMap<String, Vec<String>> {
+        let mut rules = BTreeMap::new();
+        let Some(mapping) = node.map() else {
+            self.expected("`reply`", "a mapping of performatives to lists of their replies", node);
+            return rules;
+        };
+        self.tell_duplicates(node);
+        for (key, value) in mapping.iter() {
+            let Some(name) = key.text().filter(|name| known.contains(name)) else {
+                self.unknown_performative(key, "`reply`", known);
+                continue;
+            };
+            let of = format!("the reply to `{name}`");
+            let replies = match value.list() {
+                Some(items) => self.performatives_of(items, &of, known),
+                None => {
+                    self.expected(&of, "a list, `[]` where it ends the dialogue", value);
+                    Vec::new()
+                }
+            };
+            rules.insert(name.to_owned(), replies);
+        }
+        for name in known.iter().filter(|name| !rules.contains_key(**name)) {
+            let text = format!("`reply` does not say what answers `{name}`");
+            let finding = Finding::error("missing-reply", node.place, text);
+            self.findings.push(finding.hint(format!("add `{name}: []` where it ends the dialogue")));
+        }
+        rules
+    }
+
+    fn termination(
+        &mut self,
+        node: &Node,
+        reply: Option<&BTreeMap<String, Vec<String>>>,
+        known: &BTreeSet<&str>,
+    ) -> Vec<String> {
+        let names = self.some_performatives(node, "termination", known);
+        let (Some(items), Some(reply)) = (node.list(), reply) else {
+            return names;
+        };
+        for item in items {
+            let Some(name) = item.text() else { continue };
+            if reply.get(name).is_some_and(|replies| !replies.is_empty()) {
+                let text = format!("`{name}` ends a dialogue, and yet `reply` has answers to it");
+                self.error("terminal-with-replies", item.place, text);
+            }
+        }
+        for (name, _) in reply.iter().filter(|(name, replies)| replies.is_empty() && !names.contains(name)) {
+            let text = format!("`{name}` has no replies and does not stand in `termination`");
+            self.error("not-terminal", node.place, text);
+        }
+        names
+    }
+
+    fn roles(&mut self, node: &Node) -> Vec<String> {
+        let Some(mapping) = node.map() else {
+            self.expected("`roles`", "a mapping, written `{buyer, seller}`", node);
+            return Vec::new();
+        };
+        self.tell_duplicates(node);
+        if !(1..=2).contains(&mapping.len()) {
+            self.error("roles", node.place, format!("there must be one role or two, not {}", mapping.len()));
+        }
+        mapping.iter().filter_map(|(key, _)| self.name(key, "role", true)).collect()
+    }
+
+    fn end_states(&mut self, node: &Node) -> Vec<String> {
+        let Some(items) = node.list() else {
+            self.expected("`end_states`", "a list, `[]` for none", node);
+            return Vec::new();
+        };
+        items.iter().filter_map(|item| self.name(item, "end state", true)).collect()
+    }
+
+    fn keep(&mut self, node: &Node) -> bool {
+        match node.scalar().map(|scalar| scalar.kind) {
+            Some(Kind::Bool(keep)) => keep,
+            _ => {
+                self.expected("`keep_terminal_state_dialogues`", "true or false", node);
+                false
+            }
+        }
+    }
+}

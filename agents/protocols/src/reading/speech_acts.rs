@@ -1,0 +1,190 @@
+//! The performatives and their contents.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Reader, form, type_text};
+use crate::finding::Finding;
+use crate::specification::{Content, Element, Performative};
+use crate::yaml::Node;
+
+/// Fields of every message, which no performative and no content can be.
+const RESERVED: [&str; 5] = ["_body", "message_id", "dialogue_reference", "target", "performative"];
+
+/// What stands there.
+#[derive(Default)]
+pub(super) struct SpeechActs {
+    pub(super) performatives: Vec<Performative>,
+    /// Those that AEA's validator knows of, by name without `ct:`.
+    pub(super) found_by_aea: BTreeSet<String>,
+    /// All of them.
+    pub(super) custom_types: BTreeSet<String>,
+    /// Whether something in there could not be read, so that what is missing later may be that.
+    pub(super) broken: bool,
+}
+
+/// The first use of a content's name: the performative, the type's text, its line.
+type Known = BTreeMap<String, (String, String, usize)>;
+
+impl Reader {
+    pub(super) fn speech_acts(&mut self, node: &Node) -> SpeechActs {
+        let mut acts = SpeechActs::default();
+        let Some(mapping) = node.map() else {
+            self.expected("`speech_acts`", "a mapping of performatives", node);
+            return SpeechActs { broken: true, ..acts };
+        };
+        self.tell_duplicates(node);
+        if mapping.is_empty() {
+            self.error(
+                "no-speech-acts",
+                node.place,
+                "there must be at least one performative in `speech_acts`",
+            );
+        }
+        let mut known = Known::new();
+        for (key, value) in mapping.iter() {
+            match self.performative(key, value, &mut known, &mut acts) {
+                Some(performative) => acts.performatives.push(performative),
+                None => acts.broken = true,
+            }
+        }
+        acts
+    }
+
+    fn performative(
+        &mut self,
+        key: &Node,
+        value: &Node,
+        known: &mut Known,
+        acts: &mut SpeechActs,
+    ) -> Option<Performative> {
+        let name = self.name(key, "performative", false)?;
+        self.places.performatives.insert(name.clone(), key.place);
+        let mut performative = Performative { name, contents: Vec::new() };
+        let Some(contents) = value.map() else {
+            self.expected(
+                &format!("the contents of `{}`", performative.name),
+                "a mapping, `{}` for none",
+                value,
+            );
+            acts.broken = true;
+            return Some(performative);
+        };
+        self.tell_duplicates(value);
+        for (key, value) in contents.iter() {
+            match self.content(&performative.name, key, value, known, acts) {
+                Some(content) => performative.contents.push(content),
+                None => acts.broken = true,
+            }
+        }
+        Some(performative)
+    }
+
+    fn content(
+        &mut self,
+        performative: &str,
+        key: &Node,
+        value: &Node,
+        known: &mut Known,
+        acts: &mut SpeechActs,
+    ) -> Option<Content> {
+        let name = self.name(key, "content", true)?;
+        if name == "self" {
+            let text = "a content must not be called `self`, which AEA cannot load";
+            self.error("reserved-name", key.place, text);
+        }
+        let Some(text) = value.text() else {
+            self.expected(&format!("the type of `{name}`"), "a text", value);
+            return None;
+        };
+        let Some(content_type) = type_text::read(text) else {
+            let told = format!("`{}` is no type of content `{name}`", short(text));
+            self.findings.push(Finding::error("bad-type", value.place, told).hint(type_hint(text)));
+            return None;
+        };
+        if !type_text::written_well(text, &content_type) {
+            let told = format!(
+                "`{}` is not written well: AEA accepts it and then breaks on it or reads something else",
+                short(text)
+            );
+            self.strict(
+                Finding::error("bad-type", value.place, told).hint(format!("write `{content_type}`")),
+            );
+        }
+        match known.get(&name) {
+            Some((other, first, line)) if first != text => {
+                let told = format!(
+                    "content `{name}` is `{}` here and `{first}` in `{other}`, line {line}",
+                    short(text)
+                );
+                let hint = "give both the same type, written the same, or different names";
+                self.findings.push(Finding::error("type-differs", value.place, told).hint(hint));
+            }
+            Some(_) => {}
+            None => {
+                drop(known.insert(name.clone(), (performative.to_owned(), text.to_owned(), value.place.line)))
+            }
+        }
+        acts.found_by_aea.extend(type_text::custom_types_found(text));
+        for element in content_type.alternatives() {
+            if let Element::Custom(name) = element {
+                acts.custom_types.insert(name.clone());
+            }
+        }
+        self.places.contents.insert((performative.to_owned(), name.clone()), value.place);
+        Some(Content { name, content_type })
+    }
+
+    /// A name of the form that all names in a specification have. Performatives must not begin with a digit, nor end
+    /// with a line end even for AEA.
+    pub(super) fn name(&mut self, key: &Node, what: &str, line_end: bool) -> Option<String> {
+        let Some(text) = key.text() else {
+            self.expected(&format!("the name of a {what}"), "a text", key);
+            return None;
+        };
+        let formed = if line_end { self.without_last_line_end(text) } else { text };
+        if RESERVED.contains(&text) && matches!(what, "performative" | "content") {
+            let told = format!("a {what} must not be called `{text}`, which every message has already");
+            self.error("reserved-name", key.place, told);
+            return None;
+        }
+        let digit = what == "performative" && text.starts_with(|first: char| first.is_ascii_digit());
+        if form::is_name(formed) && !digit {
+            return Some(text.to_owned());
+        }
+        let told = format!("`{}` is no name of a {what}", short(text));
+        let hint = match digit {
+            true => "begin it with a letter",
+            false => "names are letters and digits, with single `_` within",
+        };
+        self.findings.push(Finding::error("bad-name", key.place, told).hint(hint));
+        None
+    }
+}
+
+/// What is quoted of a text that may be long.
+pub(super) fn short(text: &str) -> String {
+    match text.char_indices().nth(60) {
+        Some((index, _)) => format!("{}…", text.get(..index).unwrap_or_default()),
+        None => text.to_owned(),
+    }
+}
+
+fn type_hint(text: &str) -> &'static str {
+    if text.contains("pt:optional") && !text.trim_start().starts_with("pt:optional") {
+        return "`pt:optional` stands outermost only";
+    }
+    if text.matches("pt:set").count() + text.matches("pt:list").count() + text.matches("pt:dict").count() > 1
+        && !text.contains("pt:union")
+        || text.contains("[ct:") && !text.contains("pt:union") && !text.contains("pt:optional[ct:")
+    {
+        return "sets, lists and dicts hold primitives only: pt:bytes, pt:int, pt:float, pt:bool, pt:str";
+    }
+    if text.contains("pt:union") {
+        return "a union has two or more different types, no union and no optional among them";
+    }
+    if text.starts_with("ct:") {
+        return "the name of a custom type is letters and digits, the first a capital";
+    }
+    "types are pt:bytes, pt:int, pt:float, pt:bool, pt:str, ct:Name, pt:set[..], pt:list[..], pt:dict[.., ..], pt:union[.., ..] \
+     and pt:optional[..]"
+}

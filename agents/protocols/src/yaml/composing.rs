@@ -1,0 +1,194 @@
+//! Values of the parser's events: without recursion, and no alias stands for more than the bounds allow.
+//!
+//! Neighbours: the parser is `saphyr-parser`'s; [`super`] has the bounds.
+
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use saphyr_parser::{Event, Marker, Parser, ScalarStyle, ScanError, Tag};
+
+use super::{MAX_DEPTH, MAX_NODES, Mapping, Node, Scalar, Value};
+use crate::finding::{Finding, Place};
+
+/// A specification has three, and the fourth is told of by who reads them.
+const MAX_DOCUMENTS: usize = 16;
+
+/// A list or mapping of which not all has been read.
+struct Open {
+    place: Place,
+    anchor: usize,
+    /// What an explicit tag makes of it.
+    other: Option<&'static str>,
+    is_map: bool,
+    /// Items; of a mapping keys and values in turn.
+    items: Vec<Rc<Node>>,
+}
+
+#[derive(Default)]
+struct Composer {
+    documents: Vec<Rc<Node>>,
+    open: Vec<Open>,
+    anchors: HashMap<usize, Rc<Node>>,
+    /// All values so far, aliases counted each time.
+    nodes: usize,
+}
+
+/// Reads all documents.
+///
+/// # Errors
+/// Why the text is no YAML, or which bound it does not keep.
+pub(super) fn compose(text: &str) -> Result<Vec<Rc<Node>>, Finding> {
+    let mut composer = Composer::default();
+    for event in Parser::new_from_str(text) {
+        let (event, span) = event.map_err(not_yaml)?;
+        composer.take(event, place(span.start))?;
+    }
+    Ok(composer.documents)
+}
+
+fn not_yaml(error: ScanError) -> Finding {
+    Finding::error("not-yaml", place(*error.marker()), format!("this is no YAML: {}", error.info()))
+}
+
+fn place(marker: Marker) -> Place {
+    Place::new(marker.line().max(1), marker.col() + 1)
+}
+
+impl Composer {
+    fn take(&mut self, event: Event<'_>, place: Place) -> Result<(), Finding> {
+        match event {
+            // An anchor is of its document alone.
+            Event::DocumentStart(_) => self.anchors.clear(),
+            Event::Alias(anchor) => self.alias(anchor, place)?,
+            Event::Scalar(text, style, anchor, tag) => {
+                let scalar = scalar(&text, style, tag.as_deref(), place)?;
+                self.finish(Node { place, value: Value::Scalar(scalar), size: 1 }, anchor)?;
+            }
+            Event::SequenceStart(anchor, tag) => self.begin(place, anchor, false, tag.as_deref())?,
+            Event::MappingStart(anchor, tag) => self.begin(place, anchor, true, tag.as_deref())?,
+            Event::SequenceEnd | Event::MappingEnd => self.end()?,
+            Event::Nothing | Event::StreamStart | Event::StreamEnd | Event::DocumentEnd => {}
+        }
+        Ok(())
+    }
+
+    fn alias(&mut self, anchor: usize, place: Place) -> Result<(), Finding> {
+        let Some(node) = self.anchors.get(&anchor).cloned() else {
+            let text = "the alias stands for nothing that ends before it in this document";
+            return Err(Finding::error("not-yaml", place, text).hint("write the value out"));
+        };
+        self.count(node.size, place)?;
+        self.place_node(node, place)
+    }
+
+    fn begin(&mut self, place: Place, anchor: usize, is_map: bool, tag: Option<&Tag>) -> Result<(), Finding> {
+        if self.open.len() >= MAX_DEPTH {
+            let text = format!("lists and mappings stand more than {MAX_DEPTH} deep in each other");
+            return Err(Finding::error("too-deep", place, text));
+        }
+        let other = match (core_tag(tag).as_deref(), is_map) {
+            (None, _) | (Some("map"), true) | (Some("seq"), false) => None,
+            (Some("set"), true) => Some("a set"),
+            (Some("omap"), false) => Some("an ordered mapping"),
+            (Some("pairs"), false) => Some("a list of pairs"),
+            (Some(tag), _) => return Err(unknown_tag(tag, place)),
+        };
+        self.open.push(Open { place, anchor, other, is_map, items: Vec::new() });
+        Ok(())
+    }
+
+    fn end(&mut self) -> Result<(), Finding> {
+        let Some(Open { place, anchor, other, is_map, items }) = self.open.pop() else {
+            return Ok(());
+        };
+        let size = items.iter().fold(1, |size: usize, item| size.saturating_add(item.size));
+        let value = match (is_map, other) {
+            (true, other) => {
+                let mapping = Mapping::new(in_pairs(items))?;
+                other.map_or(Value::Map(mapping), Value::Other)
+            }
+            (false, None) => Value::List(items),
+            (false, Some(other)) => {
+                match items.iter().find(|item| item.map().is_none_or(|mapping| mapping.len() != 1)) {
+                    None => Value::Other(other),
+                    Some(item) => {
+                        let text = format!("{other} takes mappings of one entry each, not {}", item.told());
+                        return Err(Finding::error("not-yaml", item.place, text));
+                    }
+                }
+            }
+        };
+        self.finish(Node { place, value, size }, anchor)
+    }
+
+    /// A value is whole.
+    fn finish(&mut self, node: Node, anchor: usize) -> Result<(), Finding> {
+        let place = node.place;
+        self.count(1, place)?;
+        let node = Rc::new(node);
+        if anchor > 0 {
+            self.anchors.insert(anchor, node.clone());
+        }
+        self.place_node(node, place)
+    }
+
+    fn place_node(&mut self, node: Rc<Node>, place: Place) -> Result<(), Finding> {
+        match self.open.last_mut() {
+            Some(open) => open.items.push(node),
+            None if self.documents.len() >= MAX_DOCUMENTS => {
+                let text = format!("the text has more than {MAX_DOCUMENTS} documents");
+                return Err(Finding::error("documents", place, text));
+            }
+            None => self.documents.push(node),
+        }
+        Ok(())
+    }
+
+    fn count(&mut self, more: usize, place: Place) -> Result<(), Finding> {
+        self.nodes = self.nodes.saturating_add(more);
+        if self.nodes <= MAX_NODES {
+            return Ok(());
+        }
+        let text = format!("with all that aliases stand for, there are more than {MAX_NODES} values");
+        Err(Finding::error("too-large", place, text))
+    }
+}
+
+fn in_pairs(items: Vec<Rc<Node>>) -> Vec<(Rc<Node>, Rc<Node>)> {
+    let mut items = items.into_iter();
+    std::iter::from_fn(|| Some((items.next()?, items.next()?))).collect()
+}
+
+fn scalar(text: &str, style: ScalarStyle, tag: Option<&Tag>, place: Place) -> Result<Scalar, Finding> {
+    let scalar = match core_tag(tag) {
+        Some(tag) => {
+            let scalar = Scalar::tagged(&tag, text);
+            return scalar.ok_or_else(|| unknown_tag(&tag, place));
+        }
+        // The tag `!` says nothing, but that quotes say nothing either.
+        None if style == ScalarStyle::Plain || tag.is_some() => Scalar::plain(text),
+        None => Some(Scalar::of_text(text)),
+    };
+    scalar.ok_or_else(|| {
+        let text = format!("`{text}` is written like a number or a date, and is none");
+        Finding::error("not-yaml", place, text).hint("put it in quotes")
+    })
+}
+
+/// A tag of YAML's own without its prefix, any other whole. None for none, and for `!`.
+fn core_tag(tag: Option<&Tag>) -> Option<String> {
+    let tag = tag?;
+    match tag.handle.as_str() {
+        "" if tag.suffix == "!" => None,
+        "tag:yaml.org,2002:" => Some(tag.suffix.clone()),
+        handle => {
+            let whole = format!("{handle}{}", tag.suffix);
+            Some(whole.strip_prefix("tag:yaml.org,2002:").map(str::to_owned).unwrap_or(whole))
+        }
+    }
+}
+
+fn unknown_tag(tag: &str, place: Place) -> Finding {
+    let text = format!("the tag `{tag}` has no value of this form");
+    Finding::error("not-yaml", place, text).hint("leave the tag out")
+}

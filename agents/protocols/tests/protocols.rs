@@ -1,0 +1,4 @@
+//! The protocols crate as its users see it, part by part.
+
+#[path = "protocols/specification.rs"]
+mod specification;
