@@ -1,14 +1,26 @@
 //! Protocols: which messages two agents may exchange, in which order, and their bytes, as AEA defines them.
 //!
-//! A [`Specification`] is what an author writes. Nothing here knows agents, links or time: what needs an instant is
-//! given one.
+//! A [`Specification`] is what an author writes; a [`Protocol`] is one made ready, by which a [`Message`] is written to
+//! bytes and read from them. Nothing here knows agents, links or time: what needs an instant is given one.
 
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
+pub mod body;
+pub mod envelope;
 pub mod finding;
+pub mod message;
+pub mod protocol;
 mod reading;
 pub mod specification;
+pub mod value;
+pub mod wire;
 mod yaml;
 
+pub use body::{Body, BodyError, Contents};
+pub use envelope::{Envelope, EnvelopeError};
 pub use finding::{Finding, Findings};
+pub use message::{DialogueReference, Message};
+pub use protocol::{Protocol, ProtocolError};
 pub use specification::Specification;
+pub use value::Value;
+pub use wire::{DecodeError, Fault, Reading};

@@ -1,0 +1,130 @@
+//! A protocol: a specification made ready to read and write messages by.
+//!
+//! What always holds: performatives stand in the order of their numbers on the wire, so a performative's index is its number
+//! less [`FIRST_NUMBER`]; every field of every content has its number. Neighbours: [`layout`] computes these, `body` reads
+//! and writes by them, dialogues have their rules by the same indices.
+
+pub mod layout;
+
+use std::sync::Arc;
+
+pub use layout::{Layout, Role, Slot};
+
+use crate::specification::{Element, Primitive, Specification};
+
+/// The field number of the first performative on the wire.
+pub const FIRST_NUMBER: u32 = 5;
+
+/// Most performatives of a protocol, so that an index fits 16 bits.
+pub const MAX_PERFORMATIVES: usize = u16::MAX as usize;
+
+/// Most fields of a performative.
+pub const MAX_FIELDS: usize = u16::MAX as usize;
+
+/// A specification with the numbers of the wire.
+#[derive(Debug, PartialEq)]
+pub struct Protocol {
+    specification: Specification,
+    id: String,
+    layouts: Vec<Layout>,
+}
+
+/// Why a specification has no wire form.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ProtocolError {
+    /// A dict whose keys protobuf cannot have.
+    #[error("{performative}.{content}: a dict's keys cannot be {key}; use pt:int, pt:bool or pt:str")]
+    DictKey {
+        /// The performative's name.
+        performative: String,
+        /// The content's name.
+        content: String,
+        /// The keys' type.
+        key: Primitive,
+    },
+    /// More than an index holds.
+    #[error("{what} are more than {limit}; split the protocol")]
+    TooMany {
+        /// What there is too much of.
+        what: String,
+        /// The limit.
+        limit: usize,
+    },
+}
+
+impl Protocol {
+    /// Makes a specification ready.
+    ///
+    /// # Errors
+    /// It has a dict whose keys protobuf refuses, or more than [`MAX_PERFORMATIVES`] or [`MAX_FIELDS`].
+    pub fn new(specification: Specification) -> Result<Arc<Protocol>, ProtocolError> {
+        if specification.speech_acts.len() > MAX_PERFORMATIVES {
+            let what = "the performatives of a protocol".to_owned();
+            return Err(ProtocolError::TooMany { what, limit: MAX_PERFORMATIVES });
+        }
+        let layouts: Vec<Layout> = specification.by_number().into_iter().map(Layout::of).collect();
+        for layout in &layouts {
+            check(layout)?;
+        }
+        let id = specification.id.to_string();
+        Ok(Arc::new(Protocol { specification, id, layouts }))
+    }
+
+    /// What its author wrote.
+    pub fn specification(&self) -> &Specification {
+        &self.specification
+    }
+
+    /// `author/name:version`, by which envelopes name it.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The performatives in the order of their numbers.
+    pub fn layouts(&self) -> &[Layout] {
+        &self.layouts
+    }
+
+    /// The performative with this index.
+    #[inline]
+    pub fn layout(&self, index: u16) -> Option<&Layout> {
+        self.layouts.get(usize::from(index))
+    }
+
+    /// The index of the performative with this name.
+    pub fn index(&self, performative: &str) -> Option<u16> {
+        let found =
+            self.layouts.binary_search_by(|layout| layout.name.as_bytes().cmp(performative.as_bytes()));
+        found.ok().and_then(|index| u16::try_from(index).ok())
+    }
+
+    /// The name of the performative with this index.
+    #[inline]
+    pub fn name(&self, index: u16) -> Option<&str> {
+        self.layout(index).map(|layout| layout.name.as_str())
+    }
+
+    /// The index of the performative that has this number on the wire.
+    #[inline]
+    pub fn index_of_number(&self, number: u32) -> Option<u16> {
+        let index = number.checked_sub(FIRST_NUMBER)?;
+        ((index as usize) < self.layouts.len()).then_some(index as u16)
+    }
+}
+
+fn check(layout: &Layout) -> Result<(), ProtocolError> {
+    if layout.roles.len() > MAX_FIELDS {
+        let what = format!("the fields of the performative {}", layout.name);
+        return Err(ProtocolError::TooMany { what, limit: MAX_FIELDS });
+    }
+    for slot in &layout.slots {
+        for (element, _) in &slot.alternatives {
+            if let Element::Dict(key @ (Primitive::Bytes | Primitive::Float), _) = element {
+                let (performative, content) = (layout.name.clone(), slot.name.clone());
+                return Err(ProtocolError::DictKey { performative, content, key: *key });
+            }
+        }
+    }
+    Ok(())
+}

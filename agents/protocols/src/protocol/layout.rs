@@ -1,0 +1,98 @@
+//! Where a performative's contents lie on the wire: the numbers of their fields and flags.
+//!
+//! What always holds: numbers go up from 1 without a gap, in the author's order. A value has one field; if it is optional a
+//! flag follows; a union has a field and a flag for each alternative, and one flag more, never written, if it is
+//! optional. Neighbour: [`super`] keeps one for each performative.
+
+use crate::specification::{Content, ContentType, Element, Performative};
+
+/// One performative with its fields.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Layout {
+    /// The performative's name.
+    pub name: String,
+    /// Its contents in the author's order.
+    pub slots: Vec<Slot>,
+    /// What each field is for; field `number` is at `number - 1`.
+    pub roles: Vec<Role>,
+    /// Whether any of the fields is a flag.
+    pub has_flags: bool,
+}
+
+/// One content with its fields.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Slot {
+    /// The content's name.
+    pub name: String,
+    /// What it may be.
+    pub content_type: ContentType,
+    /// What it may be, one or those of a union, and the number of each one's field. Where there is a flag, its number is
+    /// the next.
+    pub alternatives: Vec<(Element, u32)>,
+    /// Whether each field of a value is followed by its flag.
+    pub flagged: bool,
+}
+
+/// What a field is for. Contents and alternatives are told by their index.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Role {
+    /// A value.
+    Value {
+        /// Which content.
+        content: u16,
+        /// Which alternative of a union, else 0.
+        alternative: u16,
+    },
+    /// Says that the value of the field before is set.
+    Flag {
+        /// Which content.
+        content: u16,
+        /// Which alternative of a union, else 0.
+        alternative: u16,
+    },
+    /// The flag of an optional union as a whole: it has a number and is never written.
+    Spare,
+}
+
+impl Layout {
+    pub(super) fn of(performative: &Performative) -> Layout {
+        let mut roles = Vec::new();
+        let slots = performative.contents.iter().enumerate();
+        let slots: Vec<Slot> =
+            slots.map(|(index, content)| slot(index as u16, content, &mut roles)).collect();
+        let has_flags = slots.iter().any(|slot| slot.flagged);
+        Layout { name: performative.name.clone(), slots, roles, has_flags }
+    }
+
+    /// What the field is for.
+    #[inline]
+    pub fn role(&self, number: u32) -> Option<Role> {
+        self.roles.get((number as usize).wrapping_sub(1)).copied()
+    }
+
+    /// The index of the content with this name.
+    pub fn content(&self, name: &str) -> Option<u16> {
+        self.slots.iter().position(|slot| slot.name == name).map(|index| index as u16)
+    }
+}
+
+fn slot(content: u16, written: &Content, roles: &mut Vec<Role>) -> Slot {
+    let content_type = written.content_type.clone();
+    let flagged = content_type.is_union() || content_type.is_optional();
+    let mut alternatives = Vec::new();
+    for (index, element) in content_type.alternatives().iter().enumerate() {
+        let alternative = index as u16;
+        roles.push(Role::Value { content, alternative });
+        alternatives.push((element.clone(), roles.len() as u32));
+        if flagged {
+            roles.push(Role::Flag { content, alternative });
+        }
+    }
+    if matches!(content_type, ContentType::OptionalUnion(_)) {
+        roles.push(Role::Spare);
+    }
+    Slot { name: written.name.clone(), content_type, alternatives, flagged }
+}
