@@ -77,7 +77,9 @@ pub use error::{AtFault, TransportError};
 pub use explain::explain_io;
 pub use folkmoot_codecs::{Endpoint, Principal};
 pub use leaf::Leaf;
-pub use local::{LOCAL_BACKLOG_CONNECTIONS, LOCAL_BUFFER_BYTES, LocalNetwork, LocalTransport};
+pub use local::{
+    LOCAL_BACKLOG_CONNECTIONS, LOCAL_BUFFER_BYTES, LocalDoor, LocalNetwork, LocalPair, LocalTransport,
+};
 pub use revocation::PeerCertificate;
 pub use sniff::{looks_like_http, looks_like_tls};
 pub use tcp::TcpTransport;

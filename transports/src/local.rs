@@ -2,19 +2,23 @@
 //!
 //! Always: deterministic. Connections are accepted in the order they were dialed, peers are numbered in that
 //! order, and nothing depends on a clock, a hash or a socket. Names are what [`LocalTransport::named`] was
-//! told: believed, not proven. Neighbours: [`crate::transport`] is the shape, `platform` simulates over it.
+//! told: believed, not proven. Neighbours: [`crate::transport`] is the shape, [`door`] how connections come in, `platform`
+//! simulates over it.
 
 use std::collections::BTreeMap;
-use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use folkmoot_codecs::{Endpoint, Principal};
 use tokio::io::DuplexStream;
-use tokio::sync::mpsc;
 
-use crate::certificate_fault::CertificateFault;
 use crate::error::TransportError;
-use crate::transport::{Accepted, BoxFuture, Connection, Listener, Transport};
+use crate::transport::{BoxFuture, Connection, Listener, Transport};
+
+pub mod door;
+
+pub use door::{LocalDoor, LocalPair};
+
+type Door = LocalDoor<DuplexStream>;
 
 /// How many bytes each direction of a connection holds before its writer waits.
 pub const LOCAL_BUFFER_BYTES: usize = 64 * 1024;
@@ -31,19 +35,6 @@ pub struct LocalNetwork {
 struct Points {
     doors: BTreeMap<String, Door>,
     dialed: u64,
-}
-
-#[derive(Clone, Debug)]
-struct Door {
-    arrivals: mpsc::Sender<Arrival>,
-    keeper: Principal,
-}
-
-#[derive(Debug)]
-struct Arrival {
-    stream: DuplexStream,
-    dialer: Principal,
-    number: u64,
 }
 
 impl LocalNetwork {
@@ -82,29 +73,31 @@ impl LocalTransport {
         LocalTransport { network, own: Principal::node(node_name) }
     }
 
-    fn name<'a>(&self, endpoint: &'a Endpoint) -> Result<&'a str, TransportError> {
-        match endpoint {
-            Endpoint::Local { name } => Ok(name),
-            _ => Err(TransportError::WrongScheme { scheme: self.scheme(), endpoint: endpoint.clone() }),
+    fn open(&self, endpoint: &Endpoint) -> Result<Box<dyn Listener>, TransportError> {
+        let name = Door::name(endpoint)?;
+        let mut points = self.network.points();
+        if points.doors.get(name).is_some_and(|door| !door.is_closed()) {
+            return Err(Door::taken(endpoint));
         }
+        let (door, listener) = Door::open(self.own.clone(), endpoint.clone());
+        points.doors.insert(name.to_owned(), door);
+        Ok(listener)
     }
 
-    fn open(&self, endpoint: &Endpoint) -> Result<Box<dyn Listener>, TransportError> {
-        let name = self.name(endpoint)?;
-        let mut points = self.network.points();
-        if points.doors.get(name).is_some_and(|door| !door.arrivals.is_closed()) {
-            let source = io::Error::new(io::ErrorKind::AddrInUse, "another container listens there");
-            return Err(TransportError::Listen { endpoint: endpoint.clone(), source });
-        }
-        let (sender, arrivals) = mpsc::channel(LOCAL_BACKLOG_CONNECTIONS);
-        points.doors.insert(name.to_owned(), Door { arrivals: sender, keeper: self.own.clone() });
-        Ok(Box::new(LocalDoor { arrivals, endpoint: endpoint.clone() }))
+    fn connect(&self) -> LocalPair<DuplexStream> {
+        let number = {
+            let mut points = self.network.points();
+            points.dialed = points.dialed.saturating_add(1);
+            points.dialed
+        };
+        let (near, far) = tokio::io::duplex(LOCAL_BUFFER_BYTES);
+        LocalPair { near, far, number }
     }
 }
 
 impl Transport for LocalTransport {
     fn scheme(&self) -> &'static str {
-        "local"
+        door::SCHEME
     }
 
     fn listen<'a>(
@@ -120,60 +113,8 @@ impl Transport for LocalTransport {
         expected_peer: Option<&'a str>,
     ) -> BoxFuture<'a, Result<Connection, TransportError>> {
         Box::pin(async move {
-            let name = self.name(endpoint)?;
-            let nobody = || {
-                let source = io::Error::new(io::ErrorKind::ConnectionRefused, "nobody listens there");
-                TransportError::Dial { endpoint: endpoint.clone(), source }
-            };
-            let door = self.network.points().doors.get(name).cloned().ok_or_else(nobody)?;
-            if let Some(expected) = expected_peer.filter(|expected| *expected != door.keeper.node_name()) {
-                let found = vec![door.keeper.node_name().to_owned()];
-                let fault = CertificateFault::WrongName { expected: expected.to_owned(), found };
-                return Err(TransportError::PeerCertificate { peer: endpoint.to_string(), fault });
-            }
-            let place = door.arrivals.reserve().await.map_err(|_| nobody())?;
-            let number = {
-                let mut points = self.network.points();
-                points.dialed = points.dialed.saturating_add(1);
-                points.dialed
-            };
-            let (near, far) = tokio::io::duplex(LOCAL_BUFFER_BYTES);
-            place.send(Arrival { stream: far, dialer: self.own.clone(), number });
-            Ok(Connection {
-                stream: Box::new(near),
-                principal: door.keeper.clone(),
-                proven: false,
-                certificate: None,
-                peer_address: endpoint.to_string(),
-            })
-        })
-    }
-}
-
-struct LocalDoor {
-    arrivals: mpsc::Receiver<Arrival>,
-    endpoint: Endpoint,
-}
-
-impl Listener for LocalDoor {
-    fn endpoint(&self) -> &Endpoint {
-        &self.endpoint
-    }
-
-    fn accept(&mut self) -> BoxFuture<'_, Result<Accepted, TransportError>> {
-        Box::pin(async move {
-            let Some(Arrival { stream, dialer, number }) = self.arrivals.recv().await else {
-                return Err(TransportError::Closed { endpoint: self.endpoint.clone() });
-            };
-            let peer_address = format!("local:{}#{number}", dialer.node_name());
-            let connection = Connection {
-                stream: Box::new(stream),
-                principal: dialer,
-                proven: false,
-                certificate: None,
-                peer_address: peer_address.clone(),
-            };
-            Ok(Accepted::new(peer_address, std::future::ready(Ok(connection))))
+            let door = self.network.points().doors.get(Door::name(endpoint)?).cloned();
+            Door::enter(door, endpoint, expected_peer, &self.own, |_| self.connect()).await
         })
     }
 }

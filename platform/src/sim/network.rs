@@ -10,8 +10,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use folkmoot_agents::Sleep;
-use folkmoot_codecs::Principal;
-use tokio::sync::{Notify, mpsc};
+use folkmoot_codecs::{Endpoint, Principal};
+use folkmoot_transports::{Listener, LocalDoor, LocalPair};
+use tokio::sync::Notify;
 
 use super::pipe::{Line, SimStream};
 use super::trace::Writing;
@@ -55,18 +56,8 @@ impl Way {
     }
 }
 
-/// A connection on its way to a listener.
-pub(super) struct Arrival {
-    pub(super) stream: SimStream,
-    pub(super) dialer: Principal,
-    pub(super) number: u64,
-}
-
-#[derive(Clone)]
-pub(super) struct Door {
-    pub(super) arrivals: mpsc::Sender<Arrival>,
-    pub(super) keeper: Principal,
-}
+/// Where a node listens.
+pub(super) type Door = LocalDoor<SimStream>;
 
 /// The network of one simulation.
 pub(crate) struct Network {
@@ -148,20 +139,20 @@ impl Network {
     pub(super) fn listen(
         &self,
         name: &str,
+        endpoint: &Endpoint,
         keeper: &Principal,
-        backlog: usize,
-    ) -> Option<mpsc::Receiver<Arrival>> {
+    ) -> Option<Box<dyn Listener>> {
         let mut state = self.state();
-        if state.doors.get(name).is_some_and(|door| !door.arrivals.is_closed()) {
+        if state.doors.get(name).is_some_and(|door| !door.is_closed()) {
             return None;
         }
-        let (arrivals, came) = mpsc::channel(backlog);
-        state.doors.insert(name.to_owned(), Door { arrivals, keeper: keeper.clone() });
-        Some(came)
+        let (door, listener) = Door::open(keeper.clone(), endpoint.clone());
+        state.doors.insert(name.to_owned(), door);
+        Some(listener)
     }
 
     pub(super) fn door(&self, name: &str) -> Option<Door> {
-        self.state().doors.get(name).filter(|door| !door.arrivals.is_closed()).cloned()
+        self.state().doors.get(name).filter(|door| !door.is_closed()).cloned()
     }
 
     /// Travels that way once: waits while it is held, and as long as bytes take.
@@ -178,8 +169,8 @@ impl Network {
         }
     }
 
-    /// A connection between two nodes, and its number.
-    pub(super) fn connect(self: &Arc<Self>, dialer: &str, keeper: &str) -> (u64, SimStream, SimStream) {
+    /// A connection between two nodes.
+    pub(super) fn connect(self: &Arc<Self>, dialer: &str, keeper: &str) -> LocalPair<SimStream> {
         let ways = [self.way(dialer, keeper), self.way(keeper, dialer)];
         let line = Line::new(self.clone(), [dialer.into(), keeper.into()], ways);
         let (near, far) = SimStream::both(&line);
@@ -188,7 +179,7 @@ impl Network {
         state.dialed += 1;
         let number = state.dialed;
         state.lines.insert(number, Arc::downgrade(&line));
-        (number, near, far)
+        LocalPair { near, far, number }
     }
 
     fn lines(&self) -> Vec<Arc<Line>> {
