@@ -11,6 +11,8 @@ mod calls {
     mod deadlocks;
     mod destructors;
     mod errors;
+    #[path = "../support/events.rs"]
+    mod events;
     mod groups;
     #[path = "../support/limit.rs"]
     mod limit;

@@ -11,6 +11,8 @@ mod links {
     mod counts;
     mod credits;
     mod defects;
+    #[path = "../support/events.rs"]
+    mod events;
     mod idle;
     mod joining;
     #[path = "../support/left_behind.rs"]

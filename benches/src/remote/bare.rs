@@ -26,7 +26,7 @@ use crate::tasks::in_flight;
 const READ_BYTES: usize = 64 * 1024;
 
 /// Runs `work` on one thread, as a container does with one worker.
-fn on_one_thread(work: impl Future<Output = Result<()>>) -> Result<()> {
+pub(super) fn on_one_thread(work: impl Future<Output = Result<()>>) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
     tokio::task::LocalSet::new().block_on(&runtime, work)
 }

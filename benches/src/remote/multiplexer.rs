@@ -14,6 +14,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, split};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, oneshot};
 
+use super::bare::on_one_thread;
 use super::{bare_tls, frames, text};
 use crate::Result;
 use crate::child::{orders, tell};
@@ -26,12 +27,6 @@ const READ_BYTES: usize = 64 * 1024;
 const QUEUE: usize = 1024;
 
 type Frame = (u64, Bytes);
-
-/// Runs `work` on one thread, as a container does with one worker.
-fn on_one_thread(work: impl Future<Output = Result<()>>) -> Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
-    tokio::task::LocalSet::new().block_on(&runtime, work)
-}
 
 pub(super) fn serve(serve: &Serve) -> Result<()> {
     on_one_thread(async {

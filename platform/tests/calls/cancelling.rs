@@ -68,6 +68,16 @@ struct Bed {
     turns: Arc<AtomicU32>,
 }
 
+impl Bed {
+    /// The sleeper as its own container knows it, or as `other` does.
+    async fn sleeper_from(&self, other: &Container, far: bool) -> Proxy<Sleeper> {
+        match far {
+            false => self.sleeper.clone(),
+            true => other.connect(self.hall.url("sleeper")).await.unwrap(),
+        }
+    }
+}
+
 async fn bed(name: &str) -> Bed {
     bed_of(name, 1024).await
 }
@@ -87,10 +97,7 @@ async fn a_shared_turn_is_dropped_when_its_caller_goes_away() {
     for far in [false, true] {
         let mut bed = bed("sleeper").await;
         let other = hall().await;
-        let proxy = match far {
-            false => bed.sleeper.clone(),
-            true => other.connect(bed.hall.url("sleeper")).await.unwrap(),
-        };
+        let proxy = bed.sleeper_from(&other, far).await;
         let call = actix::spawn(proxy.shared());
         assert_eq!(bed.events.recv().await.unwrap(), Event::Began("shared"));
         call.abort();
@@ -105,10 +112,7 @@ async fn an_exclusive_turn_runs_on_and_sees_that_it_was_cancelled() {
     for far in [false, true] {
         let mut bed = bed("sleeper").await;
         let other = hall().await;
-        let proxy = match far {
-            false => bed.sleeper.clone(),
-            true => other.connect(bed.hall.url("sleeper")).await.unwrap(),
-        };
+        let proxy = bed.sleeper_from(&other, far).await;
         let call = actix::spawn(proxy.exclusive());
         assert_eq!(bed.events.recv().await.unwrap(), Event::Began("exclusive"));
         call.abort();

@@ -145,10 +145,7 @@ trait Taker {
 #[folkmoot::test]
 async fn one_way_calls_that_fail_are_counted() {
     let counts = super::counts::Counts::default();
-    let hall = {
-        let _recording = metrics::set_default_local_recorder(&counts);
-        hall().await
-    };
+    let hall = counts.during(hall()).await;
     let counter = hall.spawn("counter", Counter::default).await.unwrap();
     let by_trait: Proxy<dyn Taker> = Proxy::cast(&counter).unwrap();
     counter.add(1).one_way().unwrap();

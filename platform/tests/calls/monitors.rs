@@ -5,11 +5,12 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use folkmoot::prelude::*;
-use folkmoot::{AgentEvent, Backoff, Linked, Monitor, Spawn};
+use folkmoot::{AgentEvent, Backoff, Linked, Spawn};
 use futures_util::StreamExt;
 use tokio::sync::mpsc;
 
 use super::counter::hall;
+use super::events::{crashed, ended, next, restarted};
 
 /// Long enough for what comes at once.
 const SOON: Duration = Duration::from_secs(60);
@@ -80,22 +81,6 @@ trait Crashing {
 
 fn fragile(hall: &Container, name: &str) -> Spawn<Fragile> {
     hall.spawn(name, Fragile::default).backoff(Backoff::NONE)
-}
-
-async fn next(monitor: &mut Monitor) -> AgentEvent {
-    monitor.next().await.expect("another event")
-}
-
-fn crashed(cause: &str) -> AgentEvent {
-    AgentEvent::Crashed { cause: cause.to_owned() }
-}
-
-fn restarted(restarts: u64) -> AgentEvent {
-    AgentEvent::Restarted { restarts }
-}
-
-fn ended(cause: &str, in_order: bool) -> AgentEvent {
-    AgentEvent::Ended { cause: cause.to_owned(), in_order }
 }
 
 /// Waits for that many new starts of an agent.

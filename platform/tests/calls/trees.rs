@@ -251,10 +251,7 @@ async fn the_agents_own_rules_hold_in_a_child_container() {
 async fn a_failure_is_left_to_the_container_above_and_at_the_root_it_stays_down() {
     for workers in [1, 3] {
         let counts = super::counts::Counts::default();
-        let rig = {
-            let _recording = metrics::set_default_local_recorder(&counts);
-            Rig::new(workers).await
-        };
+        let rig = counts.during(Rig::new(workers)).await;
         let outer = rig.hall.child("outer").one_for_all().restarts(1, LONG).backoff(Backoff::NONE);
         let outer = outer.start().unwrap();
         let beside = rig.spawn(&outer, "beside").await;

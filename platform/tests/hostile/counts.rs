@@ -19,6 +19,12 @@ impl Counts {
         self.cells.lock().unwrap().entry(name.to_owned()).or_default().clone()
     }
 
+    /// What is done meanwhile; containers that start then count here for good.
+    pub(crate) async fn during<F: IntoFuture>(&self, starting: F) -> F::Output {
+        let _recording = metrics::set_default_local_recorder(self);
+        starting.await
+    }
+
     /// The counter of that name, without `folkmoot_` before it and `_total` behind.
     pub(crate) fn of(&self, name: &str) -> u64 {
         let full = format!("folkmoot_{name}_total");

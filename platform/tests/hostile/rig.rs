@@ -121,14 +121,8 @@ impl Rig {
         super::limit::watch();
         let (log, counts, honest_counts) = (Log::default(), Counts::default(), Counts::default());
         let logging = tracing::subscriber::set_default(log.clone());
-        let node = {
-            let _recording = metrics::set_default_local_recorder(&counts);
-            target.watched().await.unwrap()
-        };
-        let honest = {
-            let _recording = metrics::set_default_local_recorder(&honest_counts);
-            honest.watched().await.unwrap()
-        };
+        let node = counts.during(target.watched()).await.unwrap();
+        let honest = honest_counts.during(honest.watched()).await.unwrap();
         let released = Arc::new(Semaphore::new(0));
         let of_agent = released.clone();
         node.spawn("victim", move || Victim::over(&of_agent)).await.unwrap();

@@ -60,10 +60,7 @@ async fn the_same_proxy_works_again_after_the_peers_restart() {
 #[folkmoot::test(crate = crate::links::left_behind)]
 async fn one_way_calls_that_never_left_are_counted() {
     let counts = Counts::default();
-    let client = {
-        let _recording = metrics::set_default_local_recorder(&counts);
-        node("tcp://127.0.0.1:0").await
-    };
+    let client = counts.during(node("tcp://127.0.0.1:0")).await;
     let server = node("tcp://127.0.0.1:0").await;
     server.spawn("mirror", Mirror::default).await.unwrap();
     let mirror: Proxy<Mirror> = client.connect(server.url("mirror")).await.unwrap();
@@ -111,10 +108,7 @@ impl Closer {
 async fn a_shutdown_that_an_agent_of_the_node_awaits_comes_to_its_end() {
     for (workers, in_stop) in [(1, false), (1, true), (3, false)] {
         let counts = Counts::default();
-        let client = {
-            let _recording = metrics::set_default_local_recorder(&counts);
-            node("tcp://127.0.0.1:0").await
-        };
+        let client = counts.during(node("tcp://127.0.0.1:0")).await;
         let server = Container::builder("tcp://127.0.0.1:0").workers(workers).watched().await.unwrap();
         for name in ["first", "second"] {
             let node = server.clone();

@@ -40,14 +40,14 @@ impl Bed {
     async fn with(limits: LinkLimits) -> Bed {
         super::limit::watch();
         let (server_counts, client_counts) = (Counts::default(), Counts::default());
-        let server = {
-            let _recording = metrics::set_default_local_recorder(&server_counts);
-            Container::builder("tcp://127.0.0.1:0").name("server").limits(limits).watched().await.unwrap()
-        };
-        let client = {
-            let _recording = metrics::set_default_local_recorder(&client_counts);
-            Container::builder("tcp://127.0.0.1:0").name("client").watched().await.unwrap()
-        };
+        let server = server_counts
+            .during(Container::builder("tcp://127.0.0.1:0").name("server").limits(limits).watched())
+            .await
+            .unwrap();
+        let client = client_counts
+            .during(Container::builder("tcp://127.0.0.1:0").name("client").watched())
+            .await
+            .unwrap();
         let released = Arc::new(Semaphore::new(0));
         let of_agent = released.clone();
         server.spawn("host", move || Host { released: of_agent.clone() }).capacity(2).await.unwrap();

@@ -112,10 +112,7 @@ impl Host {
 
 async fn host() -> (Container, Counts) {
     let counts = Counts::default();
-    let container = {
-        let _recording = metrics::set_default_local_recorder(&counts);
-        Container::builder("tcp://127.0.0.1:0").watched().await.unwrap()
-    };
+    let container = counts.during(Container::builder("tcp://127.0.0.1:0").watched()).await.unwrap();
     container.spawn("0", Host::default).await.unwrap();
     (container, counts)
 }

@@ -13,10 +13,7 @@ use super::left_behind::Watch;
 async fn a_link_ends_after_the_last_proxy_and_comes_back_with_the_next() {
     super::limit::watch();
     let counts = Counts::default();
-    let server = {
-        let _recording = metrics::set_default_local_recorder(&counts);
-        Container::builder("tcp://127.0.0.1:0").watched().await.unwrap()
-    };
+    let server = counts.during(Container::builder("tcp://127.0.0.1:0").watched()).await.unwrap();
     server.spawn("mirror", Mirror::default).await.unwrap();
     let mut limits = LinkLimits::default();
     limits.idle_time = Duration::from_millis(5);

@@ -27,9 +27,9 @@ mod watched_processes;
 /// Long enough for what comes at once.
 const SOON: Duration = Duration::from_secs(60);
 
-struct Node {
-    container: Container,
-    counts: Counts,
+pub(crate) struct Node {
+    pub(crate) container: Container,
+    pub(crate) counts: Counts,
 }
 
 impl std::ops::Deref for Node {
@@ -49,16 +49,16 @@ async fn node(name: &str, build: impl FnOnce(Builder) -> Builder) -> Node {
 async fn node_with_clock(name: &str, build: impl FnOnce(Builder) -> Builder, clock: impl Clock) -> Node {
     super::limit::watch();
     let counts = Counts::default();
-    let container = {
-        let _recording = metrics::set_default_local_recorder(&counts);
-        build(Container::builder("tcp://127.0.0.1:0").name(name)).watched_with(clock).await.unwrap()
-    };
+    let container = counts
+        .during(build(Container::builder("tcp://127.0.0.1:0").name(name)).watched_with(clock))
+        .await
+        .unwrap();
     let agent = format!("mirror-of-{name}");
     container.spawn(&agent, Mirror::default).capability("reflect").await.unwrap();
     Node { container, counts }
 }
 
-fn plain(builder: Builder) -> Builder {
+pub(crate) fn plain(builder: Builder) -> Builder {
     builder
 }
 
@@ -327,10 +327,7 @@ async fn agents_are_believed_where_a_rule_lets_their_node_host_them() {
     };
     super::limit::watch();
     let counts = Counts::default();
-    let a = {
-        let _recording = metrics::set_default_local_recorder(&counts);
-        start("a", &[("spiffe://demo/node/b", "house.*")]).watched().await.unwrap()
-    };
+    let a = counts.during(start("a", &[("spiffe://demo/node/b", "house.*")]).watched()).await.unwrap();
     let b = start("b", &[("spiffe://demo/node/a", "*")]).watched().await.unwrap();
     a.spawn("market", Mirror::default).await.unwrap();
     for name in ["house.1", "market", "bank"] {

@@ -68,10 +68,7 @@ async fn both_ends_are_told_of_a_link_and_of_its_end_with_the_cause() {
 async fn a_connection_that_is_no_link_is_not_told_of() {
     super::limit::watch();
     let counts = Counts::default();
-    let server = {
-        let _recording = metrics::set_default_local_recorder(&counts);
-        Container::builder("tcp://127.0.0.1:0").watched().await.unwrap()
-    };
+    let server = counts.during(Container::builder("tcp://127.0.0.1:0").watched()).await.unwrap();
     let mut events = server.link_events();
     let (_, port) = server.endpoint().host_and_port().unwrap();
     let mut stranger = TcpStream::connect(("127.0.0.1", port)).await.unwrap();

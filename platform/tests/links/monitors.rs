@@ -6,7 +6,9 @@ use folkmoot::prelude::*;
 use folkmoot::{AgentEvent, Backoff, Builder, Codec, LinkLimits, Linked, Monitor};
 
 use super::counts::Counts;
+use super::events::{crashed, ended, next, restarted};
 use super::joining::faulty::{FaultyTcp, Network};
+use super::joining::{Node, plain};
 use super::left_behind::Watch;
 
 /// Long enough for what comes at once.
@@ -47,34 +49,15 @@ impl Fragile {
     }
 }
 
-struct Node {
-    container: Container,
-    counts: Counts,
-}
-
-impl std::ops::Deref for Node {
-    type Target = Container;
-
-    fn deref(&self) -> &Container {
-        &self.container
-    }
-}
-
 /// A node with an agent named after it.
 async fn node(name: &str, build: impl FnOnce(Builder) -> Builder) -> Node {
     super::limit::watch();
     let counts = Counts::default();
-    let container = {
-        let _recording = metrics::set_default_local_recorder(&counts);
-        build(Container::builder("tcp://127.0.0.1:0").name(name)).watched().await.unwrap()
-    };
+    let container =
+        counts.during(build(Container::builder("tcp://127.0.0.1:0").name(name)).watched()).await.unwrap();
     let agent = container.spawn(&format!("of-{name}"), Fragile::default);
     agent.backoff(Backoff::NONE).intensity(u32::MAX, SOON).await.unwrap();
     Node { container, counts }
-}
-
-fn plain(builder: Builder) -> Builder {
-    builder
 }
 
 /// Two nodes of which `b` has joined `a` over a network that can fail.
@@ -89,22 +72,6 @@ async fn joined() -> (Node, Node, Network) {
 
 async fn found(node: &Container, name: &str) -> Proxy<Fragile> {
     node.lookup(name).retry_for(SOON).await.unwrap()
-}
-
-async fn next(monitor: &mut Monitor) -> AgentEvent {
-    monitor.next().await.expect("another event")
-}
-
-fn crashed(cause: &str) -> AgentEvent {
-    AgentEvent::Crashed { cause: cause.to_owned() }
-}
-
-fn restarted(restarts: u64) -> AgentEvent {
-    AgentEvent::Restarted { restarts }
-}
-
-fn ended(cause: &str, in_order: bool) -> AgentEvent {
-    AgentEvent::Ended { cause: cause.to_owned(), in_order }
 }
 
 async fn is_disconnected(monitor: &mut Monitor) {

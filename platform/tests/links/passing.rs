@@ -132,10 +132,7 @@ async fn node(name: &str) -> (Container, Counts) {
 async fn start(builder: Builder) -> (Container, Counts) {
     super::limit::watch();
     let counts = Counts::default();
-    let container = {
-        let _recording = metrics::set_default_local_recorder(&counts);
-        builder.watched().await.unwrap()
-    };
+    let container = counts.during(builder.watched()).await.unwrap();
     (container, counts)
 }
 

@@ -64,14 +64,14 @@ impl Bed {
     async fn of(pause: Duration, limits: folkmoot::LinkLimits) -> Bed {
         super::limit::watch();
         let (server_counts, client_counts) = (Counts::default(), Counts::default());
-        let server = {
-            let _recording = metrics::set_default_local_recorder(&server_counts);
-            Container::builder("tcp://127.0.0.1:0").name("server").limits(limits).watched().await.unwrap()
-        };
-        let client = {
-            let _recording = metrics::set_default_local_recorder(&client_counts);
-            Container::builder("tcp://127.0.0.1:0").name("client").watched().await.unwrap()
-        };
+        let server = server_counts
+            .during(Container::builder("tcp://127.0.0.1:0").name("server").limits(limits).watched())
+            .await
+            .unwrap();
+        let client = client_counts
+            .during(Container::builder("tcp://127.0.0.1:0").name("client").watched())
+            .await
+            .unwrap();
         let taken = Arc::new(AtomicUsize::new(0));
         for name in ["taker", "other"] {
             let taken = taken.clone();
@@ -83,6 +83,16 @@ impl Bed {
 
     async fn proxy(&self, agent: &str) -> Proxy<Taker> {
         self.client.connect(format!("tcp://127.0.0.1:{}/{agent}", self.relay.port)).await.unwrap()
+    }
+
+    /// A large answer, of which the first pieces have left.
+    async fn large_answer_under_way(&self) -> tokio::task::JoinHandle<Result<String, CallError>> {
+        let taker = self.proxy("taker").await;
+        let call = actix::spawn(async move { taker.give(16_000_000).await });
+        while self.server_counts.of("pieces_out") == 0 {
+            tokio::task::yield_now().await;
+        }
+        call
     }
 
     /// Waits until more pieces have left than `count`.
@@ -236,14 +246,7 @@ async fn a_node_that_leaves_goes_on_while_its_large_answers_are_taken() {
     let mut limits = folkmoot::LinkLimits::default();
     limits.handshake_time = Duration::from_secs(2);
     let bed = Bed::of(Duration::from_millis(16), limits).await;
-    let taker = bed.proxy("taker").await;
-    let call = actix::spawn({
-        let taker = taker.clone();
-        async move { taker.give(16_000_000).await }
-    });
-    while bed.server_counts.of("pieces_out") == 0 {
-        tokio::task::yield_now().await;
-    }
+    let call = bed.large_answer_under_way().await;
     bed.server.shutdown().await;
     assert_eq!(bed.server_counts.open_links(), 0.0, "it is not over before that");
     assert_eq!(call.await.unwrap().map(|text| text.len()), Ok(16_000_000));
@@ -256,14 +259,7 @@ async fn a_node_that_leaves_waits_no_longer_than_it_may() {
     limits.farewell_time = Duration::from_millis(300);
     // Some minutes for the answer.
     let bed = Bed::of(Duration::from_secs(1), limits).await;
-    let taker = bed.proxy("taker").await;
-    let call = actix::spawn({
-        let taker = taker.clone();
-        async move { taker.give(16_000_000).await }
-    });
-    while bed.server_counts.of("pieces_out") == 0 {
-        tokio::task::yield_now().await;
-    }
+    let call = bed.large_answer_under_way().await;
     bed.server.shutdown().await;
     let error = call.await.unwrap().unwrap_err();
     assert!(matches!(error, CallError::Disconnected { may_have_run: true, .. }), "{error}");

@@ -115,10 +115,10 @@ async fn client(build: impl FnOnce(Builder) -> Builder) -> Client {
     super::limit::watch();
     let (counts, network) = (Counts::default(), Network::new());
     let builder = Container::builder("local://retrying").network(&folkmoot::LocalNetwork::new());
-    let node = {
-        let _recording = metrics::set_default_local_recorder(&counts);
-        build(builder.transport(FaultyTcp(network.clone())).deadline(LONG)).watched().await.unwrap()
-    };
+    let node = counts
+        .during(build(builder.transport(FaultyTcp(network.clone())).deadline(LONG)).watched())
+        .await
+        .unwrap();
     Client { node, counts, network }
 }
 
@@ -128,10 +128,7 @@ fn plain(builder: Builder) -> Builder {
 
 async fn server() -> (Container, Ledgers, Counts) {
     let (ledgers, counts) = (Ledgers::new(), Counts::default());
-    let node = {
-        let _recording = metrics::set_default_local_recorder(&counts);
-        Container::builder("tcp://127.0.0.1:0").watched().await.unwrap()
-    };
+    let node = counts.during(Container::builder("tcp://127.0.0.1:0").watched()).await.unwrap();
     ledgers.spawn(&node, 100).await;
     (node, ledgers, counts)
 }
@@ -266,10 +263,7 @@ async fn a_call_outlives_its_node_and_is_answered_by_the_next_one_at_its_address
     until(|| client.counts.of("retries") >= 3).await;
 
     let counts = Counts::default();
-    let second = {
-        let _recording = metrics::set_default_local_recorder(&counts);
-        Container::builder(&endpoint).watched().await.unwrap()
-    };
+    let second = counts.during(Container::builder(&endpoint).watched()).await.unwrap();
     // Its agents come later than itself.
     tokio::task::yield_now().await;
     ledgers.spawn(&second, 100).await;

@@ -36,10 +36,7 @@ async fn node_at(endpoint: &str, dir: &Path, name: &str) -> (Container, SslCerts
     let counts = Counts::default();
     let certs = SslCerts::from_dir(dir.join(name)).unwrap();
     let builder = Container::builder(endpoint).certs(certs.clone()).limits(limits());
-    let container = {
-        let _recording = metrics::set_default_local_recorder(&counts);
-        builder.allow("*", "mirror", "*").watched().await.unwrap()
-    };
+    let container = counts.during(builder.allow("*", "mirror", "*").watched()).await.unwrap();
     container.spawn("mirror", Mirror::default).await.unwrap();
     (container, certs, counts)
 }
