@@ -1,20 +1,16 @@
-//! The nodes that have joined this one: who they are, their links, the agents that they say live with them.
+//! The nodes that have joined this one: who they are, and their links.
 //!
-//! Always true: a name belongs to at most one node; of two links between the same two nodes both sides keep the same one;
-//! agents are believed where a rule lets their node host them. Whether a node is suspect is told by when it was last
-//! heard, so nothing here needs a timer. Neighbours: [`joining`](crate::joining) brings nodes in and attends to their
+//! Always true: a name belongs to at most one node; of two links between the same two nodes both sides keep the same one.
+//! Whether a node is suspect is told by when it was last heard, so nothing here needs a timer. Neighbours: [`node`] is a
+//! row of the table, [`hosted`] has the agents that live on the nodes; [`joining`](crate::joining) brings nodes in and attends to their
 //! links, [`directory`](crate::directory) looks agents up.
 
 use std::collections::{BTreeMap, HashSet};
-use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
-use std::time::Duration;
 
-use folkmoot_agents::deadlines::LinkInstant;
-use folkmoot_agents::host::Credits;
-use folkmoot_codecs::joining::{AgentListing, AgentNews, KnownNode, MAX_AGENTS_TOLD};
+use folkmoot_codecs::joining::KnownNode;
 use folkmoot_codecs::{Endpoint, Principal};
-use folkmoot_gateway::name::{self, short};
+use folkmoot_gateway::name::short;
 use tokio::sync::watch;
 
 use crate::container::Hall;
@@ -24,49 +20,12 @@ use crate::peer::Destination;
 use crate::remotes::Held;
 use crate::tables::Tables;
 
-/// Most agents that are kept of one node.
-const MAX_AGENTS_OF_A_NODE: usize = 250_000;
+mod hosted;
+mod node;
 
-/// How a node that has joined is to be thought of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum NodeState {
-    /// It was heard a moment ago.
-    Joined,
-    /// Nothing came from it for a while, or its link broke: it may come back at once.
-    Suspect,
-    /// Nothing came from it for long. Calls still try to reach it.
-    Unreachable,
-    /// It said goodbye.
-    Left,
-}
-
-impl fmt::Display for NodeState {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            NodeState::Joined => "joined",
-            NodeState::Suspect => "suspect",
-            NodeState::Unreachable => "unreachable",
-            NodeState::Left => "left",
-        })
-    }
-}
-
-/// A node that has joined, as it is known at one moment.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct JoinedNode {
-    /// Its name: as proven, or as it says where nothing can be proven.
-    pub name: String,
-    /// Where it is reached.
-    pub url: String,
-    /// How it is to be thought of.
-    pub state: NodeState,
-    /// How often a link to it was made: each begins another epoch.
-    pub epoch: u64,
-    /// How many agents live there.
-    pub agents: usize,
-}
+pub(crate) use hosted::Found;
+use node::Node;
+pub use node::{JoinedNode, NodeState};
 
 /// Tells when something has changed among the nodes that have joined, and their agents.
 #[derive(Debug)]
@@ -97,44 +56,11 @@ pub(crate) struct Membership {
     changes: watch::Sender<u64>,
 }
 
-struct Node {
-    known: KnownNode,
-    epoch: u64,
-    link: Arc<Link>,
-    /// Whether we opened the link.
-    dialed: bool,
-    left: bool,
-    way: Arc<Held>,
-    agents: BTreeMap<String, Listed>,
-}
-
-/// An agent that a node told of.
-struct Listed {
-    listing: AgentListing,
-    /// Where the node told how many calls the agent takes.
-    credits: Option<Arc<Credits>>,
-}
-
-impl Listed {
-    fn new(listing: AgentListing) -> Listed {
-        let credits = listing.capacity.map(|capacity| Arc::new(Credits::of(capacity)));
-        Listed { listing, credits }
-    }
-}
-
 /// A node that came over a link: who it says that it is, and the way to it that uses the link.
 pub(crate) struct Arrival<'a> {
     pub(crate) known: KnownNode,
     pub(crate) link: &'a Arc<Link>,
     pub(crate) dialed: bool,
-}
-
-/// What a name leads to among the nodes that have joined.
-pub(crate) enum Found {
-    Nowhere,
-    /// The node, the way to it, and what it told of how many calls the agent takes.
-    At(String, Arc<Held>, Option<Arc<Credits>>),
-    Several(Vec<String>),
 }
 
 /// How a node is, for those who wait for it.
@@ -148,57 +74,6 @@ pub(crate) enum Presence {
         /// Where there is one.
         link: Option<Arc<Link>>,
     },
-}
-
-impl Node {
-    fn is_connected(&self) -> bool {
-        self.link.is_open()
-    }
-
-    /// Whether who is sought at `to` is this node. One that dialed us says where it is reached: it must have proven to
-    /// be who is found there, or bear the name that is expected.
-    fn is_reached_at(&self, to: &Destination) -> bool {
-        let way = self.way.to();
-        let is_it = match &to.expected_peer {
-            Some(expected) => *expected == self.known.name,
-            None => self.dialed || self.link.is_proven_for(&to.endpoint),
-        };
-        way.endpoint == to.endpoint && way.codec == to.codec && is_it
-    }
-
-    fn as_known(&self, now: LinkInstant, tables: &Tables) -> JoinedNode {
-        JoinedNode {
-            name: self.known.name.clone(),
-            url: self.known.url.clone(),
-            state: self.state(now, tables),
-            epoch: self.epoch,
-            agents: self.agents.len(),
-        }
-    }
-
-    /// The way to an agent there.
-    fn hosting(&self, agent: &str) -> Found {
-        let credits = self.agents.get(agent).and_then(|agent| agent.credits.clone());
-        Found::At(self.known.name.clone(), self.way.clone(), credits)
-    }
-
-    /// How long nothing has come from it.
-    fn silence(&self, now: LinkInstant) -> Duration {
-        Duration::from_millis(now.since(self.link.heard()))
-    }
-
-    fn state(&self, now: LinkInstant, tables: &Tables) -> NodeState {
-        let (limits, silence) = (&tables.limits, self.silence(now));
-        if self.left {
-            NodeState::Left
-        } else if silence >= limits.unreachable_time {
-            NodeState::Unreachable
-        } else if silence >= limits.suspect_time || !self.is_connected() {
-            NodeState::Suspect
-        } else {
-            NodeState::Joined
-        }
-    }
 }
 
 impl Membership {
@@ -434,52 +309,6 @@ impl Membership {
         self.changed();
     }
 
-    /// What the node of that link tells of its agents.
-    ///
-    /// # Errors
-    /// Why it is not believed.
-    pub(crate) fn learn(&self, link: &Arc<Link>, news: AgentNews) -> Result<(), String> {
-        if news.added.len() > MAX_AGENTS_TOLD {
-            return Err(format!("more than {MAX_AGENTS_TOLD} agents in one message"));
-        }
-        let gate = &link.tables.gate;
-        let (mut refused, mut too_many) = (Vec::new(), 0_u64);
-        let mut nodes = self.nodes();
-        let Some(node) = nodes.values_mut().find(|node| Arc::ptr_eq(&node.link, link)) else {
-            return Err("agents of a node that has not joined over this link".to_owned());
-        };
-        if news.whole {
-            node.agents.clear();
-        }
-        for listing in news.added {
-            let is_fit = name::check_agent(&listing.name).is_ok() && listing.is_bounded();
-            if !is_fit || !gate.may_host(&link.peer, &listing.name) {
-                refused.push(listing.name);
-            } else if node.agents.len() < MAX_AGENTS_OF_A_NODE || node.agents.contains_key(&listing.name) {
-                node.agents.insert(listing.name.clone(), Listed::new(listing));
-            } else {
-                too_many += 1;
-            }
-        }
-        for name in news.removed {
-            node.agents.remove(&name);
-        }
-        let name = node.known.name.clone();
-        drop(nodes);
-        if let Some(first) = refused.first() {
-            link.tables.counters.hostings_refused.increment(refused.len() as u64);
-            let first = short(first);
-            tracing::warn!(node = %name, agents = refused.len(), %first, "a node lists agents that no rule lets it host");
-        }
-        if too_many > 0 {
-            link.tables.counters.hostings_refused.increment(too_many);
-            let most = MAX_AGENTS_OF_A_NODE;
-            tracing::warn!(node = %name, agents = too_many, most, "a node lists more agents than are kept of one");
-        }
-        self.changed();
-        Ok(())
-    }
-
     /// The nodes, by name.
     pub(crate) fn list(&self, tables: &Tables) -> Vec<JoinedNode> {
         let now = link_time::now();
@@ -504,60 +333,9 @@ impl Membership {
         nodes.values().filter(|node| !node.left).map(|node| node.known.clone()).collect()
     }
 
-    /// The name of an agent elsewhere that looks most like `wrong`.
-    pub(crate) fn nearest(&self, wrong: &str) -> Option<String> {
-        let nodes = self.nodes();
-        let names = nodes.values().flat_map(|node| node.agents.keys());
-        folkmoot_agents::nearest(wrong, names.map(String::as_str))
-    }
-
-    /// The agents that live on other nodes and are `wanted`, with their nodes.
-    pub(crate) fn agents(&self, wanted: impl Fn(&AgentListing) -> bool) -> Vec<(String, AgentListing)> {
-        let nodes = self.nodes();
-        let of = |node: &Node| {
-            let name = node.known.name.clone();
-            let wanted = node.agents.values().map(|agent| &agent.listing).filter(|agent| wanted(agent));
-            wanted.map(|agent| (name.clone(), agent.clone())).collect::<Vec<_>>()
-        };
-        nodes.values().flat_map(of).collect()
-    }
-
-    /// Where the agent of that name lives.
-    pub(crate) fn find(&self, name: &str) -> Found {
-        let nodes = self.nodes();
-        let mut hosts = nodes.values().filter(|node| node.agents.contains_key(name));
-        match (hosts.next(), hosts.next()) {
-            (None, _) => Found::Nowhere,
-            (Some(node), None) => node.hosting(name),
-            (Some(first), Some(second)) => {
-                let all = [first, second].into_iter().chain(hosts);
-                Found::Several(all.map(|node| node.known.name.clone()).collect())
-            }
-        }
-    }
-
-    /// The same, on that node alone.
-    pub(crate) fn find_on(&self, node: &str, name: &str) -> Found {
-        match self.nodes().get(node) {
-            Some(node) if node.agents.contains_key(name) => node.hosting(name),
-            _ => Found::Nowhere,
-        }
-    }
-
     /// How that node is to be thought of; `None` where it is not known.
     pub(crate) fn state(&self, node: &str, tables: &Tables) -> Option<NodeState> {
         self.nodes().get(node).map(|node| node.state(link_time::now(), tables))
-    }
-
-    /// The agents on other nodes that are `wanted`: node, agent, and the way there.
-    pub(crate) fn ways(&self, wanted: impl Fn(&AgentListing) -> bool) -> Vec<(String, String, Arc<Held>)> {
-        let nodes = self.nodes();
-        let of = |node: &Node| {
-            let wanted = node.agents.values().map(|agent| &agent.listing).filter(|agent| wanted(agent));
-            let found = wanted.map(|agent| (node.known.name.clone(), agent.name.clone(), node.way.clone()));
-            found.collect::<Vec<_>>()
-        };
-        nodes.values().flat_map(of).collect()
     }
 
     /// Forgets all nodes.

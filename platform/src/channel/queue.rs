@@ -12,6 +12,7 @@ use folkmoot_codecs::RawId;
 use tokio::sync::Notify;
 
 use super::Request;
+use crate::inbound::way_back;
 use crate::inbound::{self, InHand};
 use crate::limits::LinkLimits;
 use crate::link::Link;
@@ -107,5 +108,5 @@ pub(crate) fn take(link: &Arc<Link>, queue: &Arc<Queue>, id: RawId, content: Byt
     let Some(in_hand) = InHand::take(link, &id) else {
         return refuse("requests in hand", limits.max_requests_in_hand);
     };
-    queue.push(Request::new(link.codec, inbound::open_sink(id, in_hand), content));
+    queue.push(Request::new(link.codec, way_back::of_channel(id, in_hand), content));
 }
