@@ -2,7 +2,7 @@
 //!
 //! While the link is up a call is encoded straight into its outbox by whoever makes it; while it is down, calls wait here
 //! in order and its [`remote_proxy`](crate::remote_proxy) opens it. Always true: calls of one sender leave in the order
-//! they were sent; a call is sent at most once. Neighbours: [`peer`](crate::peer) opens links, [`link`](crate::link)
+//! they were sent; a call is sent at most once. Neighbours: [`opening`] brings its link about, [`link`](crate::link)
 //! carries calls, [`joining`](crate::joining) brings links that a joined node opened.
 
 use std::collections::VecDeque;
@@ -12,7 +12,6 @@ use std::time::Duration;
 
 use actix::{Actor, Recipient};
 use folkmoot_agents::Retry;
-use folkmoot_agents::deadlines::LinkInstant;
 use folkmoot_agents::host::{FarCall, FarReply, FarTicket, Outlook};
 use folkmoot_codecs::piece::LARGE_PAYLOAD_BYTES;
 use folkmoot_codecs::{CallError, PlainTypes};
@@ -21,18 +20,16 @@ use tokio::sync::oneshot;
 
 use crate::link::{Link, payload_bytes};
 use crate::link_time;
-use crate::peer::{self, Destination};
+use crate::peer::Destination;
 use crate::remote_proxy::{Look, RemoteProxy};
 use crate::remotes::Remotes;
 use crate::tables::Tables;
 use crate::workers::Worker;
 
 mod holding;
+mod opening;
 
-/// The pause before the second attempt to open a link; each further one is half as long again.
-const FIRST_PAUSE: Duration = Duration::from_millis(50);
-/// The longest pause between two attempts.
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+use opening::{Waiting, tell_of};
 
 /// The way to one remote container.
 pub(crate) struct Remote {
@@ -86,26 +83,6 @@ struct Opening {
     last_failure: Option<String>,
     /// Whether the actor is at it.
     begun: bool,
-}
-
-fn tell_of(waiting: Vec<Waiting>) {
-    for waiting in waiting {
-        waiting.tell.send(Ok(())).ok();
-    }
-}
-
-/// Someone who wants the link to be there.
-struct Waiting {
-    tell: oneshot::Sender<Result<(), CallError>>,
-    retry: Retry,
-    since: LinkInstant,
-}
-
-impl Waiting {
-    /// Whether a failed attempt is the last that this one waits for.
-    fn is_over(&self, now: LinkInstant) -> bool {
-        !self.retry.goes_on(now.since(self.since))
-    }
 }
 
 impl Remote {
@@ -190,27 +167,6 @@ impl Remote {
 
     pub(crate) fn is_closed(&self) -> bool {
         matches!(self.state().stage, Stage::Closed)
-    }
-
-    /// Sees to it that there is a link.
-    pub(crate) async fn up(&self, retry: Retry) -> Result<(), CallError> {
-        let (tell, told) = oneshot::channel();
-        let waiting = Waiting { tell, retry, since: link_time::now() };
-        {
-            let mut state = self.state();
-            state.retry = state.retry.longer(retry);
-            match &mut state.stage {
-                Stage::Up(link) if link.is_open() => return Ok(()),
-                Stage::Closed => return Err(closed()),
-                Stage::Opening(opening) => opening.waiting.push(waiting),
-                Stage::Idle | Stage::Up(_) => {
-                    state.stage = Stage::Opening(Opening { waiting: vec![waiting], ..Opening::default() });
-                    drop(state);
-                    self.wake_actor();
-                }
-            }
-        }
-        told.await.unwrap_or_else(|_| Err(closed()))
     }
 
     /// Sends a call, or keeps it until there is a link.
@@ -383,95 +339,6 @@ impl Remote {
         self.wake_actor();
     }
 
-    /// Attempts until one succeeds or the time for it is over.
-    pub(crate) async fn open(self: Arc<Remote>) {
-        let began = link_time::now();
-        let mut pause = FIRST_PAUSE;
-        loop {
-            if !matches!(self.state().stage, Stage::Opening(_)) {
-                return;
-            }
-            let ended = self.clone();
-            let opened = peer::open(&self.tables, &self.transport, (&self.to, &self.next_id), move || {
-                ended.link_ended()
-            })
-            .await;
-            match opened {
-                Ok(link) => return self.opened(link),
-                Err(cause) => {
-                    tracing::debug!(to = %self.to.endpoint, %cause, "no link");
-                    if !self.failed(&cause, began) {
-                        return;
-                    }
-                }
-            }
-            link_time::sleep(pause.mul_f64(0.5 + fastrand::f64() / 2.0)).await;
-            pause = pause.mul_f64(1.5).min(LONGEST_PAUSE);
-        }
-    }
-
-    /// The link is open: what waited leaves in order, before anything new.
-    fn opened(&self, link: Arc<Link>) {
-        self.is_plain.store(!link.is_rich(), Ordering::Relaxed);
-        let mut state = self.state();
-        if std::mem::replace(&mut state.had_link, true) {
-            self.tables.counters.reconnects.increment(1);
-        }
-        match std::mem::replace(&mut state.stage, Stage::Up(link.clone())) {
-            Stage::Opening(opening) => {
-                let waiting = self.send_over(&link, opening);
-                drop(state);
-                tell_of(waiting);
-            }
-            // Closed meanwhile, or a link of the peer's was adopted.
-            other => {
-                state.stage = other;
-                drop(state);
-                link.close("it is not wanted any more");
-            }
-        }
-    }
-
-    /// An attempt failed. Says whether another one follows.
-    fn failed(&self, cause: &str, began: LinkInstant) -> bool {
-        let mut state = self.state();
-        let now = link_time::now();
-        let go_on = state.retry.goes_on(now.since(began));
-        let Stage::Opening(opening) = &mut state.stage else { return false };
-        opening.last_failure = Some(cause.to_owned());
-        let cause = format!("no link to {}: {cause}", self.to.endpoint);
-        let error = CallError::Disconnected { may_have_run: false, cause };
-        // Another's patience is not theirs.
-        let (over, waiting): (Vec<_>, _) =
-            std::mem::take(&mut opening.waiting).into_iter().partition(|waiting| waiting.is_over(now));
-        opening.waiting = waiting;
-        let go_on = go_on || !opening.waiting.is_empty();
-        let ended = (!go_on).then(|| std::mem::take(opening));
-        if ended.is_some() {
-            state.stage = Stage::Idle;
-        }
-        drop(state);
-        for waiting in over {
-            waiting.tell.send(Err(error.clone())).ok();
-        }
-        if let Some(opening) = ended {
-            self.end_opening(opening, &error);
-        }
-        go_on
-    }
-
-    /// Sends the calls that waited, in order; gives those who wait for the link itself.
-    fn send_over(&self, link: &Link, opening: Opening) -> Vec<Waiting> {
-        for (id, path, call) in opening.calls {
-            if call.reply.as_ref().is_none_or(|reply| !reply.is_closed())
-                && let Err(refused) = link.request(id, &path, call, None)
-            {
-                self.fail(&path, refused.reply, refused.error);
-            }
-        }
-        opening.waiting
-    }
-
     /// A call did not leave.
     fn fail(&self, path: &str, reply: Option<oneshot::Sender<FarReply>>, error: CallError) {
         match reply {
@@ -481,15 +348,6 @@ impl Remote {
                 self.tables.counters.one_way_failures.increment(1);
                 tracing::warn!(to = %self.to.endpoint, %path, %error, "a one-way call was not sent");
             }
-        }
-    }
-
-    fn end_opening(&self, opening: Opening, error: &CallError) {
-        for (_, path, call) in opening.calls {
-            self.fail(&path, call.reply, error.clone());
-        }
-        for waiting in opening.waiting {
-            waiting.tell.send(Err(error.clone())).ok();
         }
     }
 
