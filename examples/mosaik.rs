@@ -4,10 +4,11 @@
 //! cargo run --release --example mosaik -- 127.0.0.1:5555            # as mosaik's `cmd` has it: `mosaik %(addr)s`
 //! cargo run --release --example mosaik -- --listen 127.0.0.1:5555   # mosaik's `connect`
 //! ```
-//! It speaks mosaik's API, version 3, over a channel in JSON: requests are `[function, [arguments], {keyword arguments}]`,
-//! and an exception is `[type, message]`. The model `Battery` takes `capacity_kwh` and `charge_kwh`, the attribute
-//! `power_kw` (what is put into it), and has `charge_kwh`. With `--listen` the first line is `READY <address>`.
-//! Neighbours: `tests/examples/mosaik.rs` plays mosaik, `platform/tests/mosaik` runs the real one.
+//! It speaks mosaik's API, version 3, over a channel in JSON: requests are
+//! `[function, [arguments], {keyword arguments}]`, and an exception is `[type, message]`. The model `Battery` takes
+//! `capacity_kwh` and `charge_kwh`, the attribute `power_kw` (what is put into it), and has `charge_kwh`. With
+//! `--listen` the first line is `READY <address>`. Neighbours: `tests/examples/mosaik.rs` plays mosaik,
+//! `platform/tests/mosaik` runs the real one.
 
 use std::collections::BTreeMap;
 use std::io::Write;

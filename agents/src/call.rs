@@ -21,8 +21,8 @@ use tokio::sync::oneshot;
 use crate::host::{Far, FarCall, FarReply, FarTicket, Host};
 use crate::interface::{Interface, Method};
 use crate::neighbours;
-use crate::passing;
 use crate::proxy::{Door, Inner, ProxyCore, Target};
+use crate::proxy_serde;
 use crate::reply::ReplyTo;
 use crate::retries::CallKey;
 use crate::turn::{CallHead, Origin, Ticketed, Turn};
@@ -238,7 +238,7 @@ fn read_reply<M: Method>(
 ) -> Result<M::Ok, CallError<M::Err>> {
     // What has nothing to drop holds no proxy.
     match std::mem::needs_drop::<M::Ok>() || std::mem::needs_drop::<M::Err>() {
-        true => passing::read_for(core.reader(), || decode_reply(reply)),
+        true => proxy_serde::read_for(core.reader(), || decode_reply(reply)),
         false => decode_reply(reply),
     }
 }
@@ -253,7 +253,7 @@ where
         FarReply::Result { codec, content } => {
             codec.decode(&content).map_err(|error| CallError::BadReply { reason: error.to_string() })
         }
-        FarReply::Plain { peer, codec, content } => passing::read_from(peer, || codec.decode(&content))
+        FarReply::Plain { peer, codec, content } => proxy_serde::read_from(peer, || codec.decode(&content))
             .map_err(|error| CallError::BadReply { reason: error.to_string() }),
         FarReply::Exception { codec, content } => Err(CallError::from_exception(codec, &content)),
         FarReply::Failed(error) => Err(error.widen()),

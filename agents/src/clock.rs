@@ -1,7 +1,7 @@
 //! The agents' time. Deadlines of calls do not run on it: they run on link time.
 //!
 //! Neighbours: the platform provides the clocks; [`Context::clock`](crate::Context::clock) hands one out; what one does
-//! with it beside sleeping is in [`appointments`](crate::appointments).
+//! with it beside sleeping is in [`timers`](crate::timers).
 
 use std::future::Future;
 use std::pin::Pin;

@@ -117,20 +117,20 @@ impl<A: Agent> Context<A> {
         Proxy::to_local(self.core.host(), self.own_principal(), name)
     }
 
-    /// A proxy to the agent of that name, wherever it lives among this node and those that have joined, speaking for this
-    /// agent. Options, such as `.retry_for(..)`, come before the await.
+    /// A proxy to the agent of that name, wherever it lives among this node and those that have joined, speaking for
+    /// this agent. Options, such as `.retry_for(..)`, come before the await.
     pub fn lookup<I: Interface + ?Sized>(&self, name: &str) -> Lookup<I> {
         Lookup::new(self.core.host().clone(), self.own_principal(), name.to_owned())
     }
 
-    /// The agents of a type, by its name, on this node and those that have joined; this agent itself among them, where it
-    /// is one. The group speaks for this agent.
+    /// The agents of a type, by its name, on this node and those that have joined; this agent itself among them, where
+    /// it is one. The group speaks for this agent.
     pub fn group_of_type<I: Interface + ?Sized>(&self, agent_type: &str) -> Group<I> {
         Group::live(self.core.host().clone(), self.own_principal(), Wanted::OfType(agent_type.to_owned()))
     }
 
-    /// The agents that say they can do something, on this node and those that have joined; this agent itself among them,
-    /// where it says so. The group speaks for this agent.
+    /// The agents that say they can do something, on this node and those that have joined; this agent itself among
+    /// them, where it says so. The group speaks for this agent.
     pub fn group_able_to<I: Interface + ?Sized>(&self, capability: &str) -> Group<I> {
         Group::live(self.core.host().clone(), self.own_principal(), Wanted::AbleTo(capability.to_owned()))
     }
@@ -156,9 +156,9 @@ impl<A: Agent> Context<A> {
         Monitor::of(proxy)
     }
 
-    /// Links this agent to the one behind `proxy`, on whatever node: where one of the two crashes, ends otherwise than in
-    /// order, or loses the other's node, the other crashes too, and its supervision decides what follows. The link is over
-    /// with such a crash, with either agent's end, and when what this gives is dropped.
+    /// Links this agent to the one behind `proxy`, on whatever node: where one of the two crashes, ends otherwise than
+    /// in order, or loses the other's node, the other crashes too, and its supervision decides what follows. The link
+    /// is over with such a crash, with either agent's end, and when what this gives is dropped.
     ///
     /// # Errors
     /// As [`monitor`](Context::monitor); `Denied` also where no rule of the other's node lets this one call each method

@@ -64,10 +64,11 @@ pub trait Host: Send + Sync + 'static {
     /// # Errors
     /// Why there is none.
     fn reach(self: Arc<Self>, route: Route) -> BoxFuture<'static, Result<Way, CallError>>;
-    /// The way to the agent of that name at `endpoint`, whether it is there or not: nothing is opened, and nobody asked,
-    /// before the first call.
+    /// The way to the agent of that name at `endpoint`, whether it is there or not: nothing is opened, and nobody
+    /// asked, before the first call.
     fn point_at(self: Arc<Self>, endpoint: Endpoint, agent: String) -> Way;
-    /// The way to the agent of that name, on whatever node that has joined; `retry` says how long to wait for it to come.
+    /// The way to the agent of that name, on whatever node that has joined; `retry` says how long to wait for it to
+    /// come.
     ///
     /// # Errors
     /// `NoSuchAgent`, with the nearest name; `Ambiguous`, where several nodes have one.
@@ -206,7 +207,8 @@ pub trait Far: Send + Sync + 'static {
     fn codec(&self) -> Codec;
     /// Sends a call. The reply, or why there is none, comes through the call's own channel.
     fn send(&self, call: FarCall) -> FarTicket;
-    /// Watches the agent: `watcher` is told of what happens to it from when this is done, until what it gives is dropped.
+    /// Watches the agent: `watcher` is told of what happens to it from when this is done, until what it gives is
+    /// dropped.
     ///
     /// # Errors
     /// `NoSuchAgent`, `AgentStopped`, `Denied`; `Disconnected` where its node is out of reach.
@@ -214,8 +216,8 @@ pub trait Far: Send + Sync + 'static {
         self: Arc<Self>,
         watcher: Arc<dyn Watcher>,
     ) -> BoxFuture<'static, Result<Arc<dyn FarWatch>, CallError>>;
-    /// Links the agent to the one at `own`, which crashes when this one does or is lost. What it gives lets this one crash
-    /// when the other does.
+    /// Links the agent to the one at `own`, which crashes when this one does or is lost. What it gives lets this one
+    /// crash when the other does.
     ///
     /// # Errors
     /// As `watch`.
@@ -241,7 +243,7 @@ pub trait Far: Send + Sync + 'static {
         None
     }
     /// What this leads to within its agent; `None` for the agent itself.
-    fn beneath(&self) -> Option<&str> {
+    fn object_path(&self) -> Option<&str> {
         None
     }
     /// The URL by which it is handed on.
@@ -382,8 +384,8 @@ pub enum Decision {
 /// What the supervisor of several agents wants of one of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Order {
-    /// Lie down for the sake of others: turns in flight are dropped, `#[stop]` runs, the state is let go. What is queued
-    /// waits.
+    /// Lie down for the sake of others: turns in flight are dropped, `#[stop]` runs, the state is let go. What is
+    /// queued waits.
     LieDown {
         /// What the next life is told.
         cause: String,

@@ -16,13 +16,13 @@ use folkmoot_codecs::AgentEvent;
 use tokio::sync::oneshot;
 
 use crate::actor::AgentActor;
-use crate::appointments::next_due;
 use crate::chain::{Mode, Position};
 use crate::clock::Sleep;
 use crate::context::Context;
 use crate::interface::{Agent, LocalFuture};
 use crate::panics::{Panic, guard, let_go};
 use crate::queue::Core;
+use crate::timers::next_due;
 use crate::timestamp::Timestamp;
 use crate::worked;
 

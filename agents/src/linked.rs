@@ -1,8 +1,8 @@
 //! Linked agents: two of which a crash of one is a crash of the other.
 //!
-//! Always true: a crash that comes over a link finds only the life in which the link was made, so it never comes back to
-//! where it began; an end in order takes nothing down. Neighbours: [`watching`](crate::watching) holds both ends; what is
-//! behind [`Far`](crate::host::Far) links agents of other nodes. (A link between containers is another thing.)
+//! Always true: a crash that comes over a link finds only the life in which the link was made, so it never comes back
+//! to where it began; an end in order takes nothing down. Neighbours: [`watching`](crate::watching) holds both ends;
+//! what is behind [`Far`](crate::host::Far) links agents of other nodes. (A link between containers is another thing.)
 
 use std::fmt;
 use std::sync::Arc;

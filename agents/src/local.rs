@@ -19,8 +19,8 @@ use crate::interface::{Agent, Interface, Refused};
 use crate::life::Life;
 use crate::nearest::nearest_path;
 use crate::neighbours;
-use crate::passing;
 use crate::proxy::{Door, Proxy, Target};
+use crate::proxy_serde;
 use crate::queue::{Core, Making};
 use crate::reply::{ReplySink, ReplyTo};
 use crate::shared::AgentShared;
@@ -108,8 +108,8 @@ impl<A: Agent> LocalAgent for Door<A> {
         };
         let plain = sink.as_ref().and_then(|sink| sink.plain_peer());
         let decode = || A::decode(index, arguments, sink);
-        let decoded = passing::read_for(self.reader(), || match plain {
-            Some(peer) => passing::read_from(peer, decode),
+        let decoded = proxy_serde::read_for(self.reader(), || match plain {
+            Some(peer) => proxy_serde::read_from(peer, decode),
             None => decode(),
         });
         match decoded {

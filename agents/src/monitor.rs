@@ -22,8 +22,8 @@ use crate::watching::{FarWatch, Watch, Watcher};
 /// Most events that wait to be taken; of more the oldest give way.
 pub const MAX_EVENTS: usize = 64;
 
-/// Tells what happens to one agent. Made by [`Context::monitor`](crate::Context::monitor) and the container's `monitor`;
-/// dropped, it ends.
+/// Tells what happens to one agent. Made by [`Context::monitor`](crate::Context::monitor) and the container's
+/// `monitor`; dropped, it ends.
 ///
 /// It is a [`Stream`] too.
 #[must_use = "a monitor ends when it is dropped"]
@@ -67,8 +67,8 @@ impl Monitor {
 
     /// The next event; `None` after the last. Nothing is lost where this is dropped before it is done.
     ///
-    /// The last is [`Ended`](AgentEvent::Ended), or a [`Disconnected`](AgentEvent::Disconnected) after which the agent's
-    /// node is not reached again.
+    /// The last is [`Ended`](AgentEvent::Ended), or a [`Disconnected`](AgentEvent::Disconnected) after which the
+    /// agent's node is not reached again.
     pub async fn next(&mut self) -> Option<AgentEvent> {
         std::future::poll_fn(|cx| self.poll_event(cx)).await
     }

@@ -18,7 +18,7 @@ use crate::host::{Far, Host};
 use crate::interface::{CallsOf, Interface};
 use crate::local::typed_door;
 use crate::neighbours::Place;
-use crate::passing::Reader;
+use crate::proxy_serde::Reader;
 use crate::shared::{AgentShared, Status};
 use crate::turn::{Origin, Turn};
 

@@ -173,8 +173,8 @@ impl<A: Agent> Core<A> {
                 }
             }
         }
-        // A re-entrant turn must pass a waiting exclusive one, or the queue itself would be the deadlock; but none of its
-        // own kind.
+        // A re-entrant turn must pass a waiting exclusive one, or the queue itself would be the deadlock; but none of
+        // its own kind.
         let returning = self.queue.borrow().returning();
         let at_once = re_enters && returning == 0 && !self.is_suspended();
         if (at_once || self.nothing_before(info.mode)) && self.spend_budget() {

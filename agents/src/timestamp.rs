@@ -11,8 +11,8 @@ use folkmoot_codecs::iso8601::{DateTime, NoDateTime};
 
 /// A moment of a clock: the time since the UNIX epoch, in UTC.
 ///
-/// As text it is a date of ISO 8601: `2026-11-20`, `2026-11-20T12:30:00`, `2026-11-20T12:30:00.5+01:00`. A text without an
-/// offset is taken as UTC; what is printed bears `+00:00`. Beyond the year 9999 it is printed as seconds after 1970.
+/// As text it is a date of ISO 8601: `2026-11-20`, `2026-11-20T12:30:00`, `2026-11-20T12:30:00.5+01:00`. A text without
+/// an offset is taken as UTC; what is printed bears `+00:00`. Beyond the year 9999 it is printed as seconds after 1970.
 ///
 /// ```
 /// use folkmoot_agents::Timestamp;

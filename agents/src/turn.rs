@@ -19,8 +19,8 @@ use crate::interface::Interface;
 use crate::shared::AgentShared;
 use crate::waits::Edge;
 
-/// A deadline that is no further away, in milliseconds, is judged by the exact time: a turn that blocks its worker holds
-/// the worker's coarse time back.
+/// A deadline that is no further away, in milliseconds, is judged by the exact time: a turn that blocks its worker
+/// holds the worker's coarse time back.
 const NEAR_MS: u64 = 1_000;
 
 /// Who speaks to whom: the part of a call that is the same for every call of one proxy.

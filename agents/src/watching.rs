@@ -217,8 +217,8 @@ impl End {
         self.agent.shared()
     }
 
-    /// From now on a crash of this end's agent breaks `tie`, once, and [`crash`](End::crash) has its effect; until what is
-    /// given is dropped.
+    /// From now on a crash of this end's agent breaks `tie`, once, and [`crash`](End::crash) has its effect; until what
+    /// is given is dropped.
     ///
     /// # Errors
     /// `AgentStopped` where the agent has ended.

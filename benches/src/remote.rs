@@ -1,6 +1,7 @@
 //! The two processes of a remote call: a server that echoes text, and a driver that calls it whenever told.
 //!
-//! Neighbours: [`bare`] and [`multiplexer`] are the floors, [`ours`] goes through containers; [`cases`](crate::cases) starts both.
+//! Neighbours: [`bare`] and [`multiplexer`] are the floors, [`ours`] goes through containers; [`cases`](crate::cases)
+//! starts both.
 
 mod bare;
 mod bare_tls;

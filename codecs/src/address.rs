@@ -1,8 +1,9 @@
 //! Where a container listens and where an agent lives: `tls://host:port/agent`.
 //!
-//! IPv6 hosts stand in brackets, port 0 means "any free port" and never appears in a URL handed out. The path of
-//! a unix socket has slashes of its own, so there the agent stands behind a colon: `unix:///run/market.sock:agent`.
-//! What aiomas writes is read too, `ipc://[/run/market.sock]/0` and `tcp://::1:5555/0`, and can be written. Neighbours: `transports` opens an [`Endpoint`]; a proxy is connected by an [`Address`].
+//! IPv6 hosts stand in brackets, port 0 means "any free port" and never appears in a URL handed out. The path of a unix
+//! socket has slashes of its own, so there the agent stands behind a colon: `unix:///run/market.sock:agent`. What
+//! aiomas writes is read too, `ipc://[/run/market.sock]/0` and `tcp://::1:5555/0`, and can be written. Neighbours:
+//! `transports` opens an [`Endpoint`]; a proxy is connected by an [`Address`].
 
 use std::fmt;
 use std::str::FromStr;
@@ -145,7 +146,8 @@ pub struct Address {
 }
 
 impl Address {
-    /// The agent's URL as aiomas's own `connect()` takes it, see [`Endpoint::for_aiomas`]; without an agent the usual text.
+    /// The agent's URL as aiomas's own `connect()` takes it, see [`Endpoint::for_aiomas`]; without an agent the usual
+    /// text.
     pub fn for_aiomas(&self) -> String {
         match &self.agent {
             Some(agent) => self.endpoint.for_aiomas(agent),

@@ -2,17 +2,17 @@
 //!
 //! A chunk is a header of 16 bytes and the message, stored as it is or compressed. We write stored chunks, which every
 //! Blosc reads, and read stored ones and those of BloscLZ with a byte shuffle, which is what aiomas writes. What always
-//! holds: what a header promises is held to the limit, and to what so many bytes can hold at all, before memory is spent
-//! on it; no chunk panics its reader. The format is that of C-Blosc 1, version 2. Neighbours: `codec` opens a frame's
-//! payload here, `envelope` writes the header.
+//! holds: what a header promises is held to the limit, and to what so many bytes can hold at all, before memory is
+//! spent on it; no chunk panics its reader. The format is that of C-Blosc 1, version 2. Neighbours: `codec` opens a
+//! frame's payload here, `envelope` writes the header.
 
 use bytes::Bytes;
 
 use crate::codec_error::DecodeError;
 use crate::limits::Limits;
 
-/// Bytes of a chunk's header: version, version of the compressor's format, flags, bytes of a type, then three integers of
-/// 32 bits, the least byte first: bytes of the content, of a block, of the whole chunk.
+/// Bytes of a chunk's header: version, version of the compressor's format, flags, bytes of a type, then three integers
+/// of 32 bits, the least byte first: bytes of the content, of a block, of the whole chunk.
 pub(crate) const HEADER_BYTES: usize = 16;
 /// The version of the format, and the first byte of each chunk.
 pub(crate) const VERSION: u8 = 2;
@@ -259,11 +259,11 @@ fn unshuffle(shuffled: &[u8], type_bytes: usize, out: &mut Vec<u8>) {
 
 /// Appends the `bytes` that a stream of BloscLZ stands for.
 ///
-/// Each instruction begins with a byte of three and five bits. Where the three are zero, the five and one are a number of
-/// bytes that follow as they are; so it is with the first instruction whatever the three are. Else it is a match, bytes
-/// that came before: the three and two are their number, where the three are not all set; where they are, bytes are added
-/// to it until one is not 255. The five are the high bits of how far back, less one, and the next byte the low ones; where
-/// all of these are set, two bytes follow, which are added to the farthest that could be said.
+/// Each instruction begins with a byte of three and five bits. Where the three are zero, the five and one are a number
+/// of bytes that follow as they are; so it is with the first instruction whatever the three are. Else it is a match,
+/// bytes that came before: the three and two are their number, where the three are not all set; where they are, bytes
+/// are added to it until one is not 255. The five are the high bits of how far back, less one, and the next byte the
+/// low ones; where all of these are set, two bytes follow, which are added to the farthest that could be said.
 fn decompress_stream(stream: &[u8], bytes: usize, out: &mut Vec<u8>) -> Result<(), &'static str> {
     const ENDED: &str = "a stream ends too early";
     let start = out.len();

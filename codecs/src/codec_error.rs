@@ -1,8 +1,8 @@
 //! Why bytes do not decode, or a value does not encode.
 //!
-//! A [`DecodeError`] always says which value is wrong (its path) and what is wrong with it; it is one pointer
-//! wide, so that the good path pays nothing for it. What a peer wrote is shortened before it gets into an error,
-//! so that no error is longer than a few lines of a log. Neighbours: `scan` and `decode` raise the one, `encode` the other.
+//! A [`DecodeError`] always says which value is wrong (its path) and what is wrong with it; it is one pointer wide, so
+//! that the good path pays nothing for it. What a peer wrote is shortened before it gets into an error, so that no
+//! error is longer than a few lines of a log. Neighbours: `scan` and `decode` raise the one, `encode` the other.
 
 use std::borrow::Cow;
 use std::fmt;

@@ -201,8 +201,9 @@ enum Received<'a> {
 impl<E: DeserializeOwned> CallError<E> {
     /// The error that an exception's content tells of.
     ///
-    /// A map `{code, text, data}` gives the exact variant back; a text, a list `[type, message, ...]`, or a code that is not known here, becomes
-    /// [`CallError::Remote`]. So does [`CallError::Agent`] whose data is no `E`: the text is kept.
+    /// A map `{code, text, data}` gives the exact variant back; a text, a list `[type, message, ...]`, or a code that
+    /// is not known here, becomes [`CallError::Remote`]. So does [`CallError::Agent`] whose data is no `E`: the text is
+    /// kept.
     pub fn from_exception(codec: Codec, content: &[u8]) -> CallError<E> {
         let received = match codec {
             Codec::Json => JsonReader::new(content).and_then(received),

@@ -1,8 +1,8 @@
 //! Dates and times of day as texts of ISO 8601, by the library `time`: the one place that knows the calendar.
 //!
 //! What always holds: what is written is also read; the year is 1 to 9999 and the offset less than a day in what is
-//! written. Neighbours: [`date`](crate::date) is what travels to plain peers, the agents' crate's `Timestamp` what clocks
-//! tell; each keeps its own precision and says what is wrong in its own words.
+//! written. Neighbours: [`date`](crate::date) is what travels to plain peers, the agents' crate's `Timestamp` what
+//! clocks tell; each keeps its own precision and says what is wrong in its own words.
 
 use std::fmt;
 use std::num::NonZeroU8;
@@ -31,8 +31,8 @@ const SECONDS_PER_DAY: u32 = 86_400;
 
 /// What clocks show somewhere, and how far they are ahead of UTC there.
 ///
-/// Displayed it is `2020-01-01T10:11:12.5+01:00`, with no more digits behind the point than it takes; `{:.6}` writes six
-/// of them unless there are none but zeros.
+/// Displayed it is `2020-01-01T10:11:12.5+01:00`, with no more digits behind the point than it takes; `{:.6}` writes
+/// six of them unless there are none but zeros.
 #[derive(Clone, Copy, Debug)]
 pub struct DateTime(OffsetDateTime);
 
@@ -52,8 +52,8 @@ pub enum NoDateTime {
 }
 
 impl DateTime {
-    /// The moment so many seconds and nanoseconds after the UNIX epoch, told so many seconds ahead of UTC; none where the
-    /// year is not within 1 to 9999 there, or the offset a day or more.
+    /// The moment so many seconds and nanoseconds after the UNIX epoch, told so many seconds ahead of UTC; none where
+    /// the year is not within 1 to 9999 there, or the offset a day or more.
     pub fn new(unix_seconds: i64, nanos: u32, offset_seconds: i32) -> Option<DateTime> {
         let offset = UtcOffset::from_whole_seconds(offset_seconds).ok()?;
         // Shown in UTC, since the clocks there may show a year that UTC's do not.
@@ -64,9 +64,9 @@ impl DateTime {
         is_told.then_some(DateTime(told))
     }
 
-    /// Reads `2020-01-01T10:11:12.5+01:00`; the time may end behind its minutes or be left out, and so may the day of the
-    /// month; a space does for the `T`, `+01` and `+0100` for the offset; `Z` or none is UTC. Digits beyond the nanosecond
-    /// are dropped.
+    /// Reads `2020-01-01T10:11:12.5+01:00`; the time may end behind its minutes or be left out, and so may the day of
+    /// the month; a space does for the `T`, `+01` and `+0100` for the offset; `Z` or none is UTC. Digits beyond the
+    /// nanosecond are dropped.
     ///
     /// # Errors
     /// Where the text is something else, or there is no such day, time or offset.

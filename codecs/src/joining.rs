@@ -1,8 +1,8 @@
 //! What nodes that join tell each other: who they are, whom they know, which agents live with them.
 //!
 //! Each is the one argument, or the result, of a request under `folkmoot/` (`WIRE.md` has the paths). Unknown keys are
-//! ignored. What a node says of others is hearsay: each proves itself when it is dialed, and agents are believed where a
-//! rule lets the node host them. Neighbour: `hello` came before.
+//! ignored. What a node says of others is hearsay: each proves itself when it is dialed, and agents are believed where
+//! a rule lets the node host them. Neighbour: `hello` came before.
 
 use serde::{Deserialize, Serialize};
 

@@ -4,9 +4,9 @@
 //! `gateway` judges by these principals, `agents` calls with these errors.
 //!
 //! The way in: [`FrameDecoder`] cuts a stream into payloads, [`Codec::detect`] knows the codec by the first byte,
-//! [`Codec::open`] unpacks a payload, [`Message::decode`] scans it and cuts it into parts, [`ArgumentList::decode`] reads
-//! the arguments as a method's types. The way out: [`encode_request`], [`encode_result`] and [`encode_exception`] write whole frames.
-//! The format itself is described in `WIRE.md`, beside this crate's manifest.
+//! [`Codec::open`] unpacks a payload, [`Message::decode`] scans it and cuts it into parts, [`ArgumentList::decode`]
+//! reads the arguments as a method's types. The way out: [`encode_request`], [`encode_result`] and [`encode_exception`]
+//! write whole frames. The format itself is described in `WIRE.md`, beside this crate's manifest.
 //!
 //! ```
 //! use bytes::BytesMut;

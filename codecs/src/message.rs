@@ -43,7 +43,8 @@ pub enum Message<'a> {
         /// What travels beside the call; empty from a plain peer.
         headers: Headers,
     },
-    /// A request of a channel, whose content is whatever its two ends have agreed upon; [`Message::decode_open`] gives it.
+    /// A request of a channel, whose content is whatever its two ends have agreed upon; [`Message::decode_open`] gives
+    /// it.
     Open {
         /// To be echoed in the answer.
         id: RawId,
@@ -167,8 +168,8 @@ impl Message<'_> {
         }
     }
 
-    /// Looks at the first bytes of an opened payload alone, in a time that does not grow with the payload. `None` where they do not tell:
-    /// [`Message::decode`] says what is wrong, if anything is.
+    /// Looks at the first bytes of an opened payload alone, in a time that does not grow with the payload. `None` where
+    /// they do not tell: [`Message::decode`] says what is wrong, if anything is.
     pub fn head(codec: Codec, payload: &[u8]) -> Option<MessageHead<'_>> {
         let first = payload.get(..HEAD_BYTES).unwrap_or(payload);
         let limits = &Limits::DEFAULT;

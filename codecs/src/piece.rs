@@ -1,9 +1,10 @@
 //! Pieces: how a payload too large for one frame beside others crosses a link.
 //!
-//! A piece is a request to [`Piece::PATH`] with three arguments: the stream's number, whether this is its last piece, and
-//! the bytes (a text in JSON). Its answer, null, says that the other end has taken it in. Put together, the bytes of a
-//! stream are the payload of one frame. What always holds: a piece in JSON is cut between two characters. Neighbours:
-//! `message` reads requests, `envelope` writes frames, `hello` tells who speaks the version that has pieces.
+//! A piece is a request to [`Piece::PATH`] with three arguments: the stream's number, whether this is its last piece,
+//! and the bytes (a text in JSON). Its answer, null, says that the other end has taken it in. Put together, the bytes
+//! of a stream are the payload of one frame. What always holds: a piece in JSON is cut between two characters.
+//! Neighbours: `message` reads requests, `envelope` writes frames, `hello` tells who speaks the version that has
+//! pieces.
 
 use std::borrow::Cow;
 use std::fmt;

@@ -11,8 +11,9 @@ use crate::exception;
 
 /// An exception as Python knows it, for methods that plain peers call: `Err(Exception::new("ValueError", "too much"))`.
 ///
-/// A plain peer gets a text that ends with `ValueError: too much`, as if a method of its own kind had raised it; a Folkmoot
-/// container gets [`CallError::Agent`] with this. Any other error of a method is a `RuntimeError` to plain peers.
+/// A plain peer gets a text that ends with `ValueError: too much`, as if a method of its own kind had raised it; a
+/// Folkmoot container gets [`CallError::Agent`] with this. Any other error of a method is a `RuntimeError` to plain
+/// peers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Exception {
     /// The type's name, such as `ValueError` or `package.module.Wrong`; what is no such name becomes `RuntimeError`.
@@ -49,8 +50,8 @@ impl fmt::Display for Exception {
 
 impl std::error::Error for Exception {}
 
-/// The failure of a nested call, as a plain peer would have been told of it: its exception's type and message where there
-/// was one.
+/// The failure of a nested call, as a plain peer would have been told of it: its exception's type and message where
+/// there was one.
 impl<E: fmt::Display + 'static> From<CallError<E>> for Exception {
     fn from(error: CallError<E>) -> Exception {
         match error {

@@ -1,10 +1,10 @@
 //! The auction of one quarter hour: who trades how much, and at which one price.
 //!
-//! A uniform-price double auction. The dearest bids meet the cheapest asks until they no longer agree; everybody
-//! who trades does so at one price, on which the last pair agrees. Always true: as much is bought as is sold, nobody
-//! gets more than asked for, and no one pays more or earns less than their limit. Trades bear no grid charges here; real
-//! ones would come between bid and ask. Pure: no agent, no I/O.
-//! Neighbours: [`household`](crate::household) makes orders, [`market`](crate::market) has them cleared.
+//! A uniform-price double auction. The dearest bids meet the cheapest asks until they no longer agree; everybody who
+//! trades does so at one price, on which the last pair agrees. Always true: as much is bought as is sold, nobody gets
+//! more than asked for, and no one pays more or earns less than their limit. Trades bear no grid charges here; real
+//! ones would come between bid and ask. Pure: no agent, no I/O. Neighbours: [`household`](crate::household) makes
+//! orders, [`market`](crate::market) has them cleared.
 
 use serde::{Deserialize, Serialize};
 

@@ -84,8 +84,8 @@ fn machine_name() -> Option<String> {
     name.filter(|name| !name.is_empty())
 }
 
-/// Where a container listens whose endpoint has no host, `tcp://:5555`: on all addresses, of both kinds where the system
-/// has both, else of the one. `None` where there is a host.
+/// Where a container listens whose endpoint has no host, `tcp://:5555`: on all addresses, of both kinds where the
+/// system has both, else of the one. `None` where there is a host.
 pub(crate) fn everywhere(endpoint: &str) -> Option<[String; 2]> {
     let (scheme, rest) = endpoint.split_once("://")?;
     let port = rest.strip_prefix(':').filter(|_| matches!(scheme, "tcp" | "tls"))?;

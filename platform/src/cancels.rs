@@ -1,8 +1,8 @@
 //! Requests of a peer that it took back.
 //!
-//! Costs nothing while nothing is cancelled: a flag is looked at. Always true: it changes under the lock alone, so it is
-//! up wherever an id is remembered. Neighbours: [`inbound`](crate::inbound) writes here on `folkmoot/cancel`; the reply
-//! sinks of running turns look.
+//! Costs nothing while nothing is cancelled: a flag is looked at. Always true: it changes under the lock alone, so it
+//! is up wherever an id is remembered. Neighbours: [`inbound`](crate::inbound) writes here on `folkmoot/cancel`; the
+//! reply sinks of running turns look.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};

@@ -1,7 +1,7 @@
 //! What runs a worker's tasks: the arbiter of its thread or, in a simulation, the node that the container belongs to.
 //!
-//! Always true: a task that works for a container is run by what the container started on, so that a simulated node takes
-//! all its tasks with it when it crashes. Neighbours: [`workers`](crate::workers) hold one each, the simulation's
+//! Always true: a task that works for a container is run by what the container started on, so that a simulated node
+//! takes all its tasks with it when it crashes. Neighbours: [`workers`](crate::workers) hold one each, the simulation's
 //! [`hosts`](crate::sim) poll theirs.
 
 use std::cell::RefCell;

@@ -166,7 +166,8 @@ impl Keeper {
                 let attending = if link.begins_to_be_attended() {
                     Some(actix::spawn(attend(link.clone(), true)))
                 } else {
-                    // Since the peer joined over it: twice would be two heartbeats. Each may be waiting for the other's news.
+                    // Since the peer joined over it: twice would be two heartbeats. Each may be waiting for the other's
+                    // news.
                     tell_all(&link);
                     None
                 };

@@ -303,8 +303,8 @@ impl Running {
         self.attempts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Another attempt waits for the same reply. The turn is to look at it too: its waker, if it looked before. Gives the
-    /// attempts, too, that are let go: a caller whose links break again and again leaves no crowd of them.
+    /// Another attempt waits for the same reply. The turn is to look at it too: its waker, if it looked before. Gives
+    /// the attempts, too, that are let go: a caller whose links break again and again leaves no crowd of them.
     fn join(&self, sink: Box<dyn ReplySink>) -> (Option<Waker>, Vec<Box<dyn ReplySink>>) {
         let mut attempts = self.attempts();
         let mut over = Vec::new();

@@ -1,7 +1,7 @@
 //! What a program is told of its container's links: with whom one was opened, and why it ended.
 //!
-//! Always true: a link is told of as opened once its peer has proven itself, and as ended once after that, at the latest
-//! when its container ends; who takes the events too slowly is told how many were missed. Neighbours:
+//! Always true: a link is told of as opened once its peer has proven itself, and as ended once after that, at the
+//! latest when its container ends; who takes the events too slowly is told how many were missed. Neighbours:
 //! [`link`](crate::link) tells, whoever opened it; [`listener`](crate::listener) and [`peer`](crate::peer) open links.
 
 use std::collections::BTreeMap;
@@ -23,8 +23,8 @@ pub struct LinkPeer {
     pub address: String,
     /// Where it was sought; `None` where it opened the link.
     pub url: Option<String>,
-    /// What its node calls itself, where that is a Folkmoot container. One that opened the link says so as the first thing
-    /// after; only the principal is proven.
+    /// What its node calls itself, where that is a Folkmoot container. One that opened the link says so as the first
+    /// thing after; only the principal is proven.
     pub node: Option<String>,
 }
 

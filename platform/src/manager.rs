@@ -1,8 +1,8 @@
 //! The Manager: an agent through which another process spawns agents here, sets the clock, and ends the container.
 //!
-//! Peers of aiomas know it from `aiomas.subproc`. Always true: it spawns what its container has given a name, and nothing
-//! else; it ends nothing itself, whoever waits for [`Managed::stopped`] does. Neighbours: [`container`](crate::container)
-//! spawns, [`clock`](crate::clock) is set.
+//! Peers of aiomas know it from `aiomas.subproc`. Always true: it spawns what its container has given a name, and
+//! nothing else; it ends nothing itself, whoever waits for [`Managed::stopped`] does. Neighbours:
+//! [`container`](crate::container) spawns, [`clock`](crate::clock) is set.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -207,7 +207,8 @@ impl fmt::Debug for Manager {
 
 #[agent(crate = folkmoot_agents::__private)]
 impl Manager {
-    /// Spawns an agent: the first argument names its kind, all others are those of its factory. Gives a proxy and the URL.
+    /// Spawns an agent: the first argument names its kind, all others are those of its factory. Gives a proxy and the
+    /// URL.
     #[expose]
     async fn spawn(
         &self,

@@ -1,9 +1,9 @@
 //! The nodes that have joined this one: who they are, and their links.
 //!
-//! Always true: a name belongs to at most one node; of two links between the same two nodes both sides keep the same one.
-//! Whether a node is suspect is told by when it was last heard, so nothing here needs a timer. Neighbours: [`node`] is a
-//! row of the table, [`hosted`] has the agents that live on the nodes; [`joining`](crate::joining) brings nodes in and attends to their
-//! links, [`directory`](crate::directory) looks agents up.
+//! Always true: a name belongs to at most one node; of two links between the same two nodes both sides keep the same
+//! one. Whether a node is suspect is told by when it was last heard, so nothing here needs a timer. Neighbours:
+//! [`node`] is a row of the table, [`hosted`] has the agents that live on the nodes; [`joining`](crate::joining) brings
+//! nodes in and attends to their links, [`directory`](crate::directory) looks agents up.
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};

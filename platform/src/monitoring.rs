@@ -1,8 +1,8 @@
 //! Monitoring agents of other nodes, and linking them to agents here.
 //!
-//! Always true: a monitor is of one agent, from its spawn to its end: after the loss of a link it goes on where the very
-//! same agent is found again, and says what was found. Neighbours: [`monitors`](crate::monitors) hands on what comes over
-//! one link; [`membership`](crate::membership) knows when a joined node is back.
+//! Always true: a monitor is of one agent, from its spawn to its end: after the loss of a link it goes on where the
+//! very same agent is found again, and says what was found. Neighbours: [`monitors`](crate::monitors) hands on what
+//! comes over one link; [`membership`](crate::membership) knows when a joined node is back.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;

@@ -3,7 +3,8 @@
 //! Three lanes. Control (signs of life, credits, news) overtakes all; small frames come next; large payloads leave in
 //! pieces, one at a time between the small frames of that moment. Always true: whole frames only; requests to one agent
 //! leave in the order they were pushed, whatever their size. Who pushes looks at the limit first, so no more waits than
-//! that and what was pushed at the same moment. Neighbours: replies and calls push, the [`link`](crate::link) task takes.
+//! that and what was pushed at the same moment. Neighbours: replies and calls push, the [`link`](crate::link) task
+//! takes.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};

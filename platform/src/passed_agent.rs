@@ -1,8 +1,9 @@
 //! An agent whose URL came in an argument or a result.
 //!
 //! Always true: before its first call it holds no way and no link, whatever the URL; from then on it holds one way, as
-//! long as this lives; no URL leads a node that has certificates to a plain link. Neighbours: [`remote_agent`](crate::remote_agent) is one that was connected to, and is known to
-//! be there; [`remotes`](crate::remotes) has the ways.
+//! long as this lives; no URL leads a node that has certificates to a plain link. Neighbours:
+//! [`remote_agent`](crate::remote_agent) is one that was connected to, and is known to be there;
+//! [`remotes`](crate::remotes) has the ways.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 

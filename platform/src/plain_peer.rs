@@ -1,7 +1,7 @@
 //! A peer that said no Hello: what it exposes, called over the very link over which it told of that.
 //!
-//! Always true: such a call goes over no other link, and ends with that one. Neighbours: [`link`](crate::link) carries it,
-//! the `passing` of the agents crate reads the proxies that come.
+//! Always true: such a call goes over no other link, and ends with that one. Neighbours: [`link`](crate::link) carries
+//! it, `proxy_serde` of the agents crate reads the proxies that come.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;

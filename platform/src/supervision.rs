@@ -8,8 +8,8 @@
 //!
 //! An agent that others ask to stop, by `Container::stop` or by shutdown, does stop, whatever its policy. More than
 //! `intensity` new starts within any `period` end it. The first new start follows at once; each further one within the
-//! period waits twice as long as the one before, with jitter. Neighbours: `agents` asks through its `Supervision` trait; in a child
-//! container its [`seat`](crate::tree::seat) asks here first.
+//! period waits twice as long as the one before, with jitter. Neighbours: `agents` asks through its `Supervision`
+//! trait; in a child container its [`seat`](crate::tree::seat) asks here first.
 
 use std::cell::Cell;
 use std::collections::VecDeque;

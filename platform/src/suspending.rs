@@ -14,13 +14,13 @@ use crate::container::Container;
 use crate::link_time;
 
 impl Container {
-    /// Lets an agent begin no more turns until it is resumed: turns in flight run on, calls wait in its queue as long as
-    /// they have time and there is room, a timer that is due meanwhile has one turn afterwards. Crashes and new starts
-    /// change nothing about it; what runs beside the turns goes on.
+    /// Lets an agent begin no more turns until it is resumed: turns in flight run on, calls wait in its queue as long
+    /// as they have time and there is room, a timer that is due meanwhile has one turn afterwards. Crashes and new
+    /// starts change nothing about it; what runs beside the turns goes on.
     ///
     /// # Errors
-    /// `NoSuchAgent`, with the nearest name; `AgentStopped` where it ended meanwhile; `DeadlineExceeded` where its worker
-    /// is blocked: then it is suspended as soon as it is not.
+    /// `NoSuchAgent`, with the nearest name; `AgentStopped` where it ended meanwhile; `DeadlineExceeded` where its
+    /// worker is blocked: then it is suspended as soon as it is not.
     pub async fn suspend(&self, agent: &str) -> Result<(), CallError> {
         let agent = self.hall().find(agent)?;
         let done = agent.suspend();

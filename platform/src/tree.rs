@@ -1,10 +1,10 @@
 //! Trees of supervision: child containers within a container.
 //!
-//! A child container is a branch. Its task does what its plan says, an agent in it asks it after each crash, and a branch
-//! is to the branch above it what an agent is to its branch. Always true: nobody holds the locks of two branches at once, save
-//! of one that nobody else knows yet; an agent of the container itself has no branch, and pays for none. Neighbours: [`plan`] decides, [`branch`] keeps the
-//! members, [`attending`] does the steps, [`seat`] is what an agent asks, [`child`] begins a branch, [`view`] shows the
-//! whole.
+//! A child container is a branch. Its task does what its plan says, an agent in it asks it after each crash, and a
+//! branch is to the branch above it what an agent is to its branch. Always true: nobody holds the locks of two branches
+//! at once, save of one that nobody else knows yet; an agent of the container itself has no branch, and pays for none.
+//! Neighbours: [`plan`] decides, [`branch`] keeps the members, [`attending`] does the steps, [`seat`] is what an agent
+//! asks, [`child`] begins a branch, [`view`] shows the whole.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -104,17 +104,18 @@ impl Container {
         }
     }
 
-    /// What is in the whole container that listens at `url`. Awaited, it gives its [`Tree`], the first 10,000 entries of it.
+    /// What is in the whole container that listens at `url`. Awaited, it gives its [`Tree`], the first 10,000 entries
+    /// of it.
     ///
     /// # Errors
-    /// `BadAddress`; `Disconnected`; `Denied` where no rule there lets this node see it: one as for the method `tree` of an
-    /// agent `folkmoot`; `NoSuchAgent` or `Remote` from a node that has no trees.
+    /// `BadAddress`; `Disconnected`; `Denied` where no rule there lets this node see it: one as for the method `tree`
+    /// of an agent `folkmoot`; `NoSuchAgent` or `Remote` from a node that has no trees.
     pub fn tree_at(&self, url: impl Into<String>) -> TreeAt {
         TreeAt::new(self.hall().clone(), url.into())
     }
 
-    /// The trees of this node and of all that have joined and are there, by the node's name; of each that cannot be asked
-    /// or does not tell, why.
+    /// The trees of this node and of all that have joined and are there, by the node's name; of each that cannot be
+    /// asked or does not tell, why.
     pub async fn trees(&self) -> Vec<(String, Result<Tree, CallError>)> {
         let own = self.hall().tables.principal.node_name().to_owned();
         let asked = self.nodes().into_iter().filter(|node| node.state != NodeState::Left).map(|node| async {
@@ -128,8 +129,8 @@ impl Container {
     }
 }
 
-/// Ends the child containers of a node, the one that was started last first. Gives what is left of the time for the agents
-/// that are in none of them.
+/// Ends the child containers of a node, the one that was started last first. Gives what is left of the time for the
+/// agents that are in none of them.
 pub(crate) async fn stop_branches(trunk: &Trunk, grace: Duration) -> Duration {
     let mut branches = trunk.close();
     if branches.is_empty() {

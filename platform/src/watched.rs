@@ -1,9 +1,9 @@
 //! The agents here that a peer monitors over one link, or has linked to its own: the half that tells.
 //!
-//! Always true: a peer watches only what a rule lets it reach, and no more than `max_monitors` at once; what it does not
-//! take in time waits here, at most [`MAX_EVENTS`](folkmoot_agents::monitor::MAX_EVENTS) for each monitor; when the link
-//! ends, nothing is left, and what was linked over it crashes. Neighbours: [`monitors`](crate::monitors) is the other
-//! half; the [`link_task`](crate::link_task) lets go what waits.
+//! Always true: a peer watches only what a rule lets it reach, and no more than `max_monitors` at once; what it does
+//! not take in time waits here, at most [`MAX_EVENTS`](folkmoot_agents::monitor::MAX_EVENTS) for each monitor; when the
+//! link ends, nothing is left, and what was linked over it crashes. Neighbours: [`monitors`](crate::monitors) is the
+//! other half; the [`link_task`](crate::link_task) lets go what waits.
 
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};

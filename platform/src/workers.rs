@@ -91,8 +91,8 @@ impl Worker {
     pub(crate) fn ask_work(&self) -> oneshot::Receiver<u64> {
         let (tell, told) = oneshot::channel();
         self.executor.spawn(async move {
-            // What is spawned from elsewhere overtakes what was woken from elsewhere; who yields comes after both. A second
-            // time for those whose turn was over in the middle.
+            // What is spawned from elsewhere overtakes what was woken from elsewhere; who yields comes after both. A
+            // second time for those whose turn was over in the middle.
             tokio::task::yield_now().await;
             tokio::task::yield_now().await;
             // Whoever asked may have gone.

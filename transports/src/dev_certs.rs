@@ -5,10 +5,10 @@
 //! DIR/NAME/{ca,cert,key}.pem          one folder for each node, as `SslCerts::from_dir` reads it
 //! DIR/crl.pem  DIR/NAME/crl.pem       what is revoked, once something is
 //! ```
-//! Always: no key or certificate is overwritten unless that was asked for (`renewing.rs`); a node's folder appears whole or not at all; several processes may start
-//! on one folder at the same time and find one authority; key files are readable by their owner only.
-//! Neighbours: `issuing.rs` makes the certificates, [`crate::certs`] reads them; the command line's
-//! `certs init` and `certs issue` are [`DevCerts::with_trust_domain`], [`DevCerts::open`] and
+//! Always: no key or certificate is overwritten unless that was asked for (`renewing.rs`); a node's folder appears
+//! whole or not at all; several processes may start on one folder at the same time and find one authority; key files
+//! are readable by their owner only. Neighbours: `issuing.rs` makes the certificates, [`crate::certs`] reads them; the
+//! command line's `certs init` and `certs issue` are [`DevCerts::with_trust_domain`], [`DevCerts::open`] and
 //! [`DevCerts::issue`].
 
 mod renewing;

@@ -1,9 +1,9 @@
 //! Connections inside one process: for tests, simulations, and containers that live together.
 //!
-//! Always: deterministic. Connections are accepted in the order they were dialed, peers are numbered in that
-//! order, and nothing depends on a clock, a hash or a socket. Names are what [`LocalTransport::named`] was
-//! told: believed, not proven. Neighbours: [`crate::transport`] is the shape, [`door`] how connections come in, `platform`
-//! simulates over it.
+//! Always: deterministic. Connections are accepted in the order they were dialed, peers are numbered in that order, and
+//! nothing depends on a clock, a hash or a socket. Names are what [`LocalTransport::named`] was told: believed, not
+//! proven. Neighbours: [`crate::transport`] is the shape, [`door`] how connections come in, `platform` simulates over
+//! it.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};

@@ -40,10 +40,11 @@ pub fn derive_agent(input: TokenStream) -> TokenStream {
 /// Lets plain peers, such as aiomas, know the values of a struct as values of a type of its own: what aiomas's
 /// `@serializable` does in Python.
 ///
-/// It implements `Serializable`, and serde's `Serialize` and `Deserialize`, which are not derived then: a value is a map of
-/// its fields, and to a plain peer `{"__type__": [id, {..}]}` with the id that the type has there. The struct has named
-/// fields and neither type parameters nor lifetimes; `#[serde(rename = "..")]` and `#[serde(default)]` on a field are
-/// heeded. Each container that exchanges such values with plain peers registers the type: `.serializer::<Point>()`.
+/// It implements `Serializable`, and serde's `Serialize` and `Deserialize`, which are not derived then: a value is a
+/// map of its fields, and to a plain peer `{"__type__": [id, {..}]}` with the id that the type has there. The struct
+/// has named fields and neither type parameters nor lifetimes; `#[serde(rename = "..")]` and `#[serde(default)]` on a
+/// field are heeded. Each container that exchanges such values with plain peers registers the type:
+/// `.serializer::<Point>()`.
 ///
 /// `#[serializable(crate = some::path)]` names the module that generated code uses, as for [`agent`](macro@agent).
 #[proc_macro_derive(Serializable, attributes(serializable, serde))]
@@ -117,8 +118,8 @@ pub fn derive_serializable(input: TokenStream) -> TokenStream {
 ///
 /// **Such a block exposes the trait's methods and nothing besides**, and an agent has one block. An agent that exposes
 /// more, or fits several traits, has its methods in `#[agent] impl Counter { .. }`. Callers may use
-/// `Proxy<dyn CounterApi>` all the same, for calls go by name; so that the compiler goes on comparing, implement the trait
-/// beside the block, without `#[agent]`:
+/// `Proxy<dyn CounterApi>` all the same, for calls go by name; so that the compiler goes on comparing, implement the
+/// trait beside the block, without `#[agent]`:
 ///
 /// ```text
 /// #[agent]
@@ -152,8 +153,9 @@ pub fn agent(options: TokenStream, item: TokenStream) -> TokenStream {
 
 /// Makes methods of a part of an agent's state callable under a path.
 ///
-/// An object is a plain struct in a field of its agent, or of another object. Its methods are marked `#[expose]`, as those
-/// of agents, and the owner's block says where it is, in a method marked `#[object]` too, whose body names the field:
+/// An object is a plain struct in a field of its agent, or of another object. Its methods are marked `#[expose]`, as
+/// those of agents, and the owner's block says where it is, in a method marked `#[object]` too, whose body names the
+/// field:
 ///
 /// ```text
 /// #[derive(Default)]                            #[derive(Agent, Default)]
@@ -167,8 +169,8 @@ pub fn agent(options: TokenStream, item: TokenStream) -> TokenStream {
 /// ```
 ///
 /// The method is then `math/add` of the agent, also for rules and the command line, and `house.math().add(2)` of a
-/// `Proxy<House>`. A call of it is a turn of the agent: `&self` beside others, `&mut self` alone. Timers, loops, `#[start]`
-/// and `#[stop]` belong to the agent.
+/// `Proxy<House>`. A call of it is a turn of the agent: `&self` beside others, `&mut self` alone. Timers, loops,
+/// `#[start]` and `#[stop]` belong to the agent.
 ///
 /// # Options
 ///
@@ -255,9 +257,9 @@ fn refuse_object_fields(data: &Data, mistakes: &mut Mistakes) {
 
 /// Runs an `async fn main` on the platform's runtime, as the first worker: containers start inside it.
 ///
-/// The function takes nothing and returns what a `main` may. `#[folkmoot::main(crate = some::path)]` names Folkmoot where
-/// it has another name. The process ends with the function, whatever its agents are doing: await `shutdown()` of each
-/// container before.
+/// The function takes nothing and returns what a `main` may. `#[folkmoot::main(crate = some::path)]` names Folkmoot
+/// where it has another name. The process ends with the function, whatever its agents are doing: await `shutdown()` of
+/// each container before.
 ///
 /// ```text
 /// #[folkmoot::main]
@@ -270,12 +272,12 @@ pub fn main(options: TokenStream, item: TokenStream) -> TokenStream {
 
 /// Runs an `async fn` as a test on a runtime of its own, which ends with the test.
 ///
-/// It takes nothing, returns what a test may, and goes along with `#[ignore]` and `#[should_panic]`. It has the option of
-/// [`main`](macro@main).
+/// It takes nothing, returns what a test may, and goes along with `#[ignore]` and `#[should_panic]`. It has the option
+/// of [`main`](macro@main).
 ///
 /// With `sim` it is run as a simulation of many nodes in virtual time, whose handle it takes; it returns nothing or a
-/// `Result`. Each run has another seed, which a failing one prints; the environment variable `FOLKMOOT_SEED` sets it, and
-/// `seed = 7` where that says nothing.
+/// `Result`. Each run has another seed, which a failing one prints; the environment variable `FOLKMOOT_SEED` sets it,
+/// and `seed = 7` where that says nothing.
 ///
 /// ```text
 /// #[folkmoot::test]

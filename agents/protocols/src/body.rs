@@ -1,8 +1,8 @@
 //! What a message says: a performative and its contents, interpreted by a [`Protocol`].
 //!
-//! What always holds: a [`Body`] that was built has all its contents, each of its type; one that was read leniently may lack a
-//! union. Neighbours: [`decoding`] reads one, `message` puts it between the fields of its dialogue; generated types
-//! are other implementations of [`Contents`].
+//! What always holds: a [`Body`] that was built has all its contents, each of its type; one that was read leniently may
+//! lack a union. Neighbours: [`decoding`] reads one, `message` puts it between the fields of its dialogue; generated
+//! types are other implementations of [`Contents`].
 
 mod decoding;
 

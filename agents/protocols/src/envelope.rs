@@ -1,7 +1,7 @@
 //! Envelopes: a message in bytes, whom it is from and for, and which protocol it is of.
 //!
-//! What always holds: sender and receiver are both addresses of agents or both ids of components, and between components
-//! there is no URI. Neighbours: [`public_id`] tells the two apart, [`crate::message`] has what is inside.
+//! What always holds: sender and receiver are both addresses of agents or both ids of components, and between
+//! components there is no URI. Neighbours: [`public_id`] tells the two apart, [`crate::message`] has what is inside.
 
 pub mod public_id;
 

@@ -1,6 +1,7 @@
 //! What is wrong with a specification, and where.
 //!
-//! All findings of a text are told at once, in its order. Neighbours: [`reading`](crate::reading) makes them, the command line prints them.
+//! All findings of a text are told at once, in its order. Neighbours: [`reading`](crate::reading) makes them, the
+//! command line prints them.
 
 use std::fmt;
 use std::path::{Path, PathBuf};

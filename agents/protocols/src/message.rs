@@ -1,8 +1,9 @@
 //! A message: what is said, and where it stands in its dialogue.
 //!
-//! Its bytes are AEA's `Message` around a `DialogueMessage` around the protocol's own message; [WIRE.md](../WIRE.md) has them.
-//! What always holds: equal messages have equal bytes, and sender and receiver are not among them (an envelope has
-//! these). Neighbours: [`crate::body`] has the contents, [`reading`] the way back, [`crate::envelope`] what is around.
+//! Its bytes are AEA's `Message` around a `DialogueMessage` around the protocol's own message; [WIRE.md](../WIRE.md)
+//! has them. What always holds: equal messages have equal bytes, and sender and receiver are not among them (an
+//! envelope has these). Neighbours: [`crate::body`] has the contents, [`reading`] the way back, [`crate::envelope`]
+//! what is around.
 
 mod reading;
 

@@ -1,7 +1,8 @@
 //! Reads specifications: one to three YAML documents to the model, with all that is wrong in them.
 //!
-//! What a document says is read in one file each: [`header`], [`speech_acts`] and [`dialogue`]; [`custom_types`] reads the
-//! second. Mistakes are collected, so one reading tells all of them. Neighbours: [`yaml`](crate::yaml) has the documents.
+//! What a document says is read in one file each: [`header`], [`speech_acts`] and [`dialogue`]; [`custom_types`] reads
+//! the second. Mistakes are collected, so one reading tells all of them. Neighbours: [`yaml`](crate::yaml) has the
+//! documents.
 
 mod custom_types;
 mod dialogue;

@@ -1,7 +1,7 @@
 //! A protocol's specification: its header, what may be said, the custom types' fields, and the rules of its dialogues.
 //!
-//! A value of these types is a well-formed one: names and references in it agree with one another. It keeps the order in
-//! which its author wrote; the numbers on the wire follow another one, [`Specification::by_number`]. Neighbours:
+//! A value of these types is a well-formed one: names and references in it agree with one another. It keeps the order
+//! in which its author wrote; the numbers on the wire follow another one, [`Specification::by_number`]. Neighbours:
 //! [`content_type`] has the types of contents.
 
 pub mod content_type;

@@ -1,8 +1,8 @@
 //! The values of contents, as the interpreter of specifications holds them.
 //!
-//! What always holds: the elements of a set or a list are of one type, a dict has each key once and is in their order; equal
-//! values have equal bytes, so floats are compared by their bits. Neighbours: [`super::body`] checks values against a
-//! specification, [`super::neutral`] writes them as JSON.
+//! What always holds: the elements of a set or a list are of one type, a dict has each key once and is in their order;
+//! equal values have equal bytes, so floats are compared by their bits. Neighbours: [`super::body`] checks values
+//! against a specification, [`super::neutral`] writes them as JSON.
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashSet};

@@ -1,8 +1,8 @@
 //! The bytes of protobuf, as far as messages of protocols need them: shared by what interprets a specification and by
 //! code that was generated from one.
 //!
-//! What always holds: [`writing`] is canonical (fields in the order of their numbers, defaults left out, maps by key), and
-//! [`reading`] panics at nothing and reserves nothing ahead of what has come. Neighbours: [`reading_mode`] says how
+//! What always holds: [`writing`] is canonical (fields in the order of their numbers, defaults left out, maps by key),
+//! and [`reading`] panics at nothing and reserves nothing ahead of what has come. Neighbours: [`reading_mode`] says how
 //! much is forgiven, [`fault`] what is wrong; `message`, `body` and `envelope` are built of these.
 
 pub mod fault;

@@ -1,8 +1,9 @@
 //! YAML documents with the place of each value, as PyYAML's safe loader reads them.
 //!
 //! Bytes, depth and values are bounded, aliases counted as often as they stand for something. What a plain scalar means
-//! is YAML 1.1's, so `yes` is a truth value; its text is kept, for what is said about it. Neighbours: [`composing`] makes
-//! these values of the parser's events, [`scalar`] resolves what is written plainly, [`mapping`] finds keys that are there twice.
+//! is YAML 1.1's, so `yes` is a truth value; its text is kept, for what is said about it. Neighbours: [`composing`]
+//! makes these values of the parser's events, [`scalar`] resolves what is written plainly, [`mapping`] finds keys that
+//! are there twice.
 
 mod composing;
 mod mapping;

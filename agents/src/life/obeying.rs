@@ -1,8 +1,8 @@
 //! Orders of a supervisor that an agent has together with others: lie down, rise, end.
 //!
-//! Always true: an agent that lies down keeps its address and its queue, and has no state; orders are obeyed one after the
-//! other, and each that concerns it is answered once, by what the supervision is told. One that is ending already heeds
-//! none. Neighbour: [`recovering`](super::recovering), where a crash leads here.
+//! Always true: an agent that lies down keeps its address and its queue, and has no state; orders are obeyed one after
+//! the other, and each that concerns it is answered once, by what the supervision is told. One that is ending already
+//! heeds none. Neighbour: [`recovering`](super::recovering), where a crash leads here.
 
 use std::time::Duration;
 

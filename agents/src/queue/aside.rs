@@ -1,4 +1,5 @@
-//! What seldom happens to an agent: a crash, a wish that it end, futures beside its turns. It costs an idle agent nothing.
+//! What seldom happens to an agent: a crash, a wish that it end, futures beside its turns. It costs an idle agent
+//! nothing.
 //!
 //! Always true: what is left here from outside of the life's poll wakes the life. Neighbour: [`life`](crate::life)
 //! takes it up.

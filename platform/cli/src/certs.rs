@@ -1,7 +1,8 @@
 //! `folkmoot certs`: a certificate authority for development, and the certificates of its nodes.
 //!
-//! What always holds: no file is overwritten but by `rotate` and `revoke`; what is printed says where the files are and what to do with them.
-//! Neighbours: [`listing`] prints `ls`; `folkmoot::DevCerts` does the work, programs that want certificates from code use it directly.
+//! What always holds: no file is overwritten but by `rotate` and `revoke`; what is printed says where the files are and
+//! what to do with them. Neighbours: [`listing`] prints `ls`; `folkmoot::DevCerts` does the work, programs that want
+//! certificates from code use it directly.
 
 mod listing;
 

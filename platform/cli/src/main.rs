@@ -1,5 +1,5 @@
-//! The command `folkmoot`: certificates for development, calls by hand, a look at nodes that have joined, and scenarios in
-//! virtual time.
+//! The command `folkmoot`: certificates for development, calls by hand, a look at nodes that have joined, and scenarios
+//! in virtual time.
 //!
 //! What always holds: results go to standard output, one sentence about a failure to standard error; the exit
 //! code is 0, 1 for a failure, 2 for a command line that cannot be understood. Each verb has its file.

@@ -1,7 +1,7 @@
 //! Where channels are accepted.
 //!
-//! Always true: a channel is handed on once its peer has proven itself and its first frame has begun to come. Neighbour:
-//! [`listener`](crate::listener) does the work for containers too.
+//! Always true: a channel is handed on once its peer has proven itself and its first frame has begun to come.
+//! Neighbour: [`listener`](crate::listener) does the work for containers too.
 
 use std::fmt;
 use std::sync::Arc;

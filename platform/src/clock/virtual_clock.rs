@@ -13,8 +13,8 @@ use crate::sim::virtual_time::{self, EPOCH, VirtualTime};
 
 /// Time that costs none: when nothing in the simulation can go on, it goes to the next moment for which somebody waits.
 ///
-/// There is one in each simulation ([`Simulation`](crate::sim::Simulation)), and containers that start in one have it unless
-/// told otherwise. It begins at 2026-01-01T00:00:00 in UTC.
+/// There is one in each simulation ([`Simulation`](crate::sim::Simulation)), and containers that start in one have it
+/// unless told otherwise. It begins at 2026-01-01T00:00:00 in UTC.
 #[derive(Clone)]
 pub struct VirtualClock {
     time: Arc<VirtualTime>,

@@ -1,7 +1,8 @@
 //! How a container ends: its door, its agents, its links, its workers, in this order.
 //!
-//! Always true: what works for the container ends with it; a second shutdown waits for the first, and goes on where that one
-//! was dropped. Neighbours: [`container`](super); a child container ends as its [`branch`](crate::tree::branch) says.
+//! Always true: what works for the container ends with it; a second shutdown waits for the first, and goes on where
+//! that one was dropped. Neighbours: [`container`](super); a child container ends as its
+//! [`branch`](crate::tree::branch) says.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -22,8 +23,8 @@ impl Container {
     /// Ends the node: no new links or agents, agents finish what they have in hand (10 s at most), links say goodbye.
     /// Child containers end before the agents of the node itself, the one that was started last first.
     ///
-    /// Of a child container it ends the agents and the containers in it, the one that was started last first, and takes it
-    /// out of the tree.
+    /// Of a child container it ends the agents and the containers in it, the one that was started last first, and takes
+    /// it out of the tree.
     pub async fn shutdown(&self) {
         self.shutdown_within(SHUTDOWN_GRACE).await;
     }

@@ -1,7 +1,8 @@
 //! The platform's own paths that a container answers by itself: Hello, descriptions, the tree, news, cancels.
 //!
-//! Always true: what tells of agents tells only of those that a rule lets the peer reach. Neighbours: [`inbound`](super)
-//! brings the requests; those to join are [`joining`](crate::joining)'s, those about monitors [`watched`](crate::watched)'s.
+//! Always true: what tells of agents tells only of those that a rule lets the peer reach. Neighbours:
+//! [`inbound`](super) brings the requests; those to join are [`joining`](crate::joining)'s, those about monitors
+//! [`watched`](crate::watched)'s.
 
 use std::sync::Arc;
 

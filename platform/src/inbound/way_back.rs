@@ -1,8 +1,8 @@
 //! The way back of a request: what is in hand of a peer's, and where its reply goes.
 //!
-//! Always true: who is in hand is counted until its answer stands in the outbox; a turn that vanishes without an answer is
-//! answered with what became of it. Neighbours: [`inbound`](super) takes requests in, [`cancels`](crate::cancels) says which
-//! are taken back, [`outbox`](crate::outbox) takes the frames.
+//! Always true: who is in hand is counted until its answer stands in the outbox; a turn that vanishes without an answer
+//! is answered with what became of it. Neighbours: [`inbound`](super) takes requests in, [`cancels`](crate::cancels)
+//! says which are taken back, [`outbox`](crate::outbox) takes the frames.
 
 use std::fmt::Display;
 use std::sync::Arc;

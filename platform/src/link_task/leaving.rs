@@ -1,8 +1,8 @@
 //! The end of a link that answers what is in hand before it closes.
 //!
-//! Always true: it goes on while bytes move, and no longer than its bound. A peer that has closed its half may still read,
-//! or be gone: one that understands is sent signs of life, which a system refuses whose process is gone. Neighbours:
-//! [`link_task`](super) ends the link, [`container`](crate::container) waits for all of them at a shutdown.
+//! Always true: it goes on while bytes move, and no longer than its bound. A peer that has closed its half may still
+//! read, or be gone: one that understands is sent signs of life, which a system refuses whose process is gone.
+//! Neighbours: [`link_task`](super) ends the link, [`container`](crate::container) waits for all of them at a shutdown.
 
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};

@@ -18,8 +18,8 @@ use crate::link::Link;
 pub(super) type Opening = BoxFuture<'static, Result<Bytes, String>>;
 
 impl LinkTask {
-    /// Handles the payload of a frame: at once, unless it must be opened first, which takes longer than the neighbours of
-    /// a link may be held up.
+    /// Handles the payload of a frame: at once, unless it must be opened first, which takes longer than the neighbours
+    /// of a link may be held up.
     #[inline]
     pub(super) fn take_payload(&mut self, payload: Bytes) -> Result<(), String> {
         if self.link.codec.opening_bytes(&payload) < HEAVY_BYTES {

@@ -1,8 +1,8 @@
 //! Large payloads that wait to leave in pieces, and the requests that must stay behind one.
 //!
 //! What goes to one agent stands in one line, in the order it came; an answer is a line of its own. The foremost lines
-//! take turns, a piece each. Always true: no more lines than [`MAX_STREAMS`] have begun a payload; no more bytes than the
-//! window are sent ahead of the peer's answers, save one piece. Neighbour: the [`outbox`](super) holds the lock.
+//! take turns, a piece each. Always true: no more lines than [`MAX_STREAMS`] have begun a payload; no more bytes than
+//! the window are sent ahead of the peer's answers, save one piece. Neighbour: the [`outbox`](super) holds the lock.
 
 use std::collections::{HashSet, VecDeque};
 

@@ -1,7 +1,8 @@
 //! How the link of a way is opened: the attempts, the pauses between them, and those who wait.
 //!
-//! Always true: what waited leaves in order before anything new; whoever waits is told of the last attempt that was made for
-//! them, and no later. Neighbours: [`remote_proxy`](crate::remote_proxy) runs the attempts, [`peer`](crate::peer) makes one.
+//! Always true: what waited leaves in order before anything new; whoever waits is told of the last attempt that was
+//! made for them, and no later. Neighbours: [`remote_proxy`](crate::remote_proxy) runs the attempts,
+//! [`peer`](crate::peer) makes one.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;

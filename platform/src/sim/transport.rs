@@ -1,7 +1,8 @@
 //! `local://` within a simulation: connections of the simulated [`network`](super::network).
 //!
-//! Always true: as over the real one, connections are accepted in the order in which they arrive, and names are what the
-//! nodes call themselves. Neighbour: the [`builder`](crate::builder) gives it to containers that start in a simulation.
+//! Always true: as over the real one, connections are accepted in the order in which they arrive, and names are what
+//! the nodes call themselves. Neighbour: the [`builder`](crate::builder) gives it to containers that start in a
+//! simulation.
 
 use std::sync::Arc;
 

@@ -1,6 +1,7 @@
 //! Asking another node for its tree.
 //!
-//! Neighbours: [`connecting`](crate::connecting) has the way there, [`inbound`](crate::inbound) answers on the other side.
+//! Neighbours: [`connecting`](crate::connecting) has the way there, [`inbound`](crate::inbound) answers on the other
+//! side.
 
 use std::fmt;
 use std::future::{Future, IntoFuture};

@@ -1,7 +1,7 @@
 //! One child container: its members, and what happened to them.
 //!
-//! What an agent reports here is decided at once, under the lock, and done by the branch's task. Always true: whoever is
-//! told to lie down is told once to rise or to end. Neighbours: [`plan`](super::plan) decides the order,
+//! What an agent reports here is decided at once, under the lock, and done by the branch's task. Always true: whoever
+//! is told to lie down is told once to rise or to end. Neighbours: [`plan`](super::plan) decides the order,
 //! [`attending`](super::attending) is the task, [`seat`](super::seat) brings what agents report.
 
 use std::collections::{HashMap, VecDeque};
@@ -348,8 +348,8 @@ impl Branch {
         }
     }
 
-    /// Asks it to end: no new members, those that there are end one after the other, the last one first. The receiver is
-    /// told when it has ended.
+    /// Asks it to end: no new members, those that there are end one after the other, the last one first. The receiver
+    /// is told when it has ended.
     pub(crate) fn stop(&self, grace: Duration) -> oneshot::Receiver<()> {
         let (tell, done) = oneshot::channel();
         {

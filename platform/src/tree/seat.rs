@@ -1,7 +1,8 @@
 //! What an agent of a child container asks after a crash: its own rules first, then its branch.
 //!
-//! Always true: an agent that is temporary never concerns the others; whom its own rules would leave down, the branch has
-//! failed with. Neighbours: [`supervision`](crate::supervision) has the agent's rules, [`branch`](super::branch) the others'.
+//! Always true: an agent that is temporary never concerns the others; whom its own rules would leave down, the branch
+//! has failed with. Neighbours: [`supervision`](crate::supervision) has the agent's rules, [`branch`](super::branch)
+//! the others'.
 
 use std::sync::{Arc, Weak};
 use std::time::Duration;

@@ -74,8 +74,8 @@ pub struct TreeContainer {
     pub name: String,
     /// Whom a crash in it concerns.
     pub strategy: Strategy,
-    /// What it is doing: `Running`; `Restarting` while members lie down or rise; `Suspended`; `Stopping`; `Stopped` where it
-    /// gave up and stays down.
+    /// What it is doing: `Running`; `Restarting` while members lie down or rise; `Suspended`; `Stopping`; `Stopped`
+    /// where it gave up and stays down.
     pub status: Status,
     /// Crashes of its members that were followed by a new start.
     pub restarts: u64,

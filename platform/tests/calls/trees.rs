@@ -130,8 +130,8 @@ impl Rig {
         }
     }
 
-    /// Waits until the agent was started anew so often, and everything runs again. Before that a sibling of the one that
-    /// crashed may still be at work.
+    /// Waits until the agent was started anew so often, and everything runs again. Before that a sibling of the one
+    /// that crashed may still be at work.
     async fn until_restarted(&self, name: &str, times: u64) {
         while self.hall.restarts(name).unwrap() < times {
             tokio::task::yield_now().await;

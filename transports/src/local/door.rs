@@ -76,8 +76,8 @@ impl<S: ByteStream> LocalDoor<S> {
         self.arrivals.is_closed()
     }
 
-    /// Brings `dialer` in by the door that was found at `endpoint`. `connect` makes both ends once there is room for one
-    /// more to be accepted.
+    /// Brings `dialer` in by the door that was found at `endpoint`. `connect` makes both ends once there is room for
+    /// one more to be accepted.
     ///
     /// # Errors
     /// [`TransportError::Dial`] where there is no door, or it is closed; [`TransportError::PeerCertificate`] where its

@@ -1,7 +1,7 @@
 //! `#[object] fn math(&self) -> &Math { &self.math }`: where an agent, or an object, has an object.
 //!
-//! Always true: the place that the body names can be borrowed exclusively too, for the macro writes that half. Neighbours:
-//! [`behaviour`](super::behaviour) finds the markers, `expand/parts.rs` writes the calls.
+//! Always true: the place that the body names can be borrowed exclusively too, for the macro writes that half.
+//! Neighbours: [`behaviour`](super::behaviour) finds the markers, `expand/parts.rs` writes the calls.
 
 use quote::format_ident;
 use syn::ext::IdentExt;

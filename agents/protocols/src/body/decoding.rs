@@ -1,7 +1,7 @@
 //! Contents out of bytes.
 //!
-//! What always holds: flags are read before values, so that a value's alternative is known when it is read; what is kept has the
-//! type of the specification. Neighbour: [`super`] writes what this reads.
+//! What always holds: flags are read before values, so that a value's alternative is known when it is read; what is
+//! kept has the type of the specification. Neighbour: [`super`] writes what this reads.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;

@@ -1,7 +1,7 @@
 //! Messages out of bytes.
 //!
-//! What always holds: strictly read, each of the messages that lie in one another has each field once and no other; leniently
-//! read, they are merged as protobuf merges them. Neighbour: [`super`] writes what this reads.
+//! What always holds: strictly read, each of the messages that lie in one another has each field once and no other;
+//! leniently read, they are merged as protobuf merges them. Neighbour: [`super`] writes what this reads.
 
 use std::borrow::Cow;
 use std::sync::Arc;

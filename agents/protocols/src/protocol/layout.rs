@@ -1,8 +1,8 @@
 //! Where a performative's contents lie on the wire: the numbers of their fields and flags.
 //!
-//! What always holds: numbers go up from 1 without a gap, in the author's order. A value has one field; if it is optional a
-//! flag follows; a union has a field and a flag for each alternative, and one flag more, never written, if it is
-//! optional. Neighbour: [`super`] keeps one for each performative.
+//! What always holds: numbers go up from 1 without a gap, in the author's order. A value has one field; if it is
+//! optional a flag follows; a union has a field and a flag for each alternative, and one flag more, never written, if
+//! it is optional. Neighbour: [`super`] keeps one for each performative.
 
 use crate::specification::{Content, ContentType, Element, Performative};
 
@@ -28,8 +28,8 @@ pub struct Slot {
     pub name: String,
     /// What it may be.
     pub content_type: ContentType,
-    /// What it may be, one or those of a union, and the number of each one's field. Where there is a flag, its number is
-    /// the next.
+    /// What it may be, one or those of a union, and the number of each one's field. Where there is a flag, its number
+    /// is the next.
     pub alternatives: Vec<(Element, u32)>,
     /// Whether each field of a value is followed by its flag.
     pub flagged: bool,

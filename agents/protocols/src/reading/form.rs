@@ -1,6 +1,7 @@
 //! The forms of names, versions and identifiers.
 //!
-//! Python's `$` also matches before a last line end; [`super::header`] and the others take it off where that is to count.
+//! Python's `$` also matches before a last line end; [`super::header`] and the others take it off where that is to
+//! count.
 
 use crate::specification::SpecificationId;
 

@@ -110,8 +110,8 @@ fn parts(text: &str, word: &str) -> Option<Vec<String>> {
     (depth == 0 && rest.len() >= 2 && rest.starts_with('[') && rest.ends_with(']')).then(|| subtypes(text))?
 }
 
-/// The parts between the first bracket and the last, as AEA parts them; what stands between a bracket and the next comma
-/// is lost. None where AEA raises an error of its own.
+/// The parts between the first bracket and the last, as AEA parts them; what stands between a bracket and the next
+/// comma is lost. None where AEA raises an error of its own.
 fn subtypes(text: &str) -> Option<Vec<String>> {
     let inside = text.get(text.find('[')? + 1..text.rfind(']')?)?;
     let mut inside = python_trim(inside);

@@ -1,7 +1,7 @@
 //! Fields as they come out of bytes.
 //!
-//! What always holds: no bytes panic it, each step moves on, and groups, which proto3 does not write, are passed over without
-//! recursion. Neighbours: [`super::scalar`] makes values of payloads, `body` knows which field is what.
+//! What always holds: no bytes panic it, each step moves on, and groups, which proto3 does not write, are passed over
+//! without recursion. Neighbours: [`super::scalar`] makes values of payloads, `body` knows which field is what.
 
 use super::fault::{Fault, Kind};
 
@@ -186,8 +186,8 @@ impl<'a> Fields<'a> {
         Fields { reader: Reader::new(bytes), stops: false }
     }
 
-    /// The fields in these bytes up to a key of zero or a group's lone end, at which AEA's protobuf stops without a word where
-    /// it reads a message that lies in no other.
+    /// The fields in these bytes up to a key of zero or a group's lone end, at which AEA's protobuf stops without a
+    /// word where it reads a message that lies in no other.
     pub(crate) fn up_to_stop(bytes: &'a [u8]) -> Fields<'a> {
         Fields { reader: Reader::new(bytes), stops: true }
     }

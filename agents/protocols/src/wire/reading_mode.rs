@@ -17,13 +17,13 @@ impl Reading {
     /// Most elements of all sets, lists and dicts of a message together, unless said otherwise.
     pub const MAX_ELEMENTS: usize = 1 << 20;
 
-    /// Refuses what no encoder of the protocol writes: missing contents, several alternatives or performatives, fields that are
-    /// unknown, of another kind or there twice, numbers out of range.
+    /// Refuses what no encoder of the protocol writes: missing contents, several alternatives or performatives, fields
+    /// that are unknown, of another kind or there twice, numbers out of range.
     pub const STRICT: Reading =
         Reading { lenient: false, max_bytes: Reading::MAX_BYTES, max_elements: Reading::MAX_ELEMENTS };
 
-    /// Reads what AEA reads, and as AEA does: what is missing is zero or empty, unknown fields are passed over, of several
-    /// values, alternatives or performatives the last counts.
+    /// Reads what AEA reads, and as AEA does: what is missing is zero or empty, unknown fields are passed over, of
+    /// several values, alternatives or performatives the last counts.
     pub const LENIENT: Reading = Reading { lenient: true, ..Reading::STRICT };
 
     /// Whether it reads as AEA does.

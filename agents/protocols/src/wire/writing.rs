@@ -1,8 +1,8 @@
 //! Fields as protobuf writes them.
 //!
-//! What always holds: who writes fields in the order of their numbers writes canonical bytes. What is to be measured and
-//! what is to be written is one piece of code: [`Encode::write`] into a [`Count`], then into a buffer of exactly that
-//! size. Neighbour: [`super::scalar`] has the values.
+//! What always holds: who writes fields in the order of their numbers writes canonical bytes. What is to be measured
+//! and what is to be written is one piece of code: [`Encode::write`] into a [`Count`], then into a buffer of exactly
+//! that size. Neighbour: [`super::scalar`] has the values.
 
 use super::scalar::Scalar;
 

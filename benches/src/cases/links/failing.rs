@@ -22,7 +22,8 @@ use crate::stopwatch::Stopwatch;
 const CALLERS: usize = 1_000;
 /// Longer than anything here takes.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// How long a node stays away before it comes back: by then the pauses between attempts to reach it are at their longest.
+/// How long a node stays away before it comes back: by then the pauses between attempts to reach it are at their
+/// longest.
 const AWAY: Duration = Duration::from_secs(3);
 /// Rounds of what takes seconds each.
 const FEW_ROUNDS: usize = 5;

@@ -1,7 +1,7 @@
 //! A network of its own for a node: a namespace of the system, one cable to it, and rules that drop packets there.
 //!
-//! Always: it is gone when it is dropped. It takes root, `ip` (iproute2) and `nft` (nftables); where these are not to be
-//! had, that is said on standard error. Neighbour: [`one_way`](super::one_way) breaks it.
+//! Always: it is gone when it is dropped. It takes root, `ip` (iproute2) and `nft` (nftables); where these are not to
+//! be had, that is said on standard error. Neighbour: [`one_way`](super::one_way) breaks it.
 
 use std::io::Write;
 use std::process::{Command, Stdio};

@@ -1,4 +1,5 @@
-//! Monitors and links between agents of two processes, one of which is frozen or killed; how long news of a crash takes.
+//! Monitors and links between agents of two processes, one of which is frozen or killed; how long news of a crash
+//! takes.
 //!
 //! Neighbours: `monitors.rs` has the same in one process, [`processes`](super::processes) runs the nodes.
 

@@ -1,7 +1,7 @@
 //! A proxy to an object within an agent, to be handed to plain peers, who know objects as they know agents.
 //!
-//! Always true: calls through it are calls of its agent, as `math/add`. Neighbours: [`objects`](crate::objects) puts the
-//! paths together where an agent is compiled, [`passing`](crate::passing) writes such a proxy.
+//! Always true: calls through it are calls of its agent, as `math/add`. Neighbours: [`objects`](crate::objects) puts
+//! the paths together where an agent is compiled, [`proxy_serde`](crate::proxy_serde) writes such a proxy.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use crate::proxy::{Inner, Proxy, Target};
 use crate::watching::{End, FarWatch, Tie, Watcher};
 
 /// The way to an agent, and to an object within.
-struct Beneath {
+struct ObjectWay {
     way: Arc<dyn Far>,
     /// What the way does not say of the path.
     rest: String,
@@ -26,8 +26,8 @@ struct Beneath {
 impl<I: Interface + ?Sized> Proxy<I> {
     /// A proxy to the object at `path` within the agent, as `math` or `house/math`.
     ///
-    /// It can be handed to plain peers, such as aiomas, who know objects as they know agents. A Folkmoot container is handed
-    /// the agent, whose proxy has the object's calls: `agent.math().add(2)`.
+    /// It can be handed to plain peers, such as aiomas, who know objects as they know agents. A Folkmoot container is
+    /// handed the agent, whose proxy has the object's calls: `agent.math().add(2)`.
     pub fn object<J: Interface + ?Sized>(proxy: &Proxy<I>, path: &str) -> Proxy<J> {
         let Inner { host, origin, target } = &*Proxy::core(proxy).0;
         let way: Arc<dyn Far> = match target {
@@ -35,15 +35,15 @@ impl<I: Interface + ?Sized> Proxy<I> {
             Target::Far(far) => far.clone(),
         };
         let rest = path.to_owned();
-        let path = match way.beneath() {
+        let path = match way.object_path() {
             Some(above) => format!("{above}/{rest}"),
             None => rest.clone(),
         };
-        Proxy::over(host.clone(), origin.clone(), Target::Far(Arc::new(Beneath { way, rest, path })))
+        Proxy::over(host.clone(), origin.clone(), Target::Far(Arc::new(ObjectWay { way, rest, path })))
     }
 }
 
-impl Far for Beneath {
+impl Far for ObjectWay {
     fn codec(&self) -> Codec {
         self.way.codec()
     }
@@ -88,7 +88,7 @@ impl Far for Beneath {
         self.way.plain_types()
     }
 
-    fn beneath(&self) -> Option<&str> {
+    fn object_path(&self) -> Option<&str> {
         Some(&self.path)
     }
 

@@ -1,8 +1,8 @@
 //! Proxies as arguments and results: how one is written, and what becomes of it where it is read.
 //!
-//! On the wire a proxy is its agent's URL, a text; on a link with a plain peer, what is exposed at either end of it is the
-//! path that leads there from that end. Read by a container it is a proxy again, which speaks for whoever reads: for the
-//! agent that is called, or for whoever waits for the reply. Always true: reading opens no link and asks
+//! On the wire a proxy is its agent's URL, a text; on a link with a plain peer, what is exposed at either end of it is
+//! the path that leads there from that end. Read by a container it is a proxy again, which speaks for whoever reads:
+//! for the agent that is called, or for whoever waits for the reply. Always true: reading opens no link and asks
 //! nobody, so what a peer writes costs nothing until it is called; and it tells nobody whether the agent is there.
 //! Neighbours: [`local`](crate::local) reads arguments, [`call`](crate::call) replies, [`host`](crate::host) knows the
 //! way.
@@ -29,7 +29,8 @@ use crate::turn::Origin;
 /// Longest URL of an agent that is read, in bytes.
 pub const MAX_URL_BYTES: usize = 2_048;
 
-/// Whoever reads values: the proxies among them will speak for it. Few values hold any, so it is made of what is at hand.
+/// Whoever reads values: the proxies among them will speak for it. Few values hold any, so it is made of what is at
+/// hand.
 pub(crate) enum Reader {
     /// An agent that is called. Weak, for a container's tables lead to its agents.
     Called(Weak<dyn Host>, Arc<AgentShared>),
@@ -151,12 +152,12 @@ impl<I: Interface + ?Sized> Proxy<I> {
     fn path_within(proxy: &Proxy<I>, types: &Arc<PlainTypes>) -> Option<String> {
         let Inner { host, origin, target } = &*Proxy::core(proxy).0;
         let is_own = origin.inside && Arc::ptr_eq(host.plain_types(), types);
-        let beneath = match target {
+        let object = match target {
             Target::Near(_) => None,
-            Target::Far(far) => far.beneath(),
+            Target::Far(far) => far.object_path(),
         };
-        let slash = if beneath.is_some() { "/" } else { "" };
-        is_own.then(|| format!("agents/{}{slash}{}", origin.agent, beneath.unwrap_or_default()))
+        let slash = if object.is_some() { "/" } else { "" };
+        is_own.then(|| format!("agents/{}{slash}{}", origin.agent, object.unwrap_or_default()))
     }
 
     /// The URL by which it is handed on.
