@@ -28,7 +28,7 @@ docs:
 examples:
     .ci/examples
 
-# Against aiomas as released; needs CPython 3.8 and 3.11 under pyenv
+# Against aiomas and aea as released; needs CPython 3.8, 3.10 and 3.11 under pyenv
 live:
     .ci/live
 
@@ -36,7 +36,7 @@ live:
 faults *arguments:
     .ci/faults {{arguments}}
 
-# Write the recorded aiomas frames anew
+# Write the recorded frames of aiomas and messages of aea anew
 record:
     .ci/live record
 

@@ -2,5 +2,9 @@
 
 #[path = "protocols/bytes.rs"]
 mod bytes;
+#[path = "protocols/neutral.rs"]
+mod neutral;
+#[path = "protocols/recorded.rs"]
+mod recorded;
 #[path = "protocols/specification.rs"]
 mod specification;

@@ -1,5 +1,5 @@
-//! The command `folkmoot`: certificates for development, calls by hand, a look at nodes that have joined, and scenarios
-//! in virtual time.
+//! The command `folkmoot`: certificates for development, calls by hand, a look at nodes that have joined, scenarios in
+//! virtual time, and protocols.
 //!
 //! What always holds: results go to standard output, one sentence about a failure to standard error; the exit
 //! code is 0, 1 for a failure, 2 for a command line that cannot be understood. Each verb has its file.
@@ -9,6 +9,7 @@ mod certs;
 mod describe;
 mod join;
 mod node;
+mod protocol;
 mod sim;
 mod trace;
 mod tree;
@@ -45,6 +46,9 @@ enum Verb {
     /// Compares the traces of scenarios
     #[command(subcommand)]
     Trace(trace::Verb),
+    /// Checks the specifications of protocols, and works with what they specify
+    #[command(subcommand)]
+    Protocol(protocol::Verb),
 }
 
 fn main() -> ExitCode {
@@ -58,13 +62,22 @@ fn main() -> ExitCode {
         Verb::Join(join) => join::run(join),
         Verb::Sim(verb) => sim::run(verb),
         Verb::Trace(verb) => trace::run(verb),
+        Verb::Protocol(verb) => return exit(protocol::run(verb)),
     };
-    let printed = done.and_then(|text| match text.is_empty() {
+    exit(done.and_then(|text| print(&text)).map(|()| ExitCode::SUCCESS))
+}
+
+/// A verb's result, where it has one.
+fn print(text: &str) -> folkmoot::Result<()> {
+    match text.is_empty() {
         true => Ok(()),
         false => writeln!(std::io::stdout(), "{text}").map_err(folkmoot::Error::from),
-    });
-    match printed {
-        Ok(()) => ExitCode::SUCCESS,
+    }
+}
+
+fn exit(done: folkmoot::Result<ExitCode>) -> ExitCode {
+    match done {
+        Ok(code) => code,
         Err(error) => {
             // Where even this cannot be written, the exit code still tells.
             writeln!(std::io::stderr(), "folkmoot: {}", sentence(&error)).ok();

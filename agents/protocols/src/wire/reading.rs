@@ -8,8 +8,8 @@ use super::fault::{Fault, Kind};
 /// How deep groups may lie in one another, in levels; more is refused, as protobuf refuses it.
 pub const MAX_GROUP_DEPTH: usize = 100;
 
-/// The highest number of a field.
-const MAX_NUMBER: u64 = (1 << 29) - 1;
+/// Most bytes of a field's key.
+const MAX_KEY_BYTES: usize = 5;
 
 /// Bytes that are read from the front.
 #[derive(Debug, Clone)]
@@ -90,15 +90,19 @@ impl<'a> Reader<'a> {
         Ok(bytes)
     }
 
-    /// A field's number and the kind of its value; none for the end of a group and for a key of zero.
+    /// A field's number and the kind of its value. Bits beyond the 32nd are passed over, as protobuf does.
     #[inline]
     fn key(&mut self) -> Result<(u32, u8), Fault> {
+        let before = self.rest.len();
         let key = self.varint()?;
-        let (number, wire_type) = (key >> 3, key as u8 & 7);
-        if number > MAX_NUMBER || wire_type > 5 || (number == 0 && key != 0 && wire_type != 4) {
+        if before - self.rest.len() > MAX_KEY_BYTES {
             return Err(Fault::BadKey(key));
         }
-        Ok((number as u32, wire_type))
+        let (number, wire_type) = (key as u32 >> 3, key as u8 & 7);
+        if wire_type > 5 || (number == 0 && !matches!(wire_type, 0 | 4)) {
+            return Err(Fault::BadKey(key));
+        }
+        Ok((number, wire_type))
     }
 
     #[inline]

@@ -1,0 +1,34 @@
+//! `folkmoot protocol`: specifications of protocols, and what they specify.
+//!
+//! What always holds: findings and results go to standard output; the exit code is 1 where a specification has an error.
+//! Neighbours: each verb has a file here, `folkmoot::protocols` does the work.
+
+mod decode;
+mod encode;
+mod lines;
+mod spec;
+
+use std::process::ExitCode;
+
+use clap::Subcommand;
+use folkmoot::Result;
+
+/// The verbs of `folkmoot protocol`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// Writes messages, a JSON object a line, as lines of hexadecimal digits
+    Encode(encode::Encode),
+    /// Reads messages, lines of hexadecimal digits, and writes each as JSON on a line
+    Decode(decode::Decode),
+}
+
+/// Does what the verb says.
+///
+/// # Errors
+/// What kept it from being done.
+pub(crate) fn run(verb: Verb) -> Result<ExitCode> {
+    match verb {
+        Verb::Encode(encode) => encode::run(&encode),
+        Verb::Decode(decode) => decode::run(&decode),
+    }
+}

@@ -1,0 +1,86 @@
+//! Lines in, one line out for each.
+//!
+//! What always holds: the output has a line for each of the input; a bad one gives `error: REASON` in its place, and the exit
+//! code is 1 at the end. What was read is answered before more is waited for. Neighbours: [`super::encode`] and
+//! [`super::decode`] say what becomes of a line.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, BufWriter, Read, Write};
+use std::path::Path;
+use std::process::ExitCode;
+
+use folkmoot::Result;
+
+/// Longest line that is taken, in bytes: enough for the largest message in JSON.
+pub(super) const MAX_LINE_BYTES: usize = 64 * 1024 * 1024;
+
+/// Longest reason that is told, in characters.
+const MAX_REASON_CHARS: usize = 1000;
+
+/// Answers the lines of a file, or of the standard input.
+///
+/// # Errors
+/// The file cannot be opened or read, or the output not be written.
+pub(super) fn answer(
+    file: Option<&Path>,
+    answer: impl Fn(&str) -> std::result::Result<String, String>,
+) -> Result<ExitCode> {
+    let input: Box<dyn Read> = match file {
+        None => Box::new(std::io::stdin().lock()),
+        Some(file) => {
+            let opened = File::open(file);
+            Box::new(opened.map_err(|error| format!("{} cannot be read: {error}", file.display()))?)
+        }
+    };
+    let mut input = BufReader::new(input);
+    let mut output = BufWriter::new(std::io::stdout().lock());
+    let mut code = ExitCode::SUCCESS;
+    let mut line = Vec::new();
+    while let Some(read) = next_line(&mut input, &mut line)? {
+        match read.and_then(|()| text(&line)).and_then(&answer) {
+            Ok(answer) => writeln!(output, "{answer}")?,
+            Err(reason) => {
+                code = ExitCode::FAILURE;
+                writeln!(output, "error: {}", on_one_line(&reason))?;
+            }
+        }
+        if input.buffer().is_empty() {
+            output.flush()?;
+        }
+    }
+    output.flush()?;
+    Ok(code)
+}
+
+/// Reads a line without its end into the buffer; none at the end of the input.
+fn next_line(
+    input: &mut BufReader<Box<dyn Read>>,
+    line: &mut Vec<u8>,
+) -> std::io::Result<Option<std::result::Result<(), String>>> {
+    line.clear();
+    let most = MAX_LINE_BYTES as u64 + 1;
+    if input.by_ref().take(most).read_until(b'\n', line)? == 0 {
+        return Ok(None);
+    }
+    if line.pop_if(|last| *last == b'\n').is_some() || (line.len() as u64) < most {
+        line.pop_if(|last| *last == b'\r');
+        return Ok(Some(Ok(())));
+    }
+    line.clear();
+    input.skip_until(b'\n')?;
+    Ok(Some(Err(format!("the line is longer than {MAX_LINE_BYTES} bytes; send less"))))
+}
+
+fn text(line: &[u8]) -> std::result::Result<&str, String> {
+    match std::str::from_utf8(line).map(str::trim) {
+        Ok("") => Err("the line is empty; there must be a message on it".to_owned()),
+        Ok(text) => Ok(text),
+        Err(_) => Err("the line is not UTF-8".to_owned()),
+    }
+}
+
+/// What was quoted may hold anything.
+fn on_one_line(reason: &str) -> String {
+    let shown = reason.chars().take(MAX_REASON_CHARS);
+    shown.map(|character| if character.is_control() { ' ' } else { character }).collect()
+}
