@@ -1,8 +1,9 @@
 //! Messages as JSON that names no protocol's types: what commands read and write, one message a line.
 //!
-//! `{performative, dialogue_reference: [starter, responder], message_id, target, sender, to, contents: {name: value}}`, where each
-//! value says what it is: `{"int": 5}`, `{"list": [{"str": "a"}], "of": "pt:str"}`. What is written reads back to the same
-//! message, bit by bit. Neighbours: [`reading`] and [`writing`] are the two ways, [`float`] the texts of floats.
+//! `{performative, dialogue_reference: [starter, responder], message_id, target, sender, to, contents}`: sender and to may
+//! be absent, and each of the contents says what it is: `{"int": 5}`, `{"list": [{"str": "a"}], "of": "pt:str"}`. What is
+//! written reads back to the same message, bit by bit. Neighbours: [`reading`] and [`writing`] are the two ways,
+//! [`float`] the texts of floats.
 
 mod float;
 mod hex;

@@ -1,7 +1,7 @@
 //! `folkmoot protocol`: specifications of protocols, and what they specify.
 //!
-//! What always holds: findings and results go to standard output; the exit code is 1 where a specification has an error.
-//! Neighbours: each verb has a file here, `folkmoot::protocols` does the work.
+//! What always holds: findings and results go to standard output; the exit code is 1 where a specification has an
+//! error. Neighbours: each verb has a file here, `folkmoot::protocols` does the work.
 
 mod decode;
 mod encode;

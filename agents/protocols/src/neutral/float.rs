@@ -1,7 +1,7 @@
 //! Floats as texts.
 //!
-//! A text is a number of 64 bits that is rounded to 32, as AEA rounds a Python float, and it is written as Python writes the number
-//! of 64 bits that the 32 are. Neighbours: [`super::reading`] and [`super::writing`].
+//! A text is a number of 64 bits that is rounded to 32, as AEA rounds a Python float, and it is written as Python
+//! writes the number of 64 bits that the 32 are. Neighbours: [`super::reading`] and [`super::writing`].
 
 /// The float that a text says; a sentence where it says none, or none of 32 bits.
 pub(super) fn from_text(text: &str) -> Result<f32, String> {

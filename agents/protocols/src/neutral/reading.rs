@@ -1,8 +1,8 @@
 //! Messages out of JSON.
 //!
-//! What always holds: nothing is passed over; a field that nobody knows, a value that says two things or a number that does not
-//! fit is an error that names its place. Elements may be tagged as other values are, or plain where `of` says what
-//! they are. Neighbour: [`super::writing`] writes what this reads.
+//! What always holds: nothing is passed over; a field that nobody knows, a value that says two things or a number that
+//! does not fit is an error that names its place. Elements may be tagged as other values are, or plain where `of` says
+//! what they are. Neighbour: [`super::writing`] writes what this reads.
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -1,8 +1,8 @@
 //! Lines in, one line out for each.
 //!
-//! What always holds: the output has a line for each of the input; a bad one gives `error: REASON` in its place, and the exit
-//! code is 1 at the end. What was read is answered before more is waited for. Neighbours: [`super::encode`] and
-//! [`super::decode`] say what becomes of a line.
+//! What always holds: the output has a line for each of the input; a bad one gives `error: REASON` in its place, and
+//! the exit code is 1 at the end. What was read is answered before more is waited for. Neighbours: [`super::encode`]
+//! and [`super::decode`] say what becomes of a line.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, BufWriter, Read, Write};
