@@ -38,8 +38,10 @@ pub trait Workplace: Send + Sync + 'static {
     /// Done when each worker has been through all that could go on when this was asked: how much it has worked so far,
     /// by worker. Where two answers in a row are the same, nothing can go on by itself.
     fn work(&self) -> BoxFuture<'static, Vec<u64>>;
-    /// How many calls its agents have sent over links that are not answered.
+    /// How many calls its agents have sent over links that are not answered, but for those that were set aside.
     fn calls_out(&self) -> usize;
+    /// The calls over links that are not answered by now count no more.
+    fn set_calls_aside(&self);
     /// Runs `future` on a worker; `false` where there is none any more.
     fn drive(&self, future: BoxFuture<'static, ()>) -> bool;
 }

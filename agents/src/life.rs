@@ -239,7 +239,8 @@ impl<A: Agent> Life<A> {
         let Some(beside) = &mut self.beside else { return false };
         let mut fired = false;
         for (index, timer) in beside.timers.iter_mut().enumerate() {
-            while timer.sleep.as_mut().poll(cx).is_ready() {
+            // Once a round: on a quick clock the next may be due already, and others shall have their turn.
+            if timer.sleep.as_mut().poll(cx).is_ready() {
                 self.core.accept_timer(index);
                 fired = true;
                 let clock = self.core.host().clock();

@@ -9,7 +9,9 @@ use std::sync::Arc;
 thread_local! {
     static WORKED: Cell<u64> = const { Cell::new(0) };
     static IS_WATCHED: Cell<bool> = const { Cell::new(false) };
+    /// The last agent that worked.
     static AGENT: RefCell<Option<Arc<str>>> = const { RefCell::new(None) };
+    static IS_AT_WORK: Cell<bool> = const { Cell::new(false) };
 }
 
 /// An agent or a link works on this thread.
@@ -27,13 +29,27 @@ pub fn watch() {
 #[inline]
 pub(crate) fn set_agent(name: Option<&Arc<str>>) {
     if IS_WATCHED.get() {
-        AGENT.with(|agent| *agent.borrow_mut() = name.cloned());
+        IS_AT_WORK.set(name.is_some());
+        if name.is_some() {
+            AGENT.with(|agent| *agent.borrow_mut() = name.cloned());
+        }
     }
 }
 
 /// The agent that works on this thread, where that is [watched](watch).
 pub fn agent() -> Option<Arc<str>> {
+    if IS_AT_WORK.get() { last_agent() } else { None }
+}
+
+/// The agent that works on this thread or was the last to, where that is [watched](watch).
+pub fn last_agent() -> Option<Arc<str>> {
     AGENT.with(|agent| agent.borrow().clone())
+}
+
+/// No agent was the last.
+pub fn forget_last_agent() {
+    IS_AT_WORK.set(false);
+    AGENT.with(|agent| agent.borrow_mut().take());
 }
 
 /// How often one has worked on this thread.

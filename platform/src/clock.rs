@@ -27,8 +27,8 @@ pub enum ClockError {
     /// The number is no time that a clock can show.
     #[error("{0} s is no time of this clock: it shows moments from 1970 on, within a hundred million years")]
     OutOfRange(f64),
-    /// The speed of a clock is not above zero.
-    #[error("a clock cannot run at {0} x real time: write a number above zero, such as 60.0")]
+    /// The speed of a clock is no number from a billionth to a billion.
+    #[error("a clock cannot run at {0} x real time: write a number from 1e-9 to 1e9, such as 60.0")]
     Speed(f64),
     /// This thread runs no simulation.
     #[error(

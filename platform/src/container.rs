@@ -136,6 +136,10 @@ impl Workplace for Hall {
         self.remotes.awaited()
     }
 
+    fn set_calls_aside(&self) {
+        self.remotes.set_aside();
+    }
+
     fn drive(&self, future: BoxFuture<'static, ()>) -> bool {
         self.workers.get(0).executor.spawn(future)
     }

@@ -108,7 +108,18 @@ struct Told {
 #[derive(Default)]
 struct Pending {
     replies: HashMap<u64, Caller>,
+    /// How many of them were set aside.
+    aside: usize,
     closed: bool,
+}
+
+impl Pending {
+    /// Who waits for the reply with that id, who does so no more.
+    fn take(&mut self, id: u64) -> Option<Caller> {
+        let caller = self.replies.remove(&id)?;
+        self.aside -= usize::from(caller.is_aside);
+        Some(caller)
+    }
 }
 
 /// Who waits for a reply.
@@ -116,6 +127,8 @@ struct Caller {
     reply: oneshot::Sender<FarReply>,
     /// Given back with the reply.
     _credit: Option<Credit>,
+    /// Whether it is not counted among the awaited.
+    is_aside: bool,
 }
 
 /// A call that could not be sent, given back with the reason.
@@ -174,9 +187,17 @@ impl Link {
         self.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// How many calls wait for a reply.
+    /// How many calls wait for a reply, but for those that were set aside.
     pub(crate) fn awaited(&self) -> usize {
-        self.pending().replies.len()
+        let pending = self.pending();
+        pending.replies.len() - pending.aside
+    }
+
+    /// The calls that wait now are not counted among the awaited any more.
+    pub(crate) fn set_aside(&self) {
+        let mut pending = self.pending();
+        pending.replies.values_mut().for_each(|caller| caller.is_aside = true);
+        pending.aside = pending.replies.len();
     }
 
     /// Whether the peer understands headers, rich exceptions and the paths under `folkmoot/`.
@@ -420,13 +441,13 @@ impl Link {
             };
             return Err(NotSent { reply: Some(reply), error: CallError::Overloaded { queue, limit } });
         }
-        pending.replies.insert(id, Caller { reply, _credit: credit });
+        pending.replies.insert(id, Caller { reply, _credit: credit, is_aside: false });
         Ok(())
     }
 
     /// Hands a reply to the call that waits for it.
     pub(crate) fn reply(&self, id: u64, make: impl FnOnce(Codec) -> FarReply) {
-        let waiting = self.pending().replies.remove(&id);
+        let waiting = self.pending().take(id);
         match waiting {
             // A caller that went away at this very moment has no use for the reply.
             Some(caller) => drop(caller.reply.send(make(self.codec))),
@@ -467,6 +488,7 @@ impl Link {
         let waiting = {
             let mut pending = self.pending();
             pending.closed = true;
+            pending.aside = 0;
             std::mem::take(&mut pending.replies)
         };
         let mut ids: Vec<_> = waiting.into_iter().collect();

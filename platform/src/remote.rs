@@ -77,6 +77,8 @@ enum Idling {
 struct Opening {
     /// By their ids, which ascend.
     calls: VecDeque<(u64, String, FarCall)>,
+    /// How many of them, from the first on, were set aside.
+    aside: usize,
     /// How much the arguments of the calls weigh.
     bytes: usize,
     waiting: Vec<Waiting>,
@@ -226,6 +228,7 @@ impl Remote {
             Stage::Opening(opening) => {
                 if let Ok(at) = opening.calls.binary_search_by_key(&id, |(call, _, _)| *call) {
                     let taken = opening.calls.remove(at);
+                    opening.aside -= usize::from(at < opening.aside);
                     opening.bytes -= taken.map_or(0, |(_, _, call)| payload_bytes(&call));
                     let why = opening.last_failure.as_deref().unwrap_or("the link is being opened");
                     let cause = format!("no link to {} yet: {why}", self.to.endpoint);
@@ -256,16 +259,27 @@ impl Remote {
         }
     }
 
-    /// How many calls wait for a reply, or for a link.
+    /// How many calls wait for a reply, or for a link, but for those that were set aside.
     pub(crate) fn awaited(&self) -> usize {
         let state = self.state();
         let older = state.older.iter().filter_map(Weak::upgrade).map(|link| link.awaited()).sum::<usize>();
         older
             + match &state.stage {
                 Stage::Up(link) => link.awaited(),
-                Stage::Opening(opening) => opening.calls.len(),
+                Stage::Opening(opening) => opening.calls.len() - opening.aside,
                 Stage::Idle | Stage::Closed => 0,
             }
+    }
+
+    /// The calls that wait now are not counted among the awaited any more.
+    pub(crate) fn set_aside(&self) {
+        let mut state = self.state();
+        state.older.iter().filter_map(Weak::upgrade).for_each(|link| link.set_aside());
+        match &mut state.stage {
+            Stage::Up(link) => link.set_aside(),
+            Stage::Opening(opening) => opening.aside = opening.calls.len(),
+            Stage::Idle | Stage::Closed => {}
+        }
     }
 
     /// From now on calls leave over a link that the peer opened. What waited leaves first; what waits for replies on

@@ -70,6 +70,12 @@ impl Remotes {
         all.iter().map(|remote| remote.awaited()).sum()
     }
 
+    /// The calls that wait for a reply now are awaited no more by those who count them.
+    pub(crate) fn set_aside(&self) {
+        let all: Vec<Arc<Remote>> = self.ways().iter().flat_map(HashMap::values).cloned().collect();
+        all.iter().for_each(|remote| remote.set_aside());
+    }
+
     /// Makes no more ways; returns those that there are.
     pub(crate) fn close(&self) -> Vec<Arc<Remote>> {
         let mut all: Vec<Arc<Remote>> =

@@ -10,6 +10,7 @@ mod hosts;
 mod network;
 mod pipe;
 mod runner;
+mod strangers;
 mod trace;
 mod trace_file;
 mod transport;
@@ -32,6 +33,7 @@ use crate::error::Error;
 use crate::link_time;
 use hosts::{Hosts, Making};
 use network::{Network, Travel};
+use strangers::Strangers;
 
 thread_local! {
     static NETWORK: std::cell::RefCell<Option<Arc<Network>>> = const { std::cell::RefCell::new(None) };
@@ -87,7 +89,8 @@ pub enum SimError {
     Elsewhere,
     /// Nothing can go on, and nobody waits for a moment.
     #[error(
-        "the simulation stands still at {at:?}: nothing can go on and nobody sleeps, so what it waits for never comes"
+        "the simulation stands still at {at:?}: nothing can go on and nobody sleeps, so what it waits for never comes \
+         (other threads are not waited for)"
     )]
     Stuck {
         /// The virtual time.
@@ -115,6 +118,25 @@ pub enum SimError {
         at: Duration,
         /// Who worked.
         busy: String,
+    },
+    /// A fault was for a node that there never was.
+    #[error("`{event}` was for \"{name}\", and there never was a node of that name; there were: {known}")]
+    MeantNobody {
+        /// The fault, as the trace tells it.
+        event: String,
+        /// The name.
+        name: String,
+        /// The names that there were.
+        known: String,
+    },
+    /// Another thread took part.
+    #[error(
+        "{what}: a simulation is one thread, and when another one is done no seed decides; do the work in place, and \
+         wait for nothing but agents and the clock"
+    )]
+    OtherThread {
+        /// What was seen of it.
+        what: String,
     },
     /// A runtime or a thread could not be had, or a trace not be written.
     #[error("{what}: {source}")]
@@ -159,8 +181,8 @@ impl std::fmt::Debug for Sim {
 }
 
 impl Sim {
-    fn new(seed: u64, network: Arc<Network>) -> Sim {
-        Sim { inner: Rc::new(Inner { seed, network, hosts: Hosts::default() }) }
+    fn new(seed: u64, network: Arc<Network>, strangers: &Arc<Strangers>) -> Sim {
+        Sim { inner: Rc::new(Inner { seed, network, hosts: Hosts::new(strangers) }) }
     }
 
     /// The seed from which everything random follows.
@@ -201,7 +223,7 @@ impl Sim {
             let make = make.clone();
             Box::pin(async move { make(builder).await })
         };
-        self.inner.hosts.enter(name, Rc::new(make))?;
+        self.inner.hosts.enter(&self.inner.network, name, Rc::new(make))?;
         self.inner.hosts.start(&self.inner.network, name).await
     }
 
@@ -241,13 +263,13 @@ impl Sim {
 
     /// From now on bytes take `delay`, and by chance up to `jitter` more, between two nodes, either way. They stay in order.
     pub fn delay(&self, a: &str, b: &str, delay: Duration, jitter: Duration) {
-        self.event(&format!("delay {a} {b} {delay:?} {jitter:?}"));
+        self.fault_between(&[a, b], &format!("delay {a} {b} {delay:?} {jitter:?}"));
         self.inner.network.set_travel(a, b, Travel { delay, jitter });
     }
 
     /// From now on bytes take between two nodes, either way, what they take between all.
     pub fn usual_delay(&self, a: &str, b: &str) {
-        self.event(&format!("usual-delay {a} {b}"));
+        self.fault_between(&[a, b], &format!("usual-delay {a} {b}"));
         let usual = self.inner.network.usual();
         self.inner.network.set_travel(a, b, usual);
     }
@@ -255,13 +277,13 @@ impl Sim {
     /// Nothing more arrives that one node sends to the other, until [`release`](Sim::release): it is lost on the way and sent
     /// again, as over TCP. The other direction goes on.
     pub fn stall(&self, from: &str, to: &str) {
-        self.event(&format!("stall {from} > {to}"));
+        self.fault_between(&[from, to], &format!("stall {from} > {to}"));
         self.inner.network.stall(from, to, true);
     }
 
     /// Ends a [`stall`](Sim::stall).
     pub fn release(&self, from: &str, to: &str) {
-        self.event(&format!("release {from} > {to}"));
+        self.fault_between(&[from, to], &format!("release {from} > {to}"));
         self.inner.network.stall(from, to, false);
     }
 
@@ -274,7 +296,8 @@ impl Sim {
 
     /// Nothing arrives between the nodes of the two sides, either way, until [`heal`](Sim::heal).
     pub fn partition(&self, ones: &[&str], others: &[&str]) {
-        self.event(&format!("partition {} | {}", ones.join(" "), others.join(" ")));
+        let nodes: Vec<&str> = ones.iter().chain(others).copied().collect();
+        self.fault_between(&nodes, &format!("partition {} | {}", ones.join(" "), others.join(" ")));
         self.inner.network.part(ones, others);
     }
 
@@ -313,5 +336,11 @@ impl Sim {
 
     fn event(&self, event: &str) {
         self.inner.network.event(event);
+    }
+
+    /// The nodes may come later; where they never do, the run fails at its end.
+    fn fault_between(&self, nodes: &[&str], event: &str) {
+        self.event(event);
+        self.inner.network.mean(nodes, event);
     }
 }

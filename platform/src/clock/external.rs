@@ -79,8 +79,6 @@ struct State {
     next: u64,
     /// Sleepers on threads that are no workers, which were woken and have not looked yet.
     woken_strangers: usize,
-    /// Calls over links that do not hold the clock up.
-    calls_aside: usize,
     /// Whether somebody takes the clock from moment to moment.
     is_driven: bool,
     places: Vec<Weak<dyn Workplace>>,
@@ -121,7 +119,6 @@ impl ExternalClock {
             sleepers: BTreeMap::new(),
             next: 0,
             woken_strangers: 0,
-            calls_aside: 0,
             is_driven: false,
             places: Vec::new(),
         };
@@ -191,7 +188,8 @@ impl Clock for ExternalClock {
     fn sleep_until(&self, moment: Timestamp) -> Sleep {
         let mut state = self.inner.state();
         if moment <= state.now {
-            return Box::pin(std::future::ready(()));
+            // Done at once, but whoever does nothing else leaves the worker to its neighbours now and then.
+            return Box::pin(tokio::task::coop::consume_budget());
         }
         // From here on it has its place in the order.
         let key = (moment, state.next);
@@ -240,8 +238,7 @@ impl Inner {
             state.is_driven = true;
         }
         // What was called before belongs to no moment that comes.
-        let calls = self.calls_out();
-        self.state().calls_aside = calls;
+        self.places().iter().for_each(|place| place.set_calls_aside());
         // A clock with nothing due shows what was set as soon as it is.
         if start == Start::AtOnce && !self.step() {
             return;
@@ -334,14 +331,11 @@ impl Driver {
         loop {
             self.rest().await;
             let calls = self.0.calls_out();
-            let aside = self.0.state().calls_aside;
-            if calls <= aside {
-                self.0.state().calls_aside = calls;
+            if calls == 0 {
                 return self.await_strangers().await;
             }
             if link_time::elapsed().saturating_sub(began) >= ANSWERS_TIME {
-                self.0.state().calls_aside = calls;
-                let calls = calls - aside;
+                self.0.places().iter().for_each(|place| place.set_calls_aside());
                 tracing::warn!(
                     calls,
                     "calls over links are not answered after {ANSWERS_TIME:?}: the clock goes on without"

@@ -9,6 +9,9 @@ use folkmoot_agents::{Clock, Sleep, Timestamp};
 use super::ClockError;
 use crate::link_time;
 
+/// How many times as fast as real time a clock may go; the inverse is the slowest.
+const MOST_SPEED: f64 = 1e9;
+
 /// Time at n times the speed of real time, from a moment of one's choice on.
 ///
 /// ```
@@ -26,12 +29,13 @@ pub struct ScaledClock {
 }
 
 impl ScaledClock {
-    /// A clock that shows `start` now and goes `speed` times as fast as real time.
+    /// A clock that shows `start` now and goes `speed` times as fast as real time: a billionth of it to a billion times.
     ///
     /// # Errors
-    /// `Speed`, where it is not a number above zero.
+    /// `Speed`, where it is no number within these.
     pub fn new(start: Timestamp, speed: f64) -> Result<ScaledClock, ClockError> {
-        if !speed.is_finite() || speed <= 0.0 {
+        // Not a number is in no range.
+        if !(1.0 / MOST_SPEED..=MOST_SPEED).contains(&speed) {
             return Err(ClockError::Speed(speed));
         }
         Ok(ScaledClock { start, speed, began: link_time::elapsed() })
@@ -58,8 +62,9 @@ impl Clock for ScaledClock {
                     return;
                 }
                 let real = Duration::try_from_secs_f64(left.as_secs_f64() / clock.speed);
-                link_time::sleep(real.unwrap_or(link_time::LONGEST_SLEEP).min(link_time::LONGEST_SLEEP))
-                    .await;
+                // A sleep of no time at all would never come to the moment.
+                let real = real.unwrap_or(link_time::LONGEST_SLEEP);
+                link_time::sleep(real.clamp(Duration::from_nanos(1), link_time::LONGEST_SLEEP)).await;
             }
         })
     }

@@ -82,7 +82,7 @@ impl Link {
         match self.push_call(id, path, call, headers.as_ref()) {
             Some(Ok(())) => Ok(()),
             Some(Err(error)) => {
-                let reply = self.pending().replies.remove(&id).map(|caller| caller.reply);
+                let reply = self.pending().take(id).map(|caller| caller.reply);
                 Err(NotSent { reply, error })
             }
             None if one_way => Err(NotSent { reply: None, error: self.gone() }),
@@ -212,7 +212,7 @@ impl Link {
     /// Nobody waits for that reply any more; the peer is told, where it understands and has seen the request. Says
     /// whether the reply was to come over this link.
     pub(crate) fn cancel(&self, id: u64, agent: Option<&str>) -> bool {
-        let waited = self.pending().replies.remove(&id).is_some();
+        let waited = self.pending().take(id).is_some();
         if waited && self.is_rich() {
             self.push_cancel(id, agent);
         }

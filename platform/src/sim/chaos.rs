@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use super::network::part;
 use super::{Sim, SimError};
 use crate::link_time;
 
@@ -66,16 +67,16 @@ impl Sim {
     /// # Errors
     /// `NotStarted`, where a node does not come back; `Fault`, where there are no nodes to be at fault.
     pub async fn chaos(&self, chaos: &Chaos, time: Duration) -> Result<(), SimError> {
-        let until = self.elapsed() + time;
+        let until = self.elapsed().saturating_add(time);
         loop {
-            let pause = chaos.pause.mul_f64(2.0 * fastrand::f64()).max(Duration::from_millis(1));
+            let pause = part(chaos.pause, 2.0 * fastrand::f64()).max(Duration::from_millis(1));
             let left = until.saturating_sub(self.elapsed());
             if left <= pause {
                 link_time::sleep(left).await;
                 return Ok(());
             }
             link_time::sleep(pause).await;
-            let lasts = chaos.lasts.mul_f64(fastrand::f64()).min(until.saturating_sub(self.elapsed()));
+            let lasts = part(chaos.lasts, fastrand::f64()).min(until.saturating_sub(self.elapsed()));
             self.fault(chaos, lasts).await?;
         }
     }

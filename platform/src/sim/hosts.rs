@@ -1,7 +1,7 @@
 //! The nodes of a simulation: each runs its tasks in a set of its own, which a crash throws away as it is.
 //!
 //! Always true: of a node that has crashed nothing runs any more and nothing says goodbye; what it had sent is on its way
-//! still. Neighbours: [`executor`](crate::executor) brings a container's tasks into its node's set.
+//! still. A node runs from its start on, also while it is being made; a start that failed leaves nothing. Neighbours: [`executor`](crate::executor) brings a container's tasks into its node's set.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -17,6 +17,7 @@ use tokio::task::LocalSet;
 
 use super::SimError;
 use super::network::Network;
+use super::strangers::{OwnWaker, Strangers};
 use crate::builder::Builder;
 use crate::clock::VirtualClock;
 use crate::container::Container;
@@ -30,29 +31,34 @@ pub(super) type Making = Pin<Box<dyn Future<Output = Result<Container, Error>>>>
 type Make = Rc<dyn Fn(Builder) -> Making>;
 
 /// All nodes of a simulation.
-#[derive(Default)]
 pub(super) struct Hosts {
     by_name: RefCell<BTreeMap<String, Host>>,
     lives: Cell<u64>,
+    strangers: Arc<Strangers>,
 }
 
 struct Host {
     make: Make,
     /// Nanoseconds by which the node's clock is ahead.
     skew: Arc<AtomicI64>,
-    running: Option<Running>,
+    running: Option<Rc<Fate>>,
 }
 
-struct Running {
-    container: Container,
-    fate: Rc<Fate>,
-}
-
-/// How a crash reaches the set of a node.
+/// What is known of one life of a node, and how a crash reaches its set.
 #[derive(Default)]
 struct Fate {
+    /// `None` while it is being made.
+    container: RefCell<Option<Container>>,
+    /// Whether the node was to end.
+    has_come: Cell<bool>,
     crash: RefCell<Option<oneshot::Sender<()>>>,
     waker: RefCell<Option<Waker>>,
+}
+
+impl Fate {
+    fn container(&self) -> Option<Container> {
+        self.container.borrow().clone()
+    }
 }
 
 /// One life of a node.
@@ -60,6 +66,7 @@ struct Life {
     set: Option<LocalSet>,
     queue: NodeQueue,
     fate: Rc<Fate>,
+    waker: OwnWaker,
 }
 
 impl Future for Life {
@@ -75,6 +82,8 @@ impl Future for Life {
             return Poll::Ready(());
         }
         *this.fate.waker.borrow_mut() = Some(cx.waker().clone());
+        let waker = this.waker.of(cx.waker());
+        let cx = &mut Context::from_waker(&waker);
         match &mut this.set {
             Some(set) => this.queue.within(|| Pin::new(set).poll(cx)),
             None => Poll::Ready(()),
@@ -96,15 +105,21 @@ async fn work(mut came: mpsc::UnboundedReceiver<Box<dyn FnOnce() + Send>>) {
 }
 
 impl Hosts {
+    /// No nodes yet.
+    pub(super) fn new(strangers: &Arc<Strangers>) -> Hosts {
+        Hosts { by_name: RefCell::default(), lives: Cell::default(), strangers: strangers.clone() }
+    }
+
     /// Enters a node, which does not run yet.
     ///
     /// # Errors
     /// `NodeTaken`.
-    pub(super) fn enter(&self, name: &str, make: Make) -> Result<(), SimError> {
+    pub(super) fn enter(&self, network: &Network, name: &str, make: Make) -> Result<(), SimError> {
         let mut hosts = self.by_name.borrow_mut();
         if hosts.contains_key(name) {
             return Err(SimError::NodeTaken { name: name.to_owned() });
         }
+        network.know(name);
         hosts.insert(name.to_owned(), Host { make, skew: Arc::default(), running: None });
         Ok(())
     }
@@ -132,6 +147,8 @@ impl Hosts {
             return Err(SimError::Runs { name: name.to_owned() });
         }
         network.event(&format!("start {name}"));
+        let fate = Rc::new(Fate::default());
+        self.with(name, |host| host.running = Some(fate.clone()))?;
         let life = self.lives.get() + 1;
         self.lives.set(life);
         let (queue, came) = NodeQueue::new(life);
@@ -140,24 +157,27 @@ impl Hosts {
         let clock = VirtualClock::skewed(skew).map_err(|_| SimError::Elsewhere)?;
         let builder = Builder::new(&format!("local://{name}")).name(name).clock(clock);
         let (tell, told) = oneshot::channel();
+        let living = fate.clone();
         set.spawn_local(async move {
+            let made = make(builder).await;
+            *living.container.borrow_mut() = made.as_ref().ok().cloned();
             // Whoever starts it may have given up; the node lives on.
-            tell.send(make(builder).await).ok();
+            tell.send(made).ok();
         });
-        let fate = Rc::new(Fate::default());
-        actix::spawn(Life { set: Some(set), queue, fate: fate.clone() });
-        let failed = |cause: String| SimError::NotStarted { name: name.to_owned(), cause };
-        let container = match told.await {
-            Ok(Ok(container)) => container,
-            Ok(Err(error)) => {
-                end(&fate).await;
-                return Err(failed(format!("{error:?}")));
-            }
-            Err(_) => return Err(failed("its start panicked".to_owned())),
+        let waker = OwnWaker::new(&self.strangers, &format!("node \"{name}\""));
+        actix::spawn(Life { set: Some(set), queue, fate: fate.clone(), waker });
+        let told = told.await;
+        let cause = match told {
+            _ if fate.has_come.get() => "it crashed as it was being made".to_owned(),
+            Ok(Ok(container)) => return Ok(container),
+            Ok(Err(error)) => format!("{error:?}"),
+            Err(_) => "its start panicked".to_owned(),
         };
-        let running = Running { container: container.clone(), fate };
-        self.with(name, |host| host.running = Some(running))?;
-        Ok(container)
+        if !fate.has_come.get() {
+            self.with(name, |host| host.running = None)?;
+            end(&fate).await;
+        }
+        Err(SimError::NotStarted { name: name.to_owned(), cause })
     }
 
     /// Ends a node's life from one moment to the next.
@@ -165,11 +185,11 @@ impl Hosts {
     /// # Errors
     /// `NoSuchNode`; `DoesNotRun`.
     pub(super) async fn crash(&self, network: &Network, name: &str) -> Result<(), SimError> {
-        let Some(running) = self.with(name, |host| host.running.take())? else {
+        let Some(fate) = self.with(name, |host| host.running.take())? else {
             return Err(SimError::DoesNotRun { name: name.to_owned() });
         };
         network.event(&format!("crash {name}"));
-        end(&running.fate).await;
+        end(&fate).await;
         Ok(())
     }
 
@@ -178,8 +198,7 @@ impl Hosts {
     /// # Errors
     /// `NoSuchNode`; `DoesNotRun`.
     pub(super) fn container(&self, name: &str) -> Result<Container, SimError> {
-        let container =
-            self.with(name, |host| host.running.as_ref().map(|running| running.container.clone()))?;
+        let container = self.with(name, |host| host.running.as_ref().and_then(|fate| fate.container()))?;
         container.ok_or_else(|| SimError::DoesNotRun { name: name.to_owned() })
     }
 
@@ -194,7 +213,8 @@ impl Hosts {
     /// The names of all nodes, sorted; of those that run, or of all.
     pub(super) fn names(&self, which: impl Fn(bool) -> bool) -> Vec<String> {
         let hosts = self.by_name.borrow();
-        let wanted = hosts.iter().filter(|(_, host)| which(host.running.is_some()));
+        let is_made = |host: &Host| host.running.as_ref().is_some_and(|fate| fate.container().is_some());
+        let wanted = hosts.iter().filter(|(_, host)| which(is_made(host)));
         wanted.map(|(name, _)| name.clone()).collect()
     }
 }
@@ -204,6 +224,7 @@ fn hosts_names(hosts: &Hosts) -> String {
 }
 
 async fn end(fate: &Fate) {
+    fate.has_come.set(true);
     let (tell, told) = oneshot::channel();
     *fate.crash.borrow_mut() = Some(tell);
     if let Some(waker) = fate.waker.borrow_mut().take() {

@@ -4,7 +4,7 @@
 //! partition, loses nothing: bytes arrive when it is open again, as over TCP. Neighbours: [`pipe`](super::pipe) is a
 //! connection, [`transport`](super::transport) is what containers see.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
@@ -14,6 +14,7 @@ use folkmoot_codecs::{Endpoint, Principal};
 use folkmoot_transports::{Listener, LocalDoor, LocalPair};
 use tokio::sync::Notify;
 
+use super::SimError;
 use super::pipe::{Line, SimStream};
 use super::trace::Writing;
 use super::virtual_time::VirtualTime;
@@ -56,6 +57,11 @@ impl Way {
     }
 }
 
+/// So many times a time, or the longest that there is.
+pub(super) fn part(time: Duration, factor: f64) -> Duration {
+    Duration::try_from_secs_f64(time.as_secs_f64() * factor).unwrap_or(Duration::MAX)
+}
+
 /// Where a node listens.
 pub(super) type Door = LocalDoor<SimStream>;
 
@@ -73,6 +79,10 @@ struct State {
     ways: BTreeMap<(String, String), Arc<Way>>,
     lines: BTreeMap<u64, Weak<Line>>,
     dialed: u64,
+    /// What nodes have ever been called.
+    nodes: BTreeSet<String>,
+    /// Whom faults were for, and the first that was for each.
+    meant: BTreeMap<String, String>,
 }
 
 impl Network {
@@ -84,6 +94,8 @@ impl Network {
             ways: BTreeMap::new(),
             lines: BTreeMap::new(),
             dialed: 0,
+            nodes: BTreeSet::new(),
+            meant: BTreeMap::new(),
         };
         Arc::new(Network { time, trace: Mutex::new(trace), state: Mutex::new(state) })
     }
@@ -110,6 +122,27 @@ impl Network {
         self.trace().event(at, event);
     }
 
+    /// There is a node of that name.
+    pub(super) fn know(&self, name: &str) {
+        self.state().nodes.insert(name.to_owned());
+    }
+
+    /// A fault, told as `event`, is for nodes of these names, which may yet come.
+    pub(super) fn mean(&self, names: &[&str], event: &str) {
+        let mut state = self.state();
+        for name in names.iter().filter(|name| !name.is_empty()) {
+            state.meant.entry((*name).to_owned()).or_insert_with(|| event.to_owned());
+        }
+    }
+
+    /// A fault that was for a node which there never was.
+    pub(super) fn meant_nobody(&self) -> Option<SimError> {
+        let state = self.state();
+        let (name, event) = state.meant.iter().find(|(name, _)| !state.nodes.contains(*name))?;
+        let known = state.nodes.iter().cloned().collect::<Vec<_>>().join(", ");
+        Some(SimError::MeantNobody { event: event.clone(), name: name.clone(), known })
+    }
+
     pub(super) fn frame(&self, from: &str, to: &str, frame: &[u8]) {
         let at = self.elapsed();
         self.trace().frame(at, from, to, frame);
@@ -126,7 +159,7 @@ impl Network {
         if jitter.is_zero() {
             return delay;
         }
-        delay + jitter.mul_f64(self.state().random.f64())
+        delay.saturating_add(part(jitter, self.state().random.f64()))
     }
 
     pub(super) fn way(&self, from: &str, to: &str) -> Arc<Way> {
@@ -146,6 +179,7 @@ impl Network {
         if state.doors.get(name).is_some_and(|door| !door.is_closed()) {
             return None;
         }
+        state.nodes.insert(keeper.node_name().to_owned());
         let (door, listener) = Door::open(keeper.clone(), endpoint.clone());
         state.doors.insert(name.to_owned(), door);
         Some(listener)

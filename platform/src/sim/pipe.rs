@@ -116,7 +116,7 @@ impl SimStream {
         let travel = self.line.network.travel_time(&self.line.ways[self.end]);
         let reader = {
             let direction = &mut self.line.state()[self.end];
-            direction.last_due = direction.last_due.max(now + travel);
+            direction.last_due = direction.last_due.max(now.saturating_add(travel));
             direction.bytes += bytes.len();
             let chunk = Chunk { due: direction.last_due, bytes: Bytes::copy_from_slice(bytes) };
             direction.under_way.push_back(chunk);

@@ -12,12 +12,13 @@ use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Poll, Waker};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use folkmoot_agents::{chance, worked};
 
 use super::network::{Network, Travel};
+use super::strangers::{OwnWaker, Strangers};
 use super::trace::{Trace, Writing};
 use super::virtual_time::{self, VirtualTime};
 use super::{NETWORK, Sim, SimError, trace_file};
@@ -86,7 +87,7 @@ impl Simulation {
     /// are printed before the panic goes on.
     ///
     /// # Errors
-    /// `Stuck`, `Endless`, `Busy`; `Io`.
+    /// `Stuck`, `Endless`, `Busy`; `OtherThread`; `MeantNobody`; `Io`.
     pub fn run<F, Fut, T>(self, body: F) -> Result<Ended<T>, SimError>
     where
         F: FnOnce(Sim) -> Fut + Send + 'static,
@@ -117,30 +118,34 @@ impl Simulation {
         chance::seed(self.seed);
         worked::watch();
         let _here = Here::enter(&time, &network);
-        let idle = Idle::new(time.clone(), self.most_moments);
+        let strangers = Arc::new(Strangers::default());
+        let idle = Idle::new(time.clone(), self.most_moments, &strangers);
         let runtime = idle.clone().runtime()?;
         let system = actix::System::with_tokio_rt(|| runtime);
         system.runtime().tokio_runtime().spawn(idle.clone().pulse());
         let ran = catch_unwind(AssertUnwindSafe(|| {
             system.block_on(idle.attend(async {
                 link_time::install_on_worker();
-                body(Sim::new(self.seed, network.clone())).await
+                body(Sim::new(self.seed, network.clone(), &strangers)).await
             }))
         }));
         // What follows, as the nodes are thrown away, is no part of the run.
         let trace = network.trace().finish();
         let last: Vec<String> = network.trace().last().map(str::to_owned).collect();
         let tell = |why: &str| tell_failure(why, self.seed, &last, time.elapsed());
-        match ran {
-            Err(panic) => {
-                tell("it panicked");
-                resume_unwind(panic)
-            }
-            Ok(Err(error)) => {
+        let ran = ran.unwrap_or_else(|panic| {
+            tell("it panicked");
+            resume_unwind(panic)
+        });
+        // Ends once threads have that it began: only then is it known whether there were any.
+        drop(system);
+        let stranger = strangers.first().map(|what| SimError::OtherThread { what });
+        match stranger.map_or(ran, Err).and_then(|output| network.meant_nobody().map_or(Ok(output), Err)) {
+            Err(error) => {
                 tell(&error.to_string());
                 Err(error)
             }
-            Ok(Ok(output)) => {
+            Ok(output) => {
                 let what = || "the trace could not be written".to_owned();
                 let trace = trace.map_err(|source| SimError::Io { what: what(), source })?;
                 Ok(Ended { output, trace, elapsed: time.elapsed(), moments: time.moments() })
@@ -185,6 +190,7 @@ struct Idle {
     /// Whether the set of tasks was polled since the last look.
     polled: AtomicBool,
     waiting: Mutex<Waiting>,
+    strangers: Arc<Strangers>,
 }
 
 #[derive(Default)]
@@ -198,8 +204,9 @@ struct Waiting {
 }
 
 impl Idle {
-    fn new(time: Arc<VirtualTime>, most_moments: u64) -> Arc<Idle> {
-        Arc::new(Idle { time, most_moments, polled: AtomicBool::new(true), waiting: Mutex::default() })
+    fn new(time: Arc<VirtualTime>, most_moments: u64, strangers: &Arc<Strangers>) -> Arc<Idle> {
+        let (polled, strangers) = (AtomicBool::new(true), strangers.clone());
+        Arc::new(Idle { time, most_moments, polled, waiting: Mutex::default(), strangers })
     }
 
     fn waiting(&self) -> std::sync::MutexGuard<'_, Waiting> {
@@ -213,7 +220,12 @@ impl Idle {
                 idle.look();
             }
         };
-        let runtime = tokio::runtime::Builder::new_current_thread().on_thread_park(look).build();
+        let strangers = self.strangers.clone();
+        let begun = move || {
+            strangers.note(|| "a thread was begun for work that blocks (`spawn_blocking`)".to_owned());
+        };
+        let mut builder = tokio::runtime::Builder::new_current_thread();
+        let runtime = builder.on_thread_park(look).on_thread_start(begun).build();
         let what = || "a simulation needs a runtime".to_owned();
         runtime.map_err(|source| SimError::Io { what: what(), source })
     }
@@ -259,8 +271,12 @@ impl Idle {
     /// `body`'s output, or why it cannot come.
     async fn attend<F: Future>(&self, body: F) -> Result<F::Output, SimError> {
         let mut body = pin!(body);
+        let mut waker = OwnWaker::new(&self.strangers, "the simulation's own function");
         std::future::poll_fn(|cx| {
             self.polled.store(true, Ordering::Relaxed);
+            if let Some(what) = self.strangers.first() {
+                return Poll::Ready(Err(SimError::OtherThread { what }));
+            }
             {
                 let mut waiting = self.waiting();
                 if let Some(fault) = waiting.fault.take() {
@@ -276,7 +292,8 @@ impl Idle {
                     _ => waiting.root = Some(cx.waker().clone()),
                 }
             }
-            body.as_mut().poll(cx).map(Ok)
+            let waker = waker.of(cx.waker());
+            body.as_mut().poll(&mut Context::from_waker(&waker)).map(Ok)
         })
         .await
     }

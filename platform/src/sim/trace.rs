@@ -77,7 +77,8 @@ impl Writing {
     pub(super) fn event(&mut self, at: Duration, event: &str) {
         self.line(|line| {
             write_time(line, at);
-            line.push_str(event);
+            // Names may hold what would begin another line.
+            line.extend(event.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }));
         });
     }
 

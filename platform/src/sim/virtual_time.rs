@@ -105,10 +105,11 @@ impl VirtualTime {
     /// A sleep of that length.
     #[track_caller]
     pub(crate) fn sleep(self: &Arc<Self>, duration: Duration) -> Sleep {
-        let mut state = self.state();
         if duration.is_zero() {
-            return Box::pin(std::future::ready(()));
+            // Others have their turn before, so that whoever does nothing else is found to be busy.
+            return Box::pin(tokio::task::yield_now());
         }
+        let mut state = self.state();
         let key = (state.now.saturating_add(duration), state.next);
         state.next += 1;
         let who = Who { agent: worked::agent(), place: Location::caller() };
@@ -126,7 +127,9 @@ impl VirtualTime {
         let mut wakers = Vec::new();
         {
             let mut state = self.state();
-            let Some((&(due, _), _)) = state.sleepers.first_key_value() else { return false };
+            let first = state.sleepers.first_key_value().map(|((due, _), _)| *due);
+            // The end of time never comes.
+            let Some(due) = first.filter(|due| *due < Duration::MAX) else { return false };
             state.now = due;
             state.moments += 1;
             while let Some(entry) = state.sleepers.first_entry().filter(|entry| entry.key().0 == due) {
@@ -138,13 +141,14 @@ impl VirtualTime {
                 state.woken.push_back(who);
             }
         }
+        worked::forget_last_agent();
         wakers.into_iter().for_each(Waker::wake);
         true
     }
 
-    /// Who was at work last, as far as is known.
+    /// Who was at work last at this moment, as far as is known.
     pub(super) fn last_at_work(&self) -> String {
-        let agent = worked::agent().map(|agent| format!("agent {agent}"));
+        let agent = worked::last_agent().map(|agent| format!("agent {agent}"));
         agent.unwrap_or_else(|| self.most_woken())
     }
 
