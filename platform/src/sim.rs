@@ -6,6 +6,7 @@
 //! nodes, [`network`] and [`pipe`] what lies between them, [`trace`] what is told of it.
 
 mod chaos;
+mod command;
 mod hosts;
 mod network;
 mod pipe;
@@ -21,7 +22,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use chaos::Chaos;
-pub use runner::{Ended, Simulation, TestOutput, run_test};
+pub use runner::{Ended, Simulation, TestOutput, run_test, run_test_twice};
 pub use trace::{LINES_TOLD, Trace};
 pub use trace_file::{Difference, TraceFile};
 pub(crate) use transport::SimTransport;
@@ -299,6 +300,12 @@ impl Sim {
         let nodes: Vec<&str> = ones.iter().chain(others).copied().collect();
         self.fault_between(&nodes, &format!("partition {} | {}", ones.join(" "), others.join(" ")));
         self.inner.network.part(ones, others);
+    }
+
+    /// Ends one [`partition`](Sim::partition) of these sides; what others part stays so.
+    pub fn heal_between(&self, ones: &[&str], others: &[&str]) {
+        self.event(&format!("heal {} | {}", ones.join(" "), others.join(" ")));
+        self.inner.network.unpart(ones, others);
     }
 
     /// Ends all partitions.

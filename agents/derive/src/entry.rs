@@ -12,6 +12,8 @@ struct Options {
     root: Path,
     /// `sim`: the function is the body of a simulation.
     simulated: bool,
+    /// `twice`: it is run two times, and must be the same.
+    twice: bool,
     /// `seed = 7`.
     seed: Option<syn::LitInt>,
 }
@@ -25,7 +27,7 @@ pub(crate) fn main(options: Tokens, item: Tokens) -> syn::Result<Tokens> {
 
 /// The same as a test; with `sim`, a function of the simulation's handle.
 pub(crate) fn test(options: Tokens, item: Tokens) -> syn::Result<Tokens> {
-    let Options { root, simulated, seed } = Options::of_test(options)?;
+    let Options { root, simulated, twice, seed } = Options::of_test(options)?;
     let function = asynchronous(item)?;
     let run = if simulated {
         one_argument(&function)?;
@@ -33,7 +35,10 @@ pub(crate) fn test(options: Tokens, item: Tokens) -> syn::Result<Tokens> {
             Some(seed) => quote!(::core::option::Option::Some(#seed)),
             None => quote!(::core::option::Option::None),
         };
-        quote!(#root::sim::run_test(#seed, __body))
+        match twice {
+            true => quote!(#root::sim::run_test_twice(#seed, __body)),
+            false => quote!(#root::sim::run_test(#seed, __body)),
+        }
     } else {
         no_arguments(&function)?;
         quote!(#root::block_on(__body()))
@@ -105,10 +110,12 @@ fn path_of(option: &Meta) -> Option<Path> {
 
 impl Options {
     fn of_test(options: Tokens) -> syn::Result<Options> {
-        let mut of_test = Options { root: syn::parse_quote!(::folkmoot), simulated: false, seed: None };
+        let root = syn::parse_quote!(::folkmoot);
+        let mut of_test = Options { root, simulated: false, twice: false, seed: None };
         for option in Punctuated::<Meta, Token![,]>::parse_terminated.parse2(options)? {
             match &option {
                 Meta::Path(path) if path.is_ident("sim") => of_test.simulated = true,
+                Meta::Path(path) if path.is_ident("twice") => of_test.twice = true,
                 Meta::NameValue(syn::MetaNameValue {
                     path,
                     value: syn::Expr::Lit(syn::ExprLit { lit: syn::Lit::Int(seed), .. }),
@@ -117,7 +124,8 @@ impl Options {
                 other => match path_of(other) {
                     Some(root) => of_test.root = root,
                     None => {
-                        let options = "the options are `sim`, `seed = 7` beside it, and `crate = path`";
+                        let options =
+                            "the options are `sim`, `seed = 7` and `twice` beside it, and `crate = path`";
                         return Err(syn::Error::new_spanned(other, options));
                     }
                 },
@@ -127,6 +135,10 @@ impl Options {
             Some(seed) if !of_test.simulated => {
                 let message = "a seed is for simulated tests: `#[test(sim, seed = 7)]`";
                 Err(syn::Error::new_spanned(seed, message))
+            }
+            _ if of_test.twice && !of_test.simulated => {
+                let message = "only simulated tests are compared with themselves: `#[test(sim, twice)]`";
+                Err(syn::Error::new(proc_macro2::Span::call_site(), message))
             }
             _ => Ok(of_test),
         }

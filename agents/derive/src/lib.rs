@@ -277,7 +277,7 @@ pub fn main(options: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// With `sim` it is run as a simulation of many nodes in virtual time, whose handle it takes; it returns nothing or a
 /// `Result`. Each run has another seed, which a failing one prints; the environment variable `FOLKMOOT_SEED` sets it,
-/// and `seed = 7` where that says nothing.
+/// and `seed = 7` where that says nothing. With `twice` it is run two times and fails where their traces differ.
 ///
 /// ```text
 /// #[folkmoot::test]

@@ -83,13 +83,13 @@ impl Sim {
 
     async fn fault(&self, chaos: &Chaos, lasts: Duration) -> Result<(), SimError> {
         let names = self.running();
-        let short = || {
-            SimError::Fault(
-                "chaos needs two nodes at least: start them with `sim.node(..)` before".to_owned(),
-            )
-        };
-        if names.len() < 2 || chaos.kinds.is_empty() {
-            return Err(short());
+        if names.len() + self.crashed().len() < 2 || chaos.kinds.is_empty() {
+            let short = "chaos needs two nodes at least: start them with `sim.node(..)` before";
+            return Err(SimError::Fault(short.to_owned()));
+        }
+        // A script may have nodes crash meanwhile.
+        if names.len() < 2 {
+            return Ok(());
         }
         let at = fastrand::usize(..names.len());
         // Another one.
@@ -99,13 +99,17 @@ impl Sim {
             Kind::Crash => {
                 self.crash(a).await?;
                 link_time::sleep(lasts).await;
-                self.restart(a).await?;
+                match self.restart(a).await {
+                    // Somebody else did so already.
+                    Ok(_) | Err(SimError::Runs { .. }) => {}
+                    Err(error) => return Err(error),
+                }
             }
             Kind::Partition => {
                 let rest: Vec<&str> = names.iter().map(String::as_str).filter(|name| *name != a).collect();
                 self.partition(&[a], &rest);
                 link_time::sleep(lasts).await;
-                self.heal();
+                self.heal_between(&[a], &rest);
             }
             Kind::Stall => {
                 self.stall(a, b);

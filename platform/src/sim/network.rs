@@ -5,7 +5,7 @@
 //! connection, [`transport`](super::transport) is what containers see.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
@@ -33,7 +33,8 @@ pub(crate) struct Travel {
 pub(super) struct Way {
     travel: Mutex<Travel>,
     stalled: AtomicBool,
-    parted: AtomicBool,
+    /// How many partitions part the two.
+    parted: AtomicU32,
     opened: Notify,
 }
 
@@ -42,14 +43,14 @@ impl Way {
         Arc::new(Way {
             travel: Mutex::new(travel),
             stalled: AtomicBool::new(false),
-            parted: AtomicBool::new(false),
+            parted: AtomicU32::new(0),
             opened: Notify::new(),
         })
     }
 
     /// Whether nothing arrives.
     pub(super) fn is_held(&self) -> bool {
-        self.stalled.load(Ordering::Relaxed) || self.parted.load(Ordering::Relaxed)
+        self.stalled.load(Ordering::Relaxed) || self.parted.load(Ordering::Relaxed) > 0
     }
 
     fn travel(&self) -> MutexGuard<'_, Travel> {
@@ -242,16 +243,32 @@ impl Network {
 
     /// Nothing arrives between any of the one and any of the others.
     pub(super) fn part(&self, ones: &[&str], others: &[&str]) {
-        for (one, other) in ones.iter().flat_map(|one| others.iter().map(move |other| (one, other))) {
-            self.way(one, other).parted.store(true, Ordering::Relaxed);
-            self.way(other, one).parted.store(true, Ordering::Relaxed);
+        for way in self.ways_between(ones, others) {
+            way.parted.fetch_add(1, Ordering::Relaxed);
         }
+    }
+
+    /// Ends one partition between the two sides.
+    pub(super) fn unpart(&self, ones: &[&str], others: &[&str]) {
+        for way in self.ways_between(ones, others) {
+            let parted = way.parted.load(Ordering::Relaxed);
+            way.parted.store(parted.saturating_sub(1), Ordering::Relaxed);
+            if parted == 1 {
+                self.open(&way);
+            }
+        }
+    }
+
+    /// The ways between any of the one and any of the others, both directions.
+    fn ways_between(&self, ones: &[&str], others: &[&str]) -> Vec<Arc<Way>> {
+        let pairs = ones.iter().flat_map(|one| others.iter().map(move |other| (*one, *other)));
+        pairs.flat_map(|(one, other)| [self.way(one, other), self.way(other, one)]).collect()
     }
 
     /// All that was parted is together again.
     pub(super) fn heal(&self) {
         let ways: Vec<Arc<Way>> = self.state().ways.values().cloned().collect();
-        for way in ways.iter().filter(|way| way.parted.swap(false, Ordering::Relaxed)) {
+        for way in ways.iter().filter(|way| way.parted.swap(0, Ordering::Relaxed) > 0) {
             self.open(way);
         }
     }

@@ -83,6 +83,14 @@ impl Simulation {
         self
     }
 
+    pub(super) fn with_seed(self, seed: u64) -> Simulation {
+        Simulation { seed, ..self }
+    }
+
+    pub(super) fn seed(&self) -> u64 {
+        self.seed
+    }
+
     /// Runs it on a thread of its own until `body` is done. Where `body` panics, the seed and the last lines of the trace
     /// are printed before the panic goes on.
     ///
@@ -328,7 +336,7 @@ where
     Fut: Future<Output = T>,
     T: TestOutput,
 {
-    let seed = test_seed().or(seed).unwrap_or_else(|| u64::from(fastrand::Rng::new().u32(..)));
+    let seed = seed_of_test(seed);
     match Simulation::new(seed).run(body) {
         Ok(ended) => {
             if let Some(why) = ended.output.failure() {
@@ -339,6 +347,44 @@ where
         // Why has been told.
         Err(error) => panic!("{error}"),
     }
+}
+
+/// What `#[folkmoot::test(sim, twice)]` calls.
+///
+/// # Panics
+/// Where the simulation fails, or its two runs differ.
+#[doc(hidden)]
+pub fn run_test_twice<F, Fut, T>(seed: Option<u64>, body: F) -> T
+where
+    F: FnOnce(Sim) -> Fut + Clone + Send + 'static,
+    Fut: Future<Output = T>,
+    T: TestOutput,
+{
+    let seed = seed_of_test(seed);
+    match Simulation::new(seed).twice(body) {
+        Ok((ended, difference)) => {
+            let differs = |difference| {
+                format!(
+                    "its second run was another one, so something in it does not follow from the seed; they differ in {difference}"
+                )
+            };
+            let difference = difference.map(differs);
+            if let Some(why) = ended.output.failure().or_else(|| difference.clone()) {
+                tell_failure(&why, seed, &ended.trace.last, ended.elapsed);
+            }
+            match difference {
+                Some(difference) => panic!("{difference}"),
+                None => ended.output,
+            }
+        }
+        // Why has been told.
+        Err(error) => panic!("{error}"),
+    }
+}
+
+/// What the environment says, or the test, or else any.
+fn seed_of_test(seed: Option<u64>) -> u64 {
+    test_seed().or(seed).unwrap_or_else(|| u64::from(fastrand::Rng::new().u32(..)))
 }
 
 /// What the environment variable `FOLKMOOT_SEED` says, if it says anything.

@@ -1,22 +1,30 @@
-//! Traces in files: a first line with seed and title, then the trace's own lines.
+//! Traces in files: a first line with seed, version and title, then the trace's own lines.
 //!
-//! Always true: two runs with the same seed write the same bytes. Neighbours: [`trace`](super::trace) writes the lines,
+//! Always true: two runs of one version with the same seed write the same bytes; of a file that is no trace no more is
+//! read than a line may have. Neighbours: [`trace`](super::trace) writes the lines,
 //! the command line compares files.
 
 use std::fmt;
 use std::fs::File;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
 
 use super::SimError;
 
 /// How a file of a trace begins.
-const MARK: &str = "# folkmoot trace 1 seed=";
+const MARK: &str = "# folkmoot trace 1 ";
+/// The version whose runs write what is written here.
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+/// Longest line of a trace, in bytes: what `note` writes may be long.
+const MOST_LINE_BYTES: usize = 4 * 1024 * 1024;
+/// Longest part of a line that a difference shows, in characters.
+const SHOWN_CHARS: usize = 400;
 
 /// Makes the file of a trace, with its first line.
 pub(super) fn create(path: &Path, seed: u64, title: &str) -> Result<File, SimError> {
     let title = title.escape_debug();
-    let made = File::create(path).and_then(|mut file| writeln!(file, "{MARK}{seed} {title}").map(|()| file));
+    let head = format!("{MARK}seed={seed} version={VERSION} {title}");
+    let made = File::create(path).and_then(|mut file| writeln!(file, "{head}").map(|()| file));
     made.map_err(|source| SimError::Io { what: format!("{} could not be written", path.display()), source })
 }
 
@@ -24,6 +32,7 @@ pub(super) fn create(path: &Path, seed: u64, title: &str) -> Result<File, SimErr
 pub struct TraceFile {
     name: String,
     seed: u64,
+    version: String,
     title: String,
     lines: Box<dyn BufRead>,
 }
@@ -50,7 +59,13 @@ pub struct Difference {
 
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let told = |line: &Option<String>| line.clone().unwrap_or_else(|| "(the end)".to_owned());
+        let told = |line: &Option<String>| match line {
+            Some(line) => match line.char_indices().nth(SHOWN_CHARS) {
+                Some((at, _)) => format!("{}...", &line[..at]),
+                None => line.clone(),
+            },
+            None => "(the end)".to_owned(),
+        };
         write!(f, "line {}:\n- {}\n+ {}", self.line, told(&self.one), told(&self.other))
     }
 }
@@ -64,20 +79,37 @@ impl TraceFile {
         let path = path.as_ref();
         let name = path.display().to_string();
         let unread = |source| SimError::Io { what: format!("{name} could not be read"), source };
-        let mut lines = BufReader::new(File::open(path).map_err(unread)?);
-        let mut first = String::new();
-        lines.read_line(&mut first).map_err(unread)?;
-        let none = |reason: &str| SimError::NoTrace { name: name.clone(), reason: reason.to_owned() };
-        let rest =
-            first.trim_end().strip_prefix(MARK).ok_or_else(|| none("its first line does not say so"))?;
-        let (seed, title) = rest.split_once(' ').unwrap_or((rest, ""));
-        let seed = seed.parse().map_err(|_| none("its first line tells no seed"))?;
-        Ok(TraceFile { name: name.clone(), seed, title: title.to_owned(), lines: Box::new(lines) })
+        let lines = Box::new(BufReader::new(File::open(path).map_err(unread)?));
+        let (version, title) = (String::new(), String::new());
+        let mut file = TraceFile { name, seed: 0, version, title, lines };
+        let first = file.next()?.unwrap_or_default();
+        let words = first.strip_prefix(MARK).ok_or_else(|| file.is_none("its first line does not say so"))?;
+        let seed = words.strip_prefix("seed=").map(|rest| rest.split_once(' ').unwrap_or((rest, "")));
+        let (seed, rest) = seed.ok_or_else(|| file.is_none("its first line tells no seed"))?;
+        file.seed = seed.parse().map_err(|_| file.is_none("its first line tells no seed"))?;
+        let version = rest.strip_prefix("version=").map(|rest| rest.split_once(' ').unwrap_or((rest, "")));
+        let (version, title) = version.ok_or_else(|| file.is_none("its first line tells no version"))?;
+        (file.version, file.title) = (version.to_owned(), title.to_owned());
+        Ok(file)
+    }
+
+    fn is_none(&self, reason: &str) -> SimError {
+        SimError::NoTrace { name: self.name.clone(), reason: reason.to_owned() }
     }
 
     /// The seed that it was recorded with.
     pub fn seed(&self) -> u64 {
         self.seed
+    }
+
+    /// The version of Folkmoot that recorded it: another one may do the same in another way.
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// Whether the version that runs is the one that recorded it.
+    pub fn is_of_this_version(&self) -> bool {
+        self.version == VERSION
     }
 
     /// What it was recorded of.
@@ -86,13 +118,22 @@ impl TraceFile {
     }
 
     fn next(&mut self) -> Result<Option<String>, SimError> {
-        let mut line = String::new();
-        let read = self.lines.read_line(&mut line);
+        let mut line = Vec::new();
+        let read = self.lines.by_ref().take(MOST_LINE_BYTES as u64).read_until(b'\n', &mut line);
         let unread = |source| SimError::Io { what: format!("{} could not be read", self.name), source };
-        match read.map_err(unread)? {
-            0 => Ok(None),
-            _ => Ok(Some(line.trim_end_matches('\n').to_owned())),
+        read.map_err(unread)?;
+        let is_whole = line.pop_if(|last| *last == b'\n').is_some();
+        if line.is_empty() && !is_whole {
+            return Ok(None);
         }
+        if line.len() >= MOST_LINE_BYTES {
+            return Err(self.is_none(&format!("a line of it has {MOST_LINE_BYTES} bytes and more")));
+        }
+        let mut line = String::from_utf8(line).map_err(|_| self.is_none("it holds more than text"))?;
+        if !is_whole {
+            line.push_str(" (the file ends within this line)");
+        }
+        Ok(Some(line))
     }
 
     /// The first line in which it differs from another trace; `None` where it does not.

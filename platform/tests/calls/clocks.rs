@@ -58,6 +58,25 @@ impl Diarist {
         self.write(ctx, "noted");
     }
 
+    /// The other one sleeps, and is called some more at the moment of its answer.
+    #[expose]
+    async fn asleep_then_late(&self, seconds: f64) -> Result<(), CallError> {
+        let Some(other) = &self.other else { return Ok(()) };
+        other.sleep(seconds).deadline(Duration::from_secs(600)).await?;
+        for _ in 0..3 {
+            other.note_late().await?;
+        }
+        Ok(())
+    }
+
+    /// Sleeps for no time at all, again and again.
+    #[expose]
+    async fn fidget(&self, ctx: &Context<Self>) {
+        loop {
+            ctx.sleep(Duration::ZERO).await;
+        }
+    }
+
     #[expose]
     async fn quarters(&self, ctx: &Context<Self>, count: usize, late: bool) {
         let mut quarters = ctx.clock().every(Duration::from_secs(900));
@@ -190,6 +209,26 @@ async fn answers_over_links_belong_to_the_moment_of_the_call() {
     near.shutdown().await;
 }
 
+/// What was set aside, since the clock alone answers it, does not stand for another call that follows from its answer.
+#[folkmoot::test]
+async fn what_follows_an_answer_that_the_clock_gave_belongs_to_its_moment() {
+    super::limit::watch();
+    let clock = ExternalClock::new(start());
+    let node = async || Container::builder("tcp://127.0.0.1:0").clock(clock.clone()).start().await.unwrap();
+    let (near, far, log) = (node().await, node().await, Log::default());
+    diarist(&far, "b", &log, None).await;
+    let b: Proxy<Diarist> = near.connect(far.url("b")).await.unwrap();
+    let a = diarist(&near, "a", &log, Some(&b)).await;
+    let mut call = Box::pin(async move { a.asleep_then_late(5.0).deadline(Duration::from_secs(600)).await });
+    assert!(begin(&mut call));
+    clock.advance_to(1.0).await.unwrap();
+    clock.advance_to(10.0).await.unwrap();
+    assert_eq!(taken(&log), ["b woke 5", "b noted 5", "b noted 5", "b noted 5"]);
+    call.await.unwrap();
+    far.shutdown().await;
+    near.shutdown().await;
+}
+
 #[folkmoot::test]
 async fn a_step_of_a_quarter_of_an_hour_fires_no_call_deadline() {
     let clock = ExternalClock::new(start());
@@ -284,7 +323,32 @@ async fn a_clock_at_many_times_real_time_runs_ahead_of_it() {
     assert!(shown >= Duration::from_secs(3_600), "{shown:?}");
     let real = RealClock.now().since(began);
     assert!(real >= Duration::from_millis(350) && real < Duration::from_secs(360), "{real:?}");
-    for speed in [0.0, -1.0, f64::NAN, f64::INFINITY] {
+    for speed in [0.0, -1.0, f64::NAN, f64::INFINITY, 1e300, 1e-300] {
         assert!(matches!(ScaledClock::new(start(), speed), Err(ClockError::Speed(_))));
     }
+}
+
+/// Neither a clock on which the next moment is always there already, nor sleeps of no time keep a worker for themselves.
+#[folkmoot::test]
+async fn whoever_is_always_due_leaves_others_their_turn() {
+    super::limit::watch();
+    let clock = ScaledClock::new(start(), 1e9).unwrap();
+    let hall = Container::builder("local://clocks-always-due").clock(clock).start().await.unwrap();
+    let log = Log::default();
+    let ticks = log.clone();
+    hall.spawn("ticker", move || Ticker(ticks.clone())).await.unwrap();
+    let other = diarist(&hall, "other", &Log::default(), None).await;
+    for _ in 0..10 {
+        other.note().await.unwrap();
+    }
+    assert!(!taken(&log).is_empty());
+    hall.shutdown_within(Duration::ZERO).await;
+
+    let hall = self::hall("fidget", &ExternalClock::new(start()), 1).await;
+    let restless = diarist(&hall, "restless", &log, None).await;
+    let mut call = Box::pin(async { restless.fidget().await });
+    assert!(begin(&mut call));
+    diarist(&hall, "other", &log, None).await.note().await.unwrap();
+    drop(call);
+    hall.shutdown_within(Duration::ZERO).await;
 }

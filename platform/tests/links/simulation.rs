@@ -8,6 +8,8 @@ use folkmoot::{Builder, Clock, LocalNetwork, NodeState, RealClock, VirtualClock}
 
 use super::begun::begin;
 
+mod mistakes;
+
 #[derive(Agent)]
 struct Echo;
 

@@ -4,6 +4,8 @@
 //! [`script`](super::script) plays it, the page `docs/simulation.md` of the guide tells the format.
 
 use std::fmt;
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 use std::time::Duration;
 
@@ -14,6 +16,14 @@ use serde::Deserialize;
 const MOST_NODES: u64 = 1_000;
 /// Most agents of a scenario.
 const MOST_AGENTS: u64 = 1_000_000;
+/// Most bytes that a caller sends.
+const MOST_BYTES: usize = 10_000_000;
+/// Longest file of a scenario, in bytes.
+const MOST_FILE_BYTES: u64 = 4 * 1024 * 1024;
+/// What a caller sends where nothing is said, in bytes.
+const SOME_BYTES: usize = 64;
+/// How long a caller waits where nothing is said.
+const SOME_TIME: Time = Time(Duration::from_secs(30));
 /// Most nodes that join with each other, as a node's bounds have it.
 const MOST_JOINED: u64 = 32;
 
@@ -52,42 +62,124 @@ pub(super) struct NodePlan {
 
 /// Agents of a kind that this command knows.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+#[serde(try_from = "WrittenAgents")]
 pub(super) enum AgentPlan {
     /// Answers with what it is given.
-    Echo {
-        #[serde(default = "one")]
-        count: u64,
-    },
+    Echo { count: u64 },
     /// Calls an echo, each time another one by chance.
     Caller {
-        #[serde(default = "one")]
         count: u64,
         /// How often.
         every: Time,
         /// How long a text it sends.
-        #[serde(default = "some_bytes")]
         bytes: usize,
         /// How long it waits for the answer.
-        #[serde(default = "some_time")]
         deadline: Time,
     },
 }
 
+/// Agents as they are written: in one table, so that what is wrong is told with its own line.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenAgents {
+    kind: Kind,
+    #[serde(default = "one")]
+    count: u64,
+    every: Option<Time>,
+    bytes: Option<usize>,
+    deadline: Option<Time>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Kind {
+    Echo,
+    Caller,
+}
+
+impl TryFrom<WrittenAgents> for AgentPlan {
+    type Error = &'static str;
+
+    fn try_from(written: WrittenAgents) -> Result<AgentPlan, &'static str> {
+        let WrittenAgents { kind, count, every, bytes, deadline } = written;
+        match kind {
+            Kind::Echo if every.is_some() || bytes.is_some() || deadline.is_some() => {
+                Err("an echo only answers: `every`, `bytes` and `deadline` are for callers")
+            }
+            Kind::Echo => Ok(AgentPlan::Echo { count }),
+            Kind::Caller => {
+                let every = every.ok_or("a caller needs `every`, such as every = \"1m\"")?;
+                let (bytes, deadline) = (bytes.unwrap_or(SOME_BYTES), deadline.unwrap_or(SOME_TIME));
+                if every.0.is_zero() || deadline.0.is_zero() {
+                    return Err("`every` and `deadline` of a caller are times above zero");
+                }
+                if bytes > MOST_BYTES {
+                    return Err("a caller sends 10000000 bytes at most");
+                }
+                Ok(AgentPlan::Caller { count, every, bytes, deadline })
+            }
+        }
+    }
+}
+
 /// A fault at a moment.
 #[derive(Clone, Debug, Deserialize)]
+#[serde(try_from = "WrittenFault")]
 pub(super) struct Fault {
     pub(super) at: Time,
-    /// How long it lasts. What has none: a frame that is cut.
-    #[serde(default)]
+    /// How long it lasts: no time at all where a frame is cut.
     pub(super) lasts: Time,
-    #[serde(flatten)]
     pub(super) what: What,
 }
 
+/// A fault as it is written: in one table, so that what is wrong is told with its own line.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenFault {
+    at: Time,
+    lasts: Option<Time>,
+    crash: Option<String>,
+    partition: Option<(Vec<String>, Vec<String>)>,
+    stall: Option<(String, String)>,
+    cut: Option<(String, String)>,
+    slow: Option<(String, String, Time)>,
+    ahead: Option<(String, Time)>,
+    behind: Option<(String, Time)>,
+}
+
+impl TryFrom<WrittenFault> for Fault {
+    type Error = &'static str;
+
+    fn try_from(written: WrittenFault) -> Result<Fault, &'static str> {
+        let WrittenFault { at, lasts, crash, partition, stall, cut, slow, ahead, behind } = written;
+        let all = [
+            crash.map(What::Crash),
+            partition.map(|(ones, others)| What::Partition(ones, others)),
+            stall.map(|(from, to)| What::Stall(from, to)),
+            cut.map(|(from, to)| What::Cut(from, to)),
+            slow.map(|(a, b, time)| What::Slow(a, b, time)),
+            ahead.map(|(node, time)| What::Ahead(node, time)),
+            behind.map(|(node, time)| What::Behind(node, time)),
+        ];
+        let mut all = all.into_iter().flatten();
+        let (Some(what), None) = (all.next(), all.next()) else {
+            return Err(
+                "a fault is one of `crash`, `partition`, `stall`, `cut`, `slow`, `ahead` and `behind`: \
+                        write a [[fault]] for each",
+            );
+        };
+        let lasts = match (&what, lasts) {
+            (What::Cut(..), None) => Time::default(),
+            (What::Cut(..), Some(_)) => return Err("a cut is of one frame: leave `lasts` out"),
+            (_, Some(lasts)) if !lasts.0.is_zero() => lasts,
+            _ => return Err("a fault needs `lasts`, a time above zero such as lasts = \"20s\""),
+        };
+        Ok(Fault { at, lasts, what })
+    }
+}
+
 /// What goes wrong.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Debug)]
 pub(super) enum What {
     /// The node is gone, and comes back.
     Crash(String),
@@ -123,14 +215,6 @@ fn yes() -> bool {
 
 fn one() -> u64 {
     1
-}
-
-fn some_bytes() -> usize {
-    64
-}
-
-fn some_time() -> Time {
-    Time(Duration::from_secs(30))
 }
 
 /// A time as it is written: `250ms`, `30s`, `15m`, `1.5h`, `1d`.
@@ -187,21 +271,27 @@ impl AgentPlan {
 }
 
 impl Scenario {
-    /// Reads and checks a file.
+    /// Reads and checks a file. Gives its text too.
     ///
     /// # Errors
     /// What is wrong with it, and where.
-    pub(super) fn read(file: &Path) -> Result<Scenario> {
+    pub(super) fn read(file: &Path) -> Result<(Scenario, String)> {
         let named = |error: String| format!("{}: {error}", file.display());
-        let text = std::fs::read_to_string(file).map_err(|error| named(error.to_string()))?;
+        let opened = File::open(file).map_err(|error| named(error.to_string()))?;
+        let mut text = String::new();
+        let read = opened.take(MOST_FILE_BYTES).read_to_string(&mut text);
+        read.map_err(|error| named(error.to_string()))?;
+        if text.len() as u64 == MOST_FILE_BYTES {
+            return Err(named(format!("it has {MOST_FILE_BYTES} bytes and more, as no scenario has")).into());
+        }
         // In one line, as all that this command says of a failure is.
         let one_line = |error: toml::de::Error| {
-            let line = error.span().map_or(1, |span| text[..span.start].lines().count().max(1));
-            named(format!("line {line}: {}", error.message().replace('\n', " ")))
+            let (line, column) = place(&text, error.span().map_or(0, |span| span.start));
+            named(format!("line {line}, column {column}: {}", error.message().replace('\n', " ")))
         };
         let scenario: Scenario = toml::from_str(&text).map_err(one_line)?;
         match scenario.fault() {
-            None => Ok(scenario),
+            None => Ok((scenario, text)),
             Some(fault) => Err(named(fault).into()),
         }
     }
@@ -232,6 +322,11 @@ impl Scenario {
         }
         let mut names: Vec<String> = self.nodes.iter().flat_map(NodePlan::names).collect();
         names.sort();
+        let is_odd =
+            |name: &&String| name.is_empty() || name.contains(|c: char| c == '/' || c.is_whitespace());
+        if let Some(odd) = names.iter().find(is_odd) {
+            return Some(format!("{odd:?} is no name of a node: it has characters, and no space or slash"));
+        }
         if let Some(twice) = names.windows(2).find(|pair| pair[0] == pair[1]) {
             return Some(format!("there are two nodes {:?}: give each its own name", twice[0]));
         }
@@ -240,17 +335,16 @@ impl Scenario {
             .iter()
             .flat_map(|node| &node.agents)
             .any(|agent| matches!(agent, AgentPlan::Echo { count: 1.. }));
-        for agent in self.nodes.iter().flat_map(|node| &node.agents) {
-            if let AgentPlan::Caller { every, .. } = agent {
-                if !has_echoes {
-                    return Some(
-                        "there are callers but no agents of the kind \"echo\" for them to call".to_owned(),
-                    );
-                }
-                if every.0.is_zero() {
-                    return Some("callers cannot call every 0 s: write a time above zero".to_owned());
-                }
-            }
+        let mut agents = self.nodes.iter().flat_map(|node| &node.agents);
+        if !has_echoes && agents.any(|agent| matches!(agent, AgentPlan::Caller { count: 1.., .. })) {
+            return Some("there are callers but no agents of the kind \"echo\" for them to call".to_owned());
+        }
+        let is_late = |fault: &&Fault| fault.at.0.saturating_add(fault.lasts.0) > self.duration.0;
+        if let Some(fault) = self.faults.iter().find(is_late) {
+            return Some(format!(
+                "the fault at {:?} ends after the scenario, which lasts {:?}",
+                fault.at.0, self.duration.0
+            ));
         }
         if let Some(chaos) = &self.chaos
             && (nodes < 2 || chaos.every.0.is_zero())
@@ -261,6 +355,13 @@ impl Scenario {
         let unknown = named.find(|name| names.binary_search_by(|known| known.as_str().cmp(name)).is_err())?;
         Some(format!("there is no node {unknown:?}; there are: {}", names.join(", ")))
     }
+}
+
+/// Line and column of what stands at `offset`, the first being 1.
+fn place(text: &str, offset: usize) -> (usize, usize) {
+    let before = text.get(..offset).unwrap_or(text);
+    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+    (before.matches('\n').count() + 1, column)
 }
 
 impl What {
@@ -312,8 +413,33 @@ mod tests {
                 "no agents of the kind \"echo\"",
             ),
             (format!("{one}[[node.agent]]\nkind = \"shouter\"\n"), "unknown variant `shouter`"),
-            (format!("{one}[[fault]]\nat = \"1s\"\ncrash = \"b\"\n"), "there is no node \"b\"; there are: a"),
-            (format!("{one}[[fault]]\nat = \"1s\"\nburn = \"a\"\n"), "no variant"),
+            (format!("{one}[[node.agent]]\nkind = \"echo\"\nbytes = 3\n"), "an echo only answers"),
+            (format!("{one}[[node.agent]]\nkind = \"caller\"\n"), "a caller needs `every`"),
+            (format!("{one}[[node.agent]]\nkind = \"caller\"\nevery = \"0s\"\n"), "times above zero"),
+            (
+                format!("{one}[[node.agent]]\nkind = \"caller\"\nevery = \"1s\"\nbytes = 99999999999\n"),
+                "10000000 bytes at most",
+            ),
+            (
+                format!("{one}[[fault]]\nat = \"0s\"\nlasts = \"1s\"\ncrash = \"b\"\n"),
+                "there is no node \"b\"; there are: a",
+            ),
+            (format!("{one}[[fault]]\nat = \"0s\"\nburn = \"a\"\n"), "unknown field `burn`"),
+            (format!("{one}[[fault]]\nat = \"0s\"\nlast = \"1s\"\ncrash = \"a\"\n"), "unknown field `last`"),
+            (format!("{one}[[fault]]\nat = \"0s\"\ncrash = \"a\"\n"), "a fault needs `lasts`"),
+            (
+                format!("{one}[[fault]]\nat = \"0s\"\nlasts = \"1s\"\ncrash = \"a\"\ncut = [\"a\", \"a\"]\n"),
+                "write a [[fault]] for each",
+            ),
+            (
+                format!("{one}[[fault]]\nat = \"0s\"\nlasts = \"1s\"\ncut = [\"a\", \"a\"]\n"),
+                "a cut is of one frame",
+            ),
+            (
+                format!("{one}[[fault]]\nat = \"0s\"\nlasts = \"2s\"\ncrash = \"a\"\n"),
+                "ends after the scenario",
+            ),
+            (format!("{one}[[node]]\nname = \"b/c\"\n"), "\"b/c\" is no name of a node"),
             (format!("{one}[chaos]\nevery = \"1s\"\nlasting = \"1s\"\n"), "chaos needs two nodes"),
         ] {
             assert!(fault_of(&text).contains(fault), "{text}: {}", fault_of(&text));

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use folkmoot::sim::{Chaos, Sim};
+use folkmoot::sim::{Chaos, Sim, SimError};
 use folkmoot::{Builder, Container, Result};
 use futures_util::future::{join, join_all};
 
@@ -110,15 +110,11 @@ async fn happen(sim: &Sim, fault: &Fault) -> Result<()> {
     sim.sleep(fault.at.0).await;
     let lasts = fault.lasts.0;
     match &fault.what {
-        What::Crash(node) => {
-            sim.crash(node).await?;
-            sim.sleep(lasts).await;
-            sim.restart(node).await?;
-        }
+        What::Crash(node) => crash(sim, node, lasts).await?,
         What::Partition(ones, others) => {
             sim.partition(&side(ones), &side(others));
             sim.sleep(lasts).await;
-            sim.heal();
+            sim.heal_between(&side(ones), &side(others));
         }
         What::Stall(from, to) => {
             sim.stall(from, to);
@@ -145,6 +141,22 @@ async fn happen(sim: &Sim, fault: &Fault) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// One that another fault keeps down or brings back meanwhile stays as that has it.
+async fn crash(sim: &Sim, node: &str, lasts: Duration) -> Result<()> {
+    match sim.crash(node).await {
+        Err(SimError::DoesNotRun { .. }) => {
+            sim.note(&format!("{node} is down already"));
+            return Ok(());
+        }
+        other => other?,
+    }
+    sim.sleep(lasts).await;
+    match sim.restart(node).await {
+        Err(SimError::Runs { .. }) => Ok(()),
+        other => Ok(other.map(drop)?),
+    }
 }
 
 fn side(names: &[String]) -> Vec<&str> {
