@@ -137,6 +137,9 @@ fn whoever_sleeps_to_the_end_of_time_is_stuck() {
     super::super::limit::watch();
     let stuck = Simulation::new(1).run(async |sim| sim.sleep(Duration::MAX).await).unwrap_err();
     assert!(matches!(stuck, SimError::Stuck { at: Duration::ZERO }), "{stuck}");
+    let stuck = Simulation::new(1).run(async |sim| sim.clock().unwrap().sleep(Duration::MAX).await);
+    let stuck = stuck.unwrap_err();
+    assert!(matches!(stuck, SimError::Stuck { at: Duration::ZERO }), "{stuck}");
 }
 
 #[folkmoot::test(sim)]
