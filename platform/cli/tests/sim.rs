@@ -111,7 +111,7 @@ fn what_cannot_be_played_or_read_is_told() {
     let one = SCENARIO.replace("cut = [", "lasts = \"1s\"\n  cutt = [");
     std::fs::write(folder.join("day.toml"), one).unwrap();
     let wrong = folkmoot(&folder, &["sim", "run", "day.toml"]).fails();
-    assert!(wrong.contains("line 36, column 3: unknown field `cutt`"), "{wrong}");
+    assert!(wrong.contains("line 34, column 3: unknown field `cutt`"), "{wrong}");
 }
 
 #[test]

@@ -29,7 +29,8 @@ pub struct ScaledClock {
 }
 
 impl ScaledClock {
-    /// A clock that shows `start` now and goes `speed` times as fast as real time: a billionth of it to a billion times.
+    /// A clock that shows `start` now and goes `speed` times as fast as real time: a billionth of it to a billion
+    /// times.
     ///
     /// # Errors
     /// `Speed`, where it is no number within these.

@@ -52,8 +52,8 @@ impl Simulation {
         Ok((ended, difference))
     }
 
-    /// Runs it two times, and gives the first difference of the two traces: what in it follows from something else than the
-    /// seed, such as the order of a hash table or the machine's time.
+    /// Runs it two times, and gives the first difference of the two traces: what in it follows from something else than
+    /// the seed, such as the order of a hash table or the machine's time.
     ///
     /// # Errors
     /// As [`run`](Simulation::run).
@@ -72,10 +72,11 @@ impl Simulation {
     }
 
     /// Serves the command line of a program whose scenario is `body`: `run --seed 7`, `record --seed 7 --to TRACE` and
-    /// `replay TRACE`, as `folkmoot sim` does for scenarios in files. `title` stands in the traces. What `main` returns.
+    /// `replay TRACE`, as `folkmoot sim` does for scenarios in files. `title` stands in the traces. What `main`
+    /// returns.
     ///
-    /// The exit code is 0, or 1 where the run fails or differs from what was recorded, or 2 for a command line that cannot
-    /// be understood.
+    /// The exit code is 0, or 1 where the run fails or differs from what was recorded, or 2 for a command line that
+    /// cannot be understood.
     ///
     /// ```no_run
     /// use folkmoot::sim::{Sim, Simulation};

@@ -1,7 +1,8 @@
 //! The nodes of a simulation: each runs its tasks in a set of its own, which a crash throws away as it is.
 //!
-//! Always true: of a node that has crashed nothing runs any more and nothing says goodbye; what it had sent is on its way
-//! still. A node runs from its start on, also while it is being made; a start that failed leaves nothing. Neighbours: [`executor`](crate::executor) brings a container's tasks into its node's set.
+//! Always true: of a node that has crashed nothing runs any more and nothing says goodbye; what it had sent is on its
+//! way still. A node runs from its start on, also while it is being made; a start that failed leaves nothing.
+//! Neighbours: [`executor`](crate::executor) brings a container's tasks into its node's set.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;

@@ -365,7 +365,8 @@ where
         Ok((ended, difference)) => {
             let differs = |difference| {
                 format!(
-                    "its second run was another one, so something in it does not follow from the seed; they differ in {difference}"
+                    "its second run was another one, so something in it does not follow from the seed; they differ in \
+                     {difference}"
                 )
             };
             let difference = difference.map(differs);

@@ -1,7 +1,7 @@
 //! Other threads, which a simulation has none of: wakers that know when one of them wakes, and the runtime's own.
 //!
-//! Always true: what a thread beside the simulation's does comes at a moment that no seed decides, so a run in which that
-//! was noticed fails. Neighbours: [`hosts`](super::hosts) and [`runner`](super::runner) poll with these wakers.
+//! Always true: what a thread beside the simulation's does comes at a moment that no seed decides, so a run in which
+//! that was noticed fails. Neighbours: [`hosts`](super::hosts) and [`runner`](super::runner) poll with these wakers.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Wake, Waker};

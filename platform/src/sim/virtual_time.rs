@@ -18,7 +18,7 @@ use folkmoot_agents::{Sleep, Timestamp, worked};
 
 /// What the clocks of a simulation show at its beginning: 2026-01-01T00:00:00 in UTC.
 pub(crate) const EPOCH: Timestamp = Timestamp(Duration::from_secs(1_767_225_600));
-/// What is due then never comes: beyond it sums of times end at the longest, and whoever sleeps that long sleeps for ever.
+/// What is due then never comes: sums of times end at the longest, and whoever sleeps that long sleeps for ever.
 const NEVER: Duration = Duration::from_secs(u64::MAX / 2);
 /// How many of the last who woke are told of a run that does not end.
 const WOKEN_KEPT: usize = 256;

@@ -328,7 +328,7 @@ async fn a_clock_at_many_times_real_time_runs_ahead_of_it() {
     }
 }
 
-/// Neither a clock on which the next moment is always there already, nor sleeps of no time keep a worker for themselves.
+/// Neither a clock on which the next moment is always there already nor sleeps of no time keep a worker for themselves.
 #[folkmoot::test]
 async fn whoever_is_always_due_leaves_others_their_turn() {
     super::limit::watch();

@@ -1,4 +1,4 @@
-//! What people do wrong in a simulation: each gets an error that says so, and none a run that hangs or differs in silence.
+//! What people do wrong in a simulation: each gets an error that says so, none a run that hangs or differs in silence.
 
 use std::collections::HashMap;
 use std::time::Duration;
