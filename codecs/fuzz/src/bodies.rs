@@ -97,8 +97,9 @@ fn payloads(stream: &[u8], step: usize) -> (Vec<Bytes>, bool) {
 fn value(codec: Codec, bytes: &[u8]) {
     let scanned = codec.scan(bytes, &LIMITS);
     let built = codec.value(bytes, &LIMITS);
-    // The one thing that only shows when a number is converted is that it is out of range.
-    if !built.as_ref().is_err_and(|error| error.reason().contains("beyond the range")) {
+    // What only shows when a scalar is converted: a number that is out of range, half of a surrogate pair.
+    let shows_late = ["beyond the range", "surrogate pair"];
+    if !built.as_ref().is_err_and(|error| shows_late.iter().any(|late| error.reason().contains(late))) {
         assert_eq!(scanned.is_ok(), built.is_ok(), "{scanned:?} {built:?}");
     }
     let Ok(built) = built else { return };

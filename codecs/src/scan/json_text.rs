@@ -1,6 +1,7 @@
 //! Escapes inside JSON texts.
 //!
-//! What always holds: a text that passes here is valid Unicode; a surrogate without its other half is refused.
+//! What always holds: a text that is read is valid Unicode. Half of a surrogate pair, which Python writes without its other
+//! half where a text has one, is skipped as any other escape; whoever wants the text is told.
 //! Neighbour: `json`.
 
 use crate::codec_error::DecodeError;
@@ -44,8 +45,9 @@ fn special_bytes(word: u64) -> u64 {
     (quote | backslash | control) & HIGH_BITS
 }
 
-/// The character that an escape stands for, and the escape's length in bytes. `text` begins with the backslash.
-pub(super) fn escape(text: &str) -> Result<(char, usize), &'static str> {
+/// The character that an escape stands for, and the escape's length in bytes; `None` where it is half of a surrogate pair.
+/// `text` begins with the backslash.
+pub(super) fn escape(text: &str) -> Result<(Option<char>, usize), &'static str> {
     let character = match text.as_bytes().get(1) {
         Some(b'"') => '"',
         Some(b'\\') => '\\',
@@ -59,26 +61,22 @@ pub(super) fn escape(text: &str) -> Result<(char, usize), &'static str> {
         Some(_) => return Err("an escape in a text is unknown"),
         None => return Err("the bytes end inside an escape"),
     };
-    Ok((character, 2))
+    Ok((Some(character), 2))
 }
 
-fn unicode_escape(text: &str) -> Result<(char, usize), &'static str> {
-    let lone = "an escape is half of a surrogate pair";
+fn unicode_escape(text: &str) -> Result<(Option<char>, usize), &'static str> {
     let first = hexadecimal(text, 2)?;
     if let Some(character) = char::from_u32(first) {
-        return Ok((character, 6));
+        return Ok((Some(character), 6));
     }
     if first >= 0xdc00 || text.as_bytes().get(6..8) != Some(b"\\u") {
-        return Err(lone);
+        return Ok((None, 6));
     }
     let second = hexadecimal(text, 8)?;
     if !(0xdc00..0xe000).contains(&second) {
-        return Err(lone);
+        return Ok((None, 6));
     }
-    match char::from_u32(0x10000 + ((first - 0xd800) << 10) + (second - 0xdc00)) {
-        Some(character) => Ok((character, 12)),
-        None => Err(lone),
-    }
+    Ok((char::from_u32(0x10000 + ((first - 0xd800) << 10) + (second - 0xdc00)), 12))
 }
 
 /// The number that the four hexadecimal digits from `start` on stand for.
@@ -101,7 +99,9 @@ pub(super) fn unescape(content: &str) -> Result<String, DecodeError> {
         let (plain, from_escape) = rest.split_at(backslash);
         text.push_str(plain);
         let (character, length) = escape(from_escape).map_err(DecodeError::new)?;
-        text.push(character);
+        text.push(
+            character.ok_or_else(|| DecodeError::new("an escape in a text is half of a surrogate pair"))?,
+        );
         rest = from_escape.get(length..).unwrap_or_default();
     }
     text.push_str(rest);
@@ -135,20 +135,17 @@ mod tests {
 
     #[test]
     fn wrong_escapes_are_refused() {
-        for text in [
-            r"\x41",
-            r"\",
-            r"\u12",
-            r"\u12g4",
-            r"\ud800",
-            r"\ud800x",
-            r"\ud800\n",
-            r"\udc00",
-            r"\ud800\ud800",
-            r"\u+123",
-            r"\ud83d\u0041",
-        ] {
+        for text in [r"\x41", r"\", r"\u12", r"\u12g4", r"\u+123"] {
             assert!(escape(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn half_of_a_surrogate_pair_is_skipped_and_never_read() {
+        for text in [r"\ud800", r"\ud800x", r"\ud800\n", r"\udc00", r"\ud800\ud800", r"\ud83d\u0041"] {
+            assert_eq!(escape(text), Ok((None, 6)), "{text}");
+            let error = unescape(text).unwrap_err().to_string();
+            assert!(error.contains("half of a surrogate pair"), "{text}: {error}");
         }
     }
 }
