@@ -220,7 +220,7 @@ pub fn coarse_now() -> Option<LinkInstant> {
 }
 
 /// A filed deadline; dropping it takes it out.
-pub(crate) struct Ticket {
+pub struct Ticket {
     place: Place,
     index: u32,
     generation: u64,
@@ -232,7 +232,7 @@ enum Place {
 }
 
 /// Files `waker` for `deadline`: on this thread's table, or on the shared one where the thread has none.
-pub(crate) fn file(deadline: LinkInstant, waker: &Waker, shared: &Arc<SharedDeadlines>) -> Ticket {
+pub fn file(deadline: LinkInstant, waker: &Waker, shared: &Arc<SharedDeadlines>) -> Ticket {
     let on_worker = WORKER.with(|worker| {
         worker.borrow_mut().as_mut().map(|worker| {
             let (index, generation, arm) = worker.table.insert(deadline, waker);

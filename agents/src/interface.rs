@@ -147,6 +147,9 @@ pub trait Behaviour: Interface + Sized {
     /// The place of an exposed method in [`METHODS`](Behaviour::METHODS).
     #[doc(hidden)]
     fn method_index(name: &str) -> Option<usize>;
+    /// The full name of a function of the agent, or of an object of it, that is there and not exposed.
+    #[doc(hidden)]
+    fn unexposed(name: &str) -> Option<&'static str>;
     /// Reads the arguments of an encoded call straight into the method's types.
     #[doc(hidden)]
     fn decode(

@@ -85,14 +85,24 @@ impl std::fmt::Debug for dyn LocalAgent {
 
 impl<A: Agent> Door<A> {
     /// The permit of a call, its credit taken, and the place of its method.
-    fn check(&self, head: Admitted<CallHead>) -> Result<(Ticketed, usize), CallError> {
+    fn check(&self, head: Admitted<CallHead>, is_plain: bool) -> Result<(Ticketed, usize), CallError> {
         let method = &head.message().method;
-        let index = A::method_index(method).ok_or_else(|| CallError::NoSuchMethod {
+        let index = A::method_index(method).ok_or_else(|| self.no_such_method(method, is_plain))?;
+        Ok((Ticketed::new(head)?, index))
+    }
+
+    #[cold]
+    fn no_such_method(&self, method: &str, is_plain: bool) -> CallError {
+        if is_plain && let Some(name) = A::unexposed(method) {
+            // In aiomas's words, where it has others than for what is not there.
+            let message = format!("\"{name}\" is not exposed");
+            return CallError::Remote { kind: "LookupError".to_owned(), traceback: message.clone(), message };
+        }
+        CallError::NoSuchMethod {
             agent: self.shared().name().to_string(),
             method: short(method).into_owned(),
             nearest: nearest_path(method, A::METHODS.iter().map(|info| info.name)),
-        })?;
-        Ok((Ticketed::new(head)?, index))
+        }
     }
 }
 
@@ -102,11 +112,11 @@ impl<A: Agent> LocalAgent for Door<A> {
     }
 
     fn deliver(&self, head: Admitted<CallHead>, arguments: &Arguments<'_>, sink: Option<Box<dyn ReplySink>>) {
-        let (permit, index) = match self.check(head) {
+        let plain = sink.as_ref().and_then(|sink| sink.plain_peer());
+        let (permit, index) = match self.check(head, plain.is_some()) {
             Ok(checked) => checked,
             Err(error) => return ReplyTo::<(), Never>::encoded(sink).refuse(error),
         };
-        let plain = sink.as_ref().and_then(|sink| sink.plain_peer());
         let decode = || A::decode(index, arguments, sink);
         let decoded = proxy_serde::read_for(self.reader(), || match plain {
             Some(peer) => proxy_serde::read_from(peer, decode),

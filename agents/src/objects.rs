@@ -35,6 +35,8 @@ pub trait Object: Interface + Sized {
     fn describe() -> Vec<MethodDescription>;
     /// The place in [`METHODS`](Object::METHODS) of the method of that path.
     fn method_index(path: &str) -> Option<usize>;
+    /// The full name of the function of that path that is there and not exposed.
+    fn unexposed(path: &str) -> Option<&'static str>;
     /// The place in [`METHODS`](Object::METHODS) of the method that is requested.
     fn index_of(request: &Self::Request) -> usize;
     /// Reads the arguments of an encoded call straight into the method's types.

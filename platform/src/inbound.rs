@@ -176,6 +176,12 @@ fn no_method(link: &Link, path: &str) -> CallError {
             format!("the path leads to an agent; write one of its methods behind it, as in {path}/add");
         return CallError::BadArguments { method: path.to_owned(), path: String::new(), reason };
     }
+    if path == "agents" {
+        let reason = "the path leads to the agents; write one of them and its method behind it, as in \
+                      agents/market/add"
+            .to_owned();
+        return CallError::BadArguments { method: path.to_owned(), path: String::new(), reason };
+    }
     let root = path.split('/').next().unwrap_or_default();
     if !link.is_rich() && root != "agents" {
         // A plain peer walks from the root, where there are agents and no more.

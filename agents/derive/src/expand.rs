@@ -113,6 +113,7 @@ fn trait_impl(root: &Root, model: &Behaviour) -> TokenStream {
         requests::tables(root, model),
         describe::describe(root, model),
         decode::method_index(root, model),
+        decode::unexposed(root, model),
         decode::decode(root, model),
         requests::method_of(root, model),
         requests::refuse(root, model),

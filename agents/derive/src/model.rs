@@ -18,6 +18,8 @@ pub(crate) struct Behaviour {
     pub(crate) of_trait: Option<Path>,
     /// The methods marked `#[expose]`.
     pub(crate) exposed: Vec<Exposed>,
+    /// The functions that are there, and not exposed.
+    pub(crate) unexposed: Vec<Ident>,
     /// The methods marked `#[every]`.
     pub(crate) timers: Vec<Timer>,
     /// The functions marked `#[run]`.

@@ -103,7 +103,6 @@ impl Host {
         panic!("on purpose, at {}", self.private);
     }
 
-    /// Not exposed.
     #[allow(dead_code, reason = "that it cannot be called is what is tested")]
     fn container(&self) -> u32 {
         self.private
@@ -221,7 +220,6 @@ async fn paths_lead_to_exposed_methods_alone_and_errors_tell_of_no_files() {
     host.spawn("1", Host::default).await.unwrap();
     let mut stream = dial(&host).await;
     for path in [
-        "agents/0/container",
         "agents/0/container/agents/1/echo",
         "agents/0/private",
         "agents/0/__class__/echo",
@@ -233,6 +231,8 @@ async fn paths_lead_to_exposed_methods_alone_and_errors_tell_of_no_files() {
         let answer = next(&mut stream).await;
         assert!(answer.starts_with(r#"[2,1,"LookupError: Name "#), "{path}: {answer}");
     }
+    send(&mut stream, br#"[0, 1, ["agents/0/container", [], {}]]"#).await;
+    assert_eq!(next(&mut stream).await, r#"[2,1,"LookupError: \"Host.container\" is not exposed\n"]"#);
     for (method, arguments) in [("panics", "[]"), ("echo", "[]"), ("nothing", "[]"), ("echo", "5")] {
         send(&mut stream, format!(r#"[0, 1, ["agents/0/{method}", {arguments}, {{}}]]"#).as_bytes()).await;
         let answer = next(&mut stream).await;

@@ -27,6 +27,24 @@ pub(super) fn method_index(root: &Root, model: &Behaviour) -> TokenStream {
     }
 }
 
+/// `unexposed`.
+pub(super) fn unexposed(root: &Root, model: &Behaviour) -> TokenStream {
+    let below = parts::unexposed(root, model);
+    let arms = model.unexposed.iter().map(|function| {
+        let name = plain_name(function);
+        let full = format!("{}.{name}", plain_name(&model.name));
+        quote!(#name => ::core::option::Option::Some(#full))
+    });
+    quote! {
+        fn unexposed(__name: &str) -> ::core::option::Option<&'static str> {
+            match __name {
+                #(#arms,)*
+                _ => #below
+            }
+        }
+    }
+}
+
 /// The arms of `decode` by a method's place: of an agent, or of an object at `place`.
 pub(super) fn arms(root: &Root, model: &Behaviour, place: Option<&TokenStream>) -> TokenStream {
     let request = request_ident();

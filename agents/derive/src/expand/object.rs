@@ -112,7 +112,7 @@ fn traits(root: &Root, model: &Behaviour, calls: &syn::Ident) -> TokenStream {
     let place = quote!(__P);
     let methods = requests::methods(root, model);
     let descriptions = describe::methods(root, model);
-    let method_index = decode::method_index(root, model);
+    let lookups = [decode::method_index(root, model), decode::unexposed(root, model)];
     let decode = decode::arms(root, model, Some(&place));
     let own = model.exposed.iter().enumerate().map(|(index, exposed)| {
         let variant = &exposed.routine.name;
@@ -132,7 +132,7 @@ fn traits(root: &Root, model: &Behaviour, calls: &syn::Ident) -> TokenStream {
                 #descriptions
             }
 
-            #method_index
+            #(#lookups)*
 
             fn index_of(__request: &Self::Request) -> usize {
                 match *__request {

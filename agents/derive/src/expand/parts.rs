@@ -134,6 +134,22 @@ pub(super) fn method_index(root: &Root, model: &Behaviour) -> TokenStream {
     })
 }
 
+/// Looks a function up that is not exposed, beneath a part.
+pub(super) fn unexposed(root: &Root, model: &Behaviour) -> TokenStream {
+    let looks = model.parts.iter().map(|Part { name, ty, .. }| {
+        let prefix = format!("{}/", plain_name(name));
+        quote! {
+            if let ::core::option::Option::Some(__rest) = __name.strip_prefix(#prefix) {
+                return <#ty as #root::Object>::unexposed(__rest);
+            }
+        }
+    });
+    quote!({
+        #(#looks)*
+        ::core::option::Option::None
+    })
+}
+
 /// Decodes the arguments of a method of a part.
 pub(super) fn decode(root: &Root, model: &Behaviour, place: &TokenStream) -> TokenStream {
     let request = request_ident();

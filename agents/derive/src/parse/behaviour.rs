@@ -167,6 +167,7 @@ fn empty(block: &ItemImpl, words: &Words, mistakes: &mut Mistakes) -> Option<Beh
         timers: Vec::new(),
         loops: Vec::new(),
         parts: Vec::new(),
+        unexposed: Vec::new(),
         start: None,
         stop: None,
     })
@@ -205,8 +206,14 @@ fn read(method: &mut ImplItemFn, agent: &Path, model: &mut Behaviour, mistakes: 
     let (marker, mark) = match marker::take(&mut method.attrs, &method.sig.ident, mistakes) {
         Marked::As(marker, mark) => (marker, mark),
         Marked::Wrongly { exposed } => return exposed,
-        Marked::Not => return false,
+        Marked::Not => {
+            model.unexposed.push(method.sig.ident.clone());
+            return false;
+        }
     };
+    if !matches!(marker, Marker::Expose | Marker::Object) {
+        model.unexposed.push(method.sig.ident.clone());
+    }
     let asker = Asker { marker, agent: Some(agent) };
     let (attributes, signature) = (&method.attrs, &method.sig);
     match marker {
