@@ -12,7 +12,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::iso8601::DateTime;
-use crate::plain_types::{self, DATE_ID};
+use crate::plain_types::{self, Serializable};
 
 const MICROS_PER_SECOND: i64 = 1_000_000;
 const NANOS_PER_MICRO: u32 = 1_000;
@@ -154,20 +154,34 @@ impl TryFrom<SystemTime> for Date {
 
 impl Serialize for Date {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match plain_types::current() {
-            Some(_) => plain_types::write(DATE_ID, &self.to_string(), serializer),
-            None => serializer.collect_str(self),
-        }
+        plain_types::write_own::<Date, S>(&Text(*self), serializer)
     }
 }
 
 impl<'de> Deserialize<'de> for Date {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Date, D::Error> {
         let text: String = match plain_types::current() {
-            Some(_) => plain_types::read(DATE_ID, "a date", deserializer)?,
+            Some(types) => {
+                let id = types.registered::<Date>().map_err(serde::de::Error::custom)?;
+                plain_types::read(id, "a date", deserializer)?
+            }
             None => String::deserialize(deserializer)?,
         };
         text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// Containers have it registered before all others.
+impl Serializable for Date {
+    const NAME: &'static str = "Date";
+}
+
+/// The data of a date on the wire.
+struct Text(Date);
+
+impl Serialize for Text {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0)
     }
 }
 

@@ -1,8 +1,9 @@
 //! Values of special types on a link with a plain peer: maps `{"__type__": [id, data]}`.
 //!
-//! The id is the place of the type among those that both ends have registered, in the same order: 0 is the date, then come
-//! a container's own types, and behind them proxies. Always true: this applies while a value is written for a plain peer,
-//! or read from one, and nowhere else, so between Folkmoot containers a map with the key `__type__` is a map.
+//! The id is the place of the type among those that both ends have registered, in the same order. A container has the date
+//! first, then its own types; services have what was registered and no more; proxies stand behind all. Always true: this
+//! applies while a value is written for a plain peer, or read from one, and nowhere else, so between Folkmoot containers a
+//! map with the key `__type__` is a map.
 //! Neighbours: `date` and the types that derive `Serializable` ask here; the agents crate does so for proxies.
 
 use std::any::TypeId;
@@ -25,9 +26,6 @@ use crate::value::Value;
 /// The key that makes a map a value of a special type.
 pub const TYPE_KEY: &str = "__type__";
 
-/// The id of dates.
-pub const DATE_ID: u64 = 0;
-
 /// Most types of its own that a container registers.
 pub const MAX_OWN_TYPES: usize = 1024;
 
@@ -44,16 +42,33 @@ pub trait Serializable: Serialize + DeserializeOwned + 'static {
     const NAME: &'static str;
 }
 
-/// The special types that a container has registered, by their ids.
-#[derive(Debug, Default)]
+/// The special types that are registered, by their ids.
+#[derive(Debug)]
 pub struct PlainTypes {
-    own: Vec<(TypeId, &'static str)>,
+    types: Vec<(TypeId, &'static str)>,
+}
+
+impl Default for PlainTypes {
+    /// Those of a container that has registered none of its own: the date.
+    fn default() -> PlainTypes {
+        PlainTypes { types: vec![(TypeId::of::<Date>(), Date::NAME)] }
+    }
 }
 
 /// What is our own keeps to its bounds already.
 const ANY: Limits = Limits { max_frame_bytes: u32::MAX, max_depth: Limits::DEEPEST, max_nodes: u32::MAX };
 
 impl PlainTypes {
+    /// None at all, as services begin.
+    pub fn none() -> PlainTypes {
+        PlainTypes { types: Vec::new() }
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.types.is_empty()
+    }
+
     /// Registers another type, behind those that there are.
     ///
     /// # Errors
@@ -65,22 +80,36 @@ impl PlainTypes {
                 T::NAME
             ));
         }
-        if self.own.len() >= MAX_OWN_TYPES {
+        if self.types.len() > MAX_OWN_TYPES {
             return Err(format!("more than {MAX_OWN_TYPES} types are registered"));
         }
-        self.own.push((TypeId::of::<T>(), T::NAME));
+        self.types.push((TypeId::of::<T>(), T::NAME));
         Ok(())
     }
 
     /// The id of a type that is registered.
     pub fn id_of<T: Serializable>(&self) -> Option<u64> {
-        let at = self.own.iter().position(|(own, _)| *own == TypeId::of::<T>())?;
-        Some(at as u64 + 1)
+        let at = self.types.iter().position(|(own, _)| *own == TypeId::of::<T>())?;
+        Some(at as u64)
+    }
+
+    /// The id of a type that a value to be written or read is of.
+    ///
+    /// # Errors
+    /// Where it is not registered, as a sentence.
+    pub(crate) fn registered<T: Serializable>(&self) -> Result<u64, String> {
+        self.id_of::<T>().ok_or_else(|| {
+            format!(
+                "the type `{0}` is not registered for plain peers: write `.serializer::<{0}>()` on the container's \
+                 builder, or the channel's options, in the place that it has among the peer's extra_serializers",
+                T::NAME
+            )
+        })
     }
 
     /// The id of proxies: the one behind all others.
     pub fn proxy_id(&self) -> u64 {
-        self.own.len() as u64 + 1
+        self.types.len() as u64
     }
 
     /// Checks a value that may be of a special type, but not what is within its data.
@@ -94,9 +123,14 @@ impl PlainTypes {
         let Some(id) = id.as_u64() else {
             return Err(format!("the id of a special type is {}, not a number", kind(id)));
         };
+        let date = self.id_of::<Date>();
         match (id, data) {
-            (DATE_ID, Value::Text(text)) => text.parse::<Date>().map(drop).map_err(|error| error.to_string()),
-            (DATE_ID, other) => Err(format!("the data of a date is {}, not a text", kind(other))),
+            (id, Value::Text(text)) if Some(id) == date => {
+                text.parse::<Date>().map(drop).map_err(|error| error.to_string())
+            }
+            (id, other) if Some(id) == date => {
+                Err(format!("the data of a date is {}, not a text", kind(other)))
+            }
             (id, Value::Text(_)) if id == self.proxy_id() => Ok(()),
             (id, other) if id == self.proxy_id() => {
                 Err(format!("the data of a proxy is {}, not a path", kind(other)))
@@ -107,10 +141,11 @@ impl PlainTypes {
     }
 
     fn unknown(&self, id: u64) -> String {
-        let own: String = self.own.iter().zip(1..).map(|((_, name), id)| format!("{id} {name}, ")).collect();
+        let known: String =
+            self.types.iter().zip(0..).map(|((_, name), id)| format!("{id} {name}, ")).collect();
         format!(
-            "the type id {id} is not registered: known are 0 date, {own}{} proxy (`.serializer::<T>()` of the \
-             container's builder registers a type)",
+            "the type id {id} is not registered: known are {known}{} proxy (`.serializer::<T>()` of the \
+             container's builder, or the channel's options, registers a type)",
             self.proxy_id()
         )
     }
@@ -147,17 +182,24 @@ impl PlainTypes {
         match value {
             Value::List(items) => items.iter().try_for_each(|item| self.check_within(item)),
             Value::Map(pairs) => {
-                if let Some(marked) = value.get(TYPE_KEY) {
-                    self.check(marked).map_err(|reason| {
-                        format!(
-                            "a map with the key `{TYPE_KEY}` is a value of a special type to this peer, and {reason}"
-                        )
-                    })?;
-                }
+                let checked =
+                    marked_value(pairs).and_then(|marked| marked.map_or(Ok(()), |marked| self.check(marked)));
+                checked.map_err(|reason| {
+                    format!("a map with the key `{TYPE_KEY}` is a value of a special type to this peer, and {reason}")
+                })?;
                 pairs.iter().try_for_each(|(_, value)| self.check_within(value))
             }
             _ => Ok(()),
         }
+    }
+}
+
+/// What stands under the key; `None` where the map is any other one. Of several, each reader might take another.
+fn marked_value(pairs: &[(Value, Value)]) -> Result<Option<&Value>, String> {
+    let mut marked = pairs.iter().filter(|(key, _)| key.as_str() == Some(TYPE_KEY)).map(|(_, value)| value);
+    match (marked.next(), marked.next()) {
+        (first, None) => Ok(first),
+        (_, Some(_)) => Err(format!("`{TYPE_KEY}` stands there twice")),
     }
 }
 
@@ -248,7 +290,7 @@ pub fn write_own<T: Serializable, S: Serializer>(
     match current() {
         None => data.serialize(serializer),
         Some(types) => {
-            let id = types.id_of::<T>().ok_or_else(|| S::Error::custom(not_registered::<T>()))?;
+            let id = types.registered::<T>().map_err(S::Error::custom)?;
             write(id, data, serializer)
         }
     }
@@ -264,30 +306,24 @@ pub fn read_own<'de, T: Serializable, U: Deserialize<'de>, D: Deserializer<'de>>
     match current() {
         None => U::deserialize(deserializer),
         Some(types) => {
-            let id = types.id_of::<T>().ok_or_else(|| D::Error::custom(not_registered::<T>()))?;
+            let id = types.registered::<T>().map_err(D::Error::custom)?;
             read(id, T::NAME, deserializer)
         }
     }
 }
 
-fn not_registered<T: Serializable>() -> String {
-    format!(
-        "the type `{0}` is not registered for plain peers: write `.serializer::<{0}>()` on the container's builder, in \
-         the place that it has among the peer's extra_serializers",
-        T::NAME
-    )
-}
-
 /// Checks a map that is read as a dynamic value from a plain peer: dates and values of registered types stay the maps
 /// that they are.
 pub(crate) fn check_dynamic(pairs: &[(Value, Value)]) -> Result<(), String> {
-    let is_type = |key: &Value| matches!(key, Value::Text(key) if key == TYPE_KEY);
-    let Some((_, marked)) = pairs.iter().find(|(key, _)| is_type(key)) else { return Ok(()) };
     let Some(types) = current() else { return Ok(()) };
+    let Some(marked) = marked_value(pairs)? else { return Ok(()) };
     types.check(marked)?;
     if marked.item(0).and_then(Value::as_u64) == Some(types.proxy_id()) {
-        return Err("a proxy is bound to its connection, and is no dynamic value: read it as a `Proxy<..>`"
-            .to_owned());
+        return Err(
+            "a proxy is bound to its connection, and is no dynamic value: read it as a `Proxy<..>`, in \
+                    services as a `Reference`"
+                .to_owned(),
+        );
     }
     Ok(())
 }
@@ -315,7 +351,10 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for Marked<T> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<T, A::Error> {
         let mut found = None;
         while let Some(key) = map.next_key::<String>()? {
-            if key == TYPE_KEY && found.is_none() {
+            if key == TYPE_KEY {
+                if found.is_some() {
+                    return Err(A::Error::custom(format_args!("`{TYPE_KEY}` stands there twice")));
+                }
                 found = Some(map.next_value_seed(IdAndData {
                     id: self.id,
                     what: self.what,

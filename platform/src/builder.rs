@@ -11,7 +11,8 @@ use folkmoot_agents::Clock;
 use folkmoot_codecs::{Codec, Endpoint, PlainTypes, Principal, Serializable};
 use folkmoot_gateway::{Gate, HostRule, Rule, RuleSet};
 use folkmoot_transports::{
-    Leaf, LocalNetwork, LocalTransport, SslCerts, TcpTransport, TlsTransport, Transport, TransportError,
+    Leaf, Listener, LocalNetwork, LocalTransport, SslCerts, TcpTransport, TlsTransport, Transport,
+    TransportError,
 };
 #[cfg(unix)]
 use folkmoot_transports::{UnixTlsTransport, UnixTransport};
@@ -209,6 +210,12 @@ impl Builder {
         self
     }
 
+    /// Without any special types but those that are registered from now on, the date included.
+    pub(crate) fn without_types(mut self) -> Builder {
+        self.plain_types = PlainTypes::none();
+        self
+    }
+
     /// The deadline of calls that set none; 30 s unless told otherwise.
     pub fn deadline(mut self, deadline: Duration) -> Builder {
         self.deadline = deadline;
@@ -241,17 +248,11 @@ impl Builder {
         if actix::System::try_current().is_none() {
             return Err(StartError::NoRuntime);
         }
-        let (endpoint, or_else): (Endpoint, Option<Endpoint>) = match everywhere(&self.endpoint) {
-            Some([both, one]) => (both.parse()?, Some(one.parse()?)),
-            None => (self.endpoint.parse()?, None),
-        };
+        let (endpoint, or_else) = places(&self.endpoint)?;
         self.check(&endpoint)?;
         self.check_values()?;
         self.check_place(&endpoint)?;
         let clock = self.clock.take().unwrap_or_else(usual_clock);
-        if let Some(fault) = self.plain_types_fault.take() {
-            return Err(StartError::Configuration(fault));
-        }
         let gate = self.gate(&endpoint)?;
         let seeds = self.seeds.iter().map(|url| url.parse()).collect::<Result<Vec<Endpoint>, _>>()?;
         let transports = self.transports(&endpoint);
@@ -259,12 +260,7 @@ impl Builder {
             endpoint: endpoint.to_string(),
             scheme: endpoint.scheme().to_owned(),
         })?;
-        let listener = match (transport.listen(&endpoint).await, &or_else) {
-            (Err(error), Some(or_else)) if lacks_a_kind_of_address(&error) => {
-                transport.listen(or_else).await?
-            }
-            (listener, _) => listener?,
-        };
+        let listener = listen(&**transport, &endpoint, or_else.as_ref()).await?;
         let endpoint = listener.endpoint().clone();
         let own =
             self.certs.as_ref().filter(|_| endpoint.scheme() == "tls").and_then(|certs| certs.in_use().own);
@@ -312,6 +308,7 @@ impl Builder {
         let fault = fault.or_else(|| cluster_fault(&self.cluster)).or_else(|| {
             self.taken.is_empty().then(|| "`.take_codecs(..)` names none: nobody could connect".to_owned())
         });
+        let fault = fault.or_else(|| self.plain_types_fault.clone());
         fault.map_or(Ok(()), |fault| Err(StartError::Configuration(fault)))
     }
 
@@ -434,6 +431,26 @@ impl Builder {
             transports.insert(transport.scheme(), transport);
         }
         transports
+    }
+}
+
+/// Where to listen, and where else if that cannot be: without a host it is everywhere.
+pub(crate) fn places(endpoint: &str) -> Result<(Endpoint, Option<Endpoint>), StartError> {
+    Ok(match everywhere(endpoint) {
+        Some([both, one]) => (both.parse()?, Some(one.parse()?)),
+        None => (endpoint.parse()?, None),
+    })
+}
+
+/// Listens at `endpoint`, or at the other where the system has no addresses of that kind.
+pub(crate) async fn listen(
+    transport: &dyn Transport,
+    endpoint: &Endpoint,
+    or_else: Option<&Endpoint>,
+) -> Result<Box<dyn Listener>, TransportError> {
+    match (transport.listen(endpoint).await, or_else) {
+        (Err(error), Some(or_else)) if lacks_a_kind_of_address(&error) => transport.listen(or_else).await,
+        (listener, _) => listener,
     }
 }
 

@@ -17,8 +17,9 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::BytesMut;
-use folkmoot_agents::Sleep;
+use folkmoot_agents::deadlines::{self, LinkInstant, Ticket};
 use folkmoot_agents::host::FarReply;
+use folkmoot_codecs::frame::HEADER_BYTES;
 use folkmoot_codecs::{CallError, Codec, EncodeError, Limits, Principal, encode_open};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -85,13 +86,27 @@ impl Channel {
         let link = &self.0.link;
         let id = link.next_id();
         let mut encoded = Ok(());
-        let frame = scratch::written(|out| encoded = write(link.codec, out, id, &link.frame_limits()));
-        let state = match encoded {
-            Err(error) => Err(CallError::Unencodable { reason: error.to_string() }),
+        let frame = scratch::written(|out| {
+            encoded = link.with_its_types(|| write(link.codec, out, id, &link.frame_limits()));
+        });
+        let checked = encoded.map_err(|error| error.to_string()).and_then(|()| match link.plain_types() {
+            Some(types) => types.check_payload(link.codec, frame.get(HEADER_BYTES..).unwrap_or_default()),
+            None => Ok(()),
+        });
+        let state = match checked {
+            Err(reason) => Err(CallError::Unencodable { reason }),
             Ok(()) => link.send_open(id, frame),
         };
         let deadline = link.tables.default_deadline;
-        Reply { state: Some(state), channel: self.clone(), id, deadline, timer: None, reply: PhantomData }
+        let channel = self.clone();
+        Reply { state: Some(state), channel, id, deadline, due: None, ticket: None, reply: PhantomData }
+    }
+
+    /// From now on services are called over it, which both ends know as values.
+    pub(crate) fn carries_services(&self) {
+        if let Serves::Channel(queue) = &self.0.link.serves {
+            queue.carries_services();
+        }
     }
 
     /// The next request of the peer, in the order they came; `None` once the channel has ended. Several may wait at once:
@@ -118,6 +133,13 @@ impl Channel {
     pub async fn ended(&self) -> String {
         self.0.link.ended().await;
         self.0.link.end().unwrap_or_default().to_owned()
+    }
+
+    /// Waits until nothing more comes from the other end, which may still read for a while.
+    pub(crate) async fn peer_closed(&self) {
+        if let Serves::Channel(queue) = &self.0.link.serves {
+            queue.peer_closed().await;
+        }
     }
 
     /// Whether requests may be sent.
@@ -149,7 +171,9 @@ pub struct Reply<R> {
     channel: Channel,
     id: u64,
     deadline: Duration,
-    timer: Option<Sleep>,
+    /// When that is over, from the first look on.
+    due: Option<LinkInstant>,
+    ticket: Option<Ticket>,
     reply: PhantomData<fn() -> R>,
 }
 
@@ -179,12 +203,22 @@ impl<R> Reply<R> {
                 reply.map_err(|_| CallError::Disconnected { may_have_run: true, cause: cause() }),
             );
         }
-        let timer = self.timer.get_or_insert_with(|| link_time::sleep(self.deadline));
-        timer.as_mut().poll(cx).map(|()| {
-            self.channel.0.link.tables.counters.deadlines.increment(1);
+        let tables = &self.channel.0.link.tables;
+        let now = link_time::now();
+        let after = u64::try_from(self.deadline.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX);
+        let due = *self.due.get_or_insert_with(|| now.plus(after));
+        if now >= due {
+            tables.counters.deadlines.increment(1);
             let chain = vec![self.channel.peer_address().to_owned()];
-            Err(CallError::DeadlineExceeded { after: self.deadline, may_have_run: true, chain })
-        })
+            return Poll::Ready(Err(CallError::DeadlineExceeded {
+                after: self.deadline,
+                may_have_run: true,
+                chain,
+            }));
+        }
+        self.ticket = None;
+        self.ticket = Some(deadlines::file(due, cx.waker(), &tables.shared_deadlines));
+        Poll::Pending
     }
 }
 
@@ -197,7 +231,8 @@ impl<R: DeserializeOwned> Future for Reply<R> {
                 Err(error) | Ok(FarReply::Failed(error)) => Err(error),
                 Ok(FarReply::Exception { codec, content }) => Err(CallError::from_exception(codec, &content)),
                 Ok(FarReply::Result { codec, content } | FarReply::Plain { codec, content, .. }) => {
-                    codec.decode(&content).map_err(|error| CallError::BadReply { reason: error.to_string() })
+                    let read = self.channel.0.link.with_its_types(|| codec.decode(&content));
+                    read.map_err(|error| CallError::BadReply { reason: error.to_string() })
                 }
             };
             self.state = match reply {

@@ -15,7 +15,7 @@ use folkmoot_agents::deadlines::{self, LinkInstant};
 use folkmoot_agents::host::{Credit, FarReply};
 use folkmoot_codecs::hello::PIECES_SINCE;
 use folkmoot_codecs::piece::{LARGE_PAYLOAD_BYTES, LEAST_FRAME_FOR_PIECES};
-use folkmoot_codecs::{CallError, Codec, Endpoint, Hello, Limits, PlainTypes, Principal};
+use folkmoot_codecs::{CallError, Codec, Endpoint, Hello, Limits, PlainTypes, Principal, plain_types};
 use folkmoot_transports::PeerCertificate;
 use tokio::sync::{Notify, oneshot};
 
@@ -277,9 +277,20 @@ impl Link {
 
     /// The special types of values that the peer knows, where it said no Hello.
     pub(crate) fn plain_types(&self) -> Option<Arc<PlainTypes>> {
-        // What a channel carries is the affair of its two ends.
-        let is_open = matches!(self.serves, Serves::Channel(_));
-        (!self.is_rich() && !is_open).then(|| self.tables.plain_types.clone())
+        let knows = match &self.serves {
+            // What a channel carries is the affair of its two ends, unless they have said what they know.
+            Serves::Channel(queue) => queue.has_types(),
+            Serves::Agents | Serves::Nobody(_) => !self.is_rich(),
+        };
+        knows.then(|| self.tables.plain_types.clone())
+    }
+
+    /// Writes or reads values with the special types that the peer knows.
+    pub(crate) fn with_its_types<T>(&self, work: impl FnOnce() -> T) -> T {
+        match self.plain_types() {
+            Some(types) => plain_types::within(Some(types), work),
+            None => work(),
+        }
     }
 
     /// A one-way call of ours did not leave.

@@ -107,7 +107,7 @@ impl Serving {
         }
         match self.door {
             Door::Agents(_) => Serves::Agents,
-            Door::Channels(_) => Serves::Channel(Queue::new(&tables.limits)),
+            Door::Channels(_) => Serves::Channel(Queue::new(&tables.limits, &tables.plain_types)),
         }
     }
 

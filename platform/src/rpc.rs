@@ -97,6 +97,7 @@ impl fmt::Debug for Peer {
 impl Peer {
     /// The other end of this channel, to which `root` is served; with `None` its calls are refused.
     pub fn new(channel: Channel, root: Option<Service>) -> Peer {
+        channel.carries_services();
         let inner = Rc::new(Inner { channel: channel.clone(), root, serving: Cell::new(None) });
         inner.serving.set(Some(actix::spawn(answer(channel, Rc::downgrade(&inner)))));
         Peer(inner)

@@ -7,12 +7,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use folkmoot_agents::Retry;
-use folkmoot_codecs::{CallError, Codec, Endpoint};
+use folkmoot_codecs::{CallError, Codec, Endpoint, Serializable};
 use folkmoot_transports::{LocalNetwork, SslCerts, Transport};
 use tokio::sync::mpsc;
 
 use super::{Channel, Listener, Queue};
-use crate::builder::{Builder, Ground};
+use crate::builder::{Builder, Ground, listen, places};
 use crate::error::{Error, StartError};
 use crate::limits::LinkLimits;
 use crate::link::{Link, Serves};
@@ -45,7 +45,8 @@ impl Default for Options {
 impl Options {
     /// JSON, no certificates, the default bounds.
     pub fn new() -> Options {
-        Options { builder: Builder::new("").codec(Codec::Json), retry: Retry::Never, peer: None }
+        let builder = Builder::new("").codec(Codec::Json).without_types();
+        Options { builder, retry: Retry::Never, peer: None }
     }
 
     /// The codec of channels that are opened; JSON unless told otherwise.
@@ -57,6 +58,17 @@ impl Options {
     /// The codecs that a listener takes; all unless told otherwise. Who begins with another one is told so.
     pub fn take_codecs(mut self, codecs: impl IntoIterator<Item = Codec>) -> Options {
         self.builder = self.builder.take_codecs(codecs);
+        self
+    }
+
+    /// Lets both ends know the values of `T` as values of a type of its own: what aiomas calls a serializer. Its id on the
+    /// wire is its place among all that are registered, so both ends register the same types in the same order. Of dates
+    /// it is `serializer::<Date>()`, in its place.
+    ///
+    /// From then on a map with the key `__type__` is such a value, and what is none is refused. Where nothing is
+    /// registered it is a map, unless [services](crate::rpc) are called over the channel.
+    pub fn serializer<T: Serializable>(mut self) -> Options {
+        self.builder = self.builder.serializer::<T>();
         self
     }
 
@@ -138,14 +150,15 @@ impl Options {
         }
     }
 
-    /// Listens at `endpoint`; port 0 takes a free one, which [`Listener::endpoint`] tells.
+    /// Listens at `endpoint`; port 0 takes a free one, which [`Listener::endpoint`] tells. `tcp://:5555` is on all
+    /// addresses.
     ///
     /// # Errors
     /// Where the options cannot be, or the address cannot be had.
     pub async fn listen(self, endpoint: &str) -> Result<Listener, StartError> {
-        let endpoint: Endpoint = endpoint.parse()?;
+        let (endpoint, or_else) = places(endpoint)?;
         let mut ground = self.builder.ground(&endpoint, true)?;
-        let door = ground.transport.listen(&endpoint).await?;
+        let door = listen(&*ground.transport, &endpoint, or_else.as_ref()).await?;
         let endpoint = door.endpoint().clone();
         let (hand_on, accepted) = mpsc::channel(MAX_WAITING_CHANNELS);
         let serving = Serving { door: Door::Channels(hand_on), codecs: std::mem::take(&mut ground.taken) };
@@ -157,6 +170,6 @@ impl Options {
 }
 
 async fn open_once(ground: &Ground, to: &Destination) -> Result<Arc<Link>, String> {
-    let serves = Serves::Channel(Queue::new(&ground.tables.limits));
+    let serves = Serves::Channel(Queue::new(&ground.tables.limits, &ground.tables.plain_types));
     peer::dial(&ground.tables, &ground.transport, (to, &Arc::default()), serves, || {}).await
 }

@@ -5,10 +5,12 @@
 //! ever. Neighbours: the link's task puts in ([`take`]), [`Channel::recv`](super::Channel::recv) takes out.
 
 use std::collections::VecDeque;
+use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
-use folkmoot_codecs::RawId;
+use folkmoot_codecs::{PlainTypes, RawId};
 use tokio::sync::Notify;
 
 use super::Request;
@@ -22,6 +24,12 @@ pub(crate) struct Queue {
     waiting: Mutex<Waiting>,
     came: Notify,
     most_bytes: usize,
+    /// Whether both ends know values of special types.
+    has_types: AtomicBool,
+    /// Whether the peer asks nothing more: it has closed its half, or is gone.
+    peer_closed: AtomicBool,
+    /// Told when it has.
+    closed: Notify,
 }
 
 #[derive(Default)]
@@ -32,9 +40,43 @@ struct Waiting {
 }
 
 impl Queue {
-    pub(crate) fn new(limits: &LinkLimits) -> Arc<Queue> {
+    pub(crate) fn new(limits: &LinkLimits, types: &PlainTypes) -> Arc<Queue> {
         let most_bytes = limits.frame.max_frame_bytes as usize;
-        Arc::new(Queue { waiting: Mutex::default(), came: Notify::new(), most_bytes })
+        let has_types = AtomicBool::new(!types.is_empty());
+        Arc::new(Queue {
+            waiting: Mutex::default(),
+            came: Notify::new(),
+            most_bytes,
+            has_types,
+            peer_closed: AtomicBool::new(false),
+            closed: Notify::new(),
+        })
+    }
+
+    /// Nothing more comes from the peer.
+    pub(crate) fn note_peer_closed(&self) {
+        self.peer_closed.store(true, Ordering::Release);
+        self.closed.notify_waiters();
+    }
+
+    /// Waits until nothing more comes from the peer.
+    pub(super) async fn peer_closed(&self) {
+        let mut closed = pin!(self.closed.notified());
+        // Before the look, or what comes between the two would be missed.
+        closed.as_mut().enable();
+        if !self.peer_closed.load(Ordering::Acquire) {
+            closed.await;
+        }
+    }
+
+    /// Whether a map with the key `__type__` is more than a map.
+    pub(crate) fn has_types(&self) -> bool {
+        self.has_types.load(Ordering::Relaxed)
+    }
+
+    /// Services are called over the channel, and are values themselves.
+    pub(super) fn carries_services(&self) {
+        self.has_types.store(true, Ordering::Relaxed);
     }
 
     fn waiting(&self) -> MutexGuard<'_, Waiting> {
@@ -85,6 +127,7 @@ impl Queue {
 
     /// The channel has ended: what waits can be answered no more.
     pub(crate) fn close(&self) {
+        self.note_peer_closed();
         let mut waiting = self.waiting();
         waiting.ended = true;
         waiting.bytes = 0;
@@ -108,5 +151,5 @@ pub(crate) fn take(link: &Arc<Link>, queue: &Arc<Queue>, id: RawId, content: Byt
     let Some(in_hand) = InHand::take(link, &id) else {
         return refuse("requests in hand", limits.max_requests_in_hand);
     };
-    queue.push(Request::new(link.codec, way_back::of_channel(id, in_hand), content));
+    queue.push(Request::new(link.clone(), way_back::of_channel(id, in_hand), content));
 }

@@ -5,19 +5,21 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use folkmoot_agents::reply::ReplySink;
 use folkmoot_codecs::{
-    Arguments, CallError, Codec, Limits, Message, Value, encode_exception, encode_exception_raw,
-    encode_result,
+    Arguments, CallError, Limits, Message, Value, encode_exception, encode_exception_raw, encode_result,
 };
 use serde::{Deserialize, Serialize};
+
+use crate::link::Link;
 
 /// A request that waits for its answer.
 #[must_use = "a request that is dropped is answered with an exception"]
 pub struct Request {
-    codec: Codec,
+    link: Arc<Link>,
     content: Bytes,
     sink: Option<Box<dyn ReplySink>>,
 }
@@ -29,8 +31,8 @@ impl fmt::Debug for Request {
 }
 
 impl Request {
-    pub(super) fn new(codec: Codec, sink: Box<dyn ReplySink>, content: Bytes) -> Request {
-        Request { codec, content, sink: Some(sink) }
+    pub(super) fn new(link: Arc<Link>, sink: Box<dyn ReplySink>, content: Bytes) -> Request {
+        Request { link, content, sink: Some(sink) }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -43,24 +45,35 @@ impl Request {
     /// [`CallError::BadArguments`] where it is no `T`, with the path of the wrong value; [`Request::refuse`] tells the
     /// peer so.
     pub fn content<'a, T: Deserialize<'a>>(&'a self) -> Result<T, CallError> {
-        self.codec.decode(&self.content).map_err(|error| CallError::BadArguments {
+        let read = self.link.with_its_types(|| self.link.codec.decode(&self.content));
+        read.map_err(|error| CallError::BadArguments {
             method: "the channel".to_owned(),
             path: error.path().to_owned(),
             reason: error.reason().to_owned(),
         })
     }
 
-    /// What is asked, whatever it is.
+    /// What is asked, whatever it is. Values of special types are the maps that they are on the wire.
     pub fn value(&self) -> Value {
         // It was scanned as it came; of that only a number out of range is left.
-        self.codec
+        self.link
+            .codec
             .value(&self.content, &Limits { max_nodes: u32::MAX, ..Limits::DEFAULT })
             .unwrap_or_default()
     }
 
     /// The path and the arguments of a call.
     pub(crate) fn call(&self) -> Result<(Cow<'_, str>, Arguments<'_>), String> {
-        Message::decode_call(self.codec, &self.content, &Limits { max_nodes: u32::MAX, ..Limits::DEFAULT })
+        Message::decode_call(
+            self.link.codec,
+            &self.content,
+            &Limits { max_nodes: u32::MAX, ..Limits::DEFAULT },
+        )
+    }
+
+    /// Reads with the types that both ends know.
+    pub(crate) fn reading<T>(&self, read: impl FnOnce() -> T) -> T {
+        self.link.with_its_types(read)
     }
 
     /// Whether the channel has ended meanwhile: an answer would reach nobody.

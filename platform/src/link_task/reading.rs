@@ -57,6 +57,9 @@ impl LinkTask {
     fn peer_closed(&mut self) -> Result<(), String> {
         self.is_deaf = true;
         self.link.outbox.answers_no_more();
+        if let Serves::Channel(queue) = &self.link.serves {
+            queue.note_peer_closed();
+        }
         let cause = if self.reading.is_empty() {
             "the peer closed the link".to_owned()
         } else {

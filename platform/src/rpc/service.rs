@@ -11,6 +11,7 @@ use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::rc::Rc;
+use std::time::Duration;
 
 use folkmoot_codecs::{ArgumentList, Exception};
 use folkmoot_gateway::name::short;
@@ -20,6 +21,10 @@ use serde::Serialize;
 
 use super::{Peer, raise};
 use crate::channel::Request;
+use crate::link_time;
+
+/// How long async methods go on whose caller has closed its half of the channel: it may still read, but is more likely gone.
+const HALF_CLOSED_TIME: Duration = Duration::from_secs(2);
 
 /// Longest path that is looked at, in bytes.
 const MAX_PATH_BYTES: usize = 1024;
@@ -109,9 +114,13 @@ impl Service {
                 };
                 let channel = peer.channel().clone();
                 drop(peer);
-                match select(pin!(running), pin!(channel.ended())).await {
+                let gone = async {
+                    channel.peer_closed().await;
+                    link_time::within(HALF_CLOSED_TIME, channel.ended()).await;
+                };
+                match select(pin!(running), pin!(gone)).await {
                     Either::Left((returned, _)) => finish(request, &path, returned),
-                    // Nobody is there to be answered.
+                    // Nobody is there to be answered, as far as one can tell.
                     Either::Right(_) => drop(request),
                 }
             });
@@ -217,7 +226,9 @@ fn unknown(name: &str, path: &str) -> (&'static str, String) {
 /// The arguments of a call, unless they do not fit, which its caller is told.
 fn arguments<A: ArgumentList>(request: Request, method: &str, names: &[&str]) -> Option<(Request, A)> {
     let read = || match request.call() {
-        Ok((_, arguments)) => A::decode(&arguments, method, names).map_err(|error| error.to_string()),
+        Ok((_, arguments)) => {
+            request.reading(|| A::decode(&arguments, method, names)).map_err(|error| error.to_string())
+        }
         Err(reason) => Err(reason),
     };
     // Decoders are the user's code too.

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use folkmoot::channel::{Channel, Listener, Options, Request};
 use folkmoot::prelude::*;
-use folkmoot::{LinkLimits, LocalNetwork, Transport, Value};
+use folkmoot::{Date, LinkLimits, LocalNetwork, Serializable, Transport, Value};
 use folkmoot_codecs::{CallError, Endpoint};
 use folkmoot_transports::{BoxFuture, Connection, TcpTransport, TransportError};
 use futures_util::future::join_all;
@@ -128,6 +128,64 @@ async fn the_bytes_are_those_of_aiomas() {
     // What is no message ends the channel, with the reason.
     raw.write_all(&frame("[0, 1]")).await.unwrap();
     assert!(channel.ended().await.contains("the content is missing"));
+}
+
+/// In Python a class with `@aiomas.serializable`.
+#[derive(Clone, Debug, PartialEq, Serializable)]
+struct Point {
+    x: i64,
+    seen: Vec<Date>,
+}
+
+#[folkmoot::test]
+async fn values_of_registered_types_are_what_aiomas_has() {
+    let options = || Options::new().serializer::<Point>().serializer::<Date>();
+    let mut listener = options().listen("tcp://127.0.0.1:0").await.unwrap();
+    let mut raw = TcpStream::connect(listener.endpoint().host_and_port().unwrap()).await.unwrap();
+    let written = r#"{"__type__":[0,{"x":1,"seen":[{"__type__":[1,"2020-01-01T00:00:00+00:00"]}]}]}"#;
+    raw.write_all(&frame(&format!("[0, 0, [{written}]]"))).await.unwrap();
+    let channel = listener.accept().await.unwrap();
+    let request = next(&channel).await;
+    let (point,) = request.content::<(Point,)>().unwrap();
+    assert_eq!(point, Point { x: 1, seen: vec!["2020-01-01".parse().unwrap()] });
+    request.reply(&point).unwrap();
+    assert_comes(&mut raw, &format!("[1,0,{written}]")).await;
+    let asked = channel.send::<_, Point>(&point);
+    assert_comes(&mut raw, &format!("[0,0,{written}]")).await;
+    raw.write_all(&frame(&format!("[1, 0, {written}]"))).await.unwrap();
+    assert_eq!(asked.await.unwrap(), point);
+    for wrong in [r#"{"__type__":[2,"x"]}"#, r#"{"__type__":[7,1]}"#, r#"{"__type__":"mine"}"#] {
+        raw.write_all(&frame(&format!("[0, 1, {wrong}]"))).await.unwrap();
+        let request = next(&channel).await;
+        let error = request.content::<Value>().unwrap_err();
+        assert!(matches!(error, CallError::BadArguments { .. }), "{error}");
+        let value = request.value();
+        assert_eq!(value.to_string(), wrong.replace(':', ": ").replace(',', ", "));
+        let sent = channel.send::<_, Value>(&value).deadline(Duration::from_millis(1)).await;
+        let told = request.reply(&value);
+        if wrong.contains('x') {
+            // What may be a service to the other end leaves as it is.
+            assert!(matches!(sent, Err(CallError::DeadlineExceeded { .. })) && told.is_ok(), "{wrong}");
+        } else {
+            assert!(matches!(sent, Err(CallError::Unencodable { .. })), "{wrong}: {sent:?}");
+        }
+    }
+    let twice = options().serializer::<Point>().listen("tcp://127.0.0.1:0").await.unwrap_err().to_string();
+    assert!(twice.contains("`Point` is registered twice"), "{twice}");
+    // Where nothing is registered a map is a map, and a date its text.
+    let (_listener, near, far) = tcp().await;
+    let asked = near.send::<_, Value>(&point);
+    let request = next(&far).await;
+    assert_eq!(request.content::<Point>().unwrap(), point);
+    let map = Value::from(vec![("__type__", Value::from("mine"))]);
+    request.reply(&map).unwrap();
+    assert_eq!(asked.await, Ok(map));
+    // A type that is not registered, where others are.
+    let (_listener, near, _far) =
+        pair(Options::new().serializer::<Point>(), Options::new().serializer::<Point>(), "tcp://127.0.0.1:0")
+            .await;
+    let error = near.send::<_, Value>(&point).await.unwrap_err().to_string();
+    assert!(error.contains("`.serializer::<Date>()`") && error.contains("the channel's options"), "{error}");
 }
 
 #[folkmoot::test]

@@ -183,6 +183,7 @@ async fn an_object_of_the_peers_is_called_over_the_connection_while_its_call_wai
         (r#"{"__type__": [2]}"#, "found less"),
         (r#"{"__type__": [2, "x", 3]}"#, "found more"),
         (r#"{"type": [2, "x"]}"#, "without that key"),
+        (r#"{"__type__": [2, "x"], "__type__": [2, "y"]}"#, "stands there twice"),
         (r#"{"__type__": [2, "\u0000"]}"#, "no control characters"),
         (&format!(r#"{{"__type__": [2, "{}"]}}"#, "x".repeat(1025)), "the limit is 1024"),
         ("5", "an agent's URL"),
@@ -268,7 +269,7 @@ async fn what_looks_like_a_special_type_and_is_none_is_answered_and_hurts_no_lin
     let host = host().await;
     let mut raw = Raw::dial(&host).await;
     for (value, words) in [
-        (r#"{"__type__": [3, 1]}"#, "type id 3 is not registered: known are 0 date, 1 Point, 2 proxy"),
+        (r#"{"__type__": [3, 1]}"#, "type id 3 is not registered: known are 0 Date, 1 Point, 2 proxy"),
         (r#"{"__type__": [-1, 1]}"#, "not a number"),
         (r#"{"__type__": ["0", 1]}"#, "the id of a special type is a text"),
         (r#"{"__type__": 0}"#, "holds an integer, not a list"),
@@ -277,6 +278,7 @@ async fn what_looks_like_a_special_type_and_is_none_is_answered_and_hurts_no_lin
         (r#"{"__type__": null, "x": 1}"#, "holds null"),
         (r#"{"__type__": [0, "yesterday"]}"#, "is no date"),
         (r#"{"__type__": [0, 5]}"#, "the data of a date is an integer"),
+        (r#"{"__type__": [0, "2020-01-01"], "x": 1, "__type__": [9, 1]}"#, "stands there twice"),
         (r#"{"__type__": [2, "agents/0"]}"#, "bound to its connection"),
         (r#"{"\u005f_type__": [3, 1]}"#, "type id 3"),
         (r#"[[{"a": {"__type__": [18446744073709551615, 1]}}]]"#, "is not registered"),
@@ -284,6 +286,9 @@ async fn what_looks_like_a_special_type_and_is_none_is_answered_and_hurts_no_lin
         let answer = raw.ask(&request("echo", &format!("[{value}]"))).await;
         assert!(answer.starts_with(r#"[2,7,"TypeError: "#) && answer.contains(words), "{value}: {answer}");
     }
+    // What Python writes for a text that is no Unicode.
+    let answer = raw.ask(&request("echo", r#"[["fine", "\ud800"]]"#)).await;
+    assert!(answer.starts_with(r#"[2,7,"TypeError: "#) && answer.contains("surrogate pair"), "{answer}");
     assert_eq!(raw.ask(&request("echo", "[5]")).await, "[1,7,5]");
     host.shutdown().await;
 }
@@ -298,6 +303,13 @@ impl Careless {
     fn maps(&self) -> Vec<Value> {
         vec![Value::from(vec![("__type__", Value::from("mine"))])]
     }
+
+    /// Who reads the first sees a date, who reads the last does not.
+    #[expose]
+    fn twice(&self) -> Value {
+        let marked = |id: i64| ("__type__", Value::from(vec![Value::from(id), "2020-01-01".into()]));
+        Value::from(vec![marked(0), marked(9)])
+    }
 }
 
 #[folkmoot::test(crate = crate::links::left_behind)]
@@ -307,6 +319,8 @@ async fn a_map_of_ones_own_with_that_key_goes_to_folkmoot_peers_and_to_no_other(
     let mut raw = Raw::dial(&host).await;
     let refused = raw.ask(r#"[0, 1, ["agents/careless/maps", [], {}]]"#).await;
     assert!(refused.starts_with(r#"[2,1,"RuntimeError: "#) && refused.contains("special type"), "{refused}");
+    let refused = raw.ask(r#"[0, 1, ["agents/careless/twice", [], {}]]"#).await;
+    assert!(refused.starts_with(r#"[2,1,"RuntimeError: "#) && refused.contains("twice"), "{refused}");
     assert_eq!(raw.ask(&request("echo", "[5]")).await, "[1,7,5]");
 
     for codec in Codec::ALL {
@@ -369,6 +383,7 @@ async fn a_peer_that_we_call_gets_its_own_types_and_gives_proxies() {
                 }
                 rest if rest.contains("/deep/echo") => r#""from the deep""#,
                 rest if rest.contains("/take") => "2",
+                rest if rest.contains("/pass\",[2]") => r#""\ud800""#,
                 rest if rest.contains("/pass") => r#"{"__type__": [9, 1]}"#,
                 rest if rest.contains("/last") => r#""done""#,
                 other => panic!("{other}"),
@@ -397,6 +412,8 @@ async fn a_peer_that_we_call_gets_its_own_types_and_gives_proxies() {
         );
         let odd = foreign.pass(1.into()).await.unwrap_err();
         assert!(matches!(&odd, CallError::BadReply { reason } if reason.contains("type id 9")), "{odd}");
+        let odd = foreign.pass(2.into()).await.unwrap_err();
+        assert!(matches!(&odd, CallError::BadReply { reason } if reason.contains("surrogate")), "{odd}");
         for value in ["mine".into(), Value::from(vec![Value::from(9), 1.into()])] {
             let refused = foreign.pass(vec![("__type__", value)].into()).await.unwrap_err();
             assert!(matches!(&refused, CallError::Unencodable { .. }), "{refused}");

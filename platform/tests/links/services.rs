@@ -10,17 +10,17 @@ use std::time::Duration;
 use folkmoot::channel::Options;
 use folkmoot::prelude::*;
 use folkmoot::rpc::{self, Peer, Reference, Server, Service};
-use folkmoot::{Exception, Never, Value};
+use folkmoot::{AllArguments, Date, Exception, Never, Serializable, Value};
 use folkmoot_codecs::CallError;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tokio::sync::{Notify, Semaphore};
 
 /// Longest time that a test waits for what should take milliseconds.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 async fn served(root: Service, own: Option<Service>) -> (Server, Peer) {
-    // A peer that has closed its half is answered for so long.
-    let options = Options::new().deadline(Duration::from_millis(300));
-    let listener = options.listen("tcp://127.0.0.1:0").await.unwrap();
+    let listener = Options::new().listen("tcp://127.0.0.1:0").await.unwrap();
     let server = rpc::serve(listener, root, |_| {});
     let channel = Options::new().codec(Codec::MsgPack).open(server.endpoint()).await.unwrap();
     (server, Peer::new(channel, own))
@@ -143,6 +143,50 @@ async fn async_methods_run_beside_each_other_and_end_with_their_caller() {
 }
 
 #[folkmoot::test]
+async fn who_has_closed_its_half_is_answered_for_a_moment_and_taken_for_gone() {
+    let dropped = Rc::new(Semaphore::new(0));
+    struct Tells(Rc<Semaphore>);
+    impl Drop for Tells {
+        fn drop(&mut self) {
+            self.0.add_permits(1);
+        }
+    }
+    let root = Service::new()
+        .async_method("soon", [], |(), _| async {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            Ok::<_, Never>(7)
+        })
+        .async_method("never", [], {
+            let dropped = dropped.clone();
+            move |(), _| {
+                let tells = Tells(dropped.clone());
+                async move {
+                    std::future::pending::<()>().await;
+                    drop(tells);
+                    Ok::<_, Never>(())
+                }
+            }
+        });
+    // Whoever is gone is not waited for until the deadline.
+    let listener =
+        Options::new().deadline(Duration::from_secs(3600)).listen("tcp://127.0.0.1:0").await.unwrap();
+    let server = rpc::serve(listener, root, |_| {});
+    let mut raw = TcpStream::connect(server.endpoint().strip_prefix("tcp://").unwrap()).await.unwrap();
+    for (id, method) in [(1, "never"), (2, "soon")] {
+        let request = format!(r#"[0, {id}, ["{method}", [], {{}}]]"#);
+        raw.write_u32(u32::try_from(request.len()).unwrap()).await.unwrap();
+        raw.write_all(request.as_bytes()).await.unwrap();
+    }
+    raw.shutdown().await.unwrap();
+    let mut all = Vec::new();
+    tokio::time::timeout(PATIENCE, raw.read_to_end(&mut all)).await.expect("the channel ends").unwrap();
+    let answers = String::from_utf8_lossy(&all);
+    assert!(answers.contains("[1,2,7]") && answers.contains("dropped without an answer"), "{answers}");
+    let dropped = tokio::time::timeout(PATIENCE, dropped.acquire()).await;
+    assert!(dropped.expect("the method is dropped").is_ok());
+}
+
+#[folkmoot::test]
 async fn services_are_passed_and_called_back_while_the_call_is_under_way() {
     let kept: Rc<RefCell<Option<(Peer, Reference)>>> = Rc::default();
     let root = Service::new()
@@ -176,7 +220,66 @@ async fn services_are_passed_and_called_back_while_the_call_is_under_way() {
     let error = far.pass(&inner).unwrap_err().to_string();
     assert!(error.contains("not served"), "{error}");
     let error = peer.remote().call::<i64>("ask", (7, 1)).await.unwrap_err().to_string();
-    assert!(error.contains("TypeError") && error.contains("a service: a map"), "{error}");
+    assert!(error.contains("TypeError") && error.contains("a service, as {"), "{error}");
+}
+
+/// In Python a class with `@aiomas.serializable`.
+#[derive(Clone, Debug, PartialEq, Serializable)]
+struct Meter {
+    name: String,
+    since: Date,
+}
+
+#[folkmoot::test]
+async fn services_stand_behind_the_registered_types_and_take_whatever_they_are_given() {
+    let options = || Options::new().serializer::<Date>().serializer::<Meter>();
+    let inner = Service::new().method("double", ["n"], |(n,): (i64,)| Ok::<_, Never>(2 * n));
+    let passed = inner.clone();
+    let root = Service::new()
+        .service("inner", inner)
+        .method("later", ["meter", "seconds"], |(meter, seconds): (Meter, f64)| {
+            meter.since.plus_seconds(seconds).map(|since| Meter { since, ..meter })
+        })
+        .method("all", ["arguments"], |arguments: AllArguments| {
+            Ok::<_, Never>((arguments.positional, Value::from(arguments.keyword)))
+        })
+        .async_method("inner_of", [], move |(), peer: Peer| {
+            let passed = peer.pass(&passed);
+            async move { passed }
+        });
+    let listener = options().listen("tcp://127.0.0.1:0").await.unwrap();
+    let server = rpc::serve(listener, root, |_| {});
+    let mut raw = TcpStream::connect(server.endpoint().strip_prefix("tcp://").unwrap()).await.unwrap();
+    let meter =
+        |time: &str| format!(r#"{{"__type__":[1,{{"name":"m","since":{{"__type__":[0,"{time}"]}}}}]}}"#);
+    for (asked, answer) in [
+        (
+            format!(r#"["later",[{},1.5],{{}}]"#, meter("2020-01-01")),
+            format!("[1,7,{}]", meter("2020-01-01T00:00:01.500000+00:00")),
+        ),
+        (r#"["inner_of",[],{}]"#.to_owned(), r#"[1,7,{"__type__":[2,"inner"]}]"#.to_owned()),
+        (r#"["all",[1,"two"],{"k":[]}]"#.to_owned(), r#"[1,7,[[1,"two"],{"k":[]}]]"#.to_owned()),
+        (r#"["all",[],{}]"#.to_owned(), "[1,7,[[],{}]]".to_owned()),
+    ] {
+        let request = format!("[0, 7, {asked}]");
+        raw.write_u32(u32::try_from(request.len()).unwrap()).await.unwrap();
+        raw.write_all(request.as_bytes()).await.unwrap();
+        let length = tokio::time::timeout(PATIENCE, raw.read_u32()).await.unwrap().unwrap();
+        let mut came = vec![0; usize::try_from(length).unwrap()];
+        raw.read_exact(&mut came).await.unwrap();
+        assert_eq!(String::from_utf8(came).unwrap(), answer, "{asked}");
+    }
+    let peer = Peer::new(options().codec(Codec::MsgPack).open(server.endpoint()).await.unwrap(), None);
+    let since: Date = "2020-01-01".parse().unwrap();
+    let meter = Meter { name: "m".into(), since };
+    let moved: Meter = peer.remote().call("later", (meter.clone(), 1.0)).await.unwrap();
+    assert_eq!(moved, Meter { since: since.plus_seconds(1.0).unwrap(), ..meter });
+    let inner: Reference = peer.remote().call("inner_of", ()).await.unwrap();
+    assert_eq!(peer.remote_of(&inner).call("double", (21,)).await, Ok(42));
+    // What would end the connection of a peer of aiomas does not leave.
+    let map = Value::from(vec![("__type__", Value::from("mine"))]);
+    let refused = peer.remote().call::<Value>("all", (map,)).await.unwrap_err();
+    assert!(matches!(refused, CallError::Unencodable { .. }), "{refused}");
 }
 
 #[folkmoot::test]
