@@ -97,6 +97,11 @@ impl Arguments {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    // `RUST_LOG=info` says more.
+    let level = tracing_subscriber::EnvFilter::builder()
+        .with_default_directive(tracing_subscriber::filter::LevelFilter::ERROR.into())
+        .from_env_lossy();
+    tracing_subscriber::fmt().with_writer(std::io::stderr).with_env_filter(level).init();
     let ended = folkmoot::block_on(async {
         match (&arguments.listen, &arguments.call) {
             (Some(endpoint), _) => serve(&arguments, endpoint).await,

@@ -14,7 +14,7 @@ use clap::{ArgGroup, Parser};
 use folkmoot::channel::Options;
 use folkmoot::prelude::*;
 use folkmoot::rpc::{self, Peer, Reference, Service};
-use folkmoot::{Exception, Never, Value};
+use folkmoot::{Date, Exception, Never, Serializable, Value};
 use futures_util::future::select;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -31,6 +31,17 @@ struct Arguments {
     /// The codec to call with: JSON, MsgPack, MsgPackBlosc or CBOR
     #[arg(long, default_value = "JSON")]
     codec: Codec,
+}
+
+/// In Python a class with `@aiomas.serializable`. Both ends register the date and this, in that order.
+#[derive(Clone, Debug, PartialEq, Serializable)]
+struct Meter {
+    name: String,
+    since: Date,
+}
+
+fn options() -> Options {
+    Options::new().serializer::<Date>().serializer::<Meter>()
 }
 
 fn math() -> Service {
@@ -50,6 +61,10 @@ fn service() -> Service {
     let passed = math.clone();
     Service::new()
         .method("echo", ["value"], |(value,): (Value,)| Ok::<_, Never>(value))
+        .method("later", ["meter", "seconds"], |(meter, seconds): (Meter, f64)| {
+            let since = meter.since.plus_seconds(seconds).map_err(Exception::value_error)?;
+            Ok::<_, Exception>(Meter { since, ..meter })
+        })
         .async_method("get_math", [], move |(), peer| {
             let passed = peer.pass(&passed);
             async move { passed }
@@ -66,29 +81,33 @@ fn service() -> Service {
 
 /// Calls the other end, which calls back.
 async fn call(endpoint: &str, codec: Codec) -> Result<()> {
-    let channel = Options::new().codec(codec).open(endpoint).await?;
+    let channel = options().codec(codec).open(endpoint).await?;
     let own = service();
     let peer = Peer::new(channel, Some(own.clone()));
     let remote = peer.remote();
     let product: f64 = remote.at("math").call("mul", (6.0, 7.0)).await?;
     let echo: Value = remote.call("via", (peer.pass(&own)?, "called back".to_owned())).await?;
+    let meter = Meter { name: "main street".into(), since: "2020-02-28T23:59:59+01:00".parse()? };
+    let later: Meter = remote.call("later", (meter.clone(), 1.5)).await?;
     let math: Reference = remote.call("get_math", ()).await?;
     let root: f64 = peer.remote_of(&math).call("root", (2.25,)).await?;
     let failed = peer.remote_of(&math).call::<f64>("root", (-1.0,)).await.unwrap_err();
     let mut out = std::io::stdout();
     writeln!(out, "6 * 7 = {product}\n{}", echo.as_str().unwrap_or_default())?;
+    writeln!(out, "1.5 s after {} it is {}", meter.since, later.since)?;
     writeln!(out, "the root of 2.25 is {root}\n{failed}")?;
     peer.channel().close().await;
     let has_no_root = matches!(&failed, CallError::Remote { kind, .. } if kind == "ValueError");
-    if product != 42.0 || echo.as_str() != Some("called back") || root != 1.5 || !has_no_root {
+    let is_later = later == Meter { since: meter.since.plus_seconds(1.5)?, ..meter };
+    if product != 42.0 || !is_later || echo.as_str() != Some("called back") || root != 1.5 || !has_no_root {
         return Err("that is not what the service should answer".into());
     }
-    writeln!(out, "OK 4 calls")?;
+    writeln!(out, "OK 5 calls")?;
     Ok(())
 }
 
 async fn serve(endpoint: &str, codec: Codec) -> Result<()> {
-    let listener = Options::new().take_codecs([codec]).listen(endpoint).await?;
+    let listener = options().take_codecs([codec]).listen(endpoint).await?;
     let server =
         rpc::serve(listener, service(), |peer| eprintln!("{} is here", peer.channel().peer_address()));
     let mut out = std::io::stdout();

@@ -83,7 +83,8 @@ impl Peer {
     #[expose]
     async fn slow(&self, ctx: &Context<Self>, seconds: Value) -> Result<Value, Exception> {
         let pause = seconds.as_f64().ok_or_else(|| Exception::type_error("seconds are a number"))?;
-        let pause = Duration::try_from_secs_f64(pause).map_err(Exception::value_error)?;
+        let pause = Duration::try_from_secs_f64(pause)
+            .map_err(|_| Exception::value_error(format!("{pause} seconds are no time to wait")))?;
         ctx.sleep(pause).await;
         Ok(seconds)
     }
@@ -111,6 +112,12 @@ impl Peer {
     fn describe(&self, arguments: AllArguments) -> Value {
         let AllArguments { positional, keyword } = arguments;
         vec![("args", Value::List(positional)), ("kwargs", keyword.into())].into()
+    }
+
+    /// Not exposed: who calls it is told so.
+    #[expect(dead_code, reason = "it is there to be refused")]
+    fn hidden(&self) -> &'static str {
+        "never"
     }
 
     /// The date that many seconds later.

@@ -7,9 +7,14 @@ use folkmoot::{Address, Endpoint};
 /// Where to listen: `tcp://HOST:PORT`, or a unix socket as `unix:PATH`.
 pub(crate) fn endpoint(text: &str, is_tls: bool) -> Result<String> {
     let endpoint = match text.strip_prefix("unix:").filter(|path| !path.starts_with("//")) {
+        Some("") => {
+            return Err("unix: needs the path of a socket behind it, as in unix:/tmp/peer.sock".into());
+        }
         Some(path) => {
             format!("ipc://[{}]/0", std::path::absolute(path)?.display()).parse::<Address>()?.endpoint
         }
+        // On all addresses.
+        None if text.starts_with("tcp://:") && is_tls => return Ok(text.replacen("tcp", "tls", 1)),
         None => text.parse()?,
     };
     Ok(secured(endpoint, is_tls).to_string())

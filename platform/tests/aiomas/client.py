@@ -161,13 +161,24 @@ async def check_proxies(container, agent, checks):
     await checks.fails(agent.call_back(me.addr[:-1] + "9", 1), "", "call_back() to an agent that is not there")
 
 
-async def check_failures(agent, checks):
+async def check_failures(agent, codec_name, checks):
     await checks.fails(agent.no_such_method(), 'LookupError: Name "no_such_method" not found in "agents/0"',
                        "an unknown method")
     await checks.fails(agent.math.no_such_method(1),
                        'LookupError: Name "no_such_method" not found in "agents/0/math"',
                        "an unknown path below the agent")
-    await checks.fails(agent.hidden(), "LookupError: ", "a method that is not exposed")
+    await checks.fails(agent.hidden(), 'LookupError: "', "a method that is not exposed")
+    try:
+        await agent.hidden()
+    except RemoteException as error:
+        checks.that(str(error).endswith('Peer.hidden" is not exposed\n'), "hidden() must say why: %s", error)
+    if codec_name == "JSON":
+        # Python's own JSON has texts that are no Unicode; MsgPack has none.
+        try:
+            await agent.echo(["fine", "\ud800"])
+        except RemoteException:
+            pass
+    checks.that(await agent.echo("\ufffd") == "\ufffd", "after a text that is no Unicode the link must still serve")
     await checks.fails(agent.date_add("no date", 1), "", "date_add() of a text")
     await checks.fails(agent.add(1), "TypeError: ", "add(1), an argument too few")
     await checks.fails(agent.add(1, 2, 3), "TypeError: ", "add(1, 2, 3), an argument too many")
@@ -224,7 +235,7 @@ async def run(codec_name, url, place, certs):
     await check_any_arguments(agent, checks)
     await check_proxies(container, agent, checks)
     await check_values(agent, codec_name, checks)
-    await check_failures(agent, checks)
+    await check_failures(agent, codec_name, checks)
     await check_many_at_once(agent, checks)
     await check_connecting(container, url, checks)
     # A second container is a second link to the same agent.
