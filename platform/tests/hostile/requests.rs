@@ -81,7 +81,7 @@ async fn paths_of_every_form_are_answered() {
     for (path, words) in [
         ("", "Name \"\" not found in \"\""),
         ("/", "Name \"\" not found in \"\""),
-        ("agents", "Name \"agents\" not found in \"agents\""),
+        ("agents", "the path leads to the agents"),
         ("agents/", "Name \"\" not found in \"agents\""),
         ("agents/victim", "the path leads to an agent"),
         ("agents//add", "Name \"\" not found in \"agents\""),
