@@ -53,6 +53,12 @@ impl Place {
     }
 }
 
+impl Default for Place {
+    fn default() -> Place {
+        Place::START
+    }
+}
+
 impl Finding {
     pub(crate) fn error(code: &'static str, place: Place, text: impl Into<String>) -> Finding {
         Finding { severity: Severity::Error, code, place, file: None, text: text.into(), hint: None }

@@ -6,10 +6,13 @@
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
 pub mod body;
+mod checking;
+pub mod custom_type;
 pub mod envelope;
 pub mod finding;
 pub mod message;
 pub mod neutral;
+mod proto_schema;
 pub mod protocol;
 mod reading;
 pub mod specification;

@@ -8,14 +8,16 @@ mod custom_types;
 mod dialogue;
 mod form;
 mod header;
+mod places;
 mod speech_acts;
 mod type_text;
 
-use std::collections::BTreeMap;
-
-use crate::finding::{Finding, Findings, Place};
+use crate::checking;
+use crate::finding::{Finding, Findings, Place, Severity};
 use crate::specification::Specification;
 use crate::yaml::{self, Node};
+
+pub(crate) use places::Places;
 
 /// What is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,15 +26,6 @@ pub(crate) enum Strictness {
     Strict,
     /// What AEA's loader and validator refuse, no more.
     Lenient,
-}
-
-/// Where things stand in the text, for rules that are about several of them.
-#[derive(Debug, Default)]
-pub(crate) struct Places {
-    /// By performative.
-    pub(crate) performatives: BTreeMap<String, Place>,
-    /// By performative and content: its type.
-    pub(crate) contents: BTreeMap<(String, String), Place>,
 }
 
 /// What is read and what was found.
@@ -65,6 +58,11 @@ fn read(text: &[u8], strictness: Strictness) -> Result<(Specification, Findings)
     let documents = yaml::documents(text)?;
     let mut reader = Reader { strictness, findings: Findings::default(), places: Places::default() };
     let specification = reader.specification(&documents.iter().map(|node| &**node).collect::<Vec<_>>());
+    if let Some(specification) = specification.as_ref().filter(|_| !reader.findings.has_errors()) {
+        for finding in checking::check(specification, &reader.places) {
+            reader.strict(finding);
+        }
+    }
     reader.findings.settle();
     match specification {
         Some(specification) if !reader.findings.has_errors() => Ok((specification, reader.findings)),
@@ -128,10 +126,9 @@ impl Reader {
         self.findings.push(Finding::error(code, place, text));
     }
 
-    /// What AEA accepts: an error where it is not to be.
+    /// What AEA accepts: no more than a warning where that is enough.
     fn strict(&mut self, finding: Finding) {
-        use crate::finding::Severity;
-        let severity = if self.is_strict() { Severity::Error } else { Severity::Warning };
+        let severity = if self.is_strict() { finding.severity } else { Severity::Warning };
         self.findings.push(Finding { severity, ..finding });
     }
 

@@ -2,6 +2,10 @@
 
 #[path = "protocols/bytes.rs"]
 mod bytes;
+#[path = "protocols/checking.rs"]
+mod checking;
+#[path = "protocols/custom_type.rs"]
+mod custom_type;
 #[path = "protocols/neutral.rs"]
 mod neutral;
 #[path = "protocols/recorded.rs"]

@@ -3,6 +3,7 @@
 //! What always holds: findings and results go to standard output; the exit code is 1 where a specification has an
 //! error. Neighbours: each verb has a file here, `folkmoot::protocols` does the work.
 
+mod check;
 mod decode;
 mod encode;
 mod lines;
@@ -16,6 +17,8 @@ use folkmoot::Result;
 /// The verbs of `folkmoot protocol`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
+    /// Tells all mistakes in specifications, each with its place: exit code 1 where there is an error
+    Check(check::Check),
     /// Writes messages, a JSON object a line, as lines of hexadecimal digits
     Encode(encode::Encode),
     /// Reads messages, lines of hexadecimal digits, and writes each as JSON on a line
@@ -28,6 +31,7 @@ pub(crate) enum Verb {
 /// What kept it from being done.
 pub(crate) fn run(verb: Verb) -> Result<ExitCode> {
     match verb {
+        Verb::Check(check) => check::run(&check),
         Verb::Encode(encode) => encode::run(&encode),
         Verb::Decode(decode) => decode::run(&decode),
     }

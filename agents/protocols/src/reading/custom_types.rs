@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::Reader;
+use super::places::Fields;
 use super::speech_acts::{SpeechActs, short};
 use crate::finding::{Finding, Place};
+use crate::specification::Element;
 use crate::yaml::Node;
 
 impl Reader {
@@ -80,6 +82,9 @@ impl Reader {
             types.insert(name.to_owned(), String::new());
             return;
         };
+        let blank = scalar.text.len() - scalar.text.trim_start_matches('\n').len();
+        let fields = Fields { place: value.place, block_after: scalar.is_block.then_some(blank) };
+        self.places.custom_types.insert(name.to_owned(), fields);
         types.insert(name.to_owned(), scalar.text.clone());
     }
 
@@ -87,13 +92,13 @@ impl Reader {
         let uses =
             acts.performatives.iter().flat_map(|act| act.contents.iter().map(move |content| (act, content)));
         let mut uses = uses.filter(|(_, content)| {
-            content.content_type.alternatives().iter().any(
-                |element| matches!(element, crate::specification::Element::Custom(custom) if custom == name),
-            )
+            content
+                .content_type
+                .alternatives()
+                .iter()
+                .any(|element| matches!(element, Element::Custom(custom) if custom == name))
         });
-        let found = uses.next().and_then(|(act, content)| {
-            self.places.contents.get(&(act.name.clone(), content.name.clone())).copied()
-        });
-        found.unwrap_or(Place::START)
+        let found = uses.next().map(|(act, content)| self.places.content_type(&act.name, &content.name));
+        found.unwrap_or_default()
     }
 }

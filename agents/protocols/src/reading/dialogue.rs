@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use super::Reader;
 use super::header::nearest;
 use super::speech_acts::short;
-use crate::finding::Finding;
+use super::{Places, Reader};
+use crate::finding::{Finding, Place};
 use crate::specification::{DialogueRules, Performative};
 use crate::yaml::{Kind, Mapping, Node};
 
@@ -159,7 +159,7 @@ impl Reader {
         if !(1..=2).contains(&mapping.len()) {
             self.error("roles", node.place, format!("there must be one role or two, not {}", mapping.len()));
         }
-        mapping.iter().filter_map(|(key, _)| self.name(key, "role", true)).collect()
+        self.names(mapping.iter().map(|(key, _)| key), "role", |places| &mut places.roles)
     }
 
     fn end_states(&mut self, node: &Node) -> Vec<String> {
@@ -167,7 +167,23 @@ impl Reader {
             self.expected("`end_states`", "a list, `[]` for none", node);
             return Vec::new();
         };
-        items.iter().filter_map(|item| self.name(item, "end state", true)).collect()
+        self.names(items.iter().map(|item| &**item), "end state", |places| &mut places.end_states)
+    }
+
+    fn names<'a>(
+        &mut self,
+        nodes: impl Iterator<Item = &'a Node>,
+        what: &str,
+        places: fn(&mut Places) -> &mut Vec<Place>,
+    ) -> Vec<String> {
+        let mut names = Vec::new();
+        for node in nodes {
+            if let Some(name) = self.name(node, what, true) {
+                names.push(name);
+                places(&mut self.places).push(node.place);
+            }
+        }
+        names
     }
 
     fn keep(&mut self, node: &Node) -> bool {

@@ -130,7 +130,8 @@ impl Reader {
                 acts.custom_types.insert(name.clone());
             }
         }
-        self.places.contents.insert((performative.to_owned(), name.clone()), value.place);
+        let places = (key.place, value.place);
+        self.places.contents.insert((performative.to_owned(), name.clone()), places);
         Some(Content { name, content_type })
     }
 
@@ -138,7 +139,7 @@ impl Reader {
     /// with a line end even for AEA.
     pub(super) fn name(&mut self, key: &Node, what: &str, line_end: bool) -> Option<String> {
         let Some(text) = key.text() else {
-            self.expected(&format!("the name of a {what}"), "a text", key);
+            self.expected(&format!("the name of {}", with_article(what)), "a text", key);
             return None;
         };
         let formed = if line_end { self.without_last_line_end(text) } else { text };
@@ -151,7 +152,7 @@ impl Reader {
         if form::is_name(formed) && !digit {
             return Some(text.to_owned());
         }
-        let told = format!("`{}` is no name of a {what}", short(text));
+        let told = format!("`{}` is no name of {}", short(text), with_article(what));
         let hint = match digit {
             true => "begin it with a letter",
             false => "names are letters and digits, with single `_` within",
@@ -159,6 +160,11 @@ impl Reader {
         self.findings.push(Finding::error("bad-name", key.place, told).hint(hint));
         None
     }
+}
+
+fn with_article(what: &str) -> String {
+    let article = if what.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" };
+    format!("{article} {what}")
 }
 
 /// What is quoted of a text that may be long.

@@ -61,7 +61,8 @@ impl Composer {
             Event::DocumentStart(_) => self.anchors.clear(),
             Event::Alias(anchor) => self.alias(anchor, place)?,
             Event::Scalar(text, style, anchor, tag) => {
-                let scalar = scalar(&text, style, tag.as_deref(), place)?;
+                let mut scalar = scalar(&text, style, tag.as_deref(), place)?;
+                scalar.is_block = style == ScalarStyle::Literal;
                 self.finish(Node { place, value: Value::Scalar(scalar), size: 1 }, anchor)?;
             }
             Event::SequenceStart(anchor, tag) => self.begin(place, anchor, false, tag.as_deref())?,

@@ -11,6 +11,8 @@ pub(crate) struct Scalar {
     pub(crate) kind: Kind,
     /// As written, without quotes.
     pub(crate) text: String,
+    /// Whether it is a `|` block, each line of which is one line of the text.
+    pub(crate) is_block: bool,
 }
 
 /// What it is.
@@ -67,7 +69,7 @@ impl Scalar {
     }
 
     pub(super) fn of_text(text: &str) -> Scalar {
-        Scalar { kind: Kind::Text, text: text.to_owned() }
+        Scalar { kind: Kind::Text, text: text.to_owned(), is_block: false }
     }
 
     fn checked(kind: Kind, text: &str) -> Option<Scalar> {
@@ -77,7 +79,7 @@ impl Scalar {
             Kind::Date => date_exists(text),
             _ => true,
         };
-        sound.then(|| Scalar { kind, text: text.to_owned() })
+        sound.then(|| Scalar { kind, text: text.to_owned(), is_block: false })
     }
 
     /// For people.

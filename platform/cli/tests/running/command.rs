@@ -58,6 +58,7 @@ impl Ended {
     }
 
     /// Exit code 1, one line on standard error, nothing on standard output. Gives the line.
+    #[allow(dead_code, reason = "some verbs have a line for each of several failures")]
     pub(crate) fn fails(self) -> String {
         let (out, err) = self.expect(1);
         assert_eq!(out, "");

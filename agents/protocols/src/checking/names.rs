@@ -1,0 +1,176 @@
+//! Names that cannot be told apart, or used, in what is generated from a specification.
+
+use std::collections::HashMap;
+
+use crate::finding::{Finding, Place};
+use crate::proto_schema::fields::{self, json_name};
+use crate::proto_schema::performative_message;
+use crate::reading::Places;
+use crate::specification::{Element, Performative, Specification};
+
+/// Python's, of which AEA makes attributes and fields.
+const KEYWORDS: [&str; 35] = [
+    "False", "None", "True", "and", "as", "assert", "async", "await", "break", "class", "continue", "def",
+    "del", "elif", "else", "except", "finally", "for", "from", "global", "if", "import", "in", "is",
+    "lambda", "nonlocal", "not", "or", "pass", "raise", "return", "try", "while", "with", "yield",
+];
+
+/// Contents that stand in for something AEA's code uses itself: found by generating and running it.
+const USED_BY_CODE: [&str; 15] = [
+    "DialogueMessage",
+    "Performative",
+    "cast",
+    "encode",
+    "get",
+    "is_set",
+    "message_pb",
+    "msg",
+    "property",
+    "sender",
+    "serializer",
+    "set",
+    "str",
+    "to",
+    "valid_performatives",
+];
+
+/// The same, where it is a set, a list, a dict or a union.
+const USED_FOR_COLLECTIONS: [&str; 12] = [
+    "Dict",
+    "FrozenSet",
+    "Tuple",
+    "all",
+    "dict",
+    "enforce",
+    "frozenset",
+    "int",
+    "isinstance",
+    "len",
+    "tuple",
+    "type",
+];
+
+/// Performatives that stand in for a method of protobuf's messages.
+const USED_BY_PROTOBUF: [&str; 2] = ["SerializeToString", "WhichOneof"];
+
+pub(super) fn check(specification: &Specification, places: &Places, findings: &mut Vec<Finding>) {
+    for performative in &specification.speech_acts {
+        let place = places.performative(&performative.name);
+        keyword(&performative.name, "performative", place, findings);
+        if USED_BY_PROTOBUF.contains(&performative.name.as_str()) {
+            used_by_code("performative", &performative.name, place, findings);
+        }
+        contents(performative, places, findings);
+    }
+    performatives(specification, places, findings);
+    if let Some(dialogue) = &specification.dialogue {
+        constants(&dialogue.roles, "role", &places.roles, findings);
+        constants(&dialogue.end_states, "end state", &places.end_states, findings);
+    }
+    if specification.description.contains("\"\"\"") || specification.description.ends_with(['"', '\\']) {
+        let text = "AEA puts the description between three quotes, which it ends";
+        findings.push(Finding::warning("description", places.description, text));
+    }
+}
+
+fn keyword(name: &str, what: &str, place: Place, findings: &mut Vec<Finding>) {
+    if KEYWORDS.contains(&name) {
+        let text = format!("a {what} cannot be called `{name}`, a word of Python that AEA's code breaks on");
+        findings.push(Finding::error("reserved-name", place, text));
+    }
+}
+
+fn used_by_code(what: &str, name: &str, place: Place, findings: &mut Vec<Finding>) {
+    let text = format!("a {what} cannot be called `{name}`, which AEA's code uses for something else");
+    findings.push(Finding::error("reserved-name", place, text));
+}
+
+/// The fields of one performative's message.
+fn contents(performative: &Performative, places: &Places, findings: &mut Vec<Finding>) {
+    let (mut by_name, mut by_json) = (HashMap::new(), HashMap::new());
+    for field in fields::fields(&performative.contents) {
+        let (name, content) = (field.name, field.content.name.as_str());
+        let place = places.content_name(&performative.name, content);
+        let json = json_name(&name);
+        let same = by_name.insert(name.clone(), content);
+        let same_json = by_json.insert(json.clone(), content);
+        let text = match (same, same_json) {
+            // Twice the same alternative, which is told of elsewhere.
+            (Some(other), _) | (None, Some(other)) if other == content => continue,
+            (Some(other), _) => format!("contents `{other}` and `{content}` both need the field `{name}`"),
+            (None, Some(other)) => {
+                format!(
+                    "protobuf cannot tell contents `{other}` and `{content}` apart, which are both `{json}` in JSON"
+                )
+            }
+            (None, None) => continue,
+        };
+        findings.push(Finding::error("clash", place, text).hint("call one of them something else"));
+    }
+    for content in &performative.contents {
+        let place = places.content_name(&performative.name, &content.name);
+        keyword(&content.name, "content", place, findings);
+        let plain = |element: &Element| matches!(element, Element::Primitive(_) | Element::Custom(_));
+        let simple =
+            !content.content_type.is_union() && content.content_type.alternatives().iter().all(plain);
+        if USED_BY_CODE.contains(&content.name.as_str()) {
+            used_by_code("content", &content.name, place, findings);
+        } else if !simple && USED_FOR_COLLECTIONS.contains(&content.name.as_str()) {
+            used_by_code("collection or union", &content.name, place, findings);
+        }
+        if !content.name.starts_with(|first: char| first.is_ascii_alphabetic()) {
+            let text = format!("a field of protobuf cannot be called `{}`", content.name);
+            findings.push(Finding::error("bad-name", place, text).hint("begin it with a letter"));
+        } else if content.name.ends_with('\n') {
+            let text = "the name of a content ends with a line end";
+            findings.push(Finding::error("bad-name", place, text).hint("take it out"));
+        }
+    }
+}
+
+/// The messages and fields of the protocol's message, and AEA's constants.
+fn performatives(specification: &Specification, places: &Places, findings: &mut Vec<Finding>) {
+    let mut known: HashMap<String, &str> = HashMap::new();
+    for performative in &specification.speech_acts {
+        let name = performative.name.as_str();
+        let place = places.performative(name);
+        if specification.custom_types.contains_key(name) {
+            let text =
+                format!("protobuf cannot tell the performative `{name}` from the custom type `ct:{name}`");
+            findings.push(Finding::error("clash", place, text).hint("call one of them something else"));
+        }
+        // A performative's own three differ from one another, so each kind has its mark.
+        let keys = [
+            format!("const {}", name.to_uppercase()),
+            format!("json {}", json_name(name)),
+            format!("message {}", performative_message(name)),
+        ];
+        let mut other = None;
+        for key in keys {
+            other = known.insert(key, name).or(other);
+        }
+        if let Some(other) = other {
+            let text = format!("the performatives `{other}` and `{name}` are one name in generated code");
+            findings.push(Finding::error("clash", place, text).hint("call one of them something else"));
+        }
+    }
+}
+
+/// Roles and end states, of which constants are made.
+fn constants(names: &[String], what: &str, places: &[Place], findings: &mut Vec<Finding>) {
+    let mut known: HashMap<String, &str> = HashMap::new();
+    for (position, name) in names.iter().enumerate() {
+        let place = places.get(position).copied().unwrap_or(Place::START);
+        if let Some(other) = known.insert(name.to_uppercase(), name) {
+            let text = format!("the {what}s `{other}` and `{name}` are one name in generated code");
+            findings.push(Finding::error("clash", place, text).hint("call one of them something else"));
+        }
+        if !name.starts_with(|first: char| first.is_ascii_alphabetic()) || name.ends_with('\n') {
+            let text = format!("no {what} in generated code can be called `{}`", name.trim_end());
+            findings.push(
+                Finding::error("bad-name", place, text)
+                    .hint("begin it with a letter, and end it with one or a digit"),
+            );
+        }
+    }
+}

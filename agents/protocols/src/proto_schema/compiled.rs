@@ -1,0 +1,154 @@
+//! The descriptors of a protocol's schema, or why it has none.
+//!
+//! What always holds: the authors' fields stay within their own message, and nest no deeper than the compiler's
+//! recursion is fit for. Neighbour: [`super`] makes the text.
+
+use miette::Diagnostic;
+use protox::Compiler;
+use protox::file::{File, FileResolver};
+use protox::prost_reflect::{EnumDescriptor, MessageDescriptor};
+
+use super::ProtoSchema;
+use crate::custom_type::describing::path;
+use crate::specification::Specification;
+
+/// Braces, brackets and angles of a custom type may stand so deep in each other.
+const MAX_DEPTH: usize = 24;
+
+/// Why a schema is none.
+pub(crate) struct Broken {
+    /// What the compiler says.
+    pub(crate) text: String,
+    /// Where in [`ProtoSchema::text`], in bytes.
+    pub(crate) at: Option<usize>,
+}
+
+/// The one message of the schema.
+///
+/// # Errors
+/// What protobuf refuses.
+pub(crate) fn compile(
+    specification: &Specification,
+    schema: &ProtoSchema,
+) -> Result<MessageDescriptor, Broken> {
+    for range in schema.custom_types.values() {
+        within_itself(schema.text.get(range.clone()).unwrap_or_default(), range.start)?;
+    }
+    let name = "protocol.proto";
+    let mut compiler = Compiler::with_file_resolver(InMemory(schema.text.clone()));
+    compiler.include_source_info(true);
+    if let Err(error) = compiler.open_file(name) {
+        // Of two places the later one is the one that cannot stay.
+        let at = error.labels().and_then(|labels| labels.map(|label| label.offset()).max());
+        return Err(Broken { text: error.to_string(), at });
+    }
+    let whole = format!("{}.{}", specification.proto_package(), specification.message_name());
+    let message = compiler.descriptor_pool().get_message_by_name(&whole);
+    let message = message.ok_or_else(|| Broken { text: format!("it has no message `{whole}`"), at: None })?;
+    for child in
+        message.child_messages().filter(|child| specification.custom_types.contains_key(child.name()))
+    {
+        names_custom_types_alone(&child, specification, schema, &message)?;
+    }
+    Ok(message)
+}
+
+/// A field of a custom type cannot hold a message of the protocol itself, nor a performative's.
+fn names_custom_types_alone(
+    custom: &MessageDescriptor,
+    specification: &Specification,
+    schema: &ProtoSchema,
+    protocol: &MessageDescriptor,
+) -> Result<(), Broken> {
+    let mut within = vec![custom.clone()];
+    while let Some(message) = within.pop() {
+        for field in message.fields() {
+            let kind = field.kind();
+            let named = kind.as_message().map(MessageDescriptor::full_name);
+            let named = named.or(kind.as_enum().map(EnumDescriptor::full_name));
+            let outermost = |name: &str| path(name, protocol)?.into_iter().next();
+            if let Some(name) = named
+                && !outermost(name).is_some_and(|outer| specification.custom_types.contains_key(&outer))
+            {
+                let text = format!("the field `{}` holds `{name}`, which is no custom type", field.name());
+                return Err(Broken {
+                    text,
+                    at: schema.custom_types.get(custom.name()).map(|range| range.start),
+                });
+            }
+        }
+        within.extend(message.child_messages());
+    }
+    Ok(())
+}
+
+/// Nothing but the schema: what it imports is not there.
+struct InMemory(String);
+
+impl FileResolver for InMemory {
+    fn open_file(&self, name: &str) -> Result<File, protox::Error> {
+        match name {
+            "protocol.proto" => File::from_source(name, &self.0),
+            _ => Err(protox::Error::file_not_found(name)),
+        }
+    }
+}
+
+/// Whether each bracket closes within the text, and none before it opens: otherwise the text would end its own message.
+fn within_itself(text: &str, offset: usize) -> Result<(), Broken> {
+    let mut open: Vec<(usize, u8)> = Vec::new();
+    let broken = |at: usize, told: &str| Err(Broken { text: told.to_owned(), at: Some(offset + at) });
+    let mut rest = text.bytes().enumerate().peekable();
+    while let Some((at, byte)) = rest.next() {
+        match byte {
+            b'"' | b'\'' => {
+                // A backslash takes the next byte with it.
+                let mut ended = false;
+                while let Some((_, next)) = rest.next() {
+                    match next {
+                        b'\\' => drop(rest.next()),
+                        b'\n' => break,
+                        _ if next == byte => {
+                            ended = true;
+                            break;
+                        }
+                        _ => {}
+                    }
+                }
+                if !ended {
+                    return broken(at, "the quotes that open here do not close in this line");
+                }
+            }
+            b'/' if rest.next_if(|(_, next)| *next == b'/').is_some() => {
+                while rest.next_if(|(_, next)| *next != b'\n').is_some() {}
+            }
+            b'/' if rest.next_if(|(_, next)| *next == b'*').is_some() => {
+                let mut star = false;
+                loop {
+                    match rest.next() {
+                        Some((_, b'/')) if star => break,
+                        Some((_, next)) => star = next == b'*',
+                        None => return broken(at, "the comment that begins here does not end"),
+                    }
+                }
+            }
+            b'{' | b'[' => {
+                open.push((at, byte));
+                if open.len() > MAX_DEPTH {
+                    return broken(at, "brackets stand too deep in each other");
+                }
+            }
+            b'}' | b']' => {
+                let opened = if byte == b'}' { b'{' } else { b'[' };
+                if open.pop().is_none_or(|(_, open)| open != opened) {
+                    return broken(at, "this bracket closes what was not opened");
+                }
+            }
+            _ => {}
+        }
+    }
+    match open.pop() {
+        Some((at, _)) => broken(at, "this bracket is not closed"),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,92 @@
+//! `folkmoot protocol` as a person runs it.
+//!
+//! Neighbour: the tests of `folkmoot-protocols` have each finding.
+
+#[path = "running/command.rs"]
+mod command;
+
+use command::{Folder, folkmoot};
+use serde_json::Value;
+
+const PING: &str = "---
+name: ping
+author: fair
+version: 1.0.0
+description: Is somebody there?
+license: MIT
+aea_version: '>=1.0.0, <2.0.0'
+protocol_specification_id: fair/ping:1.0.0
+speech_acts:
+  ping:
+    nonce: pt:int
+  pong:
+    nonce: pt:int
+---
+initiation: [ping]
+reply: {ping: [pong], pong: []}
+termination: [pong]
+roles: {peer}
+end_states: []
+keep_terminal_state_dialogues: false
+";
+
+fn folder(files: &[(&str, &str)]) -> Folder {
+    let folder = Folder::new();
+    for (name, text) in files {
+        std::fs::write(folder.join(name), text).unwrap();
+    }
+    folder
+}
+
+#[test]
+fn a_specification_without_mistakes_is_passed_over_in_silence() {
+    let folder = folder(&[("ping.yaml", PING)]);
+    assert_eq!(folkmoot(&folder, &["protocol", "check", "ping.yaml"]).succeeds(), "");
+    assert_eq!(folkmoot(&folder, &["protocol", "check", "-o", "json", "ping.yaml"]).succeeds(), "[]\n");
+}
+
+#[test]
+fn findings_of_all_files_are_told_a_line_each() {
+    let one = PING
+        .replace("nonce: pt:int\n  pong", "nonce: pt:dict[pt:float, pt:int]\n  pong")
+        .replace("pong:\n    nonce", "pong:\n    n");
+    let other = PING.replace("peer", "peer_").replace("[ping]", "[ping, pong]");
+    let folder = folder(&[("one.yaml", &one), ("other.yaml", &other), ("third.yaml", PING)]);
+    let (out, err) =
+        folkmoot(&folder, &["protocol", "check", "one.yaml", "other.yaml", "third.yaml"]).differs();
+    assert_eq!(err, "");
+    let lines: Vec<&str> = out.lines().collect();
+    assert_eq!(lines.len(), 2, "{out}");
+    assert!(lines[0].starts_with("one.yaml:11:12: error[map-key]: the keys of a dict cannot be"), "{out}");
+    assert!(lines[1].starts_with("other.yaml:18:9: error[bad-name]: `peer_` is no name of a role"), "{out}");
+
+    let lenient = folkmoot(&folder, &["protocol", "check", "--lenient", "one.yaml"]).succeeds();
+    assert!(lenient.starts_with("one.yaml:11:12: warning[map-key]: "), "{lenient}");
+}
+
+#[test]
+fn tools_get_findings_as_json() {
+    let folder = folder(&[("ping.yaml", &PING.replace("version: 1.0.0\nd", "version: 1.0\nd"))]);
+    let (out, _) = folkmoot(&folder, &["protocol", "check", "--output", "json", "ping.yaml"]).differs();
+    let findings: Value = serde_json::from_str(&out).unwrap();
+    let expected = serde_json::json!([{
+        "file": "ping.yaml", "line": 4, "column": 10, "severity": "error", "code": "wrong-type",
+        "text": "`version` must be a text, not the number `1.0`", "hint": "put it in quotes",
+    }]);
+    assert_eq!(findings, expected);
+}
+
+#[test]
+fn a_file_that_cannot_be_read_keeps_no_other_from_being_checked() {
+    let folder = folder(&[("other.yaml", &PING.replace("author: fair\n", "")), ("bytes.yaml", PING)]);
+    std::fs::write(folder.join("bytes.yaml"), b"name: ping\nauthor: \xff\n").unwrap();
+    let (out, err) =
+        folkmoot(&folder, &["protocol", "check", "none.yaml", "other.yaml", "bytes.yaml"]).differs();
+    assert_eq!(
+        out,
+        "other.yaml:2:1: error[missing-field]: the field `author` is missing\n\
+         bytes.yaml:2:9: error[not-utf8]: the text is not UTF-8 from here on; save the file as UTF-8\n"
+    );
+    assert!(err.starts_with("folkmoot: none.yaml cannot be read: "), "{err}");
+    folkmoot(&folder, &["protocol", "check"]).misunderstands();
+}
