@@ -1,6 +1,6 @@
 //! Reads JSON (RFC 8259) as Python's `json` module writes and takes it.
 //!
-//! What always holds: the bytes are UTF-8 as a whole (checked once, at the start), lone surrogates are in no text that is read,
+//! What always holds: the bytes are UTF-8 as a whole (checked once, at the start), no text that is read has lone surrogates,
 //! `NaN`, `Infinity` and `-Infinity` are floats, integers have up to 4300 digits, keys are texts.
 //! Neighbours: `json_text` undoes escapes, `scan` walks.
 

@@ -45,8 +45,8 @@ fn special_bytes(word: u64) -> u64 {
     (quote | backslash | control) & HIGH_BITS
 }
 
-/// The character that an escape stands for, and the escape's length in bytes; `None` where it is half of a surrogate pair.
-/// `text` begins with the backslash.
+/// The character that an escape stands for, and the escape's length in bytes; `None` where it is half of a surrogate
+/// pair. `text` begins with the backslash.
 pub(super) fn escape(text: &str) -> Result<(Option<char>, usize), &'static str> {
     let character = match text.as_bytes().get(1) {
         Some(b'"') => '"',

@@ -1,8 +1,9 @@
 //! A service as an argument or a result: its path, from the root of the end that passes it.
 //!
-//! On the wire it is `{"__type__": [n, path]}`, as aiomas has it, with n for the types that are registered. Always true: what is
-//! read is a path and nothing more; whoever calls it is answered by the end that passed it, or told that it is not there.
+//! On the wire it is `{"__type__": [n, path]}`, as aiomas has it, with n for the types that are registered. Always true:
+//! what is read is a path and nothing more; whoever calls it is answered by the end that passed it, or told that it is not there.
 //! Neighbour: [`Peer`](super::Peer) makes them of services, and remotes of them.
+
 use folkmoot_codecs::plain_types;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 

@@ -23,7 +23,8 @@ use super::{Peer, raise};
 use crate::channel::Request;
 use crate::link_time;
 
-/// How long async methods go on whose caller has closed its half of the channel: it may still read, but is more likely gone.
+/// How long async methods go on whose caller has closed its half of the channel: it may still read, but is more likely
+/// gone.
 const HALF_CLOSED_TIME: Duration = Duration::from_secs(2);
 
 /// Longest path that is looked at, in bytes.
