@@ -92,7 +92,7 @@ impl Codec {
     /// MsgPack) or the value refuses to be written. `out` is then as it was.
     #[inline]
     pub fn encode<T: Serialize + ?Sized>(self, value: &T, out: &mut BytesMut) -> Result<(), EncodeError> {
-        encode::append(self, value, out, Room::ANY)
+        encode::append(self, value, out, Room::ANY).map(drop)
     }
 
     /// Checks that `bytes` are exactly one value within the limits of depth and number of values.

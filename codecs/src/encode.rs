@@ -3,23 +3,28 @@
 //! What always holds: `out` grows by exactly one value or, on an error, not at all. Between a value and its
 //! format's serializer stands [`Exact`], which sees to what the format would lose: NaN and infinities in JSON
 //! (written as Python does), integers beyond 64 bits in all three.
-//! Neighbours: `encode/exact` and `encode/compound` are that layer, `encode/json_floats` the JSON formatter.
+//! Neighbours: `encode/exact` and `encode/compound` are that layer, `encode/notes` what it tells the JSON formatter.
 
 use std::fmt;
 use std::io;
 
 use bytes::BytesMut;
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
 use crate::codec::Codec;
 use crate::codec_error::EncodeError;
 
 mod compound;
 mod exact;
-mod json_floats;
+mod notes;
 
-use exact::{Exact, Rules};
-use json_floats::{NonFinite, PythonFloats};
+use exact::{Exact, Format, Rules};
+use notes::{Notes, Python};
+
+/// A text of so many bytes is long.
+const LONG_BYTES: usize = 1024;
+/// Room that is left behind what is long, in bytes.
+const END_BYTES: usize = 256;
 
 /// How far a buffer may grow.
 #[derive(Clone, Copy)]
@@ -35,54 +40,49 @@ impl Room {
     pub(crate) const ANY: Room = Room { end: usize::MAX, most: u32::MAX };
 }
 
-/// Appends `value`, unless `out` would then be too long.
+/// Appends `value`, unless `out` would then be too long. Says how many of the bytes are those of long texts, at the least:
+/// these hold one value each.
 #[inline]
 pub(crate) fn append<T: Serialize + ?Sized>(
     codec: Codec,
     value: &T,
     out: &mut BytesMut,
     Room { end, most }: Room,
-) -> Result<(), EncodeError> {
+) -> Result<usize, EncodeError> {
     let before = out.len();
     let mut sink = Sink { out, end, full: false };
+    let notes = Notes::default();
     let result = match codec {
-        Codec::Json => json(value, &mut sink),
+        Codec::Json => json(value, &mut sink, &notes),
         Codec::MsgPack | Codec::MsgPackBlosc => {
             let mut serializer = rmp_serde::Serializer::new(&mut sink).with_struct_map();
-            value.serialize(Exact::new(&mut serializer, Rules::MsgPack)).map(drop).map_err(told)
+            let rules = Rules::new(Format::MsgPack, &notes);
+            value.serialize(Exact::new(&mut serializer, rules)).map(drop).map_err(told)
         }
-        Codec::Cbor => ciborium::into_writer(&Whole(value), &mut sink).map_err(|error| match error {
-            ciborium::ser::Error::Value(reason) => EncodeError::new(reason),
-            ciborium::ser::Error::Io(error) => told(error),
-        }),
+        Codec::Cbor => {
+            let rules = Rules::new(Format::Cbor, &notes);
+            ciborium::into_writer(&Exact::new(value, rules), &mut sink).map_err(|error| match error {
+                ciborium::ser::Error::Value(reason) => EncodeError::new(reason),
+                ciborium::ser::Error::Io(error) => told(error),
+            })
+        }
     };
     let full = sink.full;
     if result.is_err() {
         out.truncate(before);
     }
-    if full { Err(EncodeError::too_long(most)) } else { result }
+    if full { Err(EncodeError::too_long(most)) } else { result.map(|()| notes.text_bytes()) }
 }
 
 #[inline]
-fn json<T: Serialize + ?Sized>(value: &T, sink: &mut Sink<'_>) -> Result<(), EncodeError> {
-    let pending = NonFinite::default();
-    let mut serializer = serde_json::Serializer::with_formatter(sink, PythonFloats::new(&pending));
-    value.serialize(Exact::new(&mut serializer, Rules::Json(&pending))).map_err(told)
+fn json<T: Serialize + ?Sized>(value: &T, sink: &mut Sink<'_>, notes: &Notes) -> Result<(), EncodeError> {
+    let mut serializer = serde_json::Serializer::with_formatter(sink, Python::new(notes));
+    value.serialize(Exact::new(&mut serializer, Rules::new(Format::Json, notes))).map_err(told)
 }
 
 #[cold]
 fn told(error: impl fmt::Display) -> EncodeError {
     EncodeError::new(error.to_string())
-}
-
-/// A value as ciborium is to see it.
-struct Whole<'a, T: ?Sized>(&'a T);
-
-impl<T: Serialize + ?Sized> Serialize for Whole<'_, T> {
-    #[inline]
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.0.serialize(Exact::new(serializer, Rules::Cbor))
-    }
 }
 
 /// Where the formats write to.
@@ -104,6 +104,10 @@ impl io::Write for &mut Sink<'_> {
         if bytes.len() > self.end.saturating_sub(self.out.len()) {
             self.full = true;
             return Err(io::ErrorKind::StorageFull.into());
+        }
+        if bytes.len() >= LONG_BYTES {
+            // What closes a message is short: the buffer is not to be copied for it.
+            self.out.reserve(bytes.len() + END_BYTES);
         }
         self.out.extend_from_slice(bytes);
         Ok(())

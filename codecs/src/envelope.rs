@@ -59,7 +59,7 @@ pub fn encode_request(
             encode::append(codec, headers, out, room)?;
         }
         close_list(codec, out);
-        Ok(())
+        Ok(0)
     })
 }
 
@@ -153,7 +153,7 @@ pub fn check_request(
         max_depth: limits.max_depth.min(Limits::DEEPEST).saturating_sub(2),
         ..*limits
     };
-    check_bounds(codec, positional, &left)
+    check_bounds(codec, positional, 0, &left)
 }
 
 /// Appends the frame of a request of the platform's own, which is known to be within all bounds but that of length.
@@ -262,25 +262,23 @@ pub fn encode_exception_raw(
     frame(codec, out, limits, |out, room| answer(codec, out, EXCEPTION, id, |out| raw(out, content, room)))
 }
 
-/// Writes a frame: `write` the payload, which may reach as far as its room.
+/// Writes a frame: `write` the payload, which may reach as far as its room; it says how many bytes of it are those of long
+/// texts.
 #[inline]
 fn frame(
     codec: Codec,
     out: &mut BytesMut,
     limits: &Limits,
-    write: impl FnOnce(&mut BytesMut, Room) -> Result<(), EncodeError>,
+    write: impl FnOnce(&mut BytesMut, Room) -> Result<usize, EncodeError>,
 ) -> Result<(), EncodeError> {
     let start = out.len();
     measured(codec, out, limits, |out, room| {
-        write(out, room)?;
+        let text_bytes = write(out, room)?;
         if out.len() > room.end {
             return Err(EncodeError::too_long(room.most));
         }
-        check_bounds(
-            codec,
-            out.get(start + HEADER_BYTES + no_header(codec).len()..).unwrap_or_default(),
-            limits,
-        )
+        let payload = out.get(start + HEADER_BYTES + no_header(codec).len()..).unwrap_or_default();
+        check_bounds(codec, payload, text_bytes, limits)
     })
 }
 
@@ -348,12 +346,13 @@ fn write_header(codec: Codec, payload: &mut [u8], payload_bytes: usize) {
 
 /// Holds what leaves to the bounds that the other end holds it to: a link would end over it.
 ///
-/// A value takes a byte at the least, so only a payload with more bytes than values are allowed, or with more heads
-/// of lists and maps than levels are, needs a look.
+/// A value takes a byte at the least, those of long texts aside, so only a payload with more bytes than values are allowed, or
+/// with more heads of lists and maps than levels are, needs a look.
 #[inline]
-fn check_bounds(codec: Codec, payload: &[u8], limits: &Limits) -> Result<(), EncodeError> {
+fn check_bounds(codec: Codec, payload: &[u8], text_bytes: usize, limits: &Limits) -> Result<(), EncodeError> {
     let levels = limits.max_depth.min(Limits::DEEPEST).into();
-    if payload.len() <= limits.max_nodes as usize && !may_be_deeper(codec, payload, levels) {
+    let others = payload.len().saturating_sub(text_bytes);
+    if others <= limits.max_nodes as usize && (others <= levels || !may_be_deeper(codec, payload, levels)) {
         return Ok(());
     }
     codec.scan(payload, limits).map_err(|error| {
@@ -387,32 +386,33 @@ fn has_more(bytes: &[u8], most: usize, wanted: impl Fn(u8) -> bool) -> bool {
     })
 }
 
-/// Writes `[kind, id, content]`.
+/// Writes `[kind, id, content]`; says what writing the content said.
 #[inline]
 fn answer(
     codec: Codec,
     out: &mut BytesMut,
     kind: u64,
     id: &RawId,
-    content: impl FnOnce(&mut BytesMut) -> Result<(), EncodeError>,
-) -> Result<(), EncodeError> {
+    content: impl FnOnce(&mut BytesMut) -> Result<usize, EncodeError>,
+) -> Result<usize, EncodeError> {
     open_list(codec, out, 3);
     number(codec, out, kind);
     next(codec, out);
     out.extend_from_slice(id.as_bytes());
     next(codec, out);
-    content(out)?;
+    let text_bytes = content(out)?;
     close_list(codec, out);
-    Ok(())
+    Ok(text_bytes)
 }
 
+/// Appends what is encoded already. Nothing is known of its texts.
 #[inline]
-fn raw(out: &mut BytesMut, bytes: &[u8], room: Room) -> Result<(), EncodeError> {
+fn raw(out: &mut BytesMut, bytes: &[u8], room: Room) -> Result<usize, EncodeError> {
     if bytes.len() > room.end.saturating_sub(out.len()) {
         return Err(EncodeError::too_long(room.most));
     }
     out.extend_from_slice(bytes);
-    Ok(())
+    Ok(0)
 }
 
 #[inline]

@@ -10,10 +10,10 @@ use std::any::TypeId;
 use std::cell::RefCell;
 use std::fmt;
 use std::marker::PhantomData;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use bytes::Bytes;
-use memchr::memmem;
+use memchr::memmem::Finder;
 use serde::de::{DeserializeOwned, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::ser::{Error as _, SerializeMap};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -25,6 +25,9 @@ use crate::value::Value;
 
 /// The key that makes a map a value of a special type.
 pub const TYPE_KEY: &str = "__type__";
+
+/// Seeks the key; to make it takes as long as to look through a small message.
+static TYPE_KEY_FINDER: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(TYPE_KEY));
 
 /// Most types of its own that a container registers.
 pub const MAX_OWN_TYPES: usize = 1024;
@@ -157,7 +160,7 @@ impl PlainTypes {
     /// What is wrong, as a sentence.
     pub fn check_encoded(&self, codec: Codec, encoded: &[u8]) -> Result<(), String> {
         // Our encoders never escape what is ASCII.
-        if memmem::find(encoded, TYPE_KEY.as_bytes()).is_none() {
+        if TYPE_KEY_FINDER.find(encoded).is_none() {
             return Ok(());
         }
         match codec.value(encoded, &ANY) {
@@ -171,7 +174,7 @@ impl PlainTypes {
     /// # Errors
     /// What is wrong, as a sentence.
     pub fn check_payload(&self, codec: Codec, payload: &[u8]) -> Result<(), String> {
-        if memmem::find(payload, TYPE_KEY.as_bytes()).is_none() {
+        if TYPE_KEY_FINDER.find(payload).is_none() {
             return Ok(());
         }
         let opened = codec.open(Bytes::copy_from_slice(payload), &ANY).map_err(|error| error.to_string())?;

@@ -17,7 +17,7 @@ use crate::value::Value;
 mod bytes;
 pub(crate) mod cbor;
 pub(crate) mod json;
-mod json_text;
+pub(crate) mod json_text;
 pub(crate) mod msgpack;
 
 /// Deepest nesting that is ever read: the walk recurses, and a stack has an end.

@@ -77,7 +77,7 @@ impl<C: SerializeMap> SerializeMap for Compound<'_, C> {
 
     #[inline]
     fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), C::Error> {
-        self.inner.serialize_key(&Exact::new(key, self.rules))
+        self.inner.serialize_key(&Exact::new(key, self.rules.of_key()))
     }
 
     #[inline]

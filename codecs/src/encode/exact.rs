@@ -10,17 +10,40 @@ use num_bigint::{BigInt, Sign};
 use serde::ser::{Error, Serialize, Serializer};
 use serde_json::value::RawValue;
 
+use super::LONG_BYTES;
 use super::compound::Compound;
-use super::json_floats::NonFinite;
-use crate::scan::{MAX_INTEGER_BYTES, MAX_INTEGER_DIGITS};
+use super::notes::{Notes, RAW};
+use crate::scan::{MAX_INTEGER_BYTES, MAX_INTEGER_DIGITS, json_text};
 use crate::value::BIG_INTEGER;
+
+/// What is written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Format {
+    Json,
+    MsgPack,
+    Cbor,
+}
 
 /// What the format needs help with.
 #[derive(Clone, Copy)]
-pub(super) enum Rules<'n> {
-    Json(&'n NonFinite),
-    MsgPack,
-    Cbor,
+pub(super) struct Rules<'n> {
+    format: Format,
+    /// Whether a text here is one that the format itself must see: a key, or what stands for something else.
+    is_name: bool,
+    notes: &'n Notes,
+}
+
+impl<'n> Rules<'n> {
+    #[inline]
+    pub(super) fn new(format: Format, notes: &'n Notes) -> Rules<'n> {
+        Rules { format, is_name: false, notes }
+    }
+
+    /// The rules of a key.
+    #[inline]
+    pub(super) fn of_key(self) -> Rules<'n> {
+        Rules { is_name: true, ..self }
+    }
 }
 
 /// A serializer, or a value to be serialized, under a format's rules.
@@ -49,21 +72,33 @@ impl<T: Serialize + ?Sized> Serialize for Exact<'_, &T> {
 }
 
 impl<S: Serializer> Exact<'_, S> {
+    /// A text that may be long enough for a pass over it to be felt.
+    #[cold]
+    fn long_text(self, text: &str) -> Result<S::Ok, S::Error> {
+        let notes = self.rules.notes;
+        notes.text(text);
+        // Our search for what is to be escaped looks at many bytes at a time, serde_json's at one.
+        if self.rules.format == Format::Json && json_text::is_plain_text(text) {
+            return notes.quoted(text).serialize(self.inner);
+        }
+        self.inner.serialize_str(text)
+    }
+
     /// An integer beyond 64 bits.
     #[cold]
     fn large(self, value: BigInt) -> Result<S::Ok, S::Error> {
-        match self.rules {
-            Rules::Json(_) => {
+        match self.rules.format {
+            Format::Json => {
                 let digits = value.to_string();
                 if digits.trim_start_matches('-').len() > MAX_INTEGER_DIGITS {
                     return Err(too_large(format_args!("{MAX_INTEGER_DIGITS} digits")));
                 }
                 RawValue::from_string(digits).map_err(S::Error::custom)?.serialize(self.inner)
             }
-            Rules::MsgPack => Err(S::Error::custom(format_args!(
+            Format::MsgPack => Err(S::Error::custom(format_args!(
                 "MsgPack has no integers beyond 64 bits; send {value} as a text, or use JSON or CBOR"
             ))),
-            Rules::Cbor => {
+            Format::Cbor => {
                 use ciborium::tag::Required;
                 let negative = value.sign() == Sign::Minus;
                 let (_, magnitude) = if negative { -1 - value } else { value }.to_bytes_be();
@@ -127,7 +162,15 @@ impl<'n, S: Serializer> Serializer for Exact<'n, S> {
     as_it_is! {
         serialize_bool(bool) serialize_i8(i8) serialize_i16(i16) serialize_i32(i32) serialize_i64(i64)
         serialize_u8(u8) serialize_u16(u16) serialize_u32(u32) serialize_u64(u64) serialize_char(char)
-        serialize_str(&str) serialize_bytes(&[u8])
+        serialize_bytes(&[u8])
+    }
+
+    #[inline]
+    fn serialize_str(self, text: &str) -> Result<S::Ok, S::Error> {
+        if text.len() >= LONG_BYTES && !self.rules.is_name {
+            return self.long_text(text);
+        }
+        self.inner.serialize_str(text)
     }
 
     fn serialize_i128(self, value: i128) -> Result<S::Ok, S::Error> {
@@ -147,16 +190,16 @@ impl<'n, S: Serializer> Serializer for Exact<'n, S> {
 
     #[inline]
     fn serialize_f32(self, value: f32) -> Result<S::Ok, S::Error> {
-        if let Rules::Json(pending) = self.rules {
-            pending.note(value.into());
+        if self.rules.format == Format::Json {
+            self.rules.notes.float(value.into());
         }
         self.inner.serialize_f32(value)
     }
 
     #[inline]
     fn serialize_f64(self, value: f64) -> Result<S::Ok, S::Error> {
-        if let Rules::Json(pending) = self.rules {
-            pending.note(value);
+        if self.rules.format == Format::Json {
+            self.rules.notes.float(value);
         }
         self.inner.serialize_f64(value)
     }
@@ -255,7 +298,9 @@ impl<'n, S: Serializer> Serializer for Exact<'n, S> {
 
     #[inline]
     fn serialize_struct(self, name: &'static str, length: usize) -> Result<Self::SerializeStruct, S::Error> {
-        Ok(Self::compound(self.rules, self.inner.serialize_struct(name, length)?))
+        // What serde_json is to write as it stands goes through as it is.
+        let rules = if name == RAW { self.rules.of_key() } else { self.rules };
+        Ok(Self::compound(rules, self.inner.serialize_struct(name, length)?))
     }
 
     #[inline]

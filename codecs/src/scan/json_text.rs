@@ -35,6 +35,11 @@ pub(super) fn plain_bytes(bytes: &[u8]) -> usize {
     count + rest.iter().take_while(|byte| !matches!(byte, b'"' | b'\\' | 0..0x20)).count()
 }
 
+/// Whether all of the text stands for itself.
+pub(crate) fn is_plain_text(text: &str) -> bool {
+    plain_bytes(text.as_bytes()) == text.len()
+}
+
 /// Sets the high bit of the bytes that are special; the lowest one set is exact, those above it may be not.
 #[inline]
 fn special_bytes(word: u64) -> u64 {

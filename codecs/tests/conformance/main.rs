@@ -4,6 +4,7 @@ mod arguments;
 mod chunks;
 mod differential;
 mod errors;
+mod long_texts;
 mod messages;
 mod recorded;
 mod sample;
