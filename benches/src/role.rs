@@ -45,6 +45,8 @@ pub(crate) struct Serve {
     pub(crate) side: Side,
     /// The folder of a development authority; `None` for plain TCP.
     pub(crate) certs: Option<PathBuf>,
+    /// How long a link of ours gathers, in milliseconds.
+    pub(crate) gather_ms: u64,
 }
 
 /// Call another process whenever told.
@@ -99,7 +101,7 @@ pub(crate) fn of(words: &[String]) -> Option<Role> {
             one_way: word(3)? == "true",
             percent: usize::from_str(word(4)?).ok()?,
         })),
-        "serve" => Some(Role::Serve(Serve { side, certs })),
+        "serve" => Some(Role::Serve(Serve { side, certs, gather_ms: u64::from_str(word(3)?).ok()? })),
         "victim" => {
             Some(Role::Victim(Victim { side, listen: word(3)?.to_owned(), join: word(4)?.to_owned() }))
         }
@@ -155,7 +157,12 @@ impl Role {
                 flood.one_way.to_string(),
                 flood.percent.to_string(),
             ]),
-            Role::Serve(serve) => words.extend(["serve".to_owned(), side(serve.side), dir(&serve.certs)]),
+            Role::Serve(serve) => words.extend([
+                "serve".to_owned(),
+                side(serve.side),
+                dir(&serve.certs),
+                serve.gather_ms.to_string(),
+            ]),
             Role::Victim(victim) => words.extend([
                 "victim".to_owned(),
                 side(victim.side),
@@ -199,9 +206,9 @@ mod tests {
             Role::Weigh(Weigh { side: Side::Floor, keep_proxies: true }),
             Role::Weigh(Weigh { side: Side::Ours, keep_proxies: false }),
             Role::Flood(Flood { side: Side::Ours, one_way: true, percent: 99 }),
-            Role::Serve(Serve { side: Side::Ours, certs: None }),
-            Role::Serve(Serve { side: Side::Floor, certs: certs.clone() }),
-            Role::Serve(Serve { side: Side::Multiplexer, certs: None }),
+            Role::Serve(Serve { side: Side::Ours, certs: None, gather_ms: 3 }),
+            Role::Serve(Serve { side: Side::Floor, certs: certs.clone(), gather_ms: 0 }),
+            Role::Serve(Serve { side: Side::Multiplexer, certs: None, gather_ms: 0 }),
             Role::Victim(Victim { side: Side::Ours, listen: "127.0.0.1:0".to_owned(), join: String::new() }),
             Role::Drive(Drive {
                 side: Side::Ours,

@@ -21,11 +21,15 @@ use crate::stopwatch::Stopwatch;
 const ABOUT: &str = "Here the floor is a peer: a container of aiomas 2.0.1 on CPython 3.8, with the packages of its time. \
     Server CPU: the same unpatched aiomas client, a process of its own, keeps 100 calls of 64 B in flight, so it is the \
     client that is waited for; what is told is the processor time of the server's process for one call. Text of 1 MiB: a bare \
-    client with four requests of an echo in flight, and how many are answered in a second. These rows need what `.ci/live \
+    client with four requests of an echo in flight, and how many are answered in a second; against the bytes alone: the floor \
+    is a thread that reads each frame into one buffer and writes it back, which is what this client and these cores leave \
+    room for. Gathered: ours has a `gather_time` of a millisecond, so it answers many calls at once, each later. These rows need what `.ci/live \
     peers` installs, and run where they are asked for (`-- aiomas`, `--long`).";
 
 const PEER: &str = include_str!("aiomas/peer.py");
 const IN_FLIGHT: u64 = 100;
+/// How long a link gathers in the rows that say so.
+const GATHER_MS: u64 = 1;
 /// Calls of a round.
 const CALLS: u64 = 20_000;
 const LARGE_BYTES: usize = 1 << 20;
@@ -35,20 +39,28 @@ const LARGE_CALLS: usize = 60;
 
 pub(crate) fn group() -> Group {
     let cpu = [
-        (Codec::Json, Target::RatioAtMost(0.125)),
-        (Codec::MsgPack, Target::RatioAtMost(0.125)),
-        (Codec::MsgPackBlosc, Target::None),
+        (Codec::Json, 0, Target::RatioAtMost(0.125)),
+        (Codec::MsgPack, 0, Target::RatioAtMost(0.125)),
+        (Codec::MsgPackBlosc, 0, Target::None),
+        (Codec::Json, GATHER_MS, Target::None),
+        (Codec::MsgPack, GATHER_MS, Target::None),
     ];
     let mut benches: Vec<Bench> = cpu
         .into_iter()
-        .map(|(codec, target)| {
-            let name = format!("aiomas client, 100 in flight, server CPU of a call, {codec}");
-            Bench::new(name, Unit::Time, target, move |plan| server_time(plan, codec)).long()
+        .map(|(codec, gather_ms, target)| {
+            let gathered =
+                if gather_ms == 0 { String::new() } else { format!(", gathered for {gather_ms} ms") };
+            let name = format!("aiomas client, 100 in flight, server CPU of a call, {codec}{gathered}");
+            Bench::new(name, Unit::Time, target, move |plan| server_time(plan, codec, gather_ms)).long()
         })
         .collect();
     benches.extend([Codec::Json, Codec::MsgPack].map(|codec| {
         let name = format!("echo of 1 MiB text, against aiomas, {codec}");
         Bench::new(name, Unit::Rate, Target::RatioAtLeast(5.0), move |plan| large_texts(plan, codec)).long()
+    }));
+    benches.extend([Codec::Json, Codec::MsgPack].map(|codec| {
+        let name = format!("echo of 1 MiB text, against the bytes alone, {codec}");
+        Bench::new(name, Unit::Rate, Target::None, move |plan| large_texts_beside_bare(plan, codec)).long()
     }));
     Group { title: "Against aiomas", about: ABOUT, benches }
 }
@@ -74,17 +86,17 @@ fn python_peer(python: &Path, words: &[&str]) -> Result<Child> {
 }
 
 /// Both servers, and the URLs of their agents.
-fn servers(codec: Codec) -> Result<(PathBuf, [(Child, String); 2])> {
+fn servers(codec: Codec, gather_ms: u64) -> Result<(PathBuf, [(Child, String); 2])> {
     let python = python()?;
     let mut theirs = python_peer(&python, &["serve", codec.name()])?;
-    let mut ours = Child::start(&Role::Serve(Serve { side: Side::Ours, certs: None }), false)?;
+    let mut ours = Child::start(&Role::Serve(Serve { side: Side::Ours, certs: None, gather_ms }), false)?;
     let urls = [theirs.word()?, ours.word()?];
     let [theirs_at, ours_at] = urls;
     Ok((python, [(theirs, theirs_at), (ours, ours_at)]))
 }
 
-fn server_time(plan: &Plan, codec: Codec) -> Result<Vec<Pair>> {
-    let (python, servers) = servers(codec)?;
+fn server_time(plan: &Plan, codec: Codec, gather_ms: u64) -> Result<Vec<Pair>> {
+    let (python, servers) = servers(codec, gather_ms)?;
     let mut sides = Vec::new();
     for (server, url) in servers {
         let in_flight = IN_FLIGHT.to_string();
@@ -107,12 +119,41 @@ fn round((server, client): &mut (Child, Child)) -> Result<f64> {
 }
 
 fn large_texts(plan: &Plan, codec: Codec) -> Result<Vec<Pair>> {
-    let (_, [(_theirs, theirs), (_ours, ours)]) = servers(codec)?;
-    let mut clients = [Client::connect(&theirs, codec)?, Client::connect(&ours, codec)?];
-    let [theirs, ours] = &mut clients;
+    let (_, [(_theirs, theirs), (_ours, ours)]) = servers(codec, 0)?;
+    in_turns(plan, Client::connect(&theirs, codec)?, Client::connect(&ours, codec)?)
+}
+
+/// Ours beside a server that only moves the bytes: what the machine and the client leave room for.
+fn large_texts_beside_bare(plan: &Plan, codec: Codec) -> Result<Vec<Pair>> {
+    let mut ours = Child::start(&Role::Serve(Serve { side: Side::Ours, certs: None, gather_ms: 0 }), false)?;
+    let at = ours.word()?;
+    in_turns(plan, Client::connect(&bare_echo()?, codec)?, Client::connect(&at, codec)?)
+}
+
+fn in_turns(plan: &Plan, mut theirs: Client, mut ours: Client) -> Result<Vec<Pair>> {
     theirs.calls(LARGE_CALLS / 6)?;
     ours.calls(LARGE_CALLS / 6)?;
     crate::rounds::interleaved(plan, || theirs.calls(LARGE_CALLS), || ours.calls(LARGE_CALLS))
+}
+
+/// A thread that sends one connection's frames back out of one buffer, and never looks at them.
+fn bare_echo() -> Result<String> {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+    let url = format!("tcp://{}/echo", listener.local_addr()?);
+    std::thread::Builder::new().spawn(move || -> std::io::Result<()> {
+        let (mut stream, _) = listener.accept()?;
+        stream.set_nodelay(true)?;
+        let mut frame = Vec::new();
+        loop {
+            frame.resize(4, 0);
+            stream.read_exact(&mut frame)?;
+            let length = frame.first_chunk().map_or(0, |length| u32::from_be_bytes(*length)) as usize;
+            frame.resize(4 + length, 0);
+            stream.read_exact(&mut frame[4..])?;
+            stream.write_all(&frame)?;
+        }
+    })?;
+    Ok(url)
 }
 
 /// A bare client: it writes one request again and again, and reads how long the answers are.

@@ -95,7 +95,8 @@ pub(super) struct Ends {
 impl Ends {
     /// Both on that core, or on any.
     pub(super) fn start(side: Side, way: Way, certs: Option<PathBuf>, core: Option<usize>) -> Result<Ends> {
-        let mut server = Child::start_on(&Role::Serve(Serve { side, certs: certs.clone() }), core)?;
+        let mut server =
+            Child::start_on(&Role::Serve(Serve { side, certs: certs.clone(), gather_ms: 0 }), core)?;
         let to = server.word()?;
         let Way { codec, text_bytes, in_flight, .. } = way;
         let drive = Drive { side, certs, to, codec, text_bytes, in_flight };

@@ -1,5 +1,8 @@
 //! A remote call through two containers.
 
+use std::time::Duration;
+
+use folkmoot::LinkLimits;
 use folkmoot::prelude::*;
 
 use super::{DRIVER, SERVER, text};
@@ -9,7 +12,14 @@ use crate::role::{Drive, Serve};
 use crate::tasks::in_flight;
 
 /// A container, with TLS where there are certificates.
-async fn container(certs: Option<&std::path::Path>, node: &str, codec: Codec) -> crate::Result<Container> {
+async fn container(
+    certs: Option<&std::path::Path>,
+    node: &str,
+    codec: Codec,
+    gather_ms: u64,
+) -> crate::Result<Container> {
+    let mut limits = LinkLimits::default();
+    limits.gather_time = Duration::from_millis(gather_ms);
     let builder = match certs {
         None => Container::builder("tcp://127.0.0.1:0").name(node),
         Some(dir) => Container::builder("tls://127.0.0.1:0").certs(DevCerts::in_dir(dir)?.node(node)?),
@@ -18,12 +28,13 @@ async fn container(certs: Option<&std::path::Path>, node: &str, codec: Codec) ->
         None => "*".to_owned(),
         Some(dir) => DevCerts::in_dir(dir)?.spiffe_id(DRIVER),
     };
-    Ok(builder.codec(codec).allow(&caller, "echo", "echo").allow(&caller, "sink", "length").start().await?)
+    let builder = builder.codec(codec).limits(limits);
+    Ok(builder.allow(&caller, "echo", "echo").allow(&caller, "sink", "length").start().await?)
 }
 
 pub(super) fn serve(serve: &Serve) -> crate::Result<()> {
     folkmoot::block_on(async {
-        let hall = container(serve.certs.as_deref(), SERVER, Codec::MsgPack).await?;
+        let hall = container(serve.certs.as_deref(), SERVER, Codec::MsgPack, serve.gather_ms).await?;
         hall.spawn("echo", Counter::default).await?;
         hall.spawn("sink", Counter::default).await?;
         tell(hall.url("echo"))?;
@@ -35,7 +46,7 @@ pub(super) fn serve(serve: &Serve) -> crate::Result<()> {
 
 pub(super) fn drive(drive: &Drive) -> crate::Result<()> {
     folkmoot::block_on(async {
-        let hall = container(drive.certs.as_deref(), DRIVER, drive.codec).await?;
+        let hall = container(drive.certs.as_deref(), DRIVER, drive.codec, 0).await?;
         let echo: Proxy<Counter> = hall.connect(drive.to.as_str()).await?;
         let text = text(drive.text_bytes);
         let mut orders = orders();

@@ -46,7 +46,7 @@ pub(super) fn benches() -> Vec<Bench> {
 }
 
 fn measure(plan: &Plan, beside: Beside) -> Result<Vec<Pair>> {
-    let serve = Role::Serve(Serve { side: Side::Ours, certs: None });
+    let serve = Role::Serve(Serve { side: Side::Ours, certs: None, gather_ms: 0 });
     let (mut server, mut other) = (Child::start(&serve, false)?, Child::start(&serve, false)?);
     let (to, elsewhere) = (server.word()?, other.word()?.replace("/echo", "/sink"));
     folkmoot::block_on(async {
