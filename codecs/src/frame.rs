@@ -1,7 +1,7 @@
 //! Frames: four bytes of length, big-endian, then that many bytes of payload.
 //!
 //! What always holds: a declared length is a claim. It is checked against the limit before anything else, and
-//! the buffer grows by what has arrived, at most 64 KiB ahead of it. Neighbours: `envelope` writes frames,
+//! the buffer grows here for the last 64 KiB of a frame at the most. Neighbours: `envelope` writes frames,
 //! `message` reads the payloads that come out here.
 
 use bytes::{Buf, Bytes, BytesMut};
@@ -12,7 +12,7 @@ use crate::limits::Limits;
 /// Bytes of a frame's header.
 pub const HEADER_BYTES: usize = 4;
 
-/// How far the buffer grows ahead of what has arrived, in bytes.
+/// How far the buffer grows here ahead of what has arrived, in bytes.
 const STEP_BYTES: usize = 64 * 1024;
 
 /// Cuts a byte stream into the payloads of its frames, without copying them.
@@ -25,6 +25,18 @@ impl FrameDecoder {
     /// A decoder that refuses payloads over `limits.max_frame_bytes`.
     pub fn new(limits: Limits) -> FrameDecoder {
         FrameDecoder { limits }
+    }
+
+    /// How many bytes are missing of the frame that has begun in `source`; 0 where its length has not come, or is over the
+    /// limit.
+    #[inline]
+    pub fn missing(&self, source: &[u8]) -> usize {
+        match source.first_chunk::<HEADER_BYTES>().map(|header| u32::from_be_bytes(*header)) {
+            Some(declared) if declared <= self.limits.max_frame_bytes => {
+                (HEADER_BYTES + declared as usize).saturating_sub(source.len())
+            }
+            _ => 0,
+        }
     }
 }
 
@@ -75,7 +87,10 @@ impl Decoder for FrameDecoder {
         let length = declared as usize;
         let missing = (HEADER_BYTES + length).saturating_sub(source.len());
         if missing > 0 {
-            source.reserve(missing.min(STEP_BYTES));
+            // Of a longer one the reader brings the room, as much as it has.
+            if missing <= STEP_BYTES {
+                source.reserve(missing);
+            }
             return Ok(None);
         }
         source.advance(HEADER_BYTES);
@@ -120,6 +135,13 @@ mod tests {
         let mut buffer = BytesMut::from(&b"\x40\0\0\0abc"[..]);
         assert!(decoder(u32::MAX).decode(&mut buffer).unwrap().is_none());
         assert!(buffer.capacity() <= 2 * STEP_BYTES, "{} bytes", buffer.capacity());
+    }
+
+    #[test]
+    fn what_is_missing_is_told_once_the_length_is_there_and_may_be() {
+        let missing = |bytes: &[u8]| decoder(9).missing(bytes);
+        assert_eq!((missing(b""), missing(b"\0\0\0"), missing(b"\0\0\0\x0a")), (0, 0, 0));
+        assert_eq!((missing(b"\0\0\0\x09"), missing(b"\0\0\0\x09ab"), missing(b"\0\0\0\x02abc")), (9, 7, 0));
     }
 
     #[test]

@@ -94,6 +94,7 @@ pub mod rpc;
 mod runtime;
 mod scratch;
 pub mod sim;
+mod spare_buffers;
 mod spawning;
 mod supervision;
 mod suspending;

@@ -34,6 +34,11 @@ pub struct LinkLimits {
     /// before it on the way at the most, besides other small ones. Less lets small calls wait less, more lets large ones
     /// cross faster where the way is long.
     pub max_unanswered_bytes: usize,
+    /// Time that a link waits, after it has handled frames, before it reads again: what comes meanwhile is read, handled and
+    /// answered at once, which takes less of the processor where many requests come one by one. Each waits that much longer
+    /// at the most; a caller with one call at a time makes no more than one in that time. 0 for none, as it is by default.
+    /// Timers tell milliseconds apart and nothing finer.
+    pub gather_time: Duration,
     /// Longest time that nothing more may come of a frame that has begun to come.
     pub read_stall_time: Duration,
     /// Longest time that a peer may take none of the bytes waiting for it.
@@ -93,6 +98,7 @@ impl Default for LinkLimits {
             outbox_high_water_bytes: 4 * 1024 * 1024,
             max_outbox_bytes: 64 * 1024 * 1024,
             max_unanswered_bytes: 256 * 1024,
+            gather_time: Duration::ZERO,
             read_stall_time: Duration::from_secs(30),
             write_stall_time: Duration::from_secs(30),
             farewell_time: Duration::from_secs(10),

@@ -22,10 +22,12 @@ use crate::link::Link;
 use crate::link_time;
 use crate::one_line::one_line;
 use crate::outbox::NextPiece;
+use crate::spare_buffers;
 use crate::unproven::{GAVE_WAY, Place};
 
 mod aside;
 mod assembly;
+mod gathering;
 mod leaving;
 mod opening;
 mod reading;
@@ -37,8 +39,8 @@ use opening::Opening;
 
 /// Reads in one poll before the worker is yielded.
 const READS_PER_POLL: usize = 16;
-/// A write buffer that has grown beyond this is not kept, in bytes.
-const KEPT_BUFFER_BYTES: usize = 1024 * 1024;
+/// A buffer in which so much was written at once is not kept by the link, in bytes.
+const KEPT_BUFFER_BYTES: usize = 64 * 1024;
 
 /// The bytes of one link.
 pub(crate) struct LinkTask {
@@ -47,7 +49,13 @@ pub(crate) struct LinkTask {
     decoder: FrameDecoder,
     reading: BytesMut,
     writing: BytesMut,
+    /// Whether much was to be written when writing began.
+    is_writing_much: bool,
     unflushed: bool,
+    /// Set while the link gathers: it does not read until then.
+    gathering: Option<Sleep>,
+    /// Whether frames have been handled since it read.
+    has_handled: bool,
     /// Runs out if the first frame does not come.
     first_frame: Option<Sleep>,
     /// Runs out if nothing more comes of a frame that has begun.
@@ -92,7 +100,10 @@ impl LinkTask {
             stream,
             reading: read,
             writing: BytesMut::new(),
+            is_writing_much: false,
             unflushed: false,
+            gathering: None,
+            has_handled: false,
             read_stall: None,
             stall: None,
             leaving: None,
@@ -145,10 +156,16 @@ impl LinkTask {
                 }
                 break;
             }
+            if self.poll_gathered(cx).is_pending() {
+                return self.poll_timers(cx);
+            }
             match self.poll_read(cx) {
                 Poll::Ready(Ok(())) => {}
                 Poll::Ready(Err(cause)) => return Poll::Ready(self.say_farewell(cause, cx)),
-                Poll::Pending => return self.poll_timers(cx),
+                Poll::Pending => {
+                    self.begin_gathering(cx);
+                    return self.poll_timers(cx);
+                }
             }
         }
         // A peer that always has more to say keeps nothing from running out.
@@ -163,8 +180,8 @@ impl LinkTask {
     fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         loop {
             if self.writing.is_empty() {
-                if self.writing.capacity() > KEPT_BUFFER_BYTES {
-                    self.writing = BytesMut::new();
+                if std::mem::take(&mut self.is_writing_much) {
+                    spare_buffers::give_back(std::mem::take(&mut self.writing));
                 }
                 let taken = self.link.outbox.take(self.link.codec, &mut self.writing, cx);
                 // After the look: what comes to be told later wakes this task.
@@ -177,6 +194,7 @@ impl LinkTask {
                 }
                 self.link.tables.counters.frames_out.increment(self.link.outbox.take_frames());
                 self.link.tables.counters.bytes_out.increment(self.writing.len() as u64);
+                self.is_writing_much = self.writing.len() > KEPT_BUFFER_BYTES;
             }
             match Pin::new(&mut self.stream).poll_write(cx, &self.writing) {
                 Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),

@@ -13,6 +13,7 @@ mod links {
     mod defects;
     #[path = "../support/events.rs"]
     mod events;
+    mod gathering;
     mod idle;
     mod joining;
     #[path = "../support/left_behind.rs"]

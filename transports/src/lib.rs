@@ -84,7 +84,7 @@ pub use revocation::PeerCertificate;
 pub use sniff::{looks_like_http, looks_like_tls};
 pub use tcp::TcpTransport;
 pub use tls::TlsTransport;
-pub use transport::{Accepted, BoxFuture, ByteStream, Connection, Listener, Transport};
+pub use transport::{Accepted, BoxFuture, ByteStream, Connection, Listener, Transport, rest};
 #[cfg(unix)]
 pub use unix::UnixTransport;
 #[cfg(unix)]

@@ -13,6 +13,10 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream, lookup_host};
 use crate::error::TransportError;
 use crate::transport::{Accepted, BoxFuture, Connection, Listener, Transport};
 
+mod resting;
+
+pub(crate) use resting::RestingTcp;
+
 /// How many connections the system keeps for a listener that has not accepted them yet. With less, a crowd
 /// of nodes that reconnect at once would wait a second for the system's retry.
 pub const LISTEN_BACKLOG_CONNECTIONS: u32 = 1024;
@@ -60,7 +64,7 @@ impl Transport for TcpTransport {
 
 fn plain(stream: TcpStream, peer_address: String) -> Connection {
     Connection {
-        stream: Box::new(stream),
+        stream: Box::new(RestingTcp::new(stream)),
         principal: Principal::anonymous(),
         proven: false,
         certificate: None,

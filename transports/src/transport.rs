@@ -4,8 +4,10 @@
 //! and a [`Connection`] exists only after its whole handshake. Neighbours: [`crate::tcp`], [`crate::tls`],
 //! [`crate::local`] and those of unix sockets implement it; `platform` runs the accept loop and the frames.
 
+use std::any::Any;
 use std::fmt;
 use std::future::Future;
+use std::io;
 use std::pin::Pin;
 
 use folkmoot_codecs::{Endpoint, Principal};
@@ -13,11 +15,32 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::error::TransportError;
 use crate::revocation::PeerCertificate;
+use crate::tcp::RestingTcp;
 
 /// A duplex stream of bytes. Shutting its write half down leaves the read half open.
-pub trait ByteStream: AsyncRead + AsyncWrite + Send + Unpin + 'static {}
+pub trait ByteStream: AsyncRead + AsyncWrite + Send + Unpin + 'static {
+    /// The stream as what it is, for [`rest`].
+    #[doc(hidden)]
+    fn as_any(&mut self) -> &mut dyn Any;
+}
 
-impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> ByteStream for S {}
+impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> ByteStream for S {
+    fn as_any(&mut self) -> &mut dyn Any {
+        self
+    }
+}
+
+/// Lets the system wake nobody for what comes on the stream until it is read again. Only plain TCP can; other streams
+/// are as they were.
+///
+/// # Errors
+/// Where the system refuses; the stream is of no use any more then.
+pub fn rest(stream: &mut dyn ByteStream) -> io::Result<()> {
+    match stream.as_any().downcast_mut::<RestingTcp>() {
+        Some(tcp) => tcp.rest(),
+        None => Ok(()),
+    }
+}
 
 /// A future on the heap, as object-safe traits need it.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;

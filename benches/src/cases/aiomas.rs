@@ -143,12 +143,12 @@ fn bare_echo() -> Result<String> {
     std::thread::Builder::new().spawn(move || -> std::io::Result<()> {
         let (mut stream, _) = listener.accept()?;
         stream.set_nodelay(true)?;
-        let mut frame = Vec::new();
+        let mut frame = vec![0; 4];
         loop {
-            frame.resize(4, 0);
-            stream.read_exact(&mut frame)?;
-            let length = frame.first_chunk().map_or(0, |length| u32::from_be_bytes(*length)) as usize;
-            frame.resize(4 + length, 0);
+            let mut header = [0; 4];
+            stream.read_exact(&mut header)?;
+            frame.resize(4 + u32::from_be_bytes(header) as usize, 0);
+            frame[..4].copy_from_slice(&header);
             stream.read_exact(&mut frame[4..])?;
             stream.write_all(&frame)?;
         }

@@ -116,7 +116,7 @@ impl ReplySink for LinkSink {
         // `None`: the link is gone, and with it whoever waited.
         self.link().outbox.push(|out, waiting| match out.len() {
             _ if waiting > most => self.no_room(&format, out),
-            0 if frame.len() > SMALL_FRAME_BYTES => std::mem::swap(out, &mut frame),
+            0 if frame.len() > SMALL_FRAME_BYTES && scratch::fills(&frame) => std::mem::swap(out, &mut frame),
             _ => out.extend_from_slice(&frame),
         });
         scratch::give_back(frame);

@@ -17,6 +17,7 @@ use super::reading::take_aside;
 use crate::inbound::{self, InHand};
 use crate::link::{Link, agent_of};
 use crate::sim::virtual_time;
+use crate::spare_buffers;
 
 /// Payloads from this size on are handled on a thread of their own, in bytes: to look at each of them takes longer than
 /// a link may be held up.
@@ -43,7 +44,7 @@ struct Waiting {
 
 /// A heavy message being handled.
 struct Job {
-    done: BoxFuture<'static, Result<(), String>>,
+    done: BoxFuture<'static, (Bytes, Result<(), String>)>,
     bytes: usize,
     agent: Option<Box<str>>,
 }
@@ -162,7 +163,8 @@ impl LinkTask {
         }
         for _ in 0..MESSAGES_IN_A_ROW {
             if let Some(job) = &mut self.aside.job {
-                let Poll::Ready(done) = job.done.as_mut().poll(cx) else { return Ok(false) };
+                let Poll::Ready((payload, done)) = job.done.as_mut().poll(cx) else { return Ok(false) };
+                spare_buffers::recycle(payload);
                 if let Some(Job { bytes, agent, .. }) = self.aside.job.take() {
                     self.aside.end(bytes, agent.as_deref());
                 }
@@ -178,6 +180,7 @@ impl LinkTask {
                 self.aside.job = Some(Job { done: Box::pin(done), bytes, agent });
             } else {
                 let taken = take_aside(&self.link, &payload, in_hand);
+                spare_buffers::recycle(payload);
                 self.aside.end(bytes, agent.as_deref());
                 taken?;
             }
@@ -186,19 +189,25 @@ impl LinkTask {
     }
 }
 
-/// Handles a heavy message on a thread of its own, when the node has one to spare.
-async fn handle_apart(link: Arc<Link>, payload: Bytes, in_hand: Option<InHand>) -> Result<(), String> {
+/// Handles a heavy message on a thread of its own, when the node has one to spare. The message comes back.
+async fn handle_apart(
+    link: Arc<Link>,
+    payload: Bytes,
+    in_hand: Option<InHand>,
+) -> (Bytes, Result<(), String>) {
     if virtual_time::is_here() {
         // Threads take turns as they like: a simulation has one.
-        return take_aside(&link, &payload, in_hand);
+        let taken = take_aside(&link, &payload, in_hand);
+        return (payload, taken);
     }
     let place = link.tables.heavy.clone().acquire_owned().await;
     // Whoever listens to this worker's log hears of it all the same.
     let log = tracing::dispatcher::get_default(tracing::Dispatch::clone);
     let handled = tokio::task::spawn_blocking(move || {
         let taken = tracing::dispatcher::with_default(&log, || take_aside(&link, &payload, in_hand));
-        drop((payload, place));
-        taken
+        drop(place);
+        (payload, taken)
     });
-    handled.await.unwrap_or_else(|error| Err(format!("a message could not be handled: {error}")))
+    let lost = |error| (Bytes::new(), Err(format!("a message could not be handled: {error}")));
+    handled.await.unwrap_or_else(lost)
 }

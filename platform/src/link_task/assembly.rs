@@ -15,6 +15,7 @@ use folkmoot_codecs::{ArgumentList, Arguments, CallError, Piece, RawId};
 use super::LinkTask;
 use crate::inbound;
 use crate::link_time;
+use crate::spare_buffers;
 
 /// The streams of one link that are open.
 #[derive(Default)]
@@ -36,6 +37,11 @@ struct Stream {
 }
 
 impl Assembly {
+    /// Whether a stream is open.
+    pub(super) fn is_under_way(&self) -> bool {
+        !self.streams.is_empty()
+    }
+
     /// Forgets all streams.
     pub(super) fn clear(&mut self) {
         *self = Assembly { highest: self.highest, ..Assembly::default() };
@@ -59,7 +65,7 @@ impl Assembly {
             }
             None => {
                 self.highest = number;
-                self.streams.push(Stream { number, bytes: BytesMut::new() });
+                self.streams.push(Stream { number, bytes: spare_buffers::take().unwrap_or_default() });
                 self.streams.len() - 1
             }
         };

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, ready};
 
-use bytes::Bytes;
+use bytes::{BufMut, Bytes, BytesMut};
 use folkmoot_agents::host::FarReply;
 use folkmoot_codecs::{CallError, Codec, FrameError, Hello, Message, MessageError, MessageHead, Piece};
 use folkmoot_transports::{explain_io, looks_like_http, looks_like_tls};
@@ -22,9 +22,12 @@ use crate::channel;
 use crate::inbound::{self, InHand};
 use crate::link::{Link, Serves, slice};
 use crate::outbox::FIRST_PIECE_ID;
+use crate::spare_buffers::{self, LARGE_BYTES};
 
 /// Space made for each read, in bytes.
 const READ_BYTES: usize = 64 * 1024;
+/// So much of a large frame has come before it is given a spare buffer: a length alone gets nothing.
+const BEGUN_BYTES: usize = 32 * 1024;
 /// Frames handled in a row before the worker is yielded: their replies come to be, and are counted, meanwhile.
 const FRAMES_IN_A_ROW: usize = 32;
 /// Frames handled between two looks at how much waits to be written.
@@ -37,8 +40,9 @@ impl LinkTask {
         if self.is_deaf || self.leaving.is_some() && !self.link.outbox.is_sending_pieces() {
             return Poll::Pending;
         }
-        self.reading.reserve(READ_BYTES);
-        match ready!(poll_read_buf(Pin::new(&mut self.stream), cx, &mut self.reading)) {
+        let most = self.make_room();
+        let mut room = (&mut self.reading).limit(most);
+        match ready!(poll_read_buf(Pin::new(&mut self.stream), cx, &mut room)) {
             Ok(0) => Poll::Ready(self.peer_closed()),
             Ok(n) => {
                 self.read_stall = None;
@@ -50,6 +54,21 @@ impl LinkTask {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => Poll::Ready(Ok(())),
             Err(error) => Poll::Ready(Err(explain_io(&error))),
         }
+    }
+
+    /// Makes room for a read; says how much may be read. A large frame is read to its end and no further: the buffer is its
+    /// own then, and free when nobody reads the frame any more.
+    fn make_room(&mut self) -> usize {
+        let missing = self.decoder.missing(&self.reading);
+        if missing <= READ_BYTES {
+            self.reading.reserve(READ_BYTES);
+            return usize::MAX;
+        }
+        if self.reading.len() >= BEGUN_BYTES && self.reading.capacity() - self.reading.len() < missing {
+            self.reading = spare_buffers::larger(std::mem::take(&mut self.reading));
+        }
+        self.reading.reserve(READ_BYTES);
+        missing
     }
 
     /// The stream has ended. The peer may still read: a client that sends its last request and shuts down its half
@@ -91,6 +110,11 @@ impl LinkTask {
                     self.first_frame = None;
                     self.place = None;
                     self.link.tables.counters.frames_in.increment(1);
+                    self.has_handled = true;
+                    if payload.len() >= LARGE_BYTES && self.reading.is_empty() {
+                        // The buffer is the payload's alone.
+                        self.reading = BytesMut::new();
+                    }
                     self.take_payload(payload)?;
                 }
                 Err(error) => {
@@ -130,7 +154,14 @@ impl LinkTask {
         if payload.len() >= aside::HEAVY_BYTES && self.aside.takes_heavy(&self.link, &payload) {
             return Ok(());
         }
-        match decode(&self.link, &payload)? {
+        self.take_here(&payload)?;
+        spare_buffers::recycle(payload);
+        Ok(())
+    }
+
+    /// The same for a message that is not heavy, or must be handled here.
+    fn take_here(&mut self, payload: &Bytes) -> Result<(), String> {
+        match decode(&self.link, payload)? {
             Some(Message::Request { id, path, arguments, headers }) => {
                 if self.link.has_pieces() {
                     match &*path {
@@ -139,12 +170,12 @@ impl LinkTask {
                         _ => {}
                     }
                 }
-                if self.aside.takes(&self.link, &payload, (&id, &path), headers.no_reply) {
+                if self.aside.takes(&self.link, payload, (&id, &path), headers.no_reply) {
                     return Ok(());
                 }
                 inbound::request(&self.link, inbound::Request { id, path, arguments, headers }, None)
             }
-            Some(answer) => take_answer(&self.link, &payload, answer),
+            Some(answer) => take_answer(&self.link, payload, answer),
             None => Ok(()),
         }
     }
