@@ -142,7 +142,7 @@ By `perf`, `callgrind` and `strace`, for the rows that have stood behind their t
 - **Under aiomas's client, the server's CPU**: that client writes each call by itself, one every 23 us, so nearly each wakes the
   server: one `epoll_wait`, one `recv` and one `send` a call and no other system call (`strace`), in which are three quarters of
   the samples (`perf`). The rows that are gathered show what is left where the link waits a millisecond before it reads again, with the
-  socket out of `epoll` meanwhile: 30 to 60 calls then share each wake and each `recv`, and two writes. That is for the user to
+  socket out of `epoll` meanwhile: many calls then share a wake and a few reads and writes. That is for the user to
   ask for, since a caller with one call at a time waits that long for each.
 - **1 MiB text against aiomas**: the rows against the bytes alone show what this client leaves room for: a thread that does
   nothing but read and write these frames makes at most twice the calls of aiomas's MsgPack, which is C and copies as we do, so
