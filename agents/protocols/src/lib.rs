@@ -8,6 +8,7 @@
 pub mod body;
 mod checking;
 pub mod custom_type;
+pub mod dialogue;
 pub mod envelope;
 pub mod finding;
 pub mod message;
@@ -16,16 +17,19 @@ mod proto_schema;
 pub mod protocol;
 mod reading;
 pub mod specification;
+pub mod trace;
 pub mod value;
 pub mod wire;
 mod yaml;
 
 pub use body::{Body, BodyError, Contents};
+pub use dialogue::Dialogues;
 pub use envelope::{Envelope, EnvelopeError};
 pub use finding::{Finding, Findings};
 pub use message::{DialogueReference, Message};
 pub use neutral::{Neutral, NeutralError};
 pub use protocol::{Protocol, ProtocolError};
 pub use specification::Specification;
+pub use trace::Trace;
 pub use value::Value;
 pub use wire::{DecodeError, Fault, Reading};

@@ -4,6 +4,7 @@
 //! the second. Mistakes are collected, so one reading tells all of them. Neighbours: [`yaml`](crate::yaml) has the
 //! documents.
 
+mod conduct;
 mod custom_types;
 mod dialogue;
 mod form;

@@ -80,10 +80,24 @@ pub struct DialogueRules {
     pub termination: Vec<String>,
     /// One or two, in the author's order.
     pub roles: Vec<String>,
+    /// What each role may say, where the author says so: a role that is no key may say everything.
+    pub says: BTreeMap<String, Vec<String>>,
     /// How a dialogue may have ended, in the author's order; may be empty.
     pub end_states: Vec<String>,
+    /// To which end states terminal performatives lead, where the author says so.
+    pub end_state_of: BTreeMap<String, EndStateOf>,
     /// Whether dialogues that have ended are kept to be looked at.
     pub keep_terminal_state_dialogues: bool,
+}
+
+/// To which end states one terminal performative leads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum EndStateOf {
+    /// To this one.
+    Always(String),
+    /// It depends on what it answers, which is the key.
+    After(BTreeMap<String, String>),
 }
 
 impl Specification {

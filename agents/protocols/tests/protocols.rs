@@ -6,6 +6,14 @@ mod bytes;
 mod checking;
 #[path = "protocols/custom_type.rs"]
 mod custom_type;
+#[path = "protocols/dialogue.rs"]
+mod dialogue;
+#[path = "protocols/dialogue_keeping.rs"]
+mod dialogue_keeping;
+#[path = "protocols/dialogue_recorded.rs"]
+mod dialogue_recorded;
+#[path = "protocols/dialogue_runs.rs"]
+mod dialogue_runs;
 #[path = "protocols/neutral.rs"]
 mod neutral;
 #[path = "protocols/recorded.rs"]

@@ -8,6 +8,7 @@ mod decode;
 mod encode;
 mod lines;
 mod spec;
+mod trace;
 
 use std::process::ExitCode;
 
@@ -23,6 +24,8 @@ pub(crate) enum Verb {
     Encode(encode::Encode),
     /// Reads messages, lines of hexadecimal digits, and writes each as JSON on a line
     Decode(decode::Decode),
+    /// Replays dialogues, a message in JSON a line, and tells of each line whether it may be said there
+    Trace(trace::Trace),
 }
 
 /// Does what the verb says.
@@ -34,5 +37,6 @@ pub(crate) fn run(verb: Verb) -> Result<ExitCode> {
         Verb::Check(check) => check::run(&check),
         Verb::Encode(encode) => encode::run(&encode),
         Verb::Decode(decode) => decode::run(&decode),
+        Verb::Trace(trace) => trace::run(&trace),
     }
 }

@@ -12,6 +12,8 @@ use crate::yaml::{Kind, Mapping, Node};
 
 const FIELDS: [&str; 6] =
     ["initiation", "reply", "termination", "roles", "end_states", "keep_terminal_state_dialogues"];
+/// A field that AEA does not know, and need not be there.
+const END_STATE_OF: &str = "end_state_of";
 
 impl Reader {
     pub(super) fn dialogue(&mut self, node: &Node, performatives: &[Performative]) -> Option<DialogueRules> {
@@ -27,7 +29,7 @@ impl Reader {
             self.error("missing-field", node.place, format!("the dialogue section has no `{field}`"));
         }
         for (key, _) in mapping.iter() {
-            if !key.text().is_some_and(|name| FIELDS.contains(&name)) {
+            if !key.text().is_some_and(|name| FIELDS.contains(&name) || name == END_STATE_OF) {
                 let name = key.scalar().map(|scalar| short(&scalar.text)).unwrap_or_default();
                 let text = format!("the dialogue section has no field `{name}`, and it is ignored");
                 self.findings.push(Finding::warning("unknown-field", key.place, text));
@@ -41,14 +43,21 @@ impl Reader {
         let termination =
             mapping.get("termination").map(|node| self.termination(node, reply.as_ref(), &known));
         let roles = mapping.get("roles").map(|node| self.roles(node));
+        let says = mapping.get("roles").map(|node| self.says(node, &known)).unwrap_or_default();
         let end_states = mapping.get("end_states").map(|node| self.end_states(node));
+        let end_state_of = mapping.get(END_STATE_OF).map(|node| {
+            let (terminal, states) = (termination.as_deref(), end_states.as_deref());
+            self.end_state_of(node, &known, terminal.unwrap_or_default(), states.unwrap_or_default())
+        });
         let keep = mapping.get("keep_terminal_state_dialogues").map(|node| self.keep(node));
         Some(DialogueRules {
             initiation: initiation?,
             reply: reply?,
             termination: termination?,
             roles: roles?,
+            says,
             end_states: end_states?,
+            end_state_of: end_state_of.unwrap_or_default(),
             keep_terminal_state_dialogues: keep?,
         })
     }

@@ -32,7 +32,7 @@ pub(crate) struct Encode {
 /// The specification or the file cannot be read.
 pub(crate) fn run(encode: &Encode) -> Result<ExitCode> {
     let protocol = spec::protocol(&encode.spec)?;
-    lines::answer(encode.file.as_deref(), |line| {
+    lines::answer(encode.file.as_deref(), "error", |line| {
         let neutral = Neutral::read(&protocol, line).map_err(|error| error.to_string())?;
         let bytes = match encode.envelope {
             true => neutral.to_envelope().map_err(|error| error.to_string())?.encode(),

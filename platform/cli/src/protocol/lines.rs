@@ -1,8 +1,8 @@
 //! Lines in, one line out for each.
 //!
-//! What always holds: the output has a line for each of the input; a bad one gives `error: REASON` in its place, and
-//! the exit code is 1 at the end. What was read is answered before more is waited for. Neighbours: [`super::encode`]
-//! and [`super::decode`] say what becomes of a line.
+//! What always holds: the output has a line for each of the input; a bad one gives `error: REASON` in its place, or
+//! another word than `error`, and the exit code is 1 at the end. What was read is answered before more is waited for.
+//! Neighbours: [`super::encode`], [`super::decode`] and [`super::trace`] say what becomes of a line.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, BufWriter, Read, Write};
@@ -17,13 +17,14 @@ pub(super) const MAX_LINE_BYTES: usize = 64 * 1024 * 1024;
 /// Longest reason that is told, in characters.
 const MAX_REASON_CHARS: usize = 1000;
 
-/// Answers the lines of a file, or of the standard input.
+/// Answers the lines of a file, or of the standard input; `bad` stands before the reason where one has no answer.
 ///
 /// # Errors
 /// The file cannot be opened or read, or the output not be written.
 pub(super) fn answer(
     file: Option<&Path>,
-    answer: impl Fn(&str) -> std::result::Result<String, String>,
+    bad: &str,
+    mut answer: impl FnMut(&str) -> std::result::Result<String, String>,
 ) -> Result<ExitCode> {
     let input: Box<dyn Read> = match file {
         None => Box::new(std::io::stdin().lock()),
@@ -37,11 +38,11 @@ pub(super) fn answer(
     let mut code = ExitCode::SUCCESS;
     let mut line = Vec::new();
     while let Some(read) = next_line(&mut input, &mut line)? {
-        match read.and_then(|()| text(&line)).and_then(&answer) {
+        match read.and_then(|()| text(&line)).and_then(&mut answer) {
             Ok(answer) => writeln!(output, "{answer}")?,
             Err(reason) => {
                 code = ExitCode::FAILURE;
-                writeln!(output, "error: {}", on_one_line(&reason))?;
+                writeln!(output, "{bad}: {}", on_one_line(&reason))?;
             }
         }
         if input.buffer().is_empty() {

@@ -1,6 +1,6 @@
 //! The specification that a command is given.
 //!
-//! Neighbours: [`super::encode`] and [`super::decode`] take one.
+//! Neighbours: [`super::encode`], [`super::decode`] and [`super::trace`] take one.
 
 use std::path::Path;
 use std::sync::Arc;

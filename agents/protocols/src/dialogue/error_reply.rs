@@ -1,0 +1,117 @@
+//! What a peer is told of its mistake: the contents of an `error` of AEA's protocol `default`.
+//!
+//! It begins a dialogue of its own in `default`, which it ends at once. Always true: nobody is answered who is not known,
+//! nor where both sides know better by themselves, and an error is never answered with an error. Neighbour:
+//! [`super::refusal`].
+
+use super::Refusal;
+
+/// The kinds of mistakes that `default` knows, with their numbers on the wire.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum ErrorCode {
+    /// Nobody here speaks that protocol.
+    UnsupportedProtocol = 0,
+    /// The bytes are no message of that protocol.
+    DecodingError = 1,
+    /// The message cannot be said there.
+    InvalidMessage = 2,
+    /// Nobody here attends to that protocol at present.
+    UnsupportedSkill = 3,
+    /// The message belongs to no dialogue here.
+    InvalidDialogue = 4,
+}
+
+impl ErrorCode {
+    /// All of them, by number.
+    pub const ALL: [ErrorCode; 5] = [
+        ErrorCode::UnsupportedProtocol,
+        ErrorCode::DecodingError,
+        ErrorCode::InvalidMessage,
+        ErrorCode::UnsupportedSkill,
+        ErrorCode::InvalidDialogue,
+    ];
+
+    /// Its number on the wire.
+    pub fn number(self) -> u8 {
+        self as u8
+    }
+
+    /// Its name in AEA's schema.
+    pub fn name(self) -> &'static str {
+        match self {
+            ErrorCode::UnsupportedProtocol => "UNSUPPORTED_PROTOCOL",
+            ErrorCode::DecodingError => "DECODING_ERROR",
+            ErrorCode::InvalidMessage => "INVALID_MESSAGE",
+            ErrorCode::UnsupportedSkill => "UNSUPPORTED_SKILL",
+            ErrorCode::InvalidDialogue => "INVALID_DIALOGUE",
+        }
+    }
+}
+
+/// The contents of an `error` message of `default`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ErrorReply {
+    /// The kind of mistake.
+    pub code: ErrorCode,
+    /// `error_msg`: the reason, as a sentence.
+    pub text: String,
+    /// `error_data`: what helps to find the message, by name.
+    pub data: Vec<(String, Vec<u8>)>,
+}
+
+impl ErrorReply {
+    /// The answer to a message that was refused, or could not even be read. `protocol` is the identifier that the envelope
+    /// bears, `message` the bytes that came.
+    pub fn new(code: ErrorCode, text: impl Into<String>, protocol: &str, message: &[u8]) -> ErrorReply {
+        let data = vec![
+            ("protocol_id".to_owned(), protocol.as_bytes().to_vec()),
+            ("message".to_owned(), message.to_vec()),
+        ];
+        ErrorReply { code, text: text.into(), data }
+    }
+
+    /// The answer to a refused message of a dialogue; `None` where it is to get none.
+    pub fn to(refusal: &Refusal, protocol: &str, message: &[u8]) -> Option<ErrorReply> {
+        Some(ErrorReply::new(refusal.error_code()?, refusal.to_string(), protocol, message))
+    }
+}
+
+impl Refusal {
+    /// The kind of mistake, as `default` tells it; `None` where the sender is to get no answer: nobody knows who it is, it was
+    /// not for us, or the mistake is not a peer's.
+    pub fn error_code(&self) -> Option<ErrorCode> {
+        match self {
+            Refusal::NoAddress { .. }
+            | Refusal::NotForUs { .. }
+            | Refusal::NotFromUs { .. }
+            | Refusal::WithOneself { .. }
+            | Refusal::AddressTooLong { .. }
+            | Refusal::NoNonce => None,
+            Refusal::NoReference
+            | Refusal::ReferenceTooLong { .. }
+            | Refusal::UnknownDialogue { .. }
+            | Refusal::ReferenceAhead { .. }
+            | Refusal::OtherReference { .. }
+            | Refusal::ReferenceTaken { .. }
+            | Refusal::Ended { .. }
+            | Refusal::TimedOut { .. }
+            | Refusal::Gone
+            | Refusal::TooManyOpen { .. }
+            | Refusal::TooManyWithPeer { .. } => Some(ErrorCode::InvalidDialogue),
+            Refusal::OtherNumber { .. }
+            | Refusal::NumberUsed { .. }
+            | Refusal::NumbersUsedUp
+            | Refusal::FirstHasTarget { .. }
+            | Refusal::NoTarget
+            | Refusal::UnknownTarget { .. }
+            | Refusal::ForgottenTarget { .. }
+            | Refusal::UnknownPerformative { .. }
+            | Refusal::NotInitial { .. }
+            | Refusal::NoAnswer { .. }
+            | Refusal::NotItsRole { .. }
+            | Refusal::Invalid { .. } => Some(ErrorCode::InvalidMessage),
+        }
+    }
+}
