@@ -6,6 +6,7 @@ mod flooded_neighbour;
 mod idle_agents;
 mod links;
 mod local_call;
+mod protocols;
 mod remote_call;
 mod restart;
 mod simulated_day;
@@ -28,6 +29,7 @@ pub(crate) fn all() -> Vec<Group> {
         remote_call::group(),
         links::group(),
         aiomas::group(),
+        protocols::group(),
         simulated_day::group(),
     ]
 }

@@ -101,6 +101,19 @@ impl From<std::io::Error> for Error {
     }
 }
 
+/// What is wrong with a specification, a message or an envelope of a protocol.
+macro_rules! of_protocols {
+    ($($error:ident,)*) => {$(
+        impl From<crate::protocols::$error> for Error {
+            fn from(error: crate::protocols::$error) -> Error {
+                Error::Other(Box::new(error))
+            }
+        }
+    )*};
+}
+
+of_protocols! { Findings, ProtocolError, BodyError, EnvelopeError, DecodeError, NeutralError, }
+
 impl From<String> for Error {
     fn from(text: String) -> Error {
         Error::Other(text.into())

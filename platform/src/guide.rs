@@ -23,6 +23,7 @@
 //! | [`channels`] | requests and replies over one connection, without agents; mosaik |
 //! | [`services`] | methods called over a channel, without agents |
 //! | [`aiomas`] | coming from aiomas: old and new side by side, and how both work together |
+//! | [`messages`] | messages and envelopes of protocols, to the byte as AEA has them |
 //! | [`values`] | types on the wire: bytes, options, NaN, big integers, maps |
 //!
 //! Every example is a program that is compiled and run as a test. The pages lie in `platform/docs`, one file each.
@@ -89,6 +90,9 @@ pub mod services {}
 
 #[doc = include_str!("../docs/aiomas.md")]
 pub mod aiomas {}
+
+#[doc = include_str!("../docs/messages.md")]
+pub mod messages {}
 
 #[doc = include_str!("../docs/values.md")]
 pub mod values {}

@@ -348,6 +348,18 @@ macro_rules! from_single {
 
 from_single! { i64 => Int, f32 => Float, bool => Bool, String => Str, Vec<u8> => Bytes, }
 
+macro_rules! from_items {
+    ($($rust:ty => $variant:ident,)*) => {$(
+        impl From<Vec<$rust>> for Items {
+            fn from(items: Vec<$rust>) -> Items {
+                Items::$variant(items)
+            }
+        }
+    )*};
+}
+
+from_items! { Vec<u8> => Bytes, i64 => Int, f32 => Float, bool => Bool, String => Str, }
+
 impl From<&str> for Single {
     fn from(value: &str) -> Single {
         Single::Str(value.to_owned())

@@ -16,7 +16,11 @@ mod dialogue_recorded;
 mod dialogue_runs;
 #[path = "protocols/neutral.rs"]
 mod neutral;
+#[path = "protocols/random.rs"]
+mod random;
 #[path = "protocols/recorded.rs"]
 mod recorded;
+#[path = "protocols/smoke.rs"]
+mod smoke;
 #[path = "protocols/specification.rs"]
 mod specification;

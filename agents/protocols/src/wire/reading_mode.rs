@@ -28,31 +28,31 @@ impl Reading {
 
     /// Whether it reads as AEA does.
     #[inline]
-    pub fn is_lenient(self) -> bool {
+    pub const fn is_lenient(self) -> bool {
         self.lenient
     }
 
     /// Takes at most so many bytes.
     #[must_use]
-    pub fn with_max_bytes(self, max_bytes: usize) -> Reading {
+    pub const fn with_max_bytes(self, max_bytes: usize) -> Reading {
         Reading { max_bytes, ..self }
     }
 
     /// Takes at most so many elements of all sets, lists and dicts of a message together.
     #[must_use]
-    pub fn with_max_elements(self, max_elements: usize) -> Reading {
+    pub const fn with_max_elements(self, max_elements: usize) -> Reading {
         Reading { max_elements, ..self }
     }
 
     /// How many bytes it takes.
     #[inline]
-    pub fn max_bytes(self) -> usize {
+    pub const fn max_bytes(self) -> usize {
         self.max_bytes
     }
 
     /// How many elements it takes.
     #[inline]
-    pub fn max_elements(self) -> usize {
+    pub const fn max_elements(self) -> usize {
         self.max_elements
     }
 }

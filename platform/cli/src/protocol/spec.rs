@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use folkmoot::Result;
+use folkmoot::protocols::finding::Severity;
 use folkmoot::protocols::{Protocol, Specification};
 
 /// The protocol that a specification's file specifies.
@@ -15,7 +16,10 @@ use folkmoot::protocols::{Protocol, Specification};
 pub(super) fn protocol(spec: &Path) -> Result<Arc<Protocol>> {
     let text = std::fs::read(spec).map_err(|error| format!("{} cannot be read: {error}", spec.display()))?;
     let (specification, _) = Specification::read(text).map_err(|findings| {
-        format!("{} has mistakes; `folkmoot protocol check` tells more: {findings}", spec.display())
+        let first = findings.iter().find(|finding| finding.severity == Severity::Error);
+        let first = first.map(ToString::to_string).unwrap_or_default();
+        let first = first.lines().next().unwrap_or_default();
+        format!("{} has mistakes; `folkmoot protocol check` tells all: {first}", spec.display())
     })?;
     Protocol::new(specification).map_err(|error| format!("{}: {error}", spec.display()).into())
 }

@@ -1,0 +1,4 @@
+//! Fuzzes `bodies::message`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| folkmoot_protocols_fuzz::bodies::message(bytes));
