@@ -20,7 +20,11 @@ mod neutral;
 mod random;
 #[path = "protocols/recorded.rs"]
 mod recorded;
+#[path = "protocols/rust.rs"]
+mod rust;
 #[path = "protocols/smoke.rs"]
 mod smoke;
 #[path = "protocols/specification.rs"]
 mod specification;
+#[path = "protocols/typed.rs"]
+mod typed;

@@ -58,7 +58,7 @@ pub enum Role {
 }
 
 impl Layout {
-    pub(super) fn of(performative: &Performative) -> Layout {
+    pub(crate) fn of(performative: &Performative) -> Layout {
         let mut roles = Vec::new();
         let slots = performative.contents.iter().enumerate();
         let slots: Vec<Slot> =

@@ -37,6 +37,9 @@ pub enum Fault {
         super::reading::MAX_GROUP_DEPTH
     )]
     TooDeep,
+    /// Messages within messages.
+    #[error("messages lie deeper than {0} in one another; send fewer levels")]
+    MessagesTooDeep(usize),
     /// A field that is known, with a value of another kind.
     #[error(
         "field {number} holds {found}, its type is written as {wanted}; does the sender have the same specification?"

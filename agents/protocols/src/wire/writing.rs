@@ -12,6 +12,12 @@ pub trait Sink {
     fn byte(&mut self, byte: u8);
     /// Some bytes.
     fn slice(&mut self, bytes: &[u8]);
+    /// Takes so many bytes for written, where it only counts them; else says that it does not. Messages that lie deep in one
+    /// another are counted once by that, and not twice a level.
+    #[inline]
+    fn counted(&mut self, _bytes: usize) -> bool {
+        false
+    }
 }
 
 impl Sink for Vec<u8> {
@@ -39,6 +45,12 @@ impl Sink for Count {
     #[inline]
     fn slice(&mut self, bytes: &[u8]) {
         self.0 += bytes.len();
+    }
+
+    #[inline]
+    fn counted(&mut self, bytes: usize) -> bool {
+        self.0 += bytes;
+        true
     }
 }
 
@@ -69,6 +81,8 @@ pub trait Encode {
 pub enum WireType {
     /// An integer or a bool.
     Varint = 0,
+    /// Eight bytes.
+    Fixed64 = 1,
     /// A length and bytes.
     Bytes = 2,
     /// A float.
@@ -161,5 +175,7 @@ pub fn message<S: Sink, E: Encode + ?Sized>(sink: &mut S, number: u32, inner: &E
 pub fn sized_message<S: Sink, E: Encode + ?Sized>(sink: &mut S, number: u32, inner: &E, encoded_len: usize) {
     key(sink, number, WireType::Bytes);
     varint(sink, encoded_len as u64);
-    inner.write(sink);
+    if !sink.counted(encoded_len) {
+        inner.write(sink);
+    }
 }
