@@ -14,7 +14,7 @@ use crate::protocol::Protocol;
 use crate::protocol::layout::{Layout, Slot};
 use crate::specification::Element;
 use crate::value::{Items, Key, Single, Value};
-use crate::wire::{DecodeError, Encode, Reading, Sink, reading, writing};
+use crate::wire::{DecodeError, Encode, Reading, Sink, writing};
 
 /// What stands in a message: of a performative of a protocol, and able to write itself.
 pub trait Contents: Sized {
@@ -109,8 +109,8 @@ pub enum BodyError {
         /// The content's name.
         content: String,
     },
-    /// A custom type whose bytes are no protobuf message.
-    #[error("{performative}.{content}: the bytes of the custom type {name} are no protobuf message")]
+    /// A custom type whose bytes are no message of it.
+    #[error("{performative}.{content}: the bytes are no message of the custom type {name}")]
     BadCustom {
         /// The performative's name.
         performative: String,
@@ -235,7 +235,7 @@ fn check(layout: &Layout, slot: &Slot, value: &Value) -> Result<(), BodyError> {
         (Value::Set(items), _) if items.has_duplicates() => {
             Err(BodyError::DuplicateElement { performative: performative(), content: content() })
         }
-        (Value::Custom(bytes), Element::Custom(name)) if !reading::is_message(bytes) => {
+        (Value::Custom(bytes), Element::Custom(name)) if !slot.accepts(alternative as u16, bytes, false) => {
             Err(BodyError::BadCustom { performative: performative(), content: content(), name: name.clone() })
         }
         _ => Ok(()),

@@ -1,9 +1,10 @@
 //! A protocol: a specification made ready to read and write messages by.
 //!
 //! What always holds: performatives stand in the order of their numbers on the wire, so a performative's index is its
-//! number less [`FIRST_NUMBER`]; every field of every content has its number. Neighbours: [`layout`] computes these,
+//! number less [`FIRST_NUMBER`]; every field of every content has its number. Neighbours: [`layout`] computes these, [`custom_message`] knows custom types,
 //! `body` reads and writes by them, dialogues have their rules by the same indices.
 
+mod custom_message;
 pub mod layout;
 
 use std::sync::Arc;
@@ -63,7 +64,17 @@ impl Protocol {
             let what = "the performatives of a protocol".to_owned();
             return Err(ProtocolError::TooMany { what, limit: MAX_PERFORMATIVES });
         }
-        let layouts: Vec<Layout> = specification.by_number().into_iter().map(Layout::of).collect();
+        // What protobuf refuses is no mistake here: the fields of custom types are then not looked into.
+        let structures = match specification.custom_types.is_empty() {
+            true => None,
+            false => specification.custom_type_structures().ok(),
+        };
+        let custom_types = custom_message::all(structures.as_ref());
+        let layouts: Vec<Layout> = specification
+            .by_number()
+            .into_iter()
+            .map(|performative| Layout::with_custom_types(performative, &custom_types))
+            .collect();
         for layout in &layouts {
             check(layout)?;
         }

@@ -9,7 +9,7 @@ use std::collections::btree_map::Entry;
 use crate::protocol::layout::{Layout, Role, Slot};
 use crate::specification::{Element, Primitive};
 use crate::value::{Items, Key, Single, Value};
-use crate::wire::reading::{Reader, is_message};
+use crate::wire::reading::Reader;
 use crate::wire::scalar::Readable;
 use crate::wire::{DecodeError, Fault, Field, Fields, Payload, Reading};
 
@@ -39,8 +39,8 @@ pub(super) fn contents(
         };
         let Some((element, _)) = slot.alternatives.get(usize::from(alternative)) else { continue };
         let taken = match choices.of(content) == Some(alternative) {
-            true => room.take(place, element, field),
-            false if reading.is_lenient() => room.take(&mut None, element, field),
+            true => room.take(place, (slot, alternative, element), field),
+            false if reading.is_lenient() => room.take(&mut None, (slot, alternative, element), field),
             false => Err(Fault::Unflagged(field.number)),
         };
         taken.map_err(|fault| at(layout, slot, fault))?;
@@ -159,13 +159,21 @@ struct Room {
 
 impl Room {
     #[inline]
-    fn take(&mut self, place: &mut Option<Value>, element: &Element, field: Field<'_>) -> Result<(), Fault> {
+    fn take(
+        &mut self,
+        place: &mut Option<Value>,
+        (slot, alternative, element): (&Slot, u16, &Element),
+        field: Field<'_>,
+    ) -> Result<(), Fault> {
+        let lenient = self.reading.is_lenient();
         match element {
             Element::Primitive(primitive) => {
                 let Some(single) = self.single(*primitive, field)? else { return Ok(()) };
                 self.put(place, Value::Single(single), field.number)
             }
-            Element::Custom(_) => self.custom(place, field),
+            Element::Custom(_) => {
+                self.custom(place, |bytes| slot.accepts(alternative, bytes, lenient), field)
+            }
             Element::Set(of) | Element::List(of) => {
                 let is_set = matches!(element, Element::Set(_));
                 let value = place.get_or_insert_with(|| match is_set {
@@ -214,14 +222,19 @@ impl Room {
     }
 
     /// A message that comes in several fields is that of all their bytes.
-    fn custom(&self, place: &mut Option<Value>, field: Field<'_>) -> Result<(), Fault> {
+    fn custom(
+        &self,
+        place: &mut Option<Value>,
+        accepts: impl Fn(&[u8]) -> bool,
+        field: Field<'_>,
+    ) -> Result<(), Fault> {
         let Payload::Bytes(bytes) = field.payload else {
             return match self.reading.is_lenient() {
                 true => Ok(()),
                 false => Err(wrong_kind(field.number, field.payload, crate::wire::fault::Kind::Bytes)),
             };
         };
-        if !is_message(bytes) {
+        if !accepts(bytes) {
             return Err(Fault::BadCustom);
         }
         match place {

@@ -4,6 +4,9 @@
 //! optional a flag follows; a union has a field and a flag for each alternative, and one flag more, never written, if
 //! it is optional. Neighbour: [`super`] keeps one for each performative.
 
+use std::collections::BTreeMap;
+
+use super::custom_message::CustomMessage;
 use crate::specification::{Content, ContentType, Element, Performative};
 
 /// One performative with its fields.
@@ -33,6 +36,8 @@ pub struct Slot {
     pub alternatives: Vec<(Element, u32)>,
     /// Whether each field of a value is followed by its flag.
     pub flagged: bool,
+    /// For each alternative: the message of its custom type, where it is one.
+    custom_types: Vec<Option<CustomMessage>>,
 }
 
 /// What a field is for. Contents and alternatives are told by their index.
@@ -58,11 +63,19 @@ pub enum Role {
 }
 
 impl Layout {
+    /// Nothing is known of the custom types.
     pub(crate) fn of(performative: &Performative) -> Layout {
+        Layout::with_custom_types(performative, &BTreeMap::new())
+    }
+
+    pub(super) fn with_custom_types(
+        performative: &Performative,
+        custom_types: &BTreeMap<String, CustomMessage>,
+    ) -> Layout {
         let mut roles = Vec::new();
         let slots = performative.contents.iter().enumerate();
         let slots: Vec<Slot> =
-            slots.map(|(index, content)| slot(index as u16, content, &mut roles)).collect();
+            slots.map(|(index, content)| slot(index as u16, content, custom_types, &mut roles)).collect();
         let has_flags = slots.iter().any(|slot| slot.flagged);
         Layout { name: performative.name.clone(), slots, roles, has_flags }
     }
@@ -79,7 +92,21 @@ impl Layout {
     }
 }
 
-fn slot(content: u16, written: &Content, roles: &mut Vec<Role>) -> Slot {
+impl Slot {
+    /// Whether the bytes are a message of the custom type that is this alternative. Leniently, fields of the message
+    /// that are unknown or of another kind are passed over.
+    pub(crate) fn accepts(&self, alternative: u16, bytes: &[u8], lenient: bool) -> bool {
+        let message = self.custom_types.get(usize::from(alternative)).and_then(Option::as_ref);
+        message.unwrap_or(&CustomMessage::UNKNOWN).accepts(bytes, lenient)
+    }
+}
+
+fn slot(
+    content: u16,
+    written: &Content,
+    custom_types: &BTreeMap<String, CustomMessage>,
+    roles: &mut Vec<Role>,
+) -> Slot {
     let content_type = written.content_type.clone();
     let flagged = content_type.is_union() || content_type.is_optional();
     let mut alternatives = Vec::new();
@@ -94,5 +121,10 @@ fn slot(content: u16, written: &Content, roles: &mut Vec<Role>) -> Slot {
     if matches!(content_type, ContentType::OptionalUnion(_)) {
         roles.push(Role::Spare);
     }
-    Slot { name: written.name.clone(), content_type, alternatives, flagged }
+    let message = |element: &Element| match element {
+        Element::Custom(name) => Some(custom_types.get(name).cloned().unwrap_or(CustomMessage::UNKNOWN)),
+        _ => None,
+    };
+    let custom_types = content_type.alternatives().iter().map(message).collect();
+    Slot { name: written.name.clone(), content_type, alternatives, flagged, custom_types }
 }

@@ -95,8 +95,8 @@ pub enum Fault {
     /// A dict holds a key twice.
     #[error("the dict holds a key twice")]
     DuplicateKey,
-    /// A custom type whose bytes are no protobuf message.
-    #[error("the custom type's bytes are no protobuf message")]
+    /// A custom type whose bytes are no message of it.
+    #[error("the bytes are no message of the custom type")]
     BadCustom,
     /// More bytes than are read.
     #[error("{bytes} bytes are more than the limit of {limit}; send less or raise max_bytes")]

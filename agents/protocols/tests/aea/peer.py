@@ -3,7 +3,7 @@
 The generator is AEA's, whole; only its external programs are replaced: `protoc` by the one in grpcio-tools, the
 formatters by nothing. The stubs for custom types, which AEA leaves to be written, hold the bytes of their message.
 
-As a command: `peer.py SPEC encode|decode [--envelope]` does with AEA what `folkmoot protocol encode|decode --lenient` does.
+As a command: `peer.py SPEC encode|decode [--envelope]` does with AEA what `folkmoot protocol` does by these verbs.
 """
 import importlib
 import json

@@ -1,8 +1,8 @@
 """Records what AEA writes and reads: `record.py SPEC FILE`, or `record.py --check SPEC FILE`.
 
-The file: `#` starts a comment. `> JSON` is a message, and the line after it, `= HEX`, its bytes by AEA with the entries of maps
-in order, which AEA writes in any. `~ HEX` are broken bytes, and the line after it, `= JSON`, how AEA reads them, or
-`!` where it refuses. `--check` records anew and compares.
+The file: `#` starts a comment. `> JSON` is a message, and the line after it, `= HEX`, its bytes by AEA with the entries
+of maps in order, which AEA writes in any. `~ HEX` are broken bytes, and the line after it, `= JSON`, how AEA reads
+them, or `!` where it refuses. `--check` records anew and compares.
 """
 import json
 import platform
@@ -18,8 +18,9 @@ BROKEN = 400
 def lines(spec):
     protocol = peer.Protocol(spec)
     name = spec.split("/")[-1]
-    yield f"# Messages of {name}: aea 1.2.5 on CPython {platform.python_version()}, protobuf {google.protobuf.__version__}."
-    yield "# Written by agents/protocols/tests/aea/record.py: `.ci/live record` makes it anew, the live lane compares it."
+    of = f"CPython {platform.python_version()}, protobuf {google.protobuf.__version__}"
+    yield f"# Messages of {name}: aea 1.2.5 on {of}."
+    yield "# Written by agents/protocols/tests/aea/record.py: `.ci/live record` makes it anew, the live lane compares."
     encoded = []
     for sample in Samples(protocol).all(each=3):
         encoded.append(protocol.sorted_maps(protocol.encode(sample)))

@@ -1,4 +1,4 @@
-"""Messages of every performative of a specification, as neutral JSON: plain ones, zeros, extremes, and chosen at random.
+"""Messages of every performative of a specification, as neutral JSON: zeros, extremes, and chosen at random.
 
 The same each time, for the same specification and seed.
 """

@@ -1,17 +1,18 @@
 //! Messages and envelopes are written and read to the byte.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use folkmoot_protocols::value::{Items, Key, Single};
 use folkmoot_protocols::{
-    Body, BodyError, Envelope, EnvelopeError, Fault, Message, Protocol, Reading, Value,
+    Body, BodyError, Contents, Envelope, EnvelopeError, Fault, Message, Protocol, Reading, Value,
 };
 
 use crate::specification::{BARTER, read};
 
 fn barter() -> Arc<Protocol> {
-    Protocol::new(read(BARTER)).unwrap()
+    static PROTOCOL: LazyLock<Arc<Protocol>> = LazyLock::new(|| Protocol::new(read(BARTER)).unwrap());
+    PROTOCOL.clone()
 }
 
 fn goods(entries: &[(&str, i64)]) -> Value {
@@ -254,4 +255,79 @@ fn bytes_cut_anywhere_and_flipped_bits_panic_nothing() {
             assert_eq!(lenient, Ok(message), "both read alike what both take");
         }
     }
+}
+
+#[test]
+fn the_bytes_of_a_custom_type_are_a_message_of_it() {
+    let protocol = crate::recorded::every_type();
+    let tree = |raw: &[u8]| Body::new(&protocol, "optionals", [("maybe_tree", Value::Custom(raw.to_vec()))]);
+    let thing = |raw: &[u8]| {
+        let wish = Value::Union { alternative: 0, value: Box::new(Value::Custom(raw.to_vec())) };
+        let float = |content: &'static str, alternative, value: Value| (content, union(alternative, value));
+        let others = [
+            float("one_of_primitives", 2, Value::from(1)),
+            float("one_of_sets", 2, Value::Set(vec![1_i64].into())),
+            float("one_of_lists", 2, Value::List(vec![1_i64].into())),
+            float("one_of_dicts", 0, Value::Dict(BTreeMap::new())),
+            ("one_of_kinds", wish),
+        ];
+        Body::new(&protocol, "unions", others)
+    };
+    // A root with a name and a weight; a leaf among others.
+    for right in [&b"\x12\x05\x0a\x01x\x10\x07"[..], b"", b"\x0a\x00\x0a\x07\x0a\x00\x1d\0\0\0\x40"] {
+        assert!(tree(right).is_ok(), "{right:?}");
+    }
+    // Text that is none, a number in its place, a message that is cut, an unknown field within.
+    for wrong in [
+        &b"\x12\x03\x0a\x01\xff"[..],
+        b"\x12\x02\x08\x01",
+        b"\x12\x02\x0a\x05",
+        b"\x12\x02\x20\x01",
+        b"\x20\x01",
+    ] {
+        assert!(matches!(tree(wrong), Err(BodyError::BadCustom { .. })), "{wrong:?}");
+    }
+    // Numbers in a row and one by one, entries of a map.
+    for right in
+        [&b"\x82\x01\x03\x01\xac\x02"[..], b"\x80\x01\x05", b"\x92\x01\x05\x0a\x01k\x10\x07", b"\x62\x00"]
+    {
+        assert_eq!(thing(right).is_ok(), right != b"\x62\x00", "{right:?}");
+    }
+    for wrong in [&b"\x82\x01\x02\x01\x80"[..], b"\x92\x01\x03\x0a\x01\xff", b"\x0a\x01\x01", b"\x5d\0\0"] {
+        assert!(matches!(thing(wrong), Err(BodyError::BadCustom { .. })), "{wrong:?}");
+    }
+
+    // What is read leniently may hold what nobody knows, but no text that is none. The tree is field 17, its flag 18.
+    let read = |raw: &[u8], reading| {
+        let fields = [&[0x8a, 0x01, raw.len() as u8], raw, &[0x90, 0x01, 1]].concat();
+        Body::read_fields(&protocol, protocol.index("optionals").unwrap(), &fields, reading)
+    };
+    for unknown in [&b"\x12\x02\x20\x01"[..], b"\x20\x01", b"\x12\x02\x08\x01"] {
+        assert_eq!(read(unknown, Reading::STRICT).unwrap_err().fault(), Fault::BadCustom);
+        let read = read(unknown, Reading::LENIENT).unwrap();
+        assert_eq!(read.get("maybe_tree"), Some(&Value::Custom(unknown.to_vec())));
+    }
+    for reading in [Reading::STRICT, Reading::LENIENT] {
+        assert_eq!(read(b"\x12\x03\x0a\x01\xff", reading).unwrap_err().fault(), Fault::BadCustom);
+        assert!(read(b"\x12\x03\x0a\x01x", reading).is_ok());
+    }
+}
+
+#[test]
+fn messages_in_one_another_have_an_end() {
+    let recursive = BARTER.replace("  repeated string goods = 2;", "  Wish deeper = 2;");
+    let protocol = Protocol::new(read(&recursive)).unwrap();
+    let deep = |levels: usize| {
+        (1..levels).fold(Vec::new(), |inner: Vec<u8>, _| {
+            let mut outer = Vec::new();
+            folkmoot_protocols::wire::writing::whole_field(&mut outer, 2, &inner);
+            outer
+        })
+    };
+    let offer = |levels| {
+        let contents = [("goods", goods(&[])), ("wish", union(1, Value::Custom(deep(levels))))];
+        Body::new(&protocol, "offer", contents)
+    };
+    assert!(offer(100).is_ok());
+    assert!(matches!(offer(101), Err(BodyError::BadCustom { .. })));
 }

@@ -82,7 +82,7 @@ fn mistakes_are_told_with_their_place() {
             "must be pt:dict[pt:str, pt:float]",
         ),
         ("optionals", r#"{"maybe_tree":{"ct":"Thing","raw":""}}"#, "must be ct:Tree, found ct:Thing"),
-        ("optionals", r#"{"maybe_tree":{"ct":"Tree","raw":"ff"}}"#, "are no protobuf message"),
+        ("optionals", r#"{"maybe_tree":{"ct":"Tree","raw":"ff"}}"#, "are no message of the custom type Tree"),
         ("optionals", r#"{"maybe_tree":{"ct":"Tree"}}"#, "a custom type is"),
         (
             "optional_unions",

@@ -70,10 +70,20 @@ fn element(element: &Element) -> BoxedStrategy<Value> {
                 .prop_map(|entries: BTreeMap<_, _>| Value::Dict(entries))
                 .boxed()
         }
-        // One field of a message, of bytes.
-        _ => vec(any::<u8>(), 0..20)
-            .prop_map(|bytes| Value::Custom([&[0x7a, bytes.len() as u8], bytes.as_slice()].concat()))
+        Element::Custom(name) => custom(name),
+        _ => unreachable!("no other type of content"),
+    }
+}
+
+/// One field of each custom type, and for the tree a leaf in it.
+fn custom(name: &str) -> BoxedStrategy<Value> {
+    let field = |key: u8, bytes: &[u8]| [&[key, bytes.len() as u8], bytes].concat();
+    match name {
+        "Thing" => vec(any::<u8>(), 0..20).prop_map(move |bytes| Value::Custom(field(0x7a, &bytes))).boxed(),
+        "Tree" => "[a-zä]{0,9}"
+            .prop_map(move |name| Value::Custom(field(0x0a, &field(0x0a, name.as_bytes()))))
             .boxed(),
+        _ => (0..2_u8).prop_map(|kind| Value::Custom([8, kind].to_vec())).boxed(),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use folkmoot_protocols::neutral::{from_hex, to_hex};
 use folkmoot_protocols::value::Items;
@@ -14,8 +14,11 @@ fn fixture(name: &str) -> String {
 }
 
 pub(crate) fn every_type() -> Arc<Protocol> {
-    let (specification, _) = Specification::read(fixture("every_type.yaml")).unwrap();
-    Protocol::new(specification).unwrap()
+    static PROTOCOL: LazyLock<Arc<Protocol>> = LazyLock::new(|| {
+        let (specification, _) = Specification::read(fixture("every_type.yaml")).unwrap();
+        Protocol::new(specification).unwrap()
+    });
+    PROTOCOL.clone()
 }
 
 /// The pairs of lines of a recording.
