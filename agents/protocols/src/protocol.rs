@@ -1,8 +1,9 @@
 //! A protocol: a specification made ready to read and write messages by.
 //!
 //! What always holds: performatives stand in the order of their numbers on the wire, so a performative's index is its
-//! number less [`FIRST_NUMBER`]; every field of every content has its number. Neighbours: [`layout`] computes these, [`custom_message`] knows custom types,
-//! `body` reads and writes by them, dialogues have their rules by the same indices.
+//! number less [`FIRST_NUMBER`]; every field of every content has its number. Neighbours: [`layout`] computes these,
+//! [`custom_message`] knows custom types, `body` reads and writes by them, dialogues have their rules by the same
+//! indices.
 
 mod custom_message;
 pub mod layout;
