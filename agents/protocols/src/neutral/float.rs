@@ -26,17 +26,21 @@ pub(super) fn to_text(float: f32) -> String {
         return if wide > 0.0 { "inf" } else { "-inf" }.to_owned();
     }
     let scientific = format!("{wide:e}");
-    let (digits, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
+    let digits = scientific.split_once('e').map_or(scientific.as_str(), |(digits, _)| digits);
     let decimals = digits.split_once('.').map_or(0, |(_, decimals)| decimals.len());
+    // Of two texts of as many digits Python takes the nearer, and of two as near the even one; if it says the number.
+    let nearer = format!("{wide:.decimals$e}");
+    let scientific = if nearer.parse() == Ok(wide) { &nearer } else { &scientific };
+    let (digits, exponent) = scientific.split_once('e').unwrap_or((scientific, "0"));
     match exponent.parse::<i32>().unwrap_or(0) {
         exponent @ (..-4 | 16..) => {
             let sign = if exponent < 0 { '-' } else { '+' };
-            let digits = format!("{wide:.decimals$e}");
-            let digits = digits.split_once('e').map_or(digits.as_str(), |(digits, _)| digits);
             format!("{digits}e{sign}{:02}", exponent.unsigned_abs())
         }
-        // Of two texts of as many digits Python takes the even one, where the number lies between.
-        exponent => format!("{wide:.*}", usize::try_from(decimals as i32 - exponent).unwrap_or(0).max(1)),
+        exponent => {
+            let fixed = format!("{wide:.*}", usize::try_from(decimals as i32 - exponent).unwrap_or(0).max(1));
+            if fixed.parse() == Ok(wide) { fixed } else { format!("{wide:?}") }
+        }
     }
 }
 
@@ -62,6 +66,7 @@ mod tests {
             (9_007_199_254_740_992.0, "9007199254740992.0"),
             (f32::MAX, "3.4028234663852886e+38"),
             (f32::from_bits(1), "1.401298464324817e-45"),
+            (f32::from_bits(0x200), "7.174648137343064e-43"),
             (f32::INFINITY, "inf"),
             (f32::NEG_INFINITY, "-inf"),
             (f32::NAN, "nan"),
