@@ -2,6 +2,7 @@
 
 mod across_workers;
 mod aiomas;
+mod dialogues;
 mod flooded_neighbour;
 mod idle_agents;
 mod links;
@@ -14,6 +15,7 @@ mod spawn;
 
 use crate::bench::Group;
 
+pub(crate) use dialogues::hold;
 pub(crate) use flooded_neighbour::flood;
 pub(crate) use idle_agents::weigh;
 
@@ -30,6 +32,7 @@ pub(crate) fn all() -> Vec<Group> {
         links::group(),
         aiomas::group(),
         protocols::group(),
+        dialogues::group(),
         simulated_day::group(),
     ]
 }

@@ -71,6 +71,12 @@ pub(crate) struct Victim {
     pub(crate) join: String,
 }
 
+/// Hold many open dialogues and weigh them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Hold {
+    pub(crate) side: Side,
+}
+
 /// A process's part.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Role {
@@ -79,6 +85,7 @@ pub(crate) enum Role {
     Serve(Serve),
     Drive(Drive),
     Victim(Victim),
+    Hold(Hold),
 }
 
 /// The role in the words of a command line; `None` where a person wrote them.
@@ -101,6 +108,7 @@ pub(crate) fn of(words: &[String]) -> Option<Role> {
             one_way: word(3)? == "true",
             percent: usize::from_str(word(4)?).ok()?,
         })),
+        "hold" => Some(Role::Hold(Hold { side })),
         "serve" => Some(Role::Serve(Serve { side, certs, gather_ms: u64::from_str(word(3)?).ok()? })),
         "victim" => {
             Some(Role::Victim(Victim { side, listen: word(3)?.to_owned(), join: word(4)?.to_owned() }))
@@ -163,6 +171,7 @@ impl Role {
                 dir(&serve.certs),
                 serve.gather_ms.to_string(),
             ]),
+            Role::Hold(hold) => words.extend(["hold".to_owned(), side(hold.side)]),
             Role::Victim(victim) => words.extend([
                 "victim".to_owned(),
                 side(victim.side),
@@ -188,6 +197,7 @@ impl Role {
         match self {
             Role::Weigh(weigh) => crate::child::tell(cases::weigh(weigh)?),
             Role::Flood(flood) => crate::child::tell(cases::flood(flood)?),
+            Role::Hold(hold) => crate::child::tell(cases::hold(hold)?),
             Role::Serve(serve) => remote::serve(serve),
             Role::Drive(drive) => remote::drive(drive),
             Role::Victim(victim) => remote::fall_victim(victim),

@@ -22,6 +22,7 @@
 //! | [`objects`] | parts of an agent with methods of their own; an agent as an argument or a result |
 //! | [`channels`] | requests and replies over one connection, without agents; mosaik |
 //! | [`services`] | methods called over a channel, without agents |
+//! | [`dialogues`] | conversations by AEA's rules: what may come next, how they end, what is kept of them |
 //! | [`aiomas`] | coming from aiomas: old and new side by side, and how both work together |
 //! | [`messages`] | messages and envelopes of protocols, to the byte as AEA has them |
 //! | [`values`] | types on the wire: bytes, options, NaN, big integers, maps |
@@ -87,6 +88,9 @@ pub mod channels {}
 
 #[doc = include_str!("../docs/services.md")]
 pub mod services {}
+
+#[doc = include_str!("../docs/dialogues.md")]
+pub mod dialogues {}
 
 #[doc = include_str!("../docs/aiomas.md")]
 pub mod aiomas {}

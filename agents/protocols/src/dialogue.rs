@@ -1,11 +1,11 @@
 //! Dialogues: who may say what next, on both sides, and how each conversation ended.
 //!
-//! [`Dialogues`] keeps one agent's dialogues in one protocol. It knows no clock and no link: it is given each message that
-//! comes, makes each that goes, and is told what time it is. Always true: a message that is refused has changed nothing, a
-//! dialogue that has ended stays so, and whatever is kept has a bound in [`Limits`].
+//! [`Dialogues`] keeps one agent's dialogues in one protocol. It knows no clock and no link: it is given each message
+//! that comes, makes each that goes, and is told what time it is. Always true: a message that is refused has changed
+//! nothing, a dialogue that has ended stays so, and whatever is kept has a bound in [`Limits`].
 //!
-//! Neighbours: [`rules`] from a specification; [`label`] names a dialogue; [`history`], [`peers`] and [`time_wheel`] are
-//! what the table in [`dialogues`] is made of; [`snapshot`] carries it over a restart.
+//! Neighbours: [`rules`] from a specification; [`label`] names a dialogue; [`history`], [`peers`] and [`time_wheel`]
+//! are what the table in [`dialogues`] is made of; [`snapshot`] carries it over a restart.
 
 mod conversation;
 mod dialogues;

@@ -89,7 +89,8 @@ impl<B: Speech> Trace<B> {
         self.starters.get(starter).is_some_and(|dialogues| dialogues.find(&label).is_some())
     }
 
-    /// The dialogues that were begun, and how each ended: by the address of who began, and in the order in which it did.
+    /// The dialogues that were begun, and how each ended: by the address of who began, and in the order in which it
+    /// did.
     pub fn dialogues(&self) -> impl Iterator<Item = Traced> {
         self.starters.iter().flat_map(|(starter, dialogues)| {
             let begun = dialogues.all().filter(|(_, dialogue)| dialogue.started_by() == Side::Us);

@@ -73,7 +73,7 @@ async fn weigh_ours(keep_proxies: bool) -> Result<f64> {
 }
 
 /// The resident set of this process.
-fn resident_bytes() -> Result<f64> {
+pub(super) fn resident_bytes() -> Result<f64> {
     let rollup = std::fs::read_to_string("/proc/self/smaps_rollup")?;
     let kilobytes = rollup.lines().find_map(|line| line.strip_prefix("Rss:")?.trim().strip_suffix(" kB"));
     let kilobytes: f64 = kilobytes.ok_or("the system does not tell the resident set")?.trim().parse()?;

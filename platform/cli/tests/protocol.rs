@@ -90,3 +90,68 @@ fn a_file_that_cannot_be_read_keeps_no_other_from_being_checked() {
     assert!(err.starts_with("folkmoot: none.yaml cannot be read: "), "{err}");
     folkmoot(&folder, &["protocol", "check"]).misunderstands();
 }
+
+/// A message of ping, from one to the other.
+fn line(performative: &str, reference: [&str; 2], id: i32, target: i32, from: &str, to: &str) -> String {
+    serde_json::json!({
+        "performative": performative, "dialogue_reference": reference, "message_id": id, "target": target,
+        "sender": from, "to": to, "contents": {"nonce": {"int": 7}},
+    })
+    .to_string()
+}
+
+#[test]
+fn a_conversation_is_replayed_line_by_line_to_its_end_state() {
+    let ended = PING.replace("end_states: []", "end_states: [answered]");
+    let ping = line("ping", ["s", ""], 1, 0, "ann", "bob");
+    let pong = line("pong", ["s", "r"], -1, 1, "bob", "ann");
+    let good = [ping.as_str(), &pong, &pong].join("\n");
+    let folder = folder(&[("ping.yaml", PING), ("ended.yaml", &ended), ("good.jsonl", &good)]);
+    let trace = |spec: &str, file: &str| folkmoot(&folder, &["protocol", "trace", "--spec", spec, file]);
+    assert_eq!(trace("ended.yaml", "good.jsonl").succeeds(), "ok\nok\nok\nanswered\n");
+    assert_eq!(
+        trace("ping.yaml", "good.jsonl").succeeds(),
+        "ok\nok\nok\npong\n",
+        "no end state is tied to it"
+    );
+
+    let wrong = [
+        line("pong", ["s", ""], 1, 0, "ann", "bob"),
+        ping.clone(),
+        line("ping", ["t", ""], 1, 0, "bob", "ann"),
+        line("ping", ["s", "r"], -1, 1, "bob", "ann"),
+        line("pong", ["s", "r"], -2, 1, "bob", "ann"),
+        "{}".to_owned(),
+        pong.clone(),
+        line("pong", ["s", "r"], 2, 1, "ann", "bob"),
+        line("ping", ["u", ""], 1, 0, "ann", "ann"),
+    ];
+    std::fs::write(folder.join("wrong.jsonl"), wrong.join("\n")).unwrap();
+    let (out, err) = trace("ended.yaml", "wrong.jsonl").differs();
+    assert_eq!(err, "");
+    let lines: Vec<&str> = out.lines().collect();
+    let begins = [
+        "refused: a dialogue of fair/ping:1.0.0 does not begin with pong, but with ping",
+        "ok",
+        "ok",
+        "refused: ping does not answer ping; only pong does",
+        "refused: the next message of its side has the number -1, not -2: a message before it is missing",
+        "refused: ",
+        "ok",
+        "refused: the dialogue has ended with answered: begin a new one",
+        "refused: ann would speak with itself",
+        "s of ann: answered",
+        "t of bob: open",
+    ];
+    assert_eq!(lines.len(), begins.len(), "{out}");
+    for (line, begin) in lines.iter().zip(begins) {
+        assert!(line.starts_with(begin), "{line}\n{begin}");
+    }
+}
+
+#[test]
+fn a_protocol_without_dialogues_has_no_traces() {
+    let folder = folder(&[("ping.yaml", PING.split("---\ninitiation").next().unwrap()), ("none.jsonl", "")]);
+    let error = folkmoot(&folder, &["protocol", "trace", "--spec", "ping.yaml", "none.jsonl"]).fails();
+    assert!(error.contains("the protocol fair/ping:1.0.0 has no dialogue section"), "{error}");
+}

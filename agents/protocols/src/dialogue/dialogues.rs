@@ -1,8 +1,8 @@
 //! One agent's dialogues in one protocol: it begins them, answers in them, and takes what comes.
 //!
-//! Always true: whatever is refused has changed nothing; an ended dialogue takes nothing more, but is known for a while, so
-//! that what comes again is known for what it is; each operation costs the same however many dialogues there are.
-//! Neighbours: [`super::judging`] says what may come next; [`super::keeping`] files, ends and forgets.
+//! Always true: whatever is refused has changed nothing; an ended dialogue takes nothing more, but is known for a
+//! while, so that what comes again is known for what it is; each operation costs the same however many dialogues there
+//! are. Neighbours: [`super::judging`] says what may come next; [`super::keeping`] files, ends and forgets.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -50,8 +50,8 @@ pub enum Update {
         /// How it ended, after all.
         ended: Ended,
     },
-    /// It is the next one of the other side, but was said before that side could know that we had ended the dialogue. It is
-    /// remembered, so that what follows it has its place, and nothing else comes of it.
+    /// It is the next one of the other side, but was said before that side could know that we had ended the dialogue.
+    /// It is remembered, so that what follows it has its place, and nothing else comes of it.
     Late {
         /// The dialogue, which has ended.
         id: DialogueId,
@@ -75,8 +75,8 @@ pub struct Dialogues<B> {
 }
 
 impl<B: Speech> Dialogues<B> {
-    /// The dialogues of the agent at `address`; none yet. `nonces` gives random bytes that nobody can guess, for references;
-    /// `None` where it has none.
+    /// The dialogues of the agent at `address`; none yet. `nonces` gives random bytes that nobody can guess, for
+    /// references; `None` where it has none.
     pub fn new(
         rules: Arc<Rules>,
         address: impl Into<Box<str>>,
@@ -115,8 +115,8 @@ impl<B: Speech> Dialogues<B> {
         self
     }
 
-    /// Sets a rule of the program's own, asked of each message, coming or going, that all others allow. An error of it is the
-    /// reason for a refusal.
+    /// Sets a rule of the program's own, asked of each message, coming or going, that all others allow. An error of it
+    /// is the reason for a refusal.
     pub fn with_validation(
         mut self,
         validation: impl Fn(Dialogue<'_, B>, &Message<B>) -> Result<(), String> + Send + Sync + 'static,
@@ -196,8 +196,8 @@ impl<B: Speech> Dialogues<B> {
         places.filter_map(|place| Some((self.keeper.table.id(place), self.view(place)?)))
     }
 
-    /// A message of a dialogue once more, of either side: to be sent again where it was lost. `None` where it or its body is not
-    /// kept any more.
+    /// A message of a dialogue once more, of either side: to be sent again where it was lost. `None` where it or its
+    /// body is not kept any more.
     pub fn message(&self, id: DialogueId, message_id: i32) -> Option<Message<B>> {
         let dialogue = self.get(id)?;
         let said = dialogue.message(message_id)?;
@@ -205,8 +205,8 @@ impl<B: Speech> Dialogues<B> {
         Some(message(dialogue, claim, said.body?.clone()))
     }
 
-    /// Begins a dialogue with a peer; the message is to be sent. `now` is what has passed on whatever clock the dialogues live
-    /// by, here and everywhere.
+    /// Begins a dialogue with a peer; the message is to be sent. `now` is what has passed on whatever clock the
+    /// dialogues live by, here and everywhere.
     ///
     /// # Errors
     /// The rules, the bounds or the program's own validation do not allow it.
@@ -227,7 +227,8 @@ impl<B: Speech> Dialogues<B> {
         Err(Refusal::NoNonce)
     }
 
-    /// Answers in a dialogue: message `target`, or the last of either side where that is `None`. The message is to be sent.
+    /// Answers in a dialogue: message `target`, or the last of either side where that is `None`. The message is to be
+    /// sent.
     ///
     /// # Errors
     /// The rules, the bounds or the program's own validation do not allow it, or the dialogue has ended.
@@ -254,7 +255,8 @@ impl<B: Speech> Dialogues<B> {
         Ok(message)
     }
 
-    /// Takes a message of our own that was made elsewhere, as it was sent: what is replayed, or was sent before a restart.
+    /// Takes a message of our own that was made elsewhere, as it was sent: what is replayed, or was sent before a
+    /// restart.
     ///
     /// # Errors
     /// As [`Dialogues::begin`] and [`Dialogues::reply`], or it does not come from here.
@@ -269,8 +271,8 @@ impl<B: Speech> Dialogues<B> {
 
     /// Takes a message that came.
     ///
-    /// One that came before is taken again without effect. A peer's mistake is a [`Refusal`], which has changed nothing but the
-    /// count of it; [`ErrorReply::to`](super::ErrorReply::to) makes the answer.
+    /// One that came before is taken again without effect. A peer's mistake is a [`Refusal`], which has changed nothing
+    /// but the count of it; [`ErrorReply::to`](super::ErrorReply::to) makes the answer.
     pub fn update(&mut self, message: &Message<B>, now: Duration) -> Update {
         self.keeper.tell_time(now);
         let update = self.take_coming(message).unwrap_or_else(Update::Refused);
@@ -413,8 +415,8 @@ impl<B: Speech> Dialogues<B> {
         Ok(Update::Accepted { id, is_new: false, ended })
     }
 
-    /// Whether a message that came was said while the other side did not know yet that we had ended the dialogue; and if so
-    /// the end that holds instead of ours: the starter's, so that both sides come to the same.
+    /// Whether a message that came was said while the other side did not know yet that we had ended the dialogue; and
+    /// if so the end that holds instead of ours: the starter's, so that both sides come to the same.
     fn crossing(
         &self,
         dialogue: Dialogue<'_, B>,

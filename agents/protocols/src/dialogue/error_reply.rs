@@ -1,10 +1,15 @@
 //! What a peer is told of its mistake: the contents of an `error` of AEA's protocol `default`.
 //!
-//! It begins a dialogue of its own in `default`, which it ends at once. Always true: nobody is answered who is not known,
-//! nor where both sides know better by themselves, and an error is never answered with an error. Neighbour:
+//! It begins a dialogue of its own in `default`, which it ends at once. Always true: nobody is answered who is not
+//! known, nor where both sides know better by themselves, and an error is never answered with an error. Neighbour:
 //! [`super::refusal`].
 
+use std::sync::Arc;
+
 use super::Refusal;
+use crate::body::{Body, BodyError};
+use crate::protocol::Protocol;
+use crate::value::{Key, Single, Value};
 
 /// The kinds of mistakes that `default` knows, with their numbers on the wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -62,8 +67,8 @@ pub struct ErrorReply {
 }
 
 impl ErrorReply {
-    /// The answer to a message that was refused, or could not even be read. `protocol` is the identifier that the envelope
-    /// bears, `message` the bytes that came.
+    /// The answer to a message that was refused, or could not even be read. `protocol` is the identifier that the
+    /// envelope bears, `message` the bytes that came.
     pub fn new(code: ErrorCode, text: impl Into<String>, protocol: &str, message: &[u8]) -> ErrorReply {
         let data = vec![
             ("protocol_id".to_owned(), protocol.as_bytes().to_vec()),
@@ -76,11 +81,30 @@ impl ErrorReply {
     pub fn to(refusal: &Refusal, protocol: &str, message: &[u8]) -> Option<ErrorReply> {
         Some(ErrorReply::new(refusal.error_code()?, refusal.to_string(), protocol, message))
     }
+
+    /// The body of the message, to begin a dialogue with. `default` is AEA's protocol of that name.
+    ///
+    /// # Errors
+    /// The protocol has no `error` with these contents.
+    pub fn body(self, default: &Arc<Protocol>) -> Result<Body, BodyError> {
+        // Field 1 of `ErrorCode`, a number; proto3 leaves zeros out.
+        let code = match self.code.number() {
+            0 => Vec::new(),
+            code => vec![8, code],
+        };
+        let data = self.data.into_iter().map(|(name, bytes)| (Key::Str(name), Single::Bytes(bytes)));
+        let contents = [
+            ("error_code", Value::Custom(code)),
+            ("error_msg", Value::from(self.text)),
+            ("error_data", Value::Dict(data.collect())),
+        ];
+        Body::new(default, "error", contents)
+    }
 }
 
 impl Refusal {
-    /// The kind of mistake, as `default` tells it; `None` where the sender is to get no answer: nobody knows who it is, it was
-    /// not for us, or the mistake is not a peer's.
+    /// The kind of mistake, as `default` tells it; `None` where the sender is to get no answer: nobody knows who it is,
+    /// it was not for us, or the mistake is not a peer's.
     pub fn error_code(&self) -> Option<ErrorCode> {
         match self {
             Refusal::NoAddress { .. }

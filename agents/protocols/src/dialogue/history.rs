@@ -1,4 +1,5 @@
-//! What has been said in one dialogue: enough of each message to judge the next, and its body for as long as there is room.
+//! What has been said in one dialogue: enough of each message to judge the next, and its body for as long as there is
+//! room.
 //!
 //! Both sides number their messages for themselves, the starter 1, 2, 3, the responder -1, -2, -3. Always true: the
 //! messages stand in the order in which they were said or heard here, without gaps on either side; the oldest are

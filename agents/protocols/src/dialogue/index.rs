@@ -1,7 +1,7 @@
 //! Places in a table, found by a hash of what is in them.
 //!
-//! The hash is keyed, for peers choose their addresses and references. Each entry keeps its hash, so that growing does not
-//! look at what is in the table. Neighbours: [`super::table`] and [`super::peers`].
+//! The hash is keyed, for peers choose their addresses and references. Each entry keeps its hash, so that growing does
+//! not look at what is in the table. Neighbours: [`super::table`] and [`super::peers`].
 
 use std::hash::{BuildHasher, Hash, RandomState};
 

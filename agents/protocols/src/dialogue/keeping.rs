@@ -1,8 +1,9 @@
 //! How dialogues are kept: their messages within bounds, their time-outs, and those that have ended for a while.
 //!
-//! Always true: an open dialogue that has a time-out is in the wheel, an ended one in the line of those to be forgotten.
-//! A message does not move its dialogue in the wheel; when its turn comes there it is filed again, for when it is really due.
-//! Neighbours: [`super::dialogues`] decides what is taken; [`super::table`] and [`super::time_wheel`] hold it.
+//! Always true: an open dialogue that has a time-out is in the wheel, an ended one in the line of those to be
+//! forgotten. A message does not move its dialogue in the wheel; when its turn comes there it is filed again, for when
+//! it is really due. Neighbours: [`super::dialogues`] decides what is taken; [`super::table`] and [`super::time_wheel`]
+//! hold it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -74,6 +75,7 @@ impl<B: Speech> Keeper<B> {
     /// Says what time it is. It does not go back.
     pub(super) fn tell_time(&mut self, now: Duration) {
         self.now = self.now.max(milliseconds(now));
+        self.wheel.tell_time(self.now);
         self.forget_old(FORGOTTEN_AT_ONCE);
     }
 
@@ -216,8 +218,8 @@ impl<B: Speech> Keeper<B> {
         }
     }
 
-    /// Takes a message of a dialogue that we had ended when it was said; `end` where it came to another end by that after
-    /// all.
+    /// Takes a message of a dialogue that we had ended when it was said; `end` where it came to another end by that
+    /// after all.
     pub(super) fn take_late(&mut self, place: u32, claim: Claim, end: Option<Ended>, body: &B) {
         self.remember(place, claim, body);
         let Some(conversation) = self.table.at_mut(place) else { return };
@@ -268,8 +270,8 @@ impl<B: Speech> Conversation<B> {
 }
 
 impl<B: Speech> Dialogues<B> {
-    /// Gives up dialogues in which nobody has spoken for their time-out, `at_most` so many, the longest overdue first; says
-    /// which. To be called whenever [`Dialogues::next_deadline`] has come, until it gives fewer than `at_most`.
+    /// Gives up dialogues in which nobody has spoken for their time-out, `at_most` so many, the longest overdue first;
+    /// says which. To be called whenever [`Dialogues::next_deadline`] has come, until it gives fewer than `at_most`.
     pub fn expire(&mut self, now: Duration, at_most: usize) -> Vec<DialogueId> {
         self.keeper.tell_time(now);
         self.keeper.forget_old(at_most);
@@ -283,7 +285,8 @@ impl<B: Speech> Dialogues<B> {
         expired
     }
 
-    /// When there may be something to give up; it may turn out that there is not yet. `None` where nothing is waited for.
+    /// When there may be something to give up; it may turn out that there is not yet. `None` where nothing is waited
+    /// for.
     pub fn next_deadline(&self) -> Option<Duration> {
         let ended = self.keeper.ended.first().and_then(|place| self.keeper.table.at(place));
         let forgotten = ended.map(|conversation| conversation.deadline);

@@ -12,8 +12,8 @@ pub struct Limits {
     pub open: usize,
     /// Dialogues open at a time with one peer. 1,000 unless told otherwise.
     pub open_per_peer: usize,
-    /// How long a dialogue may be silent before it is given up; `None` for ever. An hour unless told otherwise; a single dialogue may
-    /// be given a time of its own.
+    /// How long a dialogue may be silent before it is given up; `None` for ever. An hour unless told otherwise; a
+    /// single dialogue may be given a time of its own.
     pub time_out: Option<Duration>,
     /// Dialogues that have ended and are still known: so that what comes again is known for what it is, and those
     /// that a protocol keeps can be looked at. Beyond it the oldest are forgotten. 10,000 unless told otherwise.
@@ -26,8 +26,8 @@ pub struct Limits {
     /// Bytes of the messages' bodies that are kept in one dialogue. Of older ones only what the rules need is kept.
     /// 256 KiB unless told otherwise.
     pub body_bytes: usize,
-    /// Bytes of the messages' bodies that are kept in all dialogues together. Once there are so many, no body is kept that
-    /// comes, and that is counted. 256 MiB unless told otherwise.
+    /// Bytes of the messages' bodies that are kept in all dialogues together. Once there are so many, no body is kept
+    /// that comes, and that is counted. 256 MiB unless told otherwise.
     pub body_bytes_in_all: usize,
     /// Bytes of a reference that a peer gives. AEA's are of 64 bytes. 256 unless told otherwise.
     pub reference_bytes: usize,

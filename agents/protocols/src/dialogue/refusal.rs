@@ -1,4 +1,5 @@
-//! Why a message is not a dialogue's next: a reason with a code, which a peer's mistake is answered with and counted by.
+//! Why a message is not a dialogue's next: a reason with a code, which a peer's mistake is answered with and counted
+//! by.
 //!
 //! Always true: whatever is refused has changed nothing. Texts quote what peers wrote only in part, and escaped.
 //! Neighbours: [`super::dialogues`] refuses; [`super::error_reply`] makes the answer.

@@ -2,10 +2,10 @@
 //! say what, and which end state it has come to.
 //!
 //! Performatives are indices in the order of their field numbers ([`Specification::by_number`]), so that a question
-//! costs no comparison of names. AEA's language says nothing about who may say what and which performative leads to which
-//! end state; where an author does not say it either, nothing is guessed: every role may say everything, and a dialogue's end
-//! is told by its terminal performative alone. Neighbours: [`super::dialogues`] asks; [`crate::specification`] is what an
-//! author wrote.
+//! costs no comparison of names. AEA's language says nothing about who may say what and which performative leads to
+//! which end state; where an author does not say it either, nothing is guessed: every role may say everything, and a
+//! dialogue's end is told by its terminal performative alone. Neighbours: [`super::dialogues`] asks;
+//! [`crate::specification`] is what an author wrote.
 
 use std::collections::BTreeMap;
 
@@ -48,9 +48,7 @@ struct Role {
 #[non_exhaustive]
 pub enum RulesError {
     /// The specification has no dialogue section.
-    #[error(
-        "the protocol {0} has no dialogue section: it needs `initiation`, `reply`, `termination` and `roles` to be spoken in dialogues"
-    )]
+    #[error("the protocol {0} has no dialogue section: add `initiation`, `reply`, `termination` and `roles`")]
     NoDialogues(String),
     /// There is no such performative.
     #[error("there is no performative {name} in {protocol}: it has {known}")]

@@ -1,8 +1,9 @@
 //! Dialogues taken down, to go on with after a restart.
 //!
-//! A snapshot is plain data for any of serde's formats. It names performatives, roles and end states rather than numbering
-//! them, for numbers change where a performative is added. Always true: what is taken back is whole and within the bounds,
-//! or nothing is taken back; who began a dialogue is taken down, so nobody need guess it. Neighbour: [`super::keeping`].
+//! A snapshot is plain data for any of serde's formats. It names performatives, roles and end states rather than
+//! numbering them, for numbers change where a performative is added. Always true: what is taken back is whole and
+//! within the bounds, or nothing is taken back; who began a dialogue is taken down, so nobody need guess it. Neighbour:
+//! [`super::keeping`].
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -66,7 +67,7 @@ struct KeptMessage<B> {
 pub enum SnapshotError {
     /// It is written in another form.
     #[error(
-        "the snapshot is of version {found}, this program reads version {VERSION}: use the program that wrote it, or begin without"
+        "the snapshot is of version {found}, this program reads version {VERSION}: use the one that wrote it, or none"
     )]
     OtherVersion {
         /// The snapshot's.
@@ -170,8 +171,8 @@ impl<B> Snapshot<B> {
 }
 
 impl<B: Speech> Dialogues<B> {
-    /// Takes all down as it is: open dialogues in no order that means anything, then those that ended, in the order in which they
-    /// did.
+    /// Takes all down as it is: open dialogues in no order that means anything, then those that ended, in the order in
+    /// which they did.
     pub fn snapshot(&self) -> Snapshot<B> {
         let open = self.keeper.table.all();
         let open =
@@ -216,7 +217,8 @@ impl<B: Speech> Dialogues<B> {
         }
     }
 
-    /// The dialogues of a snapshot, to go on with. What was left of a time-out when it was taken is left again at `now`.
+    /// The dialogues of a snapshot, to go on with. What was left of a time-out when it was taken is left again at
+    /// `now`.
     ///
     /// # Errors
     /// It is not of this agent and protocol, is damaged, or does not fit in the bounds.

@@ -1,8 +1,8 @@
-//! When each dialogue is to be looked at: a wheel of wheels, so that filing, taking out and finding what is due cost the same
-//! however many there are.
+//! When each dialogue is to be looked at: a wheel of wheels, so that filing, taking out and finding what is due cost
+//! the same however many there are.
 //!
-//! Time is in milliseconds, and only what the caller says it is. A number is in the wheel once at most. What is filed for
-//! longer than [`LONGEST`] is looked at earlier; whoever files looks again then. Neighbour: [`super::dialogues`]
+//! Time is in milliseconds, and only what the caller says it is. A number is in the wheel once at most. What is filed
+//! for longer than [`LONGEST`] is looked at earlier; whoever files looks again then. Neighbour: [`super::dialogues`]
 //! files dialogues, and re-files those that were spoken in meanwhile, instead of moving them at each message.
 
 use super::lists::{Links, List};
@@ -43,6 +43,13 @@ impl TimeWheel {
     pub(super) fn new() -> TimeWheel {
         let level = Level { slots: [List::EMPTY; SLOTS as usize], occupied: 0 };
         TimeWheel { links: Links::default(), filed: Vec::new(), levels: [level; LEVELS], taken_to: 0 }
+    }
+
+    /// Says what time it is, so that an empty wheel begins there.
+    pub(super) fn tell_time(&mut self, now: u64) {
+        if self.levels.iter().all(|level| level.occupied == 0) {
+            self.taken_to = self.taken_to.max(now);
+        }
     }
 
     /// For when a number is filed.

@@ -1,8 +1,9 @@
-//! What AEA leaves open in the dialogue section, where an author says it: what each role may say, and to which end states
-//! terminal performatives lead.
+//! What AEA leaves open in the dialogue section, where an author says it: what each role may say, and to which end
+//! states terminal performatives lead.
 //!
-//! AEA ignores the values of `roles` and the key `end_state_of`, so a specification that has them is a valid one there too;
-//! for that reason mistakes in them are warnings to lenient readers. Neighbour: [`super::dialogue`] reads the rest.
+//! AEA ignores the values of `roles` and the key `end_state_of`, so a specification that has them is a valid one there
+//! too; for that reason mistakes in them are warnings to lenient readers. Neighbour: [`super::dialogue`] reads the
+//! rest.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -6,9 +6,37 @@ use std::time::Duration;
 use folkmoot_protocols::dialogue::{
     DialogueId, Dialogues, Ended, ErrorCode, ErrorReply, Label, Limits, Refusal, Rules, Side, Speech, Update,
 };
-use folkmoot_protocols::{DialogueReference, Message};
+use folkmoot_protocols::{Body, DialogueReference, Message, Protocol, Reading, Specification, Value};
 
 use crate::specification::{BARTER, read};
+
+/// As much of AEA's `default` as tells errors.
+const DEFAULT: &str = r"
+name: default
+author: fetchai
+version: 1.0.0
+description: Tells a peer of its mistake.
+license: MIT
+aea_version: '>=1.0.0, <2.0.0'
+protocol_specification_id: fetchai/default:1.0.0
+speech_acts:
+  error:
+    error_code: ct:ErrorCode
+    error_msg: pt:str
+    error_data: pt:dict[pt:str, pt:bytes]
+  end: {}
+---
+ct:ErrorCode: |
+  enum Kind { UNSUPPORTED_PROTOCOL = 0; INVALID_DIALOGUE = 4; }
+  Kind error_code = 1;
+---
+initiation: [error, end]
+reply: {error: [], end: []}
+termination: [error, end]
+roles: {agent}
+end_states: []
+keep_terminal_state_dialogues: true
+";
 
 const NOW: Duration = Duration::from_secs(1_000);
 
@@ -407,6 +435,19 @@ fn a_peers_mistake_is_answered_with_an_error_of_default() {
     assert!(reply.text.starts_with("there is no dialogue "), "{}", reply.text);
     assert_eq!(reply.data[0], ("protocol_id".to_owned(), b"fair/barter:0.3.0".to_vec()));
     assert_eq!(reply.data[1], ("message".to_owned(), b"bytes".to_vec()));
+    // An error ends the dialogue that it begins, which is a warning.
+    let (default, _) = Specification::read_lenient(DEFAULT).unwrap();
+    let default = Protocol::new(default).unwrap();
+    let rules = Arc::new(Rules::of(default.specification()).unwrap());
+    let mut errors: Dialogues<Body> = Dialogues::new(rules.clone(), "bob", nonces(9));
+    let body = reply.clone().body(&default).unwrap();
+    assert_eq!(body.get("error_code"), Some(&Value::Custom(vec![8, 4])));
+    let (id, message) = errors.begin("ann", body, NOW).unwrap();
+    assert_eq!(errors.get(id).unwrap().ended().map(|ended| ended.word(&rules)), Some("error"));
+    let read: Message = Message::decode(&default, &message.encode(), Reading::STRICT).unwrap();
+    assert_eq!(read.body, message.body);
+    let other = Protocol::new(crate::specification::read(BARTER)).unwrap();
+    assert!(reply.body(&other).is_err());
     offer.message_id = 1;
     offer.body = two.word("shake");
     let Update::Refused(refusal) = two.bob_hears(&offer) else { panic!("it is refused") };

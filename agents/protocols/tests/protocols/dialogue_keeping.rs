@@ -82,12 +82,15 @@ fn a_silent_dialogue_is_given_up_at_its_time_and_takes_nothing_after() {
 fn many_that_are_due_are_given_up_in_order_so_many_at_a_time() {
     let rules = rules();
     let mut ann = agent(&rules, "ann").with_limits(limits(|limits| limits.time_out = Some(seconds(60))));
+    // A clock that tells the date.
+    let day = seconds(1_700_000_000);
     let begun: Vec<DialogueId> = (0..100)
-        .map(|moment| ann.begin("bob", word(&rules, "offer"), seconds(moment / 10)).unwrap().0)
+        .map(|moment| ann.begin("bob", word(&rules, "offer"), day + seconds(moment / 10)).unwrap().0)
         .collect();
+    assert!(ann.next_deadline().is_some_and(|next| next > day && next <= day + seconds(60)));
     let mut given_up: Vec<DialogueId> = Vec::new();
     loop {
-        let some = ann.expire(seconds(1_000), 7);
+        let some = ann.expire(day + seconds(1_000), 7);
         given_up.extend(&some);
         if some.len() < 7 {
             break;

@@ -1,7 +1,7 @@
 //! `folkmoot protocol trace`: dialogues replayed, judged as both ends would have.
 //!
-//! Always true: a line for each message, then one for each dialogue that was begun: its end state; where the specification
-//! ties none to it the terminal performative; `open` where it has not ended. Neighbour: [`super::lines`].
+//! Always true: a line for each message, then one for each dialogue that was begun: its end state; where the
+//! specification ties none to it the terminal performative; `open` where it has not ended. Neighbour: [`super::lines`].
 
 use std::io::Write;
 use std::path::PathBuf;
