@@ -28,3 +28,5 @@ mod smoke;
 mod specification;
 #[path = "protocols/typed.rs"]
 mod typed;
+#[path = "protocols/tools.rs"]
+mod tools;

@@ -5,7 +5,9 @@
 
 mod check;
 mod decode;
+mod diff;
 mod encode;
+mod graph;
 mod lines;
 mod spec;
 mod trace;
@@ -14,12 +16,21 @@ use std::process::ExitCode;
 
 use clap::Subcommand;
 use folkmoot::Result;
+use folkmoot::protocols::Specification;
+
+use crate::print;
 
 /// The verbs of `folkmoot protocol`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
     /// Tells all mistakes in specifications, each with its place: exit code 1 where there is an error
     Check(check::Check),
+    /// Draws the course of a dialogue, as a state chart in Mermaid's language
+    Graph(graph::Graph),
+    /// Tells what changed between two specifications: exit code 1 where peers would not understand each other
+    Diff(diff::Diff),
+    /// Writes the JSON Schema of specifications, for editors
+    Schema,
     /// Writes messages, a JSON object a line, as lines of hexadecimal digits
     Encode(encode::Encode),
     /// Reads messages, lines of hexadecimal digits, and writes each as JSON on a line
@@ -35,6 +46,12 @@ pub(crate) enum Verb {
 pub(crate) fn run(verb: Verb) -> Result<ExitCode> {
     match verb {
         Verb::Check(check) => check::run(&check),
+        Verb::Graph(graph) => graph::run(&graph),
+        Verb::Diff(diff) => diff::run(&diff),
+        Verb::Schema => {
+            print(&format!("{:#}", Specification::json_schema()))?;
+            Ok(ExitCode::SUCCESS)
+        }
         Verb::Encode(encode) => encode::run(&encode),
         Verb::Decode(decode) => decode::run(&decode),
         Verb::Trace(trace) => trace::run(&trace),

@@ -89,6 +89,46 @@ fn a_file_that_cannot_be_read_keeps_no_other_from_being_checked() {
     );
     assert!(err.starts_with("folkmoot: none.yaml cannot be read: "), "{err}");
     folkmoot(&folder, &["protocol", "check"]).misunderstands();
+    let err = folkmoot(&folder, &["protocol", "check", "fipaa"]).fails();
+    assert!(err.contains("fipaa is no file, and none of: ") && err.contains(" fipa,"), "{err}");
+}
+
+#[test]
+fn whoever_takes_a_specification_takes_a_shipped_one_by_its_name() {
+    let folder = folder(&[]);
+    assert_eq!(folkmoot(&folder, &["protocol", "check", "fipa", "http"]).succeeds(), "");
+    let chart = folkmoot(&folder, &["protocol", "graph", "http"]).succeeds();
+    assert!(chart.contains("stateDiagram-v2\n    state \"request\" as s1\n"), "{chart}");
+    let message = r#"{"performative": "end", "dialogue_reference": ["a", ""], "message_id": 1, "target": 0, "contents": {}}"#;
+    std::fs::write(folder.join("end.json"), message).unwrap();
+    let hex = folkmoot(&folder, &["protocol", "encode", "--spec", "default", "end.json"]).succeeds();
+    std::fs::write(folder.join("end.hex"), &hex).unwrap();
+    let json = folkmoot(&folder, &["protocol", "decode", "--spec", "default", "end.hex"]).succeeds();
+    assert!(json.contains("\"end\""), "{json}");
+}
+
+#[test]
+fn a_difference_ends_with_1_where_the_wire_breaks() {
+    let reworded = PING.replace("Is somebody there?", "Are you there?");
+    let broken = PING
+        .replace("nonce: pt:int\n  pong", "nonce: pt:str\n  pong")
+        .replace("pong:\n    nonce", "pong:\n    n");
+    let folder = folder(&[("one.yaml", PING), ("reworded.yaml", &reworded), ("broken.yaml", &broken)]);
+    assert_eq!(folkmoot(&folder, &["protocol", "diff", "one.yaml", "one.yaml"]).succeeds(), "");
+    let told = folkmoot(&folder, &["protocol", "diff", "one.yaml", "reworded.yaml"]).succeeds();
+    assert_eq!(told, "words: `description` is `Are you there?` instead of `Is somebody there?`\n");
+    let (told, err) = folkmoot(&folder, &["protocol", "diff", "one.yaml", "broken.yaml"]).differs();
+    assert_eq!(
+        (told.lines().next(), err.as_str()),
+        (Some("wire: `ping`: `nonce` is `pt:str` instead of `nonce: pt:int`"), "")
+    );
+}
+
+#[test]
+fn editors_get_a_schema() {
+    let text = folkmoot(&folder(&[]), &["protocol", "schema"]).succeeds();
+    let schema: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(schema["$schema"], "http://json-schema.org/draft-07/schema#");
 }
 
 /// A message of ping, from one to the other.

@@ -9,12 +9,13 @@ use folkmoot::protocols::finding::{Finding, Severity};
 use folkmoot::protocols::{Findings, Specification};
 use serde_json::{Value, json};
 
+use super::spec;
 use crate::print;
 
 /// The arguments of `folkmoot protocol check`.
 #[derive(Debug, Args)]
 pub(crate) struct Check {
-    /// Specifications in YAML
+    /// Specifications in YAML, or names of those that come with Folkmoot
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     /// Refuses what AEA refuses, no more: the rest are warnings
@@ -43,7 +44,7 @@ pub(crate) fn run(check: &Check) -> Result<ExitCode> {
     for file in &check.files {
         match check.file(file) {
             Ok(found) => findings.extend(found),
-            Err(error) => unread.push(format!("{} cannot be read: {error}", file.display())),
+            Err(error) => unread.push(error.to_string()),
         }
     }
     print(&match check.output {
@@ -58,8 +59,8 @@ pub(crate) fn run(check: &Check) -> Result<ExitCode> {
 }
 
 impl Check {
-    fn file(&self, file: &Path) -> std::io::Result<Findings> {
-        let text = std::fs::read(file)?;
+    fn file(&self, file: &Path) -> Result<Findings> {
+        let text = spec::text(file)?;
         let read = if self.lenient { Specification::read_lenient(text) } else { Specification::read(text) };
         let (Ok((_, findings)) | Err(findings)) = read;
         Ok(findings.in_file(file))

@@ -15,7 +15,7 @@ use super::{lines, spec};
 /// The arguments of `folkmoot protocol decode`.
 #[derive(Debug, Args)]
 pub(crate) struct Decode {
-    /// The specification of the messages' protocol
+    /// The specification of the messages' protocol, or the name of one that comes with Folkmoot
     #[arg(long, value_name = "FILE")]
     spec: PathBuf,
     /// Reads envelopes, and tells what is on them too

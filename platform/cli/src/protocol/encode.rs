@@ -15,7 +15,7 @@ use super::{lines, spec};
 /// The arguments of `folkmoot protocol encode`.
 #[derive(Debug, Args)]
 pub(crate) struct Encode {
-    /// The specification of the messages' protocol
+    /// The specification of the messages' protocol, or the name of one that comes with Folkmoot
     #[arg(long, value_name = "FILE")]
     spec: PathBuf,
     /// Writes each message in its envelope; it must tell sender and to

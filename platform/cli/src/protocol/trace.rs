@@ -19,7 +19,7 @@ use super::{lines, spec};
 /// The arguments of `folkmoot protocol trace`.
 #[derive(Debug, Args)]
 pub(crate) struct Trace {
-    /// The specification of the messages' protocol
+    /// The specification of the messages' protocol, or the name of one that comes with Folkmoot
     #[arg(long, value_name = "FILE")]
     spec: PathBuf,
     /// Messages in order, a JSON object a line, each with sender and to; without it those of the standard input
