@@ -23,6 +23,7 @@
 //! | [`channels`] | requests and replies over one connection, without agents; mosaik |
 //! | [`services`] | methods called over a channel, without agents |
 //! | [`dialogues`] | conversations by AEA's rules: what may come next, how they end, what is kept of them |
+//! | [`protocols`] | specifications of protocols in AEA's language, and what the command line makes of them |
 //! | [`aiomas`] | coming from aiomas: old and new side by side, and how both work together |
 //! | [`messages`] | messages and envelopes of protocols, to the byte as AEA has them |
 //! | [`values`] | types on the wire: bytes, options, NaN, big integers, maps |
@@ -91,6 +92,9 @@ pub mod services {}
 
 #[doc = include_str!("../docs/dialogues.md")]
 pub mod dialogues {}
+
+#[doc = include_str!("../docs/protocols.md")]
+pub mod protocols {}
 
 #[doc = include_str!("../docs/aiomas.md")]
 pub mod aiomas {}

@@ -47,7 +47,12 @@ pub(crate) enum Value {
 /// # Errors
 /// Why it is no YAML, or which bound it does not keep.
 pub(crate) fn documents(bytes: &[u8]) -> Result<Vec<Rc<Node>>, Finding> {
-    composing::compose(printable(bytes)?)
+    let text = printable(bytes)?;
+    // Line ends of YAML 1.1, which the parser's later version takes for letters.
+    match text.contains(['\u{85}', '\u{2028}', '\u{2029}']) {
+        true => composing::compose(&text.replace(['\u{85}', '\u{2028}', '\u{2029}'], "\n")),
+        false => composing::compose(text),
+    }
 }
 
 /// The text, where it is UTF-8 and has nothing in it that YAML refuses.

@@ -14,6 +14,8 @@ mod dialogue_keeping;
 mod dialogue_recorded;
 #[path = "protocols/dialogue_runs.rs"]
 mod dialogue_runs;
+#[path = "protocols/hostile.rs"]
+mod hostile;
 #[path = "protocols/neutral.rs"]
 mod neutral;
 #[path = "protocols/random.rs"]
@@ -30,3 +32,5 @@ mod specification;
 mod typed;
 #[path = "protocols/tools.rs"]
 mod tools;
+#[path = "protocols/verdicts.rs"]
+mod verdicts;

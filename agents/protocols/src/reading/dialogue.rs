@@ -41,7 +41,7 @@ impl Reader {
             mapping.get("initiation").map(|node| self.some_performatives(node, "initiation", &known));
         let reply = mapping.get("reply").map(|node| self.reply(node, &known));
         let termination =
-            mapping.get("termination").map(|node| self.termination(node, reply.as_ref(), &known));
+            mapping.get("termination").map(|node| self.termination(node, mapping.get("reply"), &known));
         let roles = mapping.get("roles").map(|node| self.roles(node));
         let says = mapping.get("roles").map(|node| self.says(node, &known)).unwrap_or_default();
         let end_states = mapping.get("end_states").map(|node| self.end_states(node));
@@ -135,24 +135,22 @@ impl Reader {
         rules
     }
 
-    fn termination(
-        &mut self,
-        node: &Node,
-        reply: Option<&BTreeMap<String, Vec<String>>>,
-        known: &BTreeSet<&str>,
-    ) -> Vec<String> {
+    fn termination(&mut self, node: &Node, reply: Option<&Node>, known: &BTreeSet<&str>) -> Vec<String> {
         let names = self.some_performatives(node, "termination", known);
-        let (Some(items), Some(reply)) = (node.list(), reply) else {
+        let (Some(items), Some(reply)) = (node.list(), reply.and_then(Node::map)) else {
             return names;
         };
+        // As it is written, so that a reply that is no performative is told of once.
+        let answered = |name: &str| reply.get(name).and_then(Node::list).map(|replies| !replies.is_empty());
         for item in items {
-            let Some(name) = item.text() else { continue };
-            if reply.get(name).is_some_and(|replies| !replies.is_empty()) {
+            if let Some(name) = item.text().filter(|name| answered(name) == Some(true)) {
                 let text = format!("`{name}` ends a dialogue, and yet `reply` has answers to it");
                 self.error("terminal-with-replies", item.place, text);
             }
         }
-        for (name, _) in reply.iter().filter(|(name, replies)| replies.is_empty() && !names.contains(name)) {
+        let unsaid =
+            |name: &&&str| answered(name) == Some(false) && !names.iter().any(|other| other == *name);
+        for name in known.iter().filter(unsaid) {
             let text = format!("`{name}` has no replies and does not stand in `termination`");
             self.error("not-terminal", node.place, text);
         }

@@ -130,7 +130,7 @@ pub(super) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> O
         return None;
     }
     let close = known.map(|known| (distance(name, known), known)).min()?;
-    (close.0 <= 1 + close.1.len() / 5).then_some(close.1)
+    (close.0 <= 1 + close.1.len() / 4).then_some(close.1)
 }
 
 /// How many letters must be put in, taken out or changed.

@@ -31,6 +31,8 @@ struct Composer {
     anchors: HashMap<usize, Rc<Node>>,
     /// All values so far, aliases counted each time.
     nodes: usize,
+    /// Where quoted texts and blocks of text stand, in characters.
+    quoted: Vec<(usize, usize)>,
 }
 
 /// Reads all documents.
@@ -41,9 +43,40 @@ pub(super) fn compose(text: &str) -> Result<Vec<Rc<Node>>, Finding> {
     let mut composer = Composer::default();
     for event in Parser::new_from_str(text) {
         let (event, span) = event.map_err(not_yaml)?;
+        if let Event::Scalar(_, style, ..) = &event
+            && *style != ScalarStyle::Plain
+        {
+            composer.quoted.push((span.start.index(), span.end.index()));
+        }
         composer.take(event, place(span.start))?;
     }
+    no_tabs(text, &composer.quoted)?;
     Ok(composer.documents)
+}
+
+/// Tabs may stand in quotes, in blocks of text and in comments: PyYAML, unlike the parser, takes them nowhere else.
+fn no_tabs(text: &str, quoted: &[(usize, usize)]) -> Result<(), Finding> {
+    if !text.contains('\t') {
+        return Ok(());
+    }
+    let (mut line, mut column, mut comment, mut before) = (1, 1, false, ' ');
+    let mut quoted = quoted.iter().peekable();
+    // The places of scalars are counted in characters.
+    for (index, character) in text.chars().enumerate() {
+        while quoted.next_if(|(_, end)| *end <= index).is_some() {}
+        let within = quoted.peek().is_some_and(|(start, _)| *start <= index);
+        comment |= character == '#' && before.is_whitespace() && !within;
+        if character == '\t' && !within && !comment {
+            let finding = Finding::error("not-yaml", Place::new(line, column), "a tab stands between values");
+            return Err(finding.hint("write spaces"));
+        }
+        before = character;
+        column += 1;
+        if character == '\n' {
+            (line, column, comment) = (line + 1, 1, false);
+        }
+    }
+    Ok(())
 }
 
 fn not_yaml(error: ScanError) -> Finding {
@@ -57,6 +90,10 @@ fn place(marker: Marker) -> Place {
 impl Composer {
     fn take(&mut self, event: Event<'_>, place: Place) -> Result<(), Finding> {
         match event {
+            Event::DocumentStart(false) if !self.documents.is_empty() => {
+                let text = "a document begins with `---`, but for the first";
+                return Err(Finding::error("not-yaml", place, text).hint("put `---` in the line before"));
+            }
             // An anchor is of its document alone.
             Event::DocumentStart(_) => self.anchors.clear(),
             Event::Alias(anchor) => self.alias(anchor, place)?,

@@ -162,7 +162,7 @@ fn the_schema_for_editors_wants_the_fields_that_reading_wants() {
         for field in part["required"].as_array().unwrap().iter().filter_map(Value::as_str) {
             assert!(part["properties"][field]["description"].is_string(), "{field}");
             let begin = BARTER.find(&format!("\n{field}:")).unwrap() + 1;
-            let line_or_more = BARTER[begin..].find(|next: char| next == '\n').unwrap();
+            let line_or_more = BARTER[begin..].find('\n').unwrap();
             let rest = &BARTER[begin + line_or_more + 1..];
             let indented: usize =
                 rest.split_inclusive('\n').take_while(|line| line.starts_with(' ')).map(str::len).sum();

@@ -37,7 +37,8 @@ pub(super) fn specification(spec: &Path) -> Result<Specification> {
         Err(findings) => {
             let first = findings.iter().find(|finding| finding.severity == Severity::Error);
             let first = first.map(ToString::to_string).unwrap_or_default();
-            Err(format!("{} has mistakes; `folkmoot protocol check` tells all: {first}", spec.display()).into())
+            Err(format!("{} has mistakes; `folkmoot protocol check` tells all: {first}", spec.display())
+                .into())
         }
     }
 }
