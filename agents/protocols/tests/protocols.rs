@@ -28,9 +28,9 @@ mod rust;
 mod smoke;
 #[path = "protocols/specification.rs"]
 mod specification;
-#[path = "protocols/typed.rs"]
-mod typed;
 #[path = "protocols/tools.rs"]
 mod tools;
+#[path = "protocols/typed.rs"]
+mod typed;
 #[path = "protocols/verdicts.rs"]
 mod verdicts;
