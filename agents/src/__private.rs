@@ -5,6 +5,7 @@
 
 pub use folkmoot_codecs::plain_types::{read_own, write_own};
 pub use folkmoot_codecs::{ArgumentList, Arguments, CallError, Never, Serializable};
+pub use folkmoot_protocols as protocols;
 pub use serde;
 
 pub use crate::begin::{

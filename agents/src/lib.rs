@@ -53,7 +53,7 @@ pub use call::Call;
 pub use clock::{Clock, Sleep, Workplace};
 pub use connect::{Connect, Retry};
 pub use context::Context;
-pub use folkmoot_derive::{Agent, Serializable, agent, main, object, test};
+pub use folkmoot_derive::{Agent, Serializable, agent, main, object, protocol, test};
 pub use folkmoot_protocols as protocols;
 pub use group::{AnyCall, AskAll, AskOne, AskQuorum, Group, Member, NoQuorum, Told};
 pub use interface::{Agent, Interface};

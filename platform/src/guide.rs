@@ -26,6 +26,7 @@
 //! | [`protocols`] | specifications of protocols in AEA's language, and what the command line makes of them |
 //! | [`aiomas`] | coming from aiomas: old and new side by side, and how both work together |
 //! | [`messages`] | messages and envelopes of protocols, to the byte as AEA has them |
+//! | [`protocol_types`] | protocols as Rust types, and dialogues in which a wrong reply does not compile |
 //! | [`values`] | types on the wire: bytes, options, NaN, big integers, maps |
 //!
 //! Every example is a program that is compiled and run as a test. The pages lie in `platform/docs`, one file each.
@@ -101,6 +102,9 @@ pub mod aiomas {}
 
 #[doc = include_str!("../docs/messages.md")]
 pub mod messages {}
+
+#[doc = include_str!("../docs/protocol_types.md")]
+pub mod protocol_types {}
 
 #[doc = include_str!("../docs/values.md")]
 pub mod values {}

@@ -141,7 +141,7 @@ pub use tree::asking::TreeAt;
 pub use tree::child::Child;
 pub use tree::view::{Tree, TreeAgent, TreeContainer, TreeEntry};
 
-pub use folkmoot_agents::{Serializable, agent, main, object, test};
+pub use folkmoot_agents::{Serializable, agent, main, object, protocol, test};
 
 /// What generated code needs; nothing here is meant for people.
 #[doc(hidden)]

@@ -1,4 +1,4 @@
-//! Folkmoot's macros: `#[derive(Agent)]` and `#[agent]`.
+//! Folkmoot's macros: `#[derive(Agent)]`, `#[agent]` and `protocol!`.
 //!
 //! Each goes one way: `parse` reads the source into a `model` and notes `mistakes`, `expand` writes the code.
 //! Neighbour: the agents crate has the traits that the code implements; users take the macros from `folkmoot`.
@@ -8,6 +8,7 @@ mod expand;
 mod mistakes;
 mod model;
 mod parse;
+mod protocol;
 mod serializable;
 
 use proc_macro::TokenStream;
@@ -253,6 +254,33 @@ fn refuse_object_fields(data: &Data, mistakes: &mut Mistakes) {
              &Math { &self.math }`",
         );
     }
+}
+
+/// The types of a protocol: a module with a struct for each of its performatives, made from its specification.
+///
+/// It takes a path, which begins where the crate's `Cargo.toml` is, or the name of a specification that Folkmoot ships. What is
+/// wrong in the specification is told as errors, all at once, each with its file, line and column. The crate is compiled
+/// anew when the file changes.
+///
+/// ```text
+/// folkmoot::protocol!("specs/fipa.yaml");       /// A protocol for FIPA ACL.
+/// folkmoot::protocol!("http");                  pub mod fipa {
+///                                          ->       pub enum Fipa { Cfp(Cfp), Propose(Propose), .. }
+///                                                   pub struct Cfp { pub query: types::Query }
+///                                                   ..
+///                                                   pub mod types { .. }   // custom types
+///                                                   pub mod unions { .. }  // contents that are one of several
+///                                                   pub mod roles { .. }   // Buyer, Seller
+///                                                   pub mod heard { .. }   // what came, with its dialogue
+///                                               }
+/// ```
+///
+/// `folkmoot protocol generate` writes the same as a file. `protocol!(crate = some::path, "http")` names the module that
+/// generated code uses, as for [`agent`](macro@agent). Programs with it are in the guide of `folkmoot`, on the page `protocols`.
+#[proc_macro]
+pub fn protocol(input: TokenStream) -> TokenStream {
+    let input = parse_macro_input!(input as protocol::Input);
+    protocol::expand(&input).into()
 }
 
 /// Runs an `async fn main` on the platform's runtime, as the first worker: containers start inside it.

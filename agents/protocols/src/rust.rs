@@ -81,7 +81,11 @@ impl Specification {
     /// Two names of the specification are one in Rust, or protobuf refuses its custom types.
     pub fn rust(&self, options: &RustOptions) -> Result<String, RustError> {
         let generator = Generator { specification: self, root: &options.root };
-        let protocol = names::type_name(&self.name);
+        let mut protocol = names::type_name(&self.name);
+        // A protocol is often called by what is said first in it.
+        if self.speech_acts.iter().any(|act| names::type_name(&act.name) == protocol) {
+            protocol.push_str("Protocol");
+        }
         let mut body = Source::default();
         generator.performatives(&protocol, &mut body)?;
         if let Some(rules) = &self.dialogue {

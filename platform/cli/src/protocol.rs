@@ -7,6 +7,7 @@ mod check;
 mod decode;
 mod diff;
 mod encode;
+mod generate;
 mod graph;
 mod lines;
 mod spec;
@@ -29,6 +30,8 @@ pub(crate) enum Verb {
     Graph(graph::Graph),
     /// Tells what changed between two specifications: exit code 1 where peers would not understand each other
     Diff(diff::Diff),
+    /// Writes the source of a protocol's types
+    Generate(generate::Generate),
     /// Writes the JSON Schema of specifications, for editors
     Schema,
     /// Writes messages, a JSON object a line, as lines of hexadecimal digits
@@ -48,6 +51,7 @@ pub(crate) fn run(verb: Verb) -> Result<ExitCode> {
         Verb::Check(check) => check::run(&check),
         Verb::Graph(graph) => graph::run(&graph),
         Verb::Diff(diff) => diff::run(&diff),
+        Verb::Generate(generate) => generate::run(&generate),
         Verb::Schema => {
             print(&format!("{:#}", Specification::json_schema()))?;
             Ok(ExitCode::SUCCESS)

@@ -195,3 +195,24 @@ fn a_protocol_without_dialogues_has_no_traces() {
     let error = folkmoot(&folder, &["protocol", "trace", "--spec", "ping.yaml", "none.jsonl"]).fails();
     assert!(error.contains("the protocol fair/ping:1.0.0 has no dialogue section"), "{error}");
 }
+
+#[test]
+fn source_is_generated_and_what_differs_is_not_written_over() {
+    let folder = folder(&[("ping.yaml", PING)]);
+    let generate = ["protocol", "generate", "ping.yaml", "--lang", "rust", "--out", "src"];
+    let path = std::path::Path::new("src").join("ping.rs");
+    assert_eq!(folkmoot(&folder, &generate).succeeds(), format!("wrote {}\n", path.display()));
+    let source = std::fs::read_to_string(folder.join("src/ping.rs")).unwrap();
+    assert!(source.contains("pub enum PingProtocol {") && source.contains("pub struct Pong {"), "{source}");
+    assert!(folkmoot(&folder, &generate).succeeds().starts_with("is as it was:"));
+
+    std::fs::write(folder.join("src/ping.rs"), "mine").unwrap();
+    let refused = folkmoot(&folder, &generate).fails();
+    assert!(refused.contains("--force"), "{refused}");
+    assert_eq!(std::fs::read_to_string(folder.join("src/ping.rs")).unwrap(), "mine");
+    folkmoot(&folder, &[&generate[..], &["--force"]].concat()).succeeds();
+    assert_eq!(std::fs::read_to_string(folder.join("src/ping.rs")).unwrap(), source);
+
+    folkmoot(&folder, &["protocol", "generate", "fipa", "--lang", "proto", "--out", "."]).succeeds();
+    assert!(std::fs::read_to_string(folder.join("fipa.proto")).unwrap().contains("message FipaMessage {"));
+}

@@ -22,13 +22,9 @@ impl Parse for Root {
                 "`#[agent]` has one option, `crate = some::path`; how an agent is supervised is said where it is spawned",
             ));
         }
-        let option = input.parse::<Token![crate]>()?;
-        let path = input
-            .parse::<Token![=]>()
-            .and_then(|_| Path::parse_mod_style(input))
-            .map_err(|_| syn::Error::new_spanned(option, "say which module: `crate = some::path`"))?;
+        let root = Root::parse_option(input)?;
         input.parse::<Option<Token![,]>>()?;
-        if input.is_empty() { Ok(Root(Some(path))) } else { Err(input.error("nothing may follow the path")) }
+        if input.is_empty() { Ok(root) } else { Err(input.error("nothing may follow the path")) }
     }
 }
 
@@ -44,6 +40,23 @@ impl ToTokens for Root {
 impl Root {
     /// The root without any option.
     pub(crate) const DEFAULT: Root = Root(None);
+
+    /// `crate = some::path`, whatever follows.
+    pub(crate) fn parse_option(input: ParseStream<'_>) -> syn::Result<Root> {
+        let option = input.parse::<Token![crate]>()?;
+        let path = input.parse::<Token![=]>().and_then(|_| Path::parse_mod_style(input));
+        let path =
+            path.map_err(|_| syn::Error::new_spanned(option, "say which module: `crate = some::path`"))?;
+        Ok(Root(Some(path)))
+    }
+
+    /// The path of what code from a specification names.
+    pub(crate) fn protocols(&self) -> String {
+        match &self.0 {
+            Some(path) => quote!(#path::protocols).to_string().replace(' ', ""),
+            None => "::folkmoot::protocols".to_owned(),
+        }
+    }
 }
 
 /// The options of `#[object]`.
