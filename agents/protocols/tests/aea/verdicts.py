@@ -4,12 +4,15 @@ A case is a specification with pieces of its text taken out and others put in, b
 file is one: `accepted` or `refused`, then a JSON list of the specification's name and its edits, each `[from, to, text]` in
 characters, made one after the other. `--check` records anew and compares.
 """
+import atexit
 import json
 import os
 import random
 import re
+import shutil
 import signal
 import sys
+import tempfile
 
 from aea.configurations.base import ProtocolSpecification
 from aea.configurations.loader import ConfigLoader
@@ -38,11 +41,16 @@ TYPES = [
 CHARACTERS = list(" :-[]{}'\"#&*!|>%@`,\t\n_0aZ=<~é\\/?") + ["\n\n", "---\n", "...\n", "\n  ", ": ", "- ", "\r\n", "\u2028", "\ufeff", "\x07"]
 
 
+SCRATCH = tempfile.mkdtemp(prefix="folkmoot-")
+atexit.register(shutil.rmtree, SCRATCH)
+
+
 def refuse_slowly(signum, frame):
     raise TimeoutError
 
 
-def accepted(text, path="/tmp/folkmoot-verdict.yaml"):
+def accepted(text):
+    path = os.path.join(SCRATCH, "specification.yaml")
     with open(path, "w", encoding="utf-8", newline="") as file:
         file.write(text)
     loader = ConfigLoader("protocol-specification_schema.json", ProtocolSpecification)
