@@ -8,7 +8,7 @@ use folkmoot::{Address, Endpoint};
 pub(crate) fn endpoint(text: &str, is_tls: bool) -> Result<String> {
     let endpoint = match text.strip_prefix("unix:").filter(|path| !path.starts_with("//")) {
         Some("") => {
-            return Err("unix: needs the path of a socket behind it, as in unix:/tmp/peer.sock".into());
+            return Err("unix: needs the path of a socket behind it, as in unix:/run/peer.sock".into());
         }
         Some(path) => {
             format!("ipc://[{}]/0", std::path::absolute(path)?.display()).parse::<Address>()?.endpoint

@@ -35,7 +35,7 @@ const CALLS: u64 = 20_000;
 const LARGE_BYTES: usize = 1 << 20;
 const LARGE_IN_FLIGHT: usize = 4;
 /// Large calls of a round.
-const LARGE_CALLS: usize = 60;
+const LARGE_CALLS: usize = 300;
 
 pub(crate) fn group() -> Group {
     let cpu = [
