@@ -137,7 +137,7 @@ impl Body {
             let (protocol, performative) = (protocol.id().to_owned(), performative.to_owned());
             return Err(BodyError::UnknownPerformative { protocol, performative, known });
         };
-        let contents = filled(layout, contents)?;
+        let contents = filled(protocol, layout, contents)?;
         Ok(Body { protocol: protocol.clone(), performative: index, contents })
     }
 
@@ -178,6 +178,7 @@ impl Body {
 
 /// The contents in their places, each checked.
 fn filled<'a>(
+    protocol: &Protocol,
     layout: &Layout,
     given: impl IntoIterator<Item = (&'a str, Value)>,
 ) -> Result<Vec<Option<Value>>, BodyError> {
@@ -193,7 +194,7 @@ fn filled<'a>(
             let content = name.to_owned();
             return Err(BodyError::UnknownContent { performative: performative(), content, known });
         };
-        check(layout, slot, &value)?;
+        check(protocol, layout, slot, &value)?;
         if place.replace(value).is_some() {
             return Err(BodyError::Twice { performative: performative(), content: name.to_owned() });
         }
@@ -208,7 +209,7 @@ fn filled<'a>(
 }
 
 /// Whether the value is one that the content may have.
-fn check(layout: &Layout, slot: &Slot, value: &Value) -> Result<(), BodyError> {
+fn check(protocol: &Protocol, layout: &Layout, slot: &Slot, value: &Value) -> Result<(), BodyError> {
     let (alternative, inner) = match value {
         Value::Union { alternative, value } if slot.content_type.is_union() => {
             (usize::from(*alternative), &**value)
@@ -235,7 +236,9 @@ fn check(layout: &Layout, slot: &Slot, value: &Value) -> Result<(), BodyError> {
         (Value::Set(items), _) if items.has_duplicates() => {
             Err(BodyError::DuplicateElement { performative: performative(), content: content() })
         }
-        (Value::Custom(bytes), Element::Custom(name)) if !slot.accepts(alternative as u16, bytes, false) => {
+        (Value::Custom(bytes), Element::Custom(name))
+            if !protocol.accepts(slot, alternative as u16, bytes, false) =>
+        {
             Err(BodyError::BadCustom { performative: performative(), content: content(), name: name.clone() })
         }
         _ => Ok(()),
@@ -285,7 +288,8 @@ impl Contents for Body {
         reading: Reading,
     ) -> Result<Body, DecodeError> {
         let layout = protocol.layout(performative);
-        let contents = layout.map(|layout| decoding::contents(layout, bytes, reading)).transpose()?;
+        let contents =
+            layout.map(|layout| decoding::contents(protocol, layout, bytes, reading)).transpose()?;
         Ok(Body { protocol: protocol.clone(), performative, contents: contents.unwrap_or_default() })
     }
 }

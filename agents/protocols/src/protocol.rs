@@ -8,11 +8,13 @@
 mod custom_message;
 pub mod layout;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
+use custom_message::CustomMessages;
 pub use layout::{Layout, Role, Slot};
 
 use crate::specification::{Element, Primitive, Specification};
+use crate::wire::reading::is_message;
 
 /// The field number of the first performative on the wire.
 pub const FIRST_NUMBER: u32 = 5;
@@ -24,11 +26,14 @@ pub const MAX_PERFORMATIVES: usize = u16::MAX as usize;
 pub const MAX_FIELDS: usize = u16::MAX as usize;
 
 /// A specification with the numbers of the wire.
-#[derive(Debug, PartialEq)]
+#[derive(Debug)]
 pub struct Protocol {
     specification: Specification,
     id: String,
     layouts: Vec<Layout>,
+    /// Looked into when one is first asked for, since typed messages never ask. None where protobuf refuses them: then
+    /// nobody knows their fields.
+    custom_messages: OnceLock<Option<CustomMessages>>,
 }
 
 /// Why a specification has no wire form.
@@ -65,22 +70,16 @@ impl Protocol {
             let what = "the performatives of a protocol".to_owned();
             return Err(ProtocolError::TooMany { what, limit: MAX_PERFORMATIVES });
         }
-        // What protobuf refuses is no mistake here: the fields of custom types are then not looked into.
-        let structures = match specification.custom_types.is_empty() {
-            true => None,
-            false => specification.custom_type_structures().ok(),
-        };
-        let custom_types = custom_message::all(structures.as_ref());
         let layouts: Vec<Layout> = specification
             .by_number()
             .into_iter()
-            .map(|performative| Layout::with_custom_types(performative, &custom_types))
+            .map(|performative| Layout::with_custom_types(performative, &specification.custom_types))
             .collect();
         for layout in &layouts {
             check(layout)?;
         }
         let id = specification.id.to_string();
-        Ok(Arc::new(Protocol { specification, id, layouts }))
+        Ok(Arc::new(Protocol { specification, id, layouts, custom_messages: OnceLock::new() }))
     }
 
     /// What its author wrote.
@@ -122,6 +121,34 @@ impl Protocol {
     pub fn index_of_number(&self, number: u32) -> Option<u16> {
         let index = number.checked_sub(FIRST_NUMBER)?;
         ((index as usize) < self.layouts.len()).then_some(index as u16)
+    }
+
+    /// Whether messages of both have the same bytes, whatever else their specifications say.
+    pub(crate) fn is_written_as(&self, other: &Protocol) -> bool {
+        self.layouts == other.layouts
+            && (self.specification.custom_types == other.specification.custom_types
+                || self.custom_messages() == other.custom_messages())
+    }
+
+    /// Whether the bytes are a message of the custom type that is this alternative of a content. Leniently, fields of the
+    /// message that are unknown or of another kind are passed over.
+    pub(crate) fn accepts(&self, slot: &Slot, alternative: u16, bytes: &[u8], lenient: bool) -> bool {
+        match (self.custom_messages(), slot.custom_type(alternative)) {
+            (Some(messages), Some(custom_type)) => messages.accepts(custom_type, bytes, lenient),
+            _ => is_message(bytes),
+        }
+    }
+
+    fn custom_messages(&self) -> Option<&CustomMessages> {
+        let look = || Some(CustomMessages::of(&self.specification.custom_type_structures().ok()?));
+        self.custom_messages.get_or_init(look).as_ref()
+    }
+}
+
+impl PartialEq for Protocol {
+    /// All of it follows from the specification.
+    fn eq(&self, other: &Protocol) -> bool {
+        self.specification == other.specification
     }
 }
 

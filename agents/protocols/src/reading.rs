@@ -55,15 +55,38 @@ impl Specification {
     }
 }
 
+/// Reads the text of a specification that was checked before, when code was generated from it: what its parts make of one
+/// another is not looked at again.
+///
+/// # Errors
+/// All that cannot be read, each with its place.
+pub(crate) fn read_again(text: &str) -> Result<Specification, Findings> {
+    let (specification, reader) = parts(text.as_bytes(), Strictness::Strict)?;
+    settled(specification, reader).map(|(specification, _)| specification)
+}
+
 fn read(text: &[u8], strictness: Strictness) -> Result<(Specification, Findings), Findings> {
-    let documents = yaml::documents(text)?;
-    let mut reader = Reader { strictness, findings: Findings::default(), places: Places::default() };
-    let specification = reader.specification(&documents.iter().map(|node| &**node).collect::<Vec<_>>());
+    let (specification, mut reader) = parts(text, strictness)?;
     if let Some(specification) = specification.as_ref().filter(|_| !reader.findings.has_errors()) {
         for finding in checking::check(specification, &reader.places) {
             reader.strict(finding);
         }
     }
+    settled(specification, reader)
+}
+
+/// What the documents say, one by one.
+fn parts(text: &[u8], strictness: Strictness) -> Result<(Option<Specification>, Reader), Findings> {
+    let documents = yaml::documents(text)?;
+    let mut reader = Reader { strictness, findings: Findings::default(), places: Places::default() };
+    let specification = reader.specification(&documents.iter().map(|node| &**node).collect::<Vec<_>>());
+    Ok((specification, reader))
+}
+
+fn settled(
+    specification: Option<Specification>,
+    mut reader: Reader,
+) -> Result<(Specification, Findings), Findings> {
     reader.findings.settle();
     match specification {
         Some(specification) if !reader.findings.has_errors() => Ok((specification, reader.findings)),

@@ -31,7 +31,7 @@ pub use crate::{
 use crate::body::Contents;
 use crate::message::Message;
 use crate::protocol::Protocol;
-use crate::specification::Specification;
+use crate::reading;
 use crate::wire::{DecodeError, Encode, Reading, Sink};
 
 /// All that may be said in a protocol: the enum of its performatives.
@@ -93,19 +93,19 @@ impl<P: TypedProtocol> Message<P> {
     }
 }
 
-/// The protocol of a specification from which types were generated.
+/// The protocol of a specification from which types were generated. It was checked then, and is not checked again.
 ///
 /// # Panics
-/// This version of the library refuses the specification, which an earlier one took: generate the types again.
+/// This version of the library cannot read the specification, which an earlier one took: generate the types again.
 #[doc(hidden)]
 #[must_use]
 pub fn protocol_of(specification: &str) -> Arc<Protocol> {
     let refused = |findings: &dyn std::fmt::Display| -> ! {
         panic!(
-            "these types are of a specification that is refused by now, so generate them again: {findings}"
+            "these types are of a specification that cannot be read by now, so generate them again: {findings}"
         )
     };
-    match Specification::read(specification).map(|(specification, _)| Protocol::new(specification)) {
+    match reading::read_again(specification).map(Protocol::new) {
         Ok(Ok(protocol)) => protocol,
         Ok(Err(error)) => refused(&error),
         Err(findings) => refused(&findings),

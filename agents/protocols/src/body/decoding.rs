@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
+use crate::protocol::Protocol;
 use crate::protocol::layout::{Layout, Role, Slot};
 use crate::specification::{Element, Primitive};
 use crate::value::{Items, Key, Single, Value};
@@ -15,6 +16,7 @@ use crate::wire::{DecodeError, Fault, Field, Fields, Payload, Reading};
 
 /// Reads the contents of a performative.
 pub(super) fn contents(
+    protocol: &Protocol,
     layout: &Layout,
     bytes: &[u8],
     reading: Reading,
@@ -22,7 +24,7 @@ pub(super) fn contents(
     let wrong = |fault| DecodeError::at(layout.name.as_str(), fault);
     let choices = Choices::read(layout, bytes, reading)?;
     let mut contents: Vec<Option<Value>> = layout.slots.iter().map(|_| None).collect();
-    let mut room = Room { elements: reading.max_elements(), reading };
+    let mut room = Room { protocol, elements: reading.max_elements(), reading };
     let mut fields = Fields::new(bytes);
     while let Some(field) = fields.next_field().map_err(wrong)? {
         let Some(role) = layout.role(field.number) else {
@@ -152,12 +154,13 @@ fn wrong_kind(number: u32, payload: Payload<'_>, wanted: crate::wire::fault::Kin
 }
 
 /// How a message's values are read, and how many elements they may still have.
-struct Room {
+struct Room<'a> {
+    protocol: &'a Protocol,
     elements: usize,
     reading: Reading,
 }
 
-impl Room {
+impl Room<'_> {
     #[inline]
     fn take(
         &mut self,
@@ -172,7 +175,8 @@ impl Room {
                 self.put(place, Value::Single(single), field.number)
             }
             Element::Custom(_) => {
-                self.custom(place, |bytes| slot.accepts(alternative, bytes, lenient), field)
+                let accepts = |bytes: &[u8]| self.protocol.accepts(slot, alternative, bytes, lenient);
+                self.custom(place, accepts, field)
             }
             Element::Set(of) | Element::List(of) => {
                 let is_set = matches!(element, Element::Set(_));

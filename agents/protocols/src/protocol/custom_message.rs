@@ -1,23 +1,22 @@
 //! What the bytes of a custom type must be: which fields its message has, and those of the messages in it.
 //!
 //! What always holds: bytes that are accepted are what protobuf reads as that message; they are looked at, and kept as they
-//! came. Neighbours: [`custom_type`](crate::custom_type) describes the messages, [`super::layout`] says where they stand.
+//! came. Neighbours: [`custom_type`](crate::custom_type) describes the messages, [`super`] keeps these.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use crate::custom_type::{Cardinality, Field, FieldType, Message, ScalarType};
-use crate::wire::reading::{Fields, Payload, Reader, is_message};
+use crate::wire::reading::{Fields, Payload, Reader};
 
 /// How deep messages may lie in one another, in levels; protobuf reads no more.
 const MAX_DEPTH: usize = 100;
 
-/// The message of a custom type.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct CustomMessage {
-    /// None where the specification is one that protobuf refuses, so nobody knows the fields.
-    messages: Option<Arc<Vec<Parts>>>,
-    which: usize,
+/// The messages of a protocol's custom types, and those that are nested in them.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct CustomMessages {
+    messages: Vec<Parts>,
+    /// Those of the custom types themselves, in the order of their names.
+    outermost: Vec<usize>,
 }
 
 /// The fields of one message by their numbers.
@@ -40,23 +39,26 @@ enum Size {
     Eight,
 }
 
-/// The messages of all custom types, by name.
-pub(super) fn all(structures: Option<&BTreeMap<String, Message>>) -> BTreeMap<String, CustomMessage> {
-    let Some(structures) = structures else { return BTreeMap::new() };
-    let mut places = BTreeMap::new();
-    for message in structures.values() {
-        number(message, &mut Vec::new(), &mut places);
+impl CustomMessages {
+    pub(super) fn of(structures: &BTreeMap<String, Message>) -> CustomMessages {
+        let mut places = BTreeMap::new();
+        for message in structures.values() {
+            number(message, &mut Vec::new(), &mut places);
+        }
+        let mut messages = vec![Parts::new(); places.len()];
+        for message in structures.values() {
+            fill(message, &mut Vec::new(), &places, &mut messages);
+        }
+        let place = |name| places.get(std::slice::from_ref(name)).copied().unwrap_or(usize::MAX);
+        CustomMessages { messages, outermost: structures.keys().map(place).collect() }
     }
-    let mut messages = vec![Parts::new(); places.len()];
-    for message in structures.values() {
-        fill(message, &mut Vec::new(), &places, &mut messages);
+
+    /// Whether the bytes are a message of the custom type with this place among the names. Leniently, fields that are
+    /// unknown or of another kind are passed over.
+    pub(super) fn accepts(&self, custom_type: u16, bytes: &[u8], lenient: bool) -> bool {
+        let outermost = self.outermost.get(usize::from(custom_type));
+        outermost.is_some_and(|which| accepts(&self.messages, *which, bytes, lenient, MAX_DEPTH))
     }
-    let messages = Some(Arc::new(messages));
-    let message = |which: &usize| CustomMessage { messages: messages.clone(), which: *which };
-    structures
-        .keys()
-        .filter_map(|name| Some((name.clone(), message(places.get(std::slice::from_ref(name))?))))
-        .collect()
 }
 
 /// Gives each message a place, by its names from the custom type inwards.
@@ -108,19 +110,6 @@ fn of_scalar(scalar: ScalarType, repeated: bool) -> Part {
         _ => Size::Varint,
     };
     Part::Number { size, repeated }
-}
-
-impl CustomMessage {
-    /// Of a custom type of which nothing is known.
-    pub(super) const UNKNOWN: CustomMessage = CustomMessage { messages: None, which: 0 };
-
-    /// Whether the bytes are such a message. Leniently, fields that are unknown or of another kind are passed over.
-    pub(crate) fn accepts(&self, bytes: &[u8], lenient: bool) -> bool {
-        match &self.messages {
-            Some(messages) => accepts(messages, self.which, bytes, lenient, MAX_DEPTH),
-            None => is_message(bytes),
-        }
-    }
 }
 
 fn accepts(messages: &[Parts], which: usize, bytes: &[u8], lenient: bool, depth: usize) -> bool {

@@ -6,7 +6,6 @@
 
 use std::collections::BTreeMap;
 
-use super::custom_message::CustomMessage;
 use crate::specification::{Content, ContentType, Element, Performative};
 
 /// One performative with its fields.
@@ -36,8 +35,8 @@ pub struct Slot {
     pub alternatives: Vec<(Element, u32)>,
     /// Whether each field of a value is followed by its flag.
     pub flagged: bool,
-    /// For each alternative: the message of its custom type, where it is one.
-    custom_types: Vec<Option<CustomMessage>>,
+    /// For each alternative that is a custom type: which, in the order of their names.
+    custom_types: Vec<Option<u16>>,
 }
 
 /// What a field is for. Contents and alternatives are told by their index.
@@ -70,7 +69,7 @@ impl Layout {
 
     pub(super) fn with_custom_types(
         performative: &Performative,
-        custom_types: &BTreeMap<String, CustomMessage>,
+        custom_types: &BTreeMap<String, String>,
     ) -> Layout {
         let mut roles = Vec::new();
         let slots = performative.contents.iter().enumerate();
@@ -93,18 +92,16 @@ impl Layout {
 }
 
 impl Slot {
-    /// Whether the bytes are a message of the custom type that is this alternative. Leniently, fields of the message
-    /// that are unknown or of another kind are passed over.
-    pub(crate) fn accepts(&self, alternative: u16, bytes: &[u8], lenient: bool) -> bool {
-        let message = self.custom_types.get(usize::from(alternative)).and_then(Option::as_ref);
-        message.unwrap_or(&CustomMessage::UNKNOWN).accepts(bytes, lenient)
+    /// Which custom type an alternative is, in the order of their names.
+    pub(super) fn custom_type(&self, alternative: u16) -> Option<u16> {
+        self.custom_types.get(usize::from(alternative)).copied().flatten()
     }
 }
 
 fn slot(
     content: u16,
     written: &Content,
-    custom_types: &BTreeMap<String, CustomMessage>,
+    custom_types: &BTreeMap<String, String>,
     roles: &mut Vec<Role>,
 ) -> Slot {
     let content_type = written.content_type.clone();
@@ -121,10 +118,12 @@ fn slot(
     if matches!(content_type, ContentType::OptionalUnion(_)) {
         roles.push(Role::Spare);
     }
-    let message = |element: &Element| match element {
-        Element::Custom(name) => Some(custom_types.get(name).cloned().unwrap_or(CustomMessage::UNKNOWN)),
+    let custom_type = |element: &Element| match element {
+        Element::Custom(name) => {
+            custom_types.keys().position(|other| other == name).map(|place| place as u16)
+        }
         _ => None,
     };
-    let custom_types = content_type.alternatives().iter().map(message).collect();
+    let custom_types = content_type.alternatives().iter().map(custom_type).collect();
     Slot { name: written.name.clone(), content_type, alternatives, flagged, custom_types }
 }

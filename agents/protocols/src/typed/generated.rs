@@ -421,7 +421,7 @@ macro_rules! __role {
 #[doc(hidden)]
 #[inline]
 pub fn is_same_protocol(ours: &Arc<Protocol>, given: &Arc<Protocol>) -> Result<(), DecodeError> {
-    match Arc::ptr_eq(ours, given) || ours.layouts() == given.layouts() {
+    match Arc::ptr_eq(ours, given) || ours.is_written_as(given) {
         true => Ok(()),
         false => Err(Fault::OtherProtocol.into()),
     }

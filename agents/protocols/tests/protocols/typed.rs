@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use folkmoot_protocols::specification::{Element, Primitive};
-use folkmoot_protocols::typed::TypedProtocol;
+use folkmoot_protocols::typed::{TypedProtocol, protocol_of};
 use folkmoot_protocols::value::{Items, Key, Single};
-use folkmoot_protocols::{Body, Fault, Message, Protocol, Reading, Value};
+use folkmoot_protocols::{Body, Fault, Message, Protocol, Reading, Specification, Value};
 
 #[rustfmt::skip]
 #[path = "generated/barter.rs"]
@@ -253,6 +253,19 @@ fn agrees<P: TypedProtocol>(rounds: usize) {
 fn types_write_what_the_interpreter_writes() {
     agrees::<barter::Barter>(2_000);
     agrees::<chance::Chance>(20_000);
+}
+
+#[test]
+fn what_was_checked_when_it_was_generated_is_only_read_later() {
+    let broken = PARTS.replace("Step first = 1;", "Step first = 2;");
+    assert!(Specification::read(&broken).unwrap_err().iter().any(|finding| finding.code == "protobuf"));
+    assert_eq!(protocol_of(&broken).name(2), Some("some"));
+}
+
+#[test]
+#[should_panic(expected = "generate them again: 1:1: error[missing-field]")]
+fn what_cannot_be_read_any_more_is_told_with_its_place() {
+    let _ = protocol_of(&PARTS.replace("---\nname: parts\n", ""));
 }
 
 mod speaking {
