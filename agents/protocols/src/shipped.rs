@@ -1,7 +1,8 @@
 //! The specifications that come with the crate: AEA's protocols for general use, in our own words.
 //!
-//! What always holds: names, types, numbers, rules, roles and end states are AEA's, so the bytes agree. Neighbours: the
-//! files in `shipped`, read like any other.
+//! What always holds: names, types, numbers, rules, roles and end states are AEA's, so the bytes agree. What AEA leaves open
+//! is said where it is plain: who says what, and to which end states terminal performatives lead. Neighbours: the files in
+//! `shipped`, read like any other.
 
 use crate::specification::Specification;
 

@@ -33,6 +33,8 @@ struct Composer {
     nodes: usize,
     /// Where quoted texts and blocks of text stand, in characters.
     quoted: Vec<(usize, usize)>,
+    /// Question marks in plain texts: how deep in lists and mappings, and where.
+    questions: Vec<(usize, Place)>,
 }
 
 /// Reads all documents.
@@ -40,18 +42,44 @@ struct Composer {
 /// # Errors
 /// Why the text is no YAML, or which bound it does not keep.
 pub(super) fn compose(text: &str) -> Result<Vec<Rc<Node>>, Finding> {
+    no_end_first(text)?;
     let mut composer = Composer::default();
     for event in Parser::new_from_str(text) {
         let (event, span) = event.map_err(not_yaml)?;
-        if let Event::Scalar(_, style, ..) = &event
-            && *style != ScalarStyle::Plain
-        {
-            composer.quoted.push((span.start.index(), span.end.index()));
+        match &event {
+            Event::Scalar(text, ScalarStyle::Plain, ..) if text.contains('?') => {
+                composer.questions.push((composer.open.len(), place(span.start)));
+            }
+            Event::Scalar(_, style, ..) if *style != ScalarStyle::Plain => {
+                composer.quoted.push((span.start.index(), span.end.index()));
+            }
+            Event::SequenceEnd | Event::MappingEnd => {
+                composer.no_question(span.start.index() < span.end.index())?;
+            }
+            _ => {}
         }
         composer.take(event, place(span.start))?;
     }
     no_tabs(text, &composer.quoted)?;
     Ok(composer.documents)
+}
+
+/// The end of a document before the first one begins: PyYAML, unlike the parser, refuses that.
+fn no_end_first(text: &str) -> Result<(), Finding> {
+    let mut lines = (1..).zip(text.trim_start_matches('\u{feff}').lines());
+    let first = lines.find(|(_, line)| !line.trim().is_empty() && !line.trim_start().starts_with('#'));
+    match first {
+        Some((number, line))
+            if line
+                .strip_prefix("...")
+                .is_some_and(|rest| rest.trim_start().len() < rest.len() || rest.is_empty()) =>
+        {
+            let finding =
+                Finding::error("not-yaml", Place::new(number, 1), "a document ends before one begins");
+            Err(finding.hint("take the `...` out"))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Tabs may stand in quotes, in blocks of text and in comments: PyYAML, unlike the parser, takes them nowhere else.
@@ -106,6 +134,20 @@ impl Composer {
             Event::MappingStart(anchor, tag) => self.begin(place, anchor, true, tag.as_deref())?,
             Event::SequenceEnd | Event::MappingEnd => self.end()?,
             Event::Nothing | Event::StreamStart | Event::StreamEnd | Event::DocumentEnd => {}
+        }
+        Ok(())
+    }
+
+    /// At the end of a list or mapping: PyYAML, unlike the parser, lets a plain text between brackets end at a question mark.
+    fn no_question(&mut self, in_brackets: bool) -> Result<(), Finding> {
+        let depth = self.open.len();
+        let within = self.questions.iter_mut().filter(|(at, _)| *at >= depth);
+        for (at, place) in within {
+            if in_brackets {
+                let finding = Finding::error("not-yaml", *place, "a question mark stands between brackets");
+                return Err(finding.hint("put the text in quotes"));
+            }
+            *at = depth.saturating_sub(1);
         }
         Ok(())
     }

@@ -43,6 +43,14 @@ fn what_is_no_text_is_told_with_its_place() {
     assert!(
         told(b"name: a,\tb").starts_with("1:9: error[not-yaml]: a tab stands between values; write spaces")
     );
+    // What PyYAML reads otherwise than the parser.
+    assert!(
+        told(b"# x\n\n... # y\n---\nname: a").starts_with("3:1: error[not-yaml]: a document ends before one")
+    );
+    assert!(
+        told(b"a: [{b: [1]}, c?: d]").starts_with("1:15: error[not-yaml]: a question mark stands between")
+    );
+    assert!(!told(b"a:\n  - b?: c?\n  - [1]\n...\n...\n").contains("not-yaml"));
     assert!(told(b"%YAML 9.9\n--- a").contains("error["), "another YAML");
     let marked = format!("\u{feff}{BARTER}");
     assert!(Specification::read(&marked).is_ok(), "a byte order mark is passed over");

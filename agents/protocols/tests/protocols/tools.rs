@@ -1,6 +1,7 @@
 //! Shipped specifications, pictures, differences and the schema for editors.
 
 use folkmoot_protocols::Specification;
+use folkmoot_protocols::dialogue::Rules;
 use folkmoot_protocols::difference::Effect;
 use serde_json::Value;
 
@@ -36,6 +37,38 @@ fn each_shipped_specification_is_sound_and_bears_the_name_of_the_wire() {
         assert!(specification.graph().is_some());
     }
     assert_eq!(Specification::shipped("barter"), None);
+}
+
+#[test]
+fn shipped_specifications_say_how_dialogues_end_and_who_says_what() {
+    for name in Specification::shipped_names() {
+        let rules = Rules::of(&Specification::shipped(name).unwrap()).unwrap();
+        for act in (0..).take(rules.performatives().count()) {
+            let told = rules.performative_name(act).unwrap();
+            // What a terminal performative answers: nothing where it may be said first.
+            let answered = (0..).take(rules.performatives().count()).filter(|to| rules.may_answer(act, *to));
+            let after = answered.map(Some).chain(rules.is_initial(act).then_some(None));
+            for after in after.filter(|_| rules.is_terminal(act)) {
+                let is_open = name == "aggregation" || (name, told) == ("ledger_api", "error");
+                assert_eq!(
+                    rules.end_state_of(act, after).is_none(),
+                    is_open,
+                    "{name}: {told} after {after:?}"
+                );
+            }
+            let speaks_alone = rules.speaker_role(act).is_some();
+            assert_eq!(speaks_alone, name != "fipa", "{name}: {told}");
+        }
+    }
+    let fipa = Rules::of(&Specification::shipped("fipa").unwrap()).unwrap();
+    let number = |name| fipa.performative(name).unwrap();
+    let ended = |by, after| fipa.end_state_name(fipa.end_state_of(number(by), Some(number(after))).unwrap());
+    assert_eq!(ended("decline", "cfp"), Some("declined_cfp"));
+    assert_eq!(ended("decline", "accept_w_inform"), Some("declined_accept"));
+    assert_eq!(ended("end", "inform"), Some("successful"));
+    let update = Rules::of(&Specification::shipped("state_update").unwrap()).unwrap();
+    let silent = update.role("decision_maker").unwrap();
+    assert!((0..3).all(|act| !update.may_say(silent, act)));
 }
 
 #[test]
