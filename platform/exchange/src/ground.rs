@@ -1,0 +1,73 @@
+//! What an engine and its store stand on: time, bounds, gates, and who waits.
+//!
+//! Neighbours: [`engine`](crate::engine) and each [`store`](crate::store) hold it together.
+
+use std::fmt;
+use std::sync::Arc;
+
+use folkmoot_gateway::GateId;
+
+use crate::limits::ExchangeLimits;
+use crate::moment::{ExchangeClock, Moment};
+use crate::waiting::Waiting;
+
+/// What an engine stands on.
+pub struct Ground {
+    clock: Arc<dyn ExchangeClock>,
+    limits: ExchangeLimits,
+    gates: Vec<GateId>,
+    waiting: Waiting,
+}
+
+impl Ground {
+    /// With the usual bounds, and no gate yet.
+    pub fn new(clock: impl ExchangeClock) -> Ground {
+        let limits = ExchangeLimits::default();
+        let waiting = Waiting::new(limits.waiting_receivers);
+        Ground { clock: Arc::new(clock), limits, gates: Vec::new(), waiting }
+    }
+
+    /// The same, with other bounds.
+    #[must_use]
+    pub fn limits(mut self, limits: ExchangeLimits) -> Ground {
+        self.waiting = Waiting::new(limits.waiting_receivers);
+        self.limits = limits;
+        self
+    }
+
+    /// The same, taking mail that `gate` admitted.
+    #[must_use]
+    pub fn gate(mut self, gate: GateId) -> Ground {
+        self.gates.push(gate);
+        self
+    }
+
+    /// The bounds.
+    pub fn bounds(&self) -> &ExchangeLimits {
+        &self.limits
+    }
+
+    /// The present moment.
+    pub fn now(&self) -> Moment {
+        self.clock.now()
+    }
+
+    /// Who waits for mail.
+    pub fn waiting(&self) -> &Waiting {
+        &self.waiting
+    }
+
+    pub(crate) fn clock(&self) -> &dyn ExchangeClock {
+        &*self.clock
+    }
+
+    pub(crate) fn knows(&self, gate: GateId) -> bool {
+        self.gates.contains(&gate)
+    }
+}
+
+impl fmt::Debug for Ground {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ground").field("limits", &self.limits).finish_non_exhaustive()
+    }
+}
