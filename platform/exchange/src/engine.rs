@@ -17,6 +17,7 @@ use crate::delivery::{Again, Delivery, Receipt, Recv, Refusal};
 use crate::error::ExchangeError;
 use crate::exchange::{Exchange, Reply};
 use crate::ground::Ground;
+use crate::happening::Happening;
 use crate::mailbox::{Found, Lease, MailboxStats, Query, Registered, Registration, Status, Terminated};
 use crate::mailbox_id::MailboxId;
 use crate::moment::Moment;
@@ -54,6 +55,33 @@ impl<S: Store> Engine<S> {
         }
     }
 
+    /// Counts what became of a mail that was sent.
+    fn count_sending(&self, outcome: Option<&Accepted>) {
+        let happening = match outcome {
+            Some(Accepted { is_repeated: true, .. }) => Happening::Repeated,
+            Some(Accepted { is_repeated: false, .. }) => Happening::Accepted,
+            None => Happening::Refused,
+        };
+        self.ground.count(happening, 1);
+    }
+
+    fn count_deliveries(&self, deliveries: &[Delivery]) {
+        let again = deliveries.iter().filter(|delivery| delivery.attempt > 1).count() as u64;
+        self.ground.count(Happening::Delivered, deliveries.len() as u64);
+        self.ground.count(Happening::Redelivered, again);
+    }
+
+    /// Counts a word about deliveries, where it came too late or `happening` where it did not.
+    fn count_word<T>(&self, outcome: &Result<T, ExchangeError>, happening: Happening, count: u64) {
+        match outcome {
+            Ok(_) => self.ground.count(happening, count),
+            Err(ExchangeError::LeaseOver { .. } | ExchangeError::NotTheOwner { .. }) => {
+                self.ground.count(Happening::Late, 1);
+            }
+            Err(_) => {}
+        }
+    }
+
     async fn receive(
         &self,
         asker: &Asker,
@@ -62,6 +90,7 @@ impl<S: Store> Engine<S> {
     ) -> Result<Vec<Delivery>, ExchangeError> {
         let begun = self.now()?;
         let first = self.store.claim(begun, asker, claim).await?;
+        self.count_deliveries(&first.deliveries);
         if !first.deliveries.is_empty() {
             // Others who wait have to learn of these leases.
             self.ground.waiting().wake_one(claim.mailbox);
@@ -77,6 +106,7 @@ impl<S: Store> Engine<S> {
             woken.as_mut().enable();
             let now = self.now()?;
             let claimed = self.store.claim(now, asker, claim).await?;
+            self.count_deliveries(&claimed.deliveries);
             if !claimed.deliveries.is_empty() || now >= deadline {
                 return Ok(claimed.deliveries);
             }
@@ -113,8 +143,13 @@ impl<S: Store> Exchange for Engine<S> {
 
     fn send(&self, posting: Admitted<Posting>) -> Reply<'_, Accepted> {
         Box::pin(async move {
-            self.check_posting(&posting)?;
-            self.store.send(self.now()?, posting).await
+            let checked = self.check_posting(&posting).and_then(|()| self.now());
+            let outcome = match checked {
+                Ok(now) => self.store.send(now, posting).await,
+                Err(error) => Err(error),
+            };
+            self.count_sending(outcome.as_ref().ok());
+            outcome
         })
     }
 
@@ -129,7 +164,11 @@ impl<S: Store> Exchange for Engine<S> {
     }
 
     fn acknowledge<'a>(&'a self, asker: &'a Asker, receipt: &'a Receipt) -> Reply<'a, ()> {
-        Box::pin(async move { self.store.acknowledge(self.now()?, asker, *receipt).await })
+        Box::pin(async move {
+            let outcome = self.store.acknowledge(self.now()?, asker, *receipt).await;
+            self.count_word(&outcome, Happening::Acknowledged, 1);
+            outcome
+        })
     }
 
     fn refuse<'a>(&'a self, asker: &'a Asker, receipt: &'a Receipt, refusal: Refusal) -> Reply<'a, ()> {
@@ -139,7 +178,10 @@ impl<S: Store> Exchange for Engine<S> {
             }
             let short = validity::short_reason(&refusal.reason);
             let reason = if short.len() < refusal.reason.len() { short.into() } else { refusal.reason };
-            self.store.refuse(self.now()?, asker, *receipt, Refusal { reason, ..refusal }).await
+            let outcome =
+                self.store.refuse(self.now()?, asker, *receipt, Refusal { reason, ..refusal }).await;
+            self.count_word(&outcome, Happening::GivenBack, 1);
+            outcome
         })
     }
 
@@ -157,7 +199,13 @@ impl<S: Store> Exchange for Engine<S> {
             if !step.states.is_empty() || step.fence.is_some() {
                 container_only(asker, "writing states")?;
             }
-            self.store.commit(self.now()?, asker, step).await
+            let acknowledged = step.acknowledge.len() as u64;
+            let outcome = self.store.commit(self.now()?, asker, step).await;
+            self.count_word(&outcome, Happening::Acknowledged, acknowledged);
+            if let Ok(committed) = &outcome {
+                committed.accepted.iter().for_each(|accepted| self.count_sending(accepted.as_ref()));
+            }
+            outcome
         })
     }
 
@@ -166,7 +214,11 @@ impl<S: Store> Exchange for Engine<S> {
     }
 
     fn terminate<'a>(&'a self, asker: &'a Asker, mailbox: MailboxId) -> Reply<'a, Terminated> {
-        Box::pin(async move { self.store.terminate(self.now()?, asker, mailbox).await })
+        Box::pin(async move {
+            let outcome = self.store.terminate(self.now()?, asker, mailbox).await?;
+            self.ground.count(Happening::Terminated, u64::from(!outcome.is_repeated));
+            Ok(outcome)
+        })
     }
 
     fn heartbeat<'a>(&'a self, asker: &'a Asker, mailbox: MailboxId) -> Reply<'a, ()> {

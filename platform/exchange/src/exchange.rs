@@ -31,7 +31,7 @@ use crate::step::{Committed, State, Step};
 /// What an operation gives, some time.
 pub type Reply<'a, T> = BoxFuture<'a, Result<T, ExchangeError>>;
 
-/// Where mailboxes live. It is held as an `Arc<dyn Exchange>`, which is what its factory [`open`](crate::open()) gives.
+/// Where mailboxes live. It is held as an `Arc<dyn Exchange>`, which is what its factory [`open`](crate::open) gives.
 ///
 /// Each operation takes who asks. Where a mailbox is named that the asker may not use, the error is
 /// [`ExchangeError::Forbidden`]; where there is none, [`ExchangeError::NoSuchMailbox`]; where it was terminated,

@@ -1,4 +1,4 @@
-//! What an engine and its store stand on: time, bounds, gates, and who waits.
+//! What an engine and its store stand on: time, bounds, gates, who waits, who counts.
 //!
 //! Neighbours: [`engine`](crate::engine) and each [`store`](crate::store) hold it together.
 
@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use folkmoot_gateway::GateId;
 
+use crate::happening::Happening;
 use crate::limits::ExchangeLimits;
 use crate::moment::{ExchangeClock, Moment};
 use crate::waiting::Waiting;
@@ -17,14 +18,18 @@ pub struct Ground {
     limits: ExchangeLimits,
     gates: Vec<GateId>,
     waiting: Waiting,
+    counting: Option<Counting>,
 }
+
+/// Who is told what happens, and how often.
+type Counting = Arc<dyn Fn(Happening, u64) + Send + Sync>;
 
 impl Ground {
     /// With the usual bounds, and no gate yet.
     pub fn new(clock: impl ExchangeClock) -> Ground {
         let limits = ExchangeLimits::default();
         let waiting = Waiting::new(limits.waiting_receivers);
-        Ground { clock: Arc::new(clock), limits, gates: Vec::new(), waiting }
+        Ground { clock: Arc::new(clock), limits, gates: Vec::new(), waiting, counting: None }
     }
 
     /// The same, with other bounds.
@@ -40,6 +45,20 @@ impl Ground {
     pub fn gate(mut self, gate: GateId) -> Ground {
         self.gates.push(gate);
         self
+    }
+
+    /// The same, telling `counting` of each thing that happens, and how often it did at once.
+    #[must_use]
+    pub fn counting(mut self, counting: impl Fn(Happening, u64) + Send + Sync + 'static) -> Ground {
+        self.counting = Some(Arc::new(counting));
+        self
+    }
+
+    /// So much happened at once.
+    pub fn count(&self, happening: Happening, count: u64) {
+        if let Some(counting) = self.counting.as_ref().filter(|_| count > 0) {
+            counting(happening, count);
+        }
     }
 
     /// The bounds.

@@ -75,7 +75,7 @@ pub struct ExchangeLimits {
     pub mailbox: MailboxLimits,
     /// How long the id of a mail is remembered after it was taken, so that the same one sent again is known.
     pub repeat_time: Duration,
-    /// How many ids a mailbox remembers: those of its newest mails.
+    /// How many ids are remembered: those of the newest mails of all mailboxes.
     pub repeat_ids: u64,
     /// Longest lease of a delivery or of an owner.
     pub longest_lease: Duration,
@@ -101,7 +101,7 @@ impl Default for ExchangeLimits {
             mail_bytes: 1 << 20,
             mailbox: MailboxLimits::default(),
             repeat_time: Duration::from_secs(600),
-            repeat_ids: 10_000,
+            repeat_ids: 100_000,
             longest_lease: Duration::from_secs(12 * 3600),
             longest_wait: Duration::from_secs(24 * 3600),
             waiting_receivers: 1_000_000,

@@ -8,6 +8,7 @@ mod directory;
 mod ledger;
 mod mailbox;
 mod queue;
+mod repeats;
 mod sending;
 
 use std::fmt;

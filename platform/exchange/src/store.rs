@@ -5,9 +5,12 @@
 //!
 //! - Each operation is one transaction: all of it, durable when its future is ready, or nothing.
 //! - `now` is the time, unless the store has one that all its users share; it reads no other clock.
-//! - After what makes mail deliverable (`send`, `refuse`, `requeue`, `commit`, the answers of `terminate`) it wakes one
-//!   receiver of that mailbox for each mail, and after `terminate` and `take_lease` all receivers of the mailbox:
-//!   [`Ground::waiting`](crate::ground::Ground). Leases and delays that end wake nobody: [`Claimed::next`] tells of them.
+//! - It wakes ([`Ground::waiting`](crate::Ground::waiting)) one receiver of a mailbox for each mail that is put there (`send`,
+//!   `requeue`, `commit`, the answers of `terminate`), one after `refuse`, and one after an acknowledgement that leaves mail
+//!   which can be delivered; all receivers of a mailbox after `register` of a known one, `terminate`, `take_lease` and
+//!   `give_up_lease`. Leases and delays that end wake nobody: [`Claimed::next`] tells of them.
+//! - What is lost or left lying it tells the ground: [`Ground::died`](crate::Ground::died), `lost`, `thrown_away`, `forgot`. The engine
+//!   counts the rest.
 //! - Arguments have passed [`validity`](crate::validity); bounds that need what is stored are the store's to keep.
 //! - A `claim` whose future is dropped keeps nothing: what it claimed is as it was.
 //!

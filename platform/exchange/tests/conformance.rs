@@ -39,7 +39,7 @@ macro_rules! engines {
         mod $module {
             $(#[tokio::test]
             async fn $test() {
-                crate::conformance::$module::$test(super::World::$engine()).await;
+                crate::conformance::$module::$test(super::World::$engine().await).await;
             })*
         }
     };

@@ -14,7 +14,7 @@ use crate::dead_letter::{DeadLetter, Page, Peeked, Purge};
 use crate::delivery::{Receipt, Refusal};
 use crate::error::ExchangeError;
 use crate::ground::Ground;
-use crate::limits::{ExchangeLimits, MAX_GROUPS, MailboxLimits};
+use crate::limits::{ExchangeLimits, MAX_GROUPS};
 use crate::mailbox::{
     Found, Lease, MailboxState, MailboxStats, Query, Registered, Registration, Status, Terminated,
 };
@@ -24,8 +24,9 @@ use crate::step::State;
 use crate::store::{Claim, Claimed};
 
 use super::directory::Directory;
-use super::mailbox::Mailbox;
+use super::mailbox::{Mailbox, Setting};
 use super::queue::Queue;
+use super::repeats::Repeats;
 
 type Outcome<T> = Result<T, ExchangeError>;
 
@@ -46,6 +47,7 @@ pub(super) struct Ledger {
     pub(super) states: HashMap<Arc<str>, (u64, Bytes)>,
     /// What all mail and dead letters count for.
     pub(super) bytes: u64,
+    pub(super) repeats: Repeats,
     last_claim: u64,
 }
 
@@ -60,6 +62,7 @@ impl Ledger {
             live_of_user: HashMap::new(),
             states: HashMap::new(),
             bytes: 0,
+            repeats: Repeats::default(),
             last_claim: 0,
         }
     }
@@ -86,14 +89,14 @@ impl Ledger {
         now: Moment,
         asker: &Asker,
         id: MailboxId,
-        usage: impl FnOnce(&mut Mailbox, &MailboxLimits) -> Outcome<T>,
+        usage: impl FnOnce(&mut Mailbox, &Setting) -> Outcome<T>,
     ) -> Outcome<T> {
-        let usual = *self.bounds();
+        let ground = self.ground.clone();
         let mailbox = self.mailbox(asker, id)?;
-        let limits = mailbox.limits(&usual);
+        let setting = mailbox.setting(ground);
         let before = mailbox.held_bytes();
-        mailbox.settled(now, &limits);
-        let outcome = usage(mailbox, &limits);
+        mailbox.settled(now, &setting);
+        let outcome = usage(mailbox, &setting);
         let after = mailbox.held_bytes();
         self.bytes = (self.bytes + after).saturating_sub(before);
         outcome
@@ -170,10 +173,10 @@ impl Ledger {
 
     pub(super) fn claim(&mut self, now: Moment, asker: &Asker, claim: Claim) -> Outcome<Claimed> {
         let mut last_claim = self.last_claim;
-        let claimed = self.with(now, asker, claim.mailbox, |mailbox, limits| {
+        let claimed = self.with(now, asker, claim.mailbox, |mailbox, setting| {
             mailbox.check_epoch(claim.epoch, now)?;
-            let Some(queue) = mailbox.settled(now, limits) else { return Ok(Claimed::default()) };
-            let deliveries = queue.claim(now, &claim, limits, &mut last_claim);
+            let Some(queue) = mailbox.settled(now, setting) else { return Ok(Claimed::default()) };
+            let deliveries = queue.claim(now, &claim, setting, &mut last_claim);
             Ok(Claimed { deliveries, next: queue.next() })
         });
         self.last_claim = last_claim;
@@ -186,15 +189,15 @@ impl Ledger {
         now: Moment,
         asker: &Asker,
         receipt: &Receipt,
-        usage: impl FnOnce(&mut Queue, u64, &MailboxLimits) -> T,
+        usage: impl FnOnce(&mut Queue, u64, &Setting) -> T,
     ) -> Outcome<T> {
-        self.with(now, asker, receipt.mailbox, |mailbox, limits| {
+        self.with(now, asker, receipt.mailbox, |mailbox, setting| {
             if receipt.epoch.is_some() {
                 mailbox.check_epoch(receipt.epoch, now)?;
             }
             let queue = mailbox.queue_mut();
             let bytes = queue.check(receipt)?;
-            Ok(usage(queue, bytes, limits))
+            Ok(usage(queue, bytes, setting))
         })
     }
 
@@ -222,8 +225,8 @@ impl Ledger {
         receipt: Receipt,
         refusal: Refusal,
     ) -> Outcome<()> {
-        self.with_delivery(now, asker, &receipt, |queue, _, limits| {
-            queue.refuse(receipt.position, refusal, now, limits);
+        self.with_delivery(now, asker, &receipt, |queue, _, setting| {
+            queue.refuse(receipt.position, refusal, now, setting);
         })?;
         self.ground.waiting().wake_one(receipt.mailbox);
         Ok(())
@@ -277,9 +280,11 @@ impl Ledger {
         while self.terminated.len() as u64 > self.bounds().terminated_mailboxes {
             if let Some(oldest) = self.terminated.pop_front() {
                 self.slots.remove(&oldest);
+                self.ground.forgot(oldest);
             }
         }
         let dropped = mailbox.queue().map_or(0, |queue| queue.len() + queue.dead_len());
+        self.ground.thrown_away(id, dropped, "its mailbox was terminated");
         let answered = self.answer_for(id, now, mailbox.queue());
         self.ground.waiting().wake_all(id);
         Ok(Terminated { answered, dropped, is_repeated: false })
@@ -353,13 +358,15 @@ impl Ledger {
     }
 
     pub(super) fn purge(&mut self, now: Moment, asker: &Asker, id: MailboxId, what: Purge) -> Outcome<u64> {
-        self.with(now, asker, id, |mailbox, _| {
+        let count = self.with(now, asker, id, |mailbox, _| {
             let queue = mailbox.queue_mut();
             Ok(match what {
                 Purge::Waiting => queue.purge_waiting(),
                 Purge::DeadLetters => queue.purge_dead(),
             })
-        })
+        })?;
+        self.ground.thrown_away(id, count, "it was purged");
+        Ok(count)
     }
 
     pub(super) fn dead_letters(
@@ -382,10 +389,10 @@ impl Ledger {
         positions: Vec<u64>,
     ) -> Outcome<u64> {
         let positions: BTreeSet<u64> = positions.into_iter().collect();
-        let count = self.with(now, asker, id, |mailbox, limits| {
+        let count = self.with(now, asker, id, |mailbox, setting| {
             let queue = mailbox.queue_mut();
             let (count, bytes) = queue.weigh_dead(&positions);
-            super::sending::check_room(id, limits, queue.len() + count, queue.bytes() + bytes)?;
+            super::sending::check_room(id, &setting.limits, queue.len() + count, queue.bytes() + bytes)?;
             Ok(queue.requeue(&positions, now))
         })?;
         (0..count).for_each(|_| self.ground.waiting().wake_one(id));
@@ -399,13 +406,13 @@ impl Ledger {
         holder: Arc<str>,
         time: Duration,
     ) -> Outcome<Lease> {
-        let lease = self.with(now, &Asker::Container, id, |mailbox, limits| {
+        let lease = self.with(now, &Asker::Container, id, |mailbox, setting| {
             if mailbox.owner.as_ref().is_some_and(|(other, until)| *other != holder && *until > now) {
                 mailbox.check_epoch(None, now)?;
             }
             mailbox.epoch += 1;
             mailbox.owner = Some((holder.clone(), now + time));
-            mailbox.queue_mut().take_back(now, limits);
+            mailbox.queue_mut().take_back(now, setting);
             Ok(mailbox.lease(holder, now + time))
         })?;
         self.ground.waiting().wake_all(id);
@@ -430,10 +437,10 @@ impl Ledger {
     }
 
     pub(super) fn give_up_lease(&mut self, now: Moment, id: MailboxId, epoch: u64) -> Outcome<()> {
-        self.with(now, &Asker::Container, id, |mailbox, limits| {
+        self.with(now, &Asker::Container, id, |mailbox, setting| {
             mailbox.check_epoch(Some(epoch), now)?;
             mailbox.owner = None;
-            mailbox.queue_mut().take_back(now, limits);
+            mailbox.queue_mut().take_back(now, setting);
             Ok(())
         })?;
         self.ground.waiting().wake_all(id);

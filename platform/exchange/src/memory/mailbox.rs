@@ -7,12 +7,20 @@ use std::sync::Arc;
 
 use crate::asker::{Asker, Ownership};
 use crate::error::ExchangeError;
+use crate::ground::Ground;
 use crate::limits::{ExchangeLimits, MailboxLimits};
 use crate::mailbox::{Lease, MailboxState, MailboxStats, Registration, Status};
 use crate::mailbox_id::MailboxId;
 use crate::moment::Moment;
 
 use super::queue::Queue;
+
+/// What an operation on one mailbox goes by.
+pub(super) struct Setting {
+    pub(super) mailbox: MailboxId,
+    pub(super) limits: MailboxLimits,
+    pub(super) ground: Arc<Ground>,
+}
 
 pub(super) struct Mailbox {
     /// Its number in the order of registration.
@@ -49,8 +57,9 @@ impl Mailbox {
         self.registration.id
     }
 
-    pub(super) fn limits(&self, usual: &ExchangeLimits) -> MailboxLimits {
-        self.registration.limits.unwrap_or(usual.mailbox)
+    pub(super) fn setting(&self, ground: Arc<Ground>) -> Setting {
+        let limits = self.registration.limits.unwrap_or(ground.bounds().mailbox);
+        Setting { mailbox: self.id(), limits, ground }
     }
 
     /// Its mail, where it ever had some.
@@ -59,9 +68,9 @@ impl Mailbox {
     }
 
     /// Its mail, as of now, where it ever had some.
-    pub(super) fn settled(&mut self, now: Moment, limits: &MailboxLimits) -> Option<&mut Queue> {
+    pub(super) fn settled(&mut self, now: Moment, setting: &Setting) -> Option<&mut Queue> {
         let queue = self.queue.as_deref_mut()?;
-        queue.settle(now, limits);
+        queue.settle(now, setting);
         Some(queue)
     }
 

@@ -4,21 +4,19 @@
 //! present first, and what comes of that does not depend on how often it is called. Neighbour:
 //! [`mailbox`](super::mailbox) has one.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 
 use folkmoot_codecs::Principal;
 
 use crate::dead_letter::{DeadLetter, DeathCause, Peeked, Standing};
 use crate::delivery::{Again, Delivery, Receipt, Refusal};
 use crate::error::ExchangeError;
-use crate::limits::MailboxLimits;
-use crate::mail::{HIGHEST_PRIORITY, Mail, MailId, Tracking};
+use crate::mail::{HIGHEST_PRIORITY, Mail, Tracking};
 use crate::mailbox_id::MailboxId;
 use crate::moment::Moment;
 use crate::store::Claim;
 
-/// By whom and under which id a mail was sent.
-pub(super) type SentAs = (Option<MailboxId>, MailId);
+use super::mailbox::Setting;
 
 /// Whose request, and which of theirs.
 pub(super) type RequestKey = (MailboxId, u128);
@@ -59,16 +57,12 @@ pub(super) struct Queue {
     expiring: BTreeSet<(Moment, u64)>,
     in_hand: u32,
     bytes: u64,
-    seen: HashMap<SentAs, (u64, u64)>,
-    seen_order: VecDeque<(Moment, u64, SentAs)>,
     pending: BTreeMap<RequestKey, Pending>,
     pending_expiring: BTreeSet<(Moment, RequestKey)>,
     dead: BTreeMap<u64, DeadLetter>,
     dead_bytes: u64,
     pub(super) last_position: u64,
     pub(super) acknowledged: u64,
-    /// Dead letters that went because there were too many.
-    pub(super) lost_letters: u64,
 }
 
 fn rank(mail: &Mail, position: u64) -> Rank {
@@ -77,13 +71,13 @@ fn rank(mail: &Mail, position: u64) -> Rank {
 
 impl Queue {
     /// Ends leases, delays, lives and requests whose time is over at `now`.
-    pub(super) fn settle(&mut self, now: Moment, limits: &MailboxLimits) {
+    pub(super) fn settle(&mut self, now: Moment, setting: &Setting) {
         while let Some((until, position)) = self.due.first().copied().filter(|(until, _)| *until <= now) {
             self.due.remove(&(until, position));
-            self.end_hold(position, until, limits);
+            self.end_hold(position, until, setting);
         }
         while let Some((at, position)) = self.expiring.first().copied().filter(|(at, _)| *at <= now) {
-            self.bury(position, DeathCause::Expired, at, limits);
+            self.bury(position, DeathCause::Expired, at, setting);
         }
         while let Some((at, key)) = self.pending_expiring.first().copied().filter(|(at, _)| *at <= now) {
             self.pending_expiring.remove(&(at, key));
@@ -92,17 +86,17 @@ impl Queue {
     }
 
     /// A mail that is in hand or delayed is so no more, at `at`; it is out of `due` already.
-    fn end_hold(&mut self, position: u64, at: Moment, limits: &MailboxLimits) {
+    fn end_hold(&mut self, position: u64, at: Moment, setting: &Setting) {
         let Some(entry) = self.entries.get_mut(&position) else { return };
         if matches!(entry.hold, Hold::InHand { .. }) {
             self.in_hand -= 1;
             entry.hold = Hold::Delayed { until: at };
             let expiry = entry.mail.expires_at;
             if expiry.is_some_and(|expiry| expiry <= at) {
-                return self.bury(position, DeathCause::Expired, at, limits);
+                return self.bury(position, DeathCause::Expired, at, setting);
             }
-            if entry.attempts >= limits.attempts {
-                return self.bury(position, DeathCause::LeaseOver, at, limits);
+            if entry.attempts >= setting.limits.attempts {
+                return self.bury(position, DeathCause::LeaseOver, at, setting);
             }
             if let Some(expiry) = expiry {
                 self.expiring.insert((expiry, position));
@@ -136,14 +130,16 @@ impl Queue {
         Some(entry)
     }
 
-    fn bury(&mut self, position: u64, cause: DeathCause, died_at: Moment, limits: &MailboxLimits) {
+    fn bury(&mut self, position: u64, cause: DeathCause, died_at: Moment, setting: &Setting) {
         let Some(Entry { mail, by, attempts, .. }) = self.take_out(position) else { return };
         self.dead_bytes += mail.size_bytes();
-        self.dead.insert(position, DeadLetter { position, mail, by, attempts, cause, died_at });
-        while self.dead.len() > limits.dead_letters as usize {
+        let letter = DeadLetter { position, mail, by, attempts, cause, died_at };
+        setting.ground.died(setting.mailbox, &letter);
+        self.dead.insert(position, letter);
+        while self.dead.len() > setting.limits.dead_letters as usize {
             if let Some((_, letter)) = self.dead.pop_first() {
                 self.dead_bytes -= letter.mail.size_bytes();
-                self.lost_letters += 1;
+                setting.ground.lost(setting.mailbox, &letter);
             }
         }
     }
@@ -175,25 +171,6 @@ impl Queue {
 
     pub(super) fn pending_len(&self) -> u64 {
         self.pending.len() as u64
-    }
-
-    /// The fingerprint and position of the mail that was sent so, where that is remembered.
-    pub(super) fn seen(&mut self, sent_as: &SentAs, now: Moment, repeat_ids: u64) -> Option<(u64, u64)> {
-        let oldest = (self.last_position + 1).saturating_sub(repeat_ids);
-        while self.seen_order.front().is_some_and(|(until, at, _)| *until <= now || *at < oldest) {
-            if let Some((_, at, gone)) = self.seen_order.pop_front()
-                && self.seen.get(&gone).is_some_and(|(_, position)| *position == at)
-            {
-                self.seen.remove(&gone);
-            }
-        }
-        self.seen.get(sent_as).copied()
-    }
-
-    /// Remembers under which id the newest mail was sent.
-    pub(super) fn remember(&mut self, sent_as: SentAs, fingerprint: u64, until: Moment) {
-        self.seen.insert(sent_as, (fingerprint, self.last_position));
-        self.seen_order.push_back((until, self.last_position, sent_as));
     }
 
     /// Puts a mail at the end; its position.
@@ -241,10 +218,10 @@ impl Queue {
         &mut self,
         now: Moment,
         claim: &Claim,
-        limits: &MailboxLimits,
+        setting: &Setting,
         next_claim: &mut u64,
     ) -> Vec<Delivery> {
-        let room = limits.in_hand.saturating_sub(self.in_hand) as usize;
+        let room = setting.limits.in_hand.saturating_sub(self.in_hand) as usize;
         let until = now + claim.lease;
         let mut deliveries = Vec::new();
         while deliveries.len() < claim.max.min(room) {
@@ -298,10 +275,10 @@ impl Queue {
     }
 
     /// A mail goes back; it was checked before.
-    pub(super) fn refuse(&mut self, position: u64, refusal: Refusal, now: Moment, limits: &MailboxLimits) {
+    pub(super) fn refuse(&mut self, position: u64, refusal: Refusal, now: Moment, setting: &Setting) {
         let Some(entry) = self.entries.get_mut(&position) else { return };
         let Hold::InHand { until, .. } = entry.hold else { return };
-        let is_last = entry.attempts >= limits.attempts;
+        let is_last = entry.attempts >= setting.limits.attempts;
         let pause = match refusal.again {
             Again::Untouched => {
                 entry.attempts -= 1;
@@ -309,7 +286,7 @@ impl Queue {
             }
             Again::After(pause) if !is_last => Some(pause).filter(|pause| *pause >= MILLISECOND),
             Again::After(_) | Again::Never => {
-                return self.bury(position, DeathCause::Refused(refusal.reason), now, limits);
+                return self.bury(position, DeathCause::Refused(refusal.reason), now, setting);
             }
         };
         self.due.remove(&(until, position));
@@ -323,7 +300,7 @@ impl Queue {
             }
         }
         // One that expired in hand is a dead letter now.
-        self.settle(now, limits);
+        self.settle(now, setting);
     }
 
     /// A delivery is kept until then; it was checked before.
@@ -336,7 +313,7 @@ impl Queue {
     }
 
     /// Takes back what is in hand.
-    pub(super) fn take_back(&mut self, now: Moment, limits: &MailboxLimits) {
+    pub(super) fn take_back(&mut self, now: Moment, setting: &Setting) {
         let in_hand = |entry: &Entry| match entry.hold {
             Hold::InHand { until, .. } => Some(until),
             _ => None,
@@ -348,7 +325,7 @@ impl Queue {
             .collect();
         for (until, position) in all {
             self.due.remove(&(until, position));
-            self.end_hold(position, now, limits);
+            self.end_hold(position, now, setting);
         }
     }
 

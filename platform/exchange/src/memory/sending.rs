@@ -19,7 +19,8 @@ use crate::step::{Committed, StatePut, Step};
 
 use super::ledger::{Ledger, Slot};
 use super::mailbox::Mailbox;
-use super::queue::{Queue, RequestKey, SentAs};
+use super::queue::{Queue, RequestKey};
+use super::repeats::{Came, SentAs};
 
 type Outcome<T> = Result<T, ExchangeError>;
 
@@ -27,8 +28,8 @@ type Outcome<T> = Result<T, ExchangeError>;
 #[derive(Default)]
 struct Draft {
     mailboxes: HashMap<MailboxId, Drafted>,
-    /// What is sent, by mailbox and sender: which of the step's mails it is, and its fingerprint.
-    sent: HashMap<(MailboxId, SentAs), (usize, u64)>,
+    /// What is sent: which of the step's mails it is, and its fingerprint.
+    sent: HashMap<SentAs, (usize, u64)>,
     added_bytes: u64,
     freed_bytes: u64,
 }
@@ -65,8 +66,8 @@ pub(super) fn check_room(id: MailboxId, limits: &MailboxLimits, messages: u64, b
     Ok(())
 }
 
-fn sent_as(mail: &Mail) -> SentAs {
-    (mail.from, mail.id)
+fn sent_as(posting: &Posting) -> SentAs {
+    (posting.to(), posting.mail().from, posting.mail().id)
 }
 
 /// The request that a mail answers, among those of its sender's mailbox.
@@ -155,16 +156,15 @@ impl Ledger {
         let limits = self.check_address(now, posting)?;
         let bounds = *self.bounds();
         let held_bytes = self.bytes;
-        let queue = self.mailbox(posting.asker(), to)?.queue_mut();
         let fingerprint = mail.fingerprint();
-        let known = queue.seen(&sent_as(mail), now, bounds.repeat_ids);
-        match (known, draft.sent.get(&(to, sent_as(mail)))) {
-            (Some((print, position)), _) if print == fingerprint => return Ok(Fate::Repeated(position)),
+        match (self.repeats.look_up(&sent_as(posting), now, &bounds), draft.sent.get(&sent_as(posting))) {
+            (Some(came), _) if came.fingerprint == fingerprint => return Ok(Fate::Repeated(came.position)),
             (None, Some((at, print))) if *print == fingerprint => return Ok(Fate::RepeatedInStep(*at)),
             (None, None) => {}
             _ => return Err(ExchangeError::IdUsed { mailbox: to }),
         }
         let size = mail.size_bytes();
+        let queue = self.mailbox(posting.asker(), to)?.queue_mut();
         let drafted = draft.mailboxes.entry(to).or_default();
         let messages = queue.len() + drafted.added + 1 - drafted.freed;
         let bytes = queue.bytes() + drafted.added_bytes + size - drafted.freed_bytes;
@@ -185,7 +185,7 @@ impl Ledger {
         drafted.added += 1;
         drafted.added_bytes += size;
         draft.added_bytes += size;
-        draft.sent.insert((to, sent_as(mail)), (index, fingerprint));
+        draft.sent.insert(sent_as(posting), (index, fingerprint));
         if let Some((from, key)) = answers(posting)
             && self.live_mailbox(from).is_some_and(|mailbox| mailbox.queue_mut().is_pending(&key))
         {
@@ -198,14 +198,14 @@ impl Ledger {
     /// goes. The mail there is brought to the present.
     fn check_address(&mut self, now: Moment, posting: &Posting) -> Outcome<MailboxLimits> {
         let (to, asker) = (posting.to(), posting.asker());
-        let limits = self.with(now, asker, to, |mailbox, limits| {
+        let limits = self.with(now, asker, to, |mailbox, setting| {
             match posting.name() {
                 Some(judged) if mailbox.registration.name.as_ref() != Some(judged) => {
                     return Err(ExchangeError::WrongName { mailbox: to, judged: judged.clone() });
                 }
                 _ => {}
             }
-            Ok(*limits)
+            Ok(setting.limits)
         })?;
         let from = posting.mail().from.and_then(|from| self.slots.get(&from).map(|slot| (from, slot)));
         match from {
@@ -223,13 +223,12 @@ impl Ledger {
     fn put_in_place(&mut self, now: Moment, posting: &Posting) -> Accepted {
         let (to, mail) = (posting.to(), posting.mail());
         self.settle_request(posting);
-        let remembered_until = now + self.bounds().repeat_time;
         let mut position = 0;
         if let Some(mailbox) = self.live_mailbox(to) {
             mailbox.requests_in += u64::from(matches!(mail.tracking, Tracking::Request { .. }));
-            let queue = mailbox.queue_mut();
-            position = queue.push(mail.clone(), posting.by().clone(), now);
-            queue.remember(sent_as(mail), mail.fingerprint(), remembered_until);
+            position = mailbox.queue_mut().push(mail.clone(), posting.by().clone(), now);
+            let came = Came { fingerprint: mail.fingerprint(), position };
+            self.repeats.remember(sent_as(posting), came, now);
             self.bytes += mail.size_bytes();
         }
         if let (Tracking::Request { .. }, Some(from)) = (mail.tracking, mail.from)

@@ -6,7 +6,7 @@ use super::world::World;
 
 pub(crate) async fn a_full_mailbox_refuses_and_takes_mail_again_when_some_was_acknowledged(world: World) {
     let mailbox = MailboxLimits { messages: 3, ..MailboxLimits::default() };
-    let world = world.with_limits(ExchangeLimits { mailbox, ..ExchangeLimits::default() });
+    let world = world.with_limits(ExchangeLimits { mailbox, ..ExchangeLimits::default() }).await;
     let agent = world.agent(1).await;
     for body in ["a", "b", "c"] {
         world.say(agent, body).await;

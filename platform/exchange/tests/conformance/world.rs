@@ -65,26 +65,28 @@ pub(crate) struct World {
     pub(crate) clock: SetClock,
     gate: Gate,
     last_mail: Mutex<u128>,
-    /// Opens an exchange of the same engine with these bounds.
-    open: fn(Ground) -> Arc<dyn Exchange>,
+    /// Opens an exchange of the same engine.
+    open: Opening,
 }
 
+/// How an engine is opened, empty.
+type Opening = fn(Ground) -> BoxFuture<'static, Arc<dyn Exchange>>;
+
 impl World {
-    pub(crate) fn memory() -> World {
-        World::of(|ground| open("memory:", ground).unwrap())
+    pub(crate) async fn memory() -> World {
+        World::of(|ground| Box::pin(async { open("memory:", ground).await.unwrap() })).await
     }
 
-    fn of(open: fn(Ground) -> Arc<dyn Exchange>) -> World {
+    async fn of(open: Opening) -> World {
         let (clock, gate) = (SetClock::new(), Gate::open());
-        let exchange = open(Ground::new(clock.clone()).gate(gate.id()));
+        let exchange = open(Ground::new(clock.clone()).gate(gate.id())).await;
         World { exchange, clock, gate, last_mail: Mutex::new(0), open }
     }
 
     /// The same engine anew, empty, with other bounds.
-    #[must_use]
-    pub(crate) fn with_limits(self, limits: ExchangeLimits) -> World {
+    pub(crate) async fn with_limits(self, limits: ExchangeLimits) -> World {
         let ground = Ground::new(self.clock.clone()).gate(self.gate.id()).limits(limits);
-        World { exchange: (self.open)(ground), ..self }
+        World { exchange: (self.open)(ground).await, ..self }
     }
 
     pub(crate) fn now(&self) -> Moment {

@@ -13,8 +13,8 @@ use crate::memory::MemoryStore;
 /// Opens the exchange that `line` names: `memory:`.
 ///
 /// # Errors
-/// `Line` where no engine is known by it.
-pub fn open(line: &str, ground: Ground) -> Result<Arc<dyn Exchange>, ExchangeError> {
+/// `Line` where no engine is known by it; what keeps the engine from opening its files.
+pub async fn open(line: &str, ground: Ground) -> Result<Arc<dyn Exchange>, ExchangeError> {
     let ground = Arc::new(ground);
     match line {
         "memory:" => Ok(Arc::new(Engine::new(ground.clone(), MemoryStore::new(ground)))),
