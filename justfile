@@ -28,7 +28,7 @@ docs:
 examples:
     .ci/examples
 
-# Against aiomas and aea as released; needs CPython 3.8, 3.10 and 3.11 under pyenv
+# Against aiomas, aea and academy as released; needs CPython 3.8, 3.10 and 3.11 under pyenv
 live:
     .ci/live
 

@@ -75,6 +75,7 @@ mod link_events;
 mod link_task;
 mod link_time;
 mod listener;
+mod mailroom;
 mod manager;
 mod membership;
 mod monitoring;
@@ -124,6 +125,7 @@ pub use folkmoot_codecs::{
     Address, AgentEvent, AllArguments, CallError, Codec, Date, DateError, Endpoint, Exception, Limits, Never,
     Principal, Serializable, Value,
 };
+pub use folkmoot_exchange as exchange;
 pub use folkmoot_gateway::{Pattern, Rule};
 pub use folkmoot_transports::{
     CertsInUse, DevCerts, IssuedNode, Leaf, LocalNetwork, Renewed, SslCerts, Transport,
@@ -131,6 +133,7 @@ pub use folkmoot_transports::{
 pub use join::Join;
 pub use limits::LinkLimits;
 pub use link_events::{LinkEvent, LinkEvents, LinkPeer};
+pub use mailroom::{MailError, Mailroom};
 pub use manager::{AgentUrl, Managed, Manager, ManagerCalls, ManagerSetup};
 pub use membership::{JoinedNode, NodeChanges, NodeState};
 pub use runtime::block_on;

@@ -1,6 +1,6 @@
 //! The router: one function brings every message before the gate, wherever it comes from.
 //!
-//! Always true: [`admit`] is the only place that calls the gate. A local call begins here, an encoded one is
+//! Always true: the gate is called here alone, by [`admit`] for calls and by [`admit_mail`] for mail. A local call begins here, an encoded one is
 //! brought here by [`inbound`](crate::inbound). Neighbours: [`tables`](crate::tables).
 
 use std::borrow::Cow;
@@ -11,8 +11,9 @@ use folkmoot_agents::deadlines::LinkInstant;
 use folkmoot_agents::reply::{ReplySink, ReplyTo};
 use folkmoot_agents::turn::{CallHead, Origin};
 use folkmoot_codecs::{Arguments, CallError, Codec, Never, Principal};
-use folkmoot_gateway::Admitted;
+use folkmoot_exchange::Posting;
 use folkmoot_gateway::name::short;
+use folkmoot_gateway::{Admitted, Gate};
 
 use crate::kept_replies::CallId;
 use crate::tables::{Entry, Tables};
@@ -25,6 +26,11 @@ pub(crate) fn admit(tables: &Tables, head: CallHead) -> Result<Admitted<CallHead
         tracing::info!(node = tables.principal.node_name(), reason = %denied.reason, "denied");
         CallError::Denied { reason: denied.reason }
     })
+}
+
+/// Brings a mail before the gate; a refusal is its reason.
+pub(crate) fn admit_mail(gate: &Gate, posting: Posting) -> Result<Admitted<Posting>, String> {
+    gate.admit(posting).map_err(|denied| denied.reason)
 }
 
 /// An encoded call from a link.

@@ -1,5 +1,5 @@
-//! The command `folkmoot`: certificates for development, calls by hand, a look at nodes that have joined, scenarios in
-//! virtual time, and protocols.
+//! The command `folkmoot`: certificates for development, calls by hand, a look at nodes that have joined, an exchange as a
+//! server, scenarios in virtual time, and protocols.
 //!
 //! What always holds: results go to standard output, one sentence about a failure to standard error; the exit
 //! code is 0, 1 for a failure, 2 for a command line that cannot be understood. Each verb has its file.
@@ -7,6 +7,7 @@
 mod call;
 mod certs;
 mod describe;
+mod exchange;
 mod join;
 mod node;
 mod protocol;
@@ -38,6 +39,9 @@ enum Verb {
     Describe(describe::Describe),
     /// Shows the agents and child containers of a node, and what they are doing
     Tree(tree::Tree),
+    /// Serves mailboxes, to agents of other platforms too
+    #[command(subcommand)]
+    Exchange(exchange::Verb),
     /// Joins other nodes and shows all nodes and agents, as they come and go
     Join(join::Join),
     /// Runs scenarios in virtual time, the same each time for the same seed
@@ -59,6 +63,7 @@ fn main() -> ExitCode {
         Verb::Call(call) => call::run(call),
         Verb::Describe(describe) => describe::run(describe),
         Verb::Tree(tree) => tree::run(tree),
+        Verb::Exchange(verb) => exchange::run(verb),
         Verb::Join(join) => join::run(join),
         Verb::Sim(verb) => sim::run(verb),
         Verb::Trace(verb) => trace::run(verb),

@@ -1,0 +1,32 @@
+//! Academy's front door: the HTTP exchange of `academy-py` 0.3 to 1.0.
+//!
+//! What it serves is what `academy.exchange.cloud.app` of 1.0.0 does, route by route and code by code, but for its
+//! mistakes. The way of a request: [`server`] accepts a connection, [`connection`] hands its requests to the routes of
+//! [`door`], where the handler of each asks the exchange; [`answers`] says what is written. A message's way out ends in
+//! [`held`], which finds out whether it has arrived.
+
+mod answers;
+mod asking;
+mod connection;
+mod dialects;
+mod door;
+mod entity;
+mod error;
+mod fields;
+mod held;
+mod mailboxes;
+mod message;
+mod receiving;
+mod rendering;
+mod sending;
+mod server;
+mod sharing;
+mod stream;
+mod terminated_error;
+mod tls;
+mod token_file;
+mod wire;
+
+pub use error::AcademyError;
+pub use server::{Academy, AcademyServer};
+pub use token_file::TokenFault;

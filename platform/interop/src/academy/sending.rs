@@ -1,0 +1,84 @@
+//! Messages that come in.
+//!
+//! Always true: a message that is sent again, byte for byte, is taken once; the answer says that it was taken only when the
+//! exchange keeps it. Where there are tokens, nobody sends as a mailbox that is another's. Neighbours:
+//! [`message`](super::message) reads the header, [`held`](super::held) learns of responses.
+
+use axum::response::Response;
+use folkmoot::exchange::limits::MAX_TEXT_BYTES;
+use folkmoot::exchange::{ExchangeError, Mail, MailId, Posting};
+use folkmoot::{Codec, MailError};
+
+use super::answers::{Refused, done};
+use super::door::{Asked, Door};
+use super::fields::BadField;
+use super::message::{Direction, Header};
+
+/// What the kinds of Academy's messages begin with; then comes what the body says that it is, such as `action-request`.
+pub(crate) const KIND: &str = "academy/";
+
+/// `PUT /message`.
+pub(crate) async fn send(asked: Asked) -> Result<Response, Refused> {
+    let Asked { door, who, fields, .. } = asked;
+    let text = fields.into_message()?;
+    let header = Header::read(&text).map_err(|error| BadField::Wrong("message", error))?;
+    may_speak_as(&door, &who.asker, &header).await?;
+    let (from, to, tag, direction) = (header.src.mailbox, header.dest.mailbox, header.tag, header.direction);
+    if text.len() > door.max_message {
+        // Whoever may not send at all is told that, and nothing of sizes.
+        door.exchange.status(&who.asker, to).await?;
+        return Err(Refused::Message { size: text.len() as u64, limit: door.max_message as u64 });
+    }
+    door.dialects.learn(from, header.dialect);
+    let mail = mail(header, text);
+    match door.mailroom.send(Posting::new(to, mail, who.principal, who.asker)).await {
+        Ok(accepted) => {
+            if accepted.is_repeated {
+                tracing::debug!(%from, %to, "a message was sent again and is there already");
+            }
+        }
+        Err(MailError::Exchange(error)) => return Err(error.into()),
+        Err(denied) => {
+            tracing::info!(%denied, "a message was refused");
+            return Err(Refused::Forbidden);
+        }
+    }
+    if direction == Direction::Response {
+        door.held.answered(from, tag).await;
+    }
+    Ok(done())
+}
+
+/// Whether the asker may send in the name of the mailbox that the message is from; one that is not registered is nobody's.
+async fn may_speak_as(
+    door: &Door,
+    asker: &folkmoot::exchange::Asker,
+    header: &Header,
+) -> Result<(), Refused> {
+    if door.asking.is_open() {
+        return Ok(());
+    }
+    match door.exchange.status(asker, header.src.mailbox).await {
+        Ok(_) => Ok(()),
+        Err(ExchangeError::Forbidden { .. }) => Err(Refused::Forbidden),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The mail that a message becomes.
+fn mail(header: Header, text: String) -> Mail {
+    let kind = header.kind.as_deref().unwrap_or("message");
+    let mut kind = format!("{KIND}{kind}");
+    if kind.len() > MAX_TEXT_BYTES || kind.chars().any(char::is_control) {
+        kind = format!("{KIND}message");
+    }
+    let mail = Mail::new(MailId(0), kind, text).from(header.src.mailbox);
+    let mut mail = match header.direction {
+        Direction::Request => mail.request(header.tag, header.label),
+        Direction::Response => mail.response(header.tag, header.label),
+    };
+    mail.codec = Some(Codec::Json);
+    // The same text is the same message; tags are made at random, and a request and its response share one.
+    mail.id = MailId(header.tag ^ u128::from(mail.fingerprint()));
+    mail
+}

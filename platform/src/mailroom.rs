@@ -1,0 +1,93 @@
+//! An exchange and the gate before it, for those who bring mail from outside: front doors, and processes without agents.
+//!
+//! Always true: mail comes into the exchange through the gate alone, and the exchange takes none that another gate
+//! admitted. Neighbours: [`router`](crate::router) asks the gate; `folkmoot_exchange` keeps the mail.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use folkmoot_agents::{Clock, Timestamp};
+use folkmoot_exchange::{Accepted, Exchange, ExchangeClock, ExchangeError, Ground, Moment, Posting, open};
+use folkmoot_gateway::Gate;
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+
+use crate::clock::RealClock;
+use crate::{link_time, router};
+
+/// Why a mail was not taken.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum MailError {
+    /// The gate refused it; the reason.
+    #[error("the gate refused the mail: {0}")]
+    Denied(String),
+    /// The exchange did.
+    #[error(transparent)]
+    Exchange(#[from] ExchangeError),
+}
+
+/// An exchange with the gate before it; cheap to clone.
+#[derive(Clone)]
+pub struct Mailroom {
+    exchange: Arc<dyn Exchange>,
+    gate: Arc<Gate>,
+}
+
+impl Mailroom {
+    /// Opens the exchange that `line` names, such as `memory:`, behind a gate that lets everyone in: who may use which
+    /// mailbox is then for the exchange alone to say.
+    ///
+    /// # Errors
+    /// `Line` where no engine is known by it, and what keeps an engine from opening.
+    pub async fn open(line: &str) -> Result<Mailroom, ExchangeError> {
+        let gate = Gate::open();
+        let ground = Ground::new(MailTime::begin()).gate(gate.id());
+        Ok(Mailroom { exchange: open(line, ground).await?, gate: Arc::new(gate) })
+    }
+
+    /// The exchange.
+    pub fn exchange(&self) -> &Arc<dyn Exchange> {
+        &self.exchange
+    }
+
+    /// Brings a mail before the gate, and into the exchange if that lets it.
+    ///
+    /// # Errors
+    /// `Denied` where the gate refuses, else what the exchange says.
+    pub async fn send(&self, posting: Posting) -> Result<Accepted, MailError> {
+        let admitted = router::admit_mail(&self.gate, posting).map_err(MailError::Denied)?;
+        Ok(self.exchange.send(admitted).await?)
+    }
+}
+
+impl fmt::Debug for Mailroom {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Mailroom").field("exchange", &self.exchange).finish_non_exhaustive()
+    }
+}
+
+/// The time of an exchange: the wall clock when it was opened, and link time from then on, so it never goes back.
+#[derive(Debug)]
+struct MailTime {
+    begun: Timestamp,
+    link_time: Duration,
+}
+
+impl MailTime {
+    fn begin() -> MailTime {
+        MailTime { begun: RealClock.now(), link_time: link_time::elapsed() }
+    }
+}
+
+impl ExchangeClock for MailTime {
+    fn now(&self) -> Moment {
+        let now = self.begun + link_time::elapsed().saturating_sub(self.link_time);
+        Moment::from_millis(u64::try_from(now.0.as_millis()).unwrap_or(u64::MAX))
+    }
+
+    fn sleep_until(&self, moment: Moment) -> BoxFuture<'static, ()> {
+        link_time::sleep(moment.since(self.now())).boxed()
+    }
+}
