@@ -185,6 +185,13 @@ impl<S: Store> Exchange for Engine<S> {
         })
     }
 
+    fn give_back(&self, asker: &Asker, receipts: Vec<Receipt>) {
+        if let Ok(now) = self.now() {
+            self.ground.count(Happening::GivenBack, receipts.len() as u64);
+            self.store.give_back(now, asker, receipts);
+        }
+    }
+
     fn extend<'a>(&'a self, asker: &'a Asker, receipt: &'a Receipt, lease: Duration) -> Reply<'a, Moment> {
         Box::pin(async move {
             validity::lease(lease, self.ground.bounds())?;

@@ -89,6 +89,12 @@ pub enum ExchangeError {
         /// Where it was sent.
         mailbox: MailboxId,
     },
+    /// The mail is of no use any more, and had not been taken before.
+    #[error("the time of the mail to {mailbox} is over; give it a later one, or none")]
+    Expired {
+        /// Where it was sent.
+        mailbox: MailboxId,
+    },
     /// The delivery is not the receiver's any more.
     #[error(
         "the delivery of mail {position} of {mailbox} is over: {reason}; what was done for it may be done again"

@@ -54,7 +54,7 @@ pub trait Exchange: Send + Sync + fmt::Debug + 'static {
     ///
     /// # Errors
     /// `WrongGate` and `WrongName` where the gate judged something else, `Full` where the mailbox is, `TooLarge`, `IdUsed`
-    /// where another mail bears its id, `Invalid` where it cannot be: a request of nobody, a priority beyond the highest.
+    /// where another mail bears its id, `Expired` where its time is over, `Invalid` where it cannot be: a request of nobody, a priority beyond the highest.
     fn send(&self, posting: Admitted<Posting>) -> Reply<'_, Accepted>;
 
     /// Receives mail: what is there at once, else what comes within the time that `how` gives; nothing where nothing came.
@@ -75,6 +75,10 @@ pub trait Exchange: Send + Sync + fmt::Debug + 'static {
     /// # Errors
     /// As [`Exchange::acknowledge`].
     fn refuse<'a>(&'a self, asker: &'a Asker, receipt: &'a Receipt, refusal: Refusal) -> Reply<'a, ()>;
+
+    /// Gives deliveries back that nobody has looked at, to be delivered at once, and waits for nothing: for whoever goes away.
+    /// One that is over stays so.
+    fn give_back(&self, asker: &Asker, receipts: Vec<Receipt>);
 
     /// Keeps a delivery for `lease` from now on; its new end.
     ///

@@ -20,6 +20,7 @@ pub mod factory;
 pub mod ground;
 pub mod happening;
 pub mod limits;
+pub mod listener;
 pub mod mail;
 pub mod mailbox;
 pub mod mailbox_id;
@@ -41,9 +42,10 @@ pub use factory::open;
 pub use ground::Ground;
 pub use happening::Happening;
 pub use limits::{ExchangeLimits, MailboxLimits};
+pub use listener::Listener;
 pub use mail::{Mail, MailId, Tracking};
 pub use mailbox::{
-    Found, Lease, MailboxState, MailboxStats, Query, Registered, Registration, Status, Terminated,
+    Found, Lease, Mailbox, MailboxState, MailboxStats, Query, Registered, Registration, Status, Terminated,
 };
 pub use mailbox_id::{MailboxId, Role, Uuid};
 pub use memory::MemoryStore;

@@ -1,6 +1,8 @@
 //! What a mailbox is registered with, and what is told of it.
 //!
-//! Neighbour: [`limits`](crate::limits) has the bounds.
+//! Neighbours: [`Mailbox`] is a mailbox in the hand of its user; [`limits`](crate::limits) has the bounds.
+
+mod handle;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,6 +10,8 @@ use std::time::Duration;
 use crate::limits::MailboxLimits;
 use crate::mailbox_id::MailboxId;
 use crate::moment::Moment;
+
+pub use handle::Mailbox;
 
 /// What a mailbox is registered with.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -7,6 +7,7 @@
 mod directory;
 mod ledger;
 mod mailbox;
+mod owning;
 mod queue;
 mod repeats;
 mod sending;
@@ -90,6 +91,15 @@ impl Store for MemoryStore {
 
     fn send(&self, now: Moment, posting: Admitted<Posting>) -> Reply<'_, Accepted> {
         Box::pin(async move { self.ledger().send(now, posting.message()) })
+    }
+
+    fn give_back(&self, now: Moment, asker: &Asker, receipts: Vec<Receipt>) {
+        let mut ledger = self.ledger();
+        for receipt in receipts {
+            if let Err(error) = ledger.refuse(now, asker, receipt, Refusal::untouched()) {
+                tracing::debug!(%error, "a delivery could not be given back");
+            }
+        }
     }
 
     fn close(&self) -> Reply<'_, ()> {

@@ -71,6 +71,8 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
         receipt: Receipt,
         refusal: Refusal,
     ) -> Reply<'a, ()>;
+    /// Refuses each of them as untouched, soon and whether or not anyone waits; what cannot be is left out.
+    fn give_back(&self, now: Moment, asker: &Asker, receipts: Vec<Receipt>);
     fn extend<'a>(
         &'a self,
         now: Moment,

@@ -4,6 +4,7 @@
 //! within their bounds, requests that have a sender. Each sentence says what to do. Neighbour:
 //! [`engine`](crate::engine) asks here.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use crate::error::ExchangeError;
@@ -151,6 +152,14 @@ pub(crate) fn step(step: &Step, limits: &ExchangeLimits) -> Checked {
     let parts = step.acknowledge.len() + step.states.len() + step.send.len();
     if parts > MAX_STEP {
         return Err(ExchangeError::invalid(format!("a step has {parts} parts, the limit is {MAX_STEP}")));
+    }
+    let mut mails = HashSet::new();
+    if !step.acknowledge.iter().all(|receipt| mails.insert((receipt.mailbox, receipt.position))) {
+        return Err(ExchangeError::invalid("a step acknowledges each mail once"));
+    }
+    let mut keys = HashSet::new();
+    if let Some(put) = step.states.iter().find(|put| !keys.insert(&put.key)) {
+        return Err(ExchangeError::invalid(format!("state {:?} stands twice in a step", put.key)));
     }
     for put in &step.states {
         state_key(&put.key)?;

@@ -1,7 +1,8 @@
-//! All mailboxes in memory, and the operations on them but those that send.
+//! All mailboxes in memory, and the operations on them but those that send, share or own.
 //!
 //! Always true: each operation checks all before it changes anything, and wakes whom a store has to wake. Neighbours:
-//! [`sending`](super::sending) has the rest of the operations, [`mailbox`](super::mailbox) one mailbox.
+//! [`sending`](super::sending) and [`owning`](super::owning) have the rest of the operations,
+//! [`mailbox`](super::mailbox) one mailbox.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
@@ -14,9 +15,9 @@ use crate::dead_letter::{DeadLetter, Page, Peeked, Purge};
 use crate::delivery::{Receipt, Refusal};
 use crate::error::ExchangeError;
 use crate::ground::Ground;
-use crate::limits::{ExchangeLimits, MAX_GROUPS};
+use crate::limits::ExchangeLimits;
 use crate::mailbox::{
-    Found, Lease, MailboxState, MailboxStats, Query, Registered, Registration, Status, Terminated,
+    Found, MailboxState, MailboxStats, Query, Registered, Registration, Status, Terminated,
 };
 use crate::mailbox_id::MailboxId;
 use crate::moment::Moment;
@@ -299,52 +300,6 @@ impl Ledger {
         self.with(now, asker, id, |mailbox, _| Ok(mailbox.stats()))
     }
 
-    /// The mailbox, where it lives and the asker owns it.
-    fn owned(&mut self, asker: &Asker, id: MailboxId) -> Outcome<&mut Mailbox> {
-        let mailbox = self.mailbox(asker, id)?;
-        match mailbox.ownership.is_owner(asker) {
-            true => Ok(mailbox),
-            false => Err(ExchangeError::NotOwner { mailbox: id }),
-        }
-    }
-
-    pub(super) fn share(&mut self, _: Moment, asker: &Asker, id: MailboxId, group: Arc<str>) -> Outcome<()> {
-        let groups = &mut self.owned(asker, id)?.ownership.groups;
-        if !asker.is_in(&group) {
-            return Err(ExchangeError::NotInGroup { group });
-        }
-        if groups.contains(&group) {
-            return Ok(());
-        }
-        if groups.len() >= MAX_GROUPS {
-            return Err(ExchangeError::Full {
-                what: "groups that it is shared with",
-                whose: format!("mailbox {id}"),
-                limit: MAX_GROUPS as u64,
-                advice: "take it back from one",
-            });
-        }
-        groups.push(group);
-        Ok(())
-    }
-
-    pub(super) fn unshare(
-        &mut self,
-        _: Moment,
-        asker: &Asker,
-        id: MailboxId,
-        group: Arc<str>,
-    ) -> Outcome<bool> {
-        let groups = &mut self.owned(asker, id)?.ownership.groups;
-        let before = groups.len();
-        groups.retain(|shared| *shared != group);
-        Ok(groups.len() < before)
-    }
-
-    pub(super) fn shares(&mut self, _: Moment, asker: &Asker, id: MailboxId) -> Outcome<Vec<Arc<str>>> {
-        Ok(self.owned(asker, id)?.ownership.groups.clone())
-    }
-
     pub(super) fn peek(
         &mut self,
         now: Moment,
@@ -397,54 +352,6 @@ impl Ledger {
         })?;
         (0..count).for_each(|_| self.ground.waiting().wake_one(id));
         Ok(count)
-    }
-
-    pub(super) fn take_lease(
-        &mut self,
-        now: Moment,
-        id: MailboxId,
-        holder: Arc<str>,
-        time: Duration,
-    ) -> Outcome<Lease> {
-        let lease = self.with(now, &Asker::Container, id, |mailbox, setting| {
-            if mailbox.owner.as_ref().is_some_and(|(other, until)| *other != holder && *until > now) {
-                mailbox.check_epoch(None, now)?;
-            }
-            mailbox.epoch += 1;
-            mailbox.owner = Some((holder.clone(), now + time));
-            mailbox.queue_mut().take_back(now, setting);
-            Ok(mailbox.lease(holder, now + time))
-        })?;
-        self.ground.waiting().wake_all(id);
-        Ok(lease)
-    }
-
-    pub(super) fn renew_lease(
-        &mut self,
-        now: Moment,
-        id: MailboxId,
-        epoch: u64,
-        time: Duration,
-    ) -> Outcome<Lease> {
-        let mailbox = self.mailbox(&Asker::Container, id)?;
-        mailbox.check_epoch(Some(epoch), now)?;
-        let Some((holder, until)) = &mut mailbox.owner else {
-            return Err(ExchangeError::NotTheOwner { mailbox: id, epoch });
-        };
-        *until = now + time;
-        let holder = holder.clone();
-        Ok(mailbox.lease(holder, now + time))
-    }
-
-    pub(super) fn give_up_lease(&mut self, now: Moment, id: MailboxId, epoch: u64) -> Outcome<()> {
-        self.with(now, &Asker::Container, id, |mailbox, setting| {
-            mailbox.check_epoch(Some(epoch), now)?;
-            mailbox.owner = None;
-            mailbox.queue_mut().take_back(now, setting);
-            Ok(())
-        })?;
-        self.ground.waiting().wake_all(id);
-        Ok(())
     }
 
     pub(super) fn state(&mut self, _: Moment, key: Arc<str>) -> Outcome<Option<State>> {

@@ -92,8 +92,8 @@ impl Queue {
             self.in_hand -= 1;
             entry.hold = Hold::Delayed { until: at };
             let expiry = entry.mail.expires_at;
-            if expiry.is_some_and(|expiry| expiry <= at) {
-                return self.bury(position, DeathCause::Expired, at, setting);
+            if let Some(expiry) = expiry.filter(|expiry| *expiry <= at) {
+                return self.bury(position, DeathCause::Expired, expiry, setting);
             }
             if entry.attempts >= setting.limits.attempts {
                 return self.bury(position, DeathCause::LeaseOver, at, setting);
@@ -182,14 +182,18 @@ impl Queue {
         if let Some(expiry) = mail.expires_at {
             self.expiring.insert((expiry, position));
         }
+        self.entries.insert(position, Entry { mail, by, accepted_at: now, attempts: 0, hold: Hold::Ready });
+        position
+    }
+
+    /// A mail that is a request waits for its answer from now on.
+    pub(super) fn track(&mut self, mail: &Mail, position: u64) {
         if let (Tracking::Request { tag, label }, Some(from)) = (mail.tracking, mail.from) {
             let expires_at = mail.expires_at;
             self.settle_request(&(from, tag));
             self.pending.insert((from, tag), Pending { position, label, expires_at });
             self.pending_expiring.extend(expires_at.map(|at| (at, (from, tag))));
         }
-        self.entries.insert(position, Entry { mail, by, accepted_at: now, attempts: 0, hold: Hold::Ready });
-        position
     }
 
     /// Whether that request waits for its answer.

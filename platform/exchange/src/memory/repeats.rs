@@ -22,27 +22,41 @@ pub(super) struct Came {
 
 #[derive(Default)]
 pub(super) struct Repeats {
-    known: HashMap<SentAs, Came>,
-    order: VecDeque<(Moment, SentAs)>,
+    /// What came, with when, and the how manieth of all it was.
+    known: HashMap<SentAs, (Came, Moment, u64)>,
+    order: VecDeque<(Moment, u64, SentAs)>,
+    count: u64,
 }
 
 impl Repeats {
-    /// What is remembered of the mail that was sent so.
-    pub(super) fn look_up(&mut self, sent_as: &SentAs, now: Moment, bounds: &ExchangeLimits) -> Option<Came> {
-        let is_over = |(at, _): &(Moment, SentAs), count: usize| {
-            *at + bounds.repeat_time <= now || count as u64 > bounds.repeat_ids
-        };
-        while self.order.front().is_some_and(|oldest| is_over(oldest, self.order.len())) {
-            if let Some((_, gone)) = self.order.pop_front() {
-                self.known.remove(&gone);
-            }
-        }
-        self.known.get(sent_as).copied()
+    /// What is remembered of the mail that was sent so, when `more` others have come.
+    pub(super) fn look_up(
+        &self,
+        sent_as: &SentAs,
+        now: Moment,
+        more: u64,
+        bounds: &ExchangeLimits,
+    ) -> Option<Came> {
+        let (came, at, number) = self.known.get(sent_as)?;
+        let is_over =
+            *at + bounds.repeat_time <= now || number.saturating_add(bounds.repeat_ids) <= self.count + more;
+        (!is_over).then_some(*came)
     }
 
     /// A mail came that is not known.
-    pub(super) fn remember(&mut self, sent_as: SentAs, came: Came, now: Moment) {
-        self.known.insert(sent_as, came);
-        self.order.push_back((now, sent_as));
+    pub(super) fn remember(&mut self, sent_as: SentAs, came: Came, now: Moment, bounds: &ExchangeLimits) {
+        self.count += 1;
+        self.known.insert(sent_as, (came, now, self.count));
+        self.order.push_back((now, self.count, sent_as));
+        let is_over = |(at, ..): &(Moment, u64, SentAs), count: usize| {
+            *at + bounds.repeat_time <= now || count as u64 > bounds.repeat_ids
+        };
+        while self.order.front().is_some_and(|oldest| is_over(oldest, self.order.len())) {
+            if let Some((_, number, gone)) = self.order.pop_front()
+                && self.known.get(&gone).is_some_and(|(_, _, newest)| *newest == number)
+            {
+                self.known.remove(&gone);
+            }
+        }
     }
 }

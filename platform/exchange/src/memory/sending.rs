@@ -41,8 +41,31 @@ struct Drafted {
     added_bytes: u64,
     freed: u64,
     freed_bytes: u64,
-    requests: u64,
+    requested: BTreeSet<RequestKey>,
     answered: BTreeSet<RequestKey>,
+}
+
+impl Drafted {
+    /// How many requests would wait for an answer.
+    fn pending_len(&self, queue: &Queue) -> u64 {
+        (queue.pending_len() + self.requested.len() as u64).saturating_sub(self.answered.len() as u64)
+    }
+
+    fn is_pending(&self, queue: &Queue, key: &RequestKey) -> bool {
+        self.requested.contains(key) || (queue.is_pending(key) && !self.answered.contains(key))
+    }
+
+    fn request(&mut self, queue: &Queue, key: RequestKey) {
+        if !self.is_pending(queue, &key) {
+            self.requested.insert(key);
+        }
+    }
+
+    fn answer(&mut self, queue: &Queue, key: RequestKey) {
+        if self.is_pending(queue, &key) && !self.requested.remove(&key) {
+            self.answered.insert(key);
+        }
+    }
 }
 
 /// What becomes of a mail.
@@ -105,12 +128,8 @@ impl Ledger {
             self.mailbox(asker, fence.mailbox)?.check_epoch(Some(fence.epoch), now)?;
         }
         let mut draft = Draft::default();
-        let mut acknowledged = BTreeSet::new();
         for receipt in &step.acknowledge {
             let bytes = self.check_delivery(now, asker, receipt)?;
-            if !acknowledged.insert((receipt.mailbox, receipt.position)) {
-                return Err(ExchangeError::invalid("a step acknowledges each delivery once"));
-            }
             let drafted = draft.mailboxes.entry(receipt.mailbox).or_default();
             drafted.freed += 1;
             drafted.freed_bytes += bytes;
@@ -157,11 +176,15 @@ impl Ledger {
         let bounds = *self.bounds();
         let held_bytes = self.bytes;
         let fingerprint = mail.fingerprint();
-        match (self.repeats.look_up(&sent_as(posting), now, &bounds), draft.sent.get(&sent_as(posting))) {
+        let known = self.repeats.look_up(&sent_as(posting), now, draft.sent.len() as u64, &bounds);
+        match (known, draft.sent.get(&sent_as(posting))) {
             (Some(came), _) if came.fingerprint == fingerprint => return Ok(Fate::Repeated(came.position)),
             (None, Some((at, print))) if *print == fingerprint => return Ok(Fate::RepeatedInStep(*at)),
             (None, None) => {}
             _ => return Err(ExchangeError::IdUsed { mailbox: to }),
+        }
+        if mail.expires_at.is_some_and(|expiry| expiry <= now) {
+            return Err(ExchangeError::Expired { mailbox: to });
         }
         let size = mail.size_bytes();
         let queue = self.mailbox(posting.asker(), to)?.queue_mut();
@@ -169,10 +192,9 @@ impl Ledger {
         let messages = queue.len() + drafted.added + 1 - drafted.freed;
         let bytes = queue.bytes() + drafted.added_bytes + size - drafted.freed_bytes;
         check_room(to, &limits, messages, bytes)?;
-        if let Tracking::Request { .. } = mail.tracking {
-            let pending = queue.pending_len() + drafted.requests + 1 - drafted.answered.len() as u64;
-            check_pending(to, &limits, pending)?;
-            drafted.requests += 1;
+        if let (Tracking::Request { tag, .. }, Some(from)) = (mail.tracking, mail.from) {
+            check_pending(to, &limits, drafted.pending_len(queue) + 1)?;
+            drafted.request(queue, (from, tag));
         }
         if held_bytes + draft.added_bytes + size > bounds.bytes + draft.freed_bytes {
             return Err(ExchangeError::Full {
@@ -187,9 +209,9 @@ impl Ledger {
         draft.added_bytes += size;
         draft.sent.insert(sent_as(posting), (index, fingerprint));
         if let Some((from, key)) = answers(posting)
-            && self.live_mailbox(from).is_some_and(|mailbox| mailbox.queue_mut().is_pending(&key))
+            && let Some(queue) = self.live_mailbox(from).and_then(|mailbox| mailbox.queue())
         {
-            draft.mailboxes.entry(from).or_default().answered.insert(key);
+            draft.mailboxes.entry(from).or_default().answer(queue, key);
         }
         Ok(Fate::New)
     }
@@ -226,9 +248,11 @@ impl Ledger {
         let mut position = 0;
         if let Some(mailbox) = self.live_mailbox(to) {
             mailbox.requests_in += u64::from(matches!(mail.tracking, Tracking::Request { .. }));
-            position = mailbox.queue_mut().push(mail.clone(), posting.by().clone(), now);
+            let queue = mailbox.queue_mut();
+            position = queue.push(mail.clone(), posting.by().clone(), now);
+            queue.track(mail, position);
             let came = Came { fingerprint: mail.fingerprint(), position };
-            self.repeats.remember(sent_as(posting), came, now);
+            self.repeats.remember(sent_as(posting), came, now, self.ground.bounds());
             self.bytes += mail.size_bytes();
         }
         if let (Tracking::Request { .. }, Some(from)) = (mail.tracking, mail.from)
@@ -282,12 +306,8 @@ impl Ledger {
     }
 
     fn check_states(&self, puts: &[StatePut]) -> Outcome<()> {
-        let mut keys = BTreeSet::new();
         let mut count = self.states.len() as u64;
         for put in puts {
-            if !keys.insert(&put.key) {
-                return Err(ExchangeError::invalid(format!("state {:?} stands twice in a step", put.key)));
-            }
             let found = self.states.get(&put.key).map_or(0, |(revision, _)| *revision);
             if found != put.expected {
                 return Err(ExchangeError::Revision { key: put.key.clone(), expected: put.expected, found });

@@ -1,12 +1,11 @@
-//! Sending, receiving, acknowledging; states of a mailbox; its end.
+//! Sending, receiving, acknowledging; states of a mailbox; what is counted; the end of an exchange.
 
-use folkmoot_exchange::mail::MAILBOX_TERMINATED;
 use folkmoot_exchange::{
-    Asker, ExchangeError, MailId, MailboxId, MailboxState, Recv, Registered, Registration, Terminated,
-    Tracking,
+    Asker, ExchangeError, ExchangeLimits, Happening, MailId, MailboxId, MailboxLimits, MailboxState,
+    MailboxStats, Recv, Refusal, Registered, Registration, Terminated,
 };
 
-use super::world::{SECOND, World, text};
+use super::world::{SECOND, World};
 
 pub(crate) async fn a_mail_is_delivered_once_it_was_sent_and_never_after_it_was_acknowledged(world: World) {
     let (agent, sender) = (world.agent(1).await, world.agent(2).await);
@@ -38,39 +37,6 @@ pub(crate) async fn mail_is_delivered_in_the_order_in_which_it_was_accepted_high
         world.send(agent, mail).await;
     }
     assert_eq!(world.drain(agent).await, ["a", "b", "c", "d", "e", "f"]);
-}
-
-pub(crate) async fn a_receiver_that_waits_gets_what_is_sent_meanwhile(world: World) {
-    let agent = world.agent(1).await;
-    let receiver = world.waiting(agent, Recv::within(60 * SECOND)).await;
-    assert!(receiver.waits().await);
-    world.say(agent, "hello").await;
-    let got = receiver.outcome().await.unwrap();
-    assert_eq!(got.iter().map(|delivery| text(&delivery.mail)).collect::<Vec<_>>(), ["hello"]);
-}
-
-pub(crate) async fn a_receiver_that_waits_in_vain_gets_nothing(world: World) {
-    let agent = world.agent(1).await;
-    let receiver = world.waiting(agent, Recv::within(60 * SECOND)).await;
-    world.pass(59 * SECOND);
-    assert!(receiver.waits().await);
-    world.pass(SECOND);
-    assert_eq!(receiver.outcome().await.unwrap(), []);
-}
-
-pub(crate) async fn what_is_not_acknowledged_within_its_lease_is_delivered_again(world: World) {
-    let agent = world.agent(1).await;
-    world.say(agent, "hello").await;
-    let first = world.take_one(agent).await;
-    let receiver = world.waiting(agent, Recv::within(60 * SECOND)).await;
-    world.pass(29 * SECOND);
-    assert!(receiver.waits().await);
-    world.pass(SECOND);
-    let second = receiver.outcome().await.unwrap().pop().expect("it is delivered again");
-    assert_eq!((second.attempt, &second.mail), (2, &first.mail));
-    let late = world.exchange.acknowledge(&Asker::Container, &first.receipt).await.unwrap_err();
-    assert!(matches!(late, ExchangeError::LeaseOver { .. }), "{late}");
-    world.acknowledge(&second).await;
 }
 
 pub(crate) async fn a_mailbox_is_missing_then_inactive_then_active_then_terminated(world: World) {
@@ -108,45 +74,6 @@ pub(crate) async fn a_mailbox_is_missing_then_inactive_then_active_then_terminat
     }
 }
 
-pub(crate) async fn terminating_answers_every_request_read_or_not(world: World) {
-    let agent = world.agent(1).await;
-    let (ada, bob, gone) = (world.agent(2).await, world.agent(3).await, world.agent(4).await);
-    let stranger = MailboxId::user(9);
-    for (from, tag) in [(ada, 1), (bob, 1), (ada, 2), (stranger, 1), (gone, 1), (ada, 3)] {
-        let request = world.mail("?").from(from).request(tag, Some(tag + 100));
-        world.send(agent, request).await;
-    }
-    let read = world.take_one(agent).await;
-    world.acknowledge(&read).await;
-    assert!(world.take(agent).await.is_some(), "the next one is in hand");
-    let answer = world.mail("!").from(agent).response(2, Some(102));
-    world.send(ada, answer).await;
-    world.exchange.terminate(&Asker::Container, gone).await.unwrap();
-
-    let terminated = world.exchange.terminate(&Asker::Container, agent).await.unwrap();
-    assert_eq!(terminated, Terminated { answered: 3, dropped: 5, is_repeated: false });
-    assert_eq!(text(&world.take_one(ada).await.mail), "!");
-    for (mailbox, tag) in [(ada, 1), (ada, 3), (bob, 1)] {
-        let mail = world.take_one(mailbox).await.mail;
-        assert_eq!((&*mail.kind, mail.from, mail.body.len()), (MAILBOX_TERMINATED, Some(agent), 0));
-        assert_eq!(mail.tracking, Tracking::Response { tag, label: Some(tag + 100) });
-    }
-    assert!(world.take(ada).await.is_none() && world.take(bob).await.is_none());
-}
-
-pub(crate) async fn terminating_tells_those_who_wait(world: World) {
-    let agent = world.agent(1).await;
-    let (one, other) = (
-        world.waiting(agent, Recv::within(60 * SECOND)).await,
-        world.waiting(agent, Recv::within(60 * SECOND)).await,
-    );
-    world.exchange.terminate(&Asker::Container, agent).await.unwrap();
-    for receiver in [one, other] {
-        let error = receiver.outcome().await.unwrap_err();
-        assert!(matches!(error, ExchangeError::MailboxTerminated { .. }), "{error}");
-    }
-}
-
 pub(crate) async fn a_retried_send_is_delivered_once(world: World) {
     let (agent, ada, bob) = (world.agent(1).await, world.agent(2).await, world.agent(3).await);
     let mail =
@@ -163,4 +90,96 @@ pub(crate) async fn a_retried_send_is_delivered_once(world: World) {
     assert!(world.take(agent).await.is_none());
     world.pass(SECOND);
     assert!(!world.send(agent, mail(ada, "twice")).await.is_repeated, "forgotten after its time");
+}
+
+pub(crate) async fn a_closed_exchange_says_so_and_tells_those_who_wait(world: World) {
+    let agent = world.agent(1).await;
+    let receiver = world.waiting(agent, Recv::within(60 * SECOND)).await;
+    world.exchange.close().await.unwrap();
+    let told = receiver.outcome().await.unwrap_err();
+    assert!(matches!(told, ExchangeError::Closed), "{told}");
+    let error = world.try_send(agent, world.mail("late")).await.unwrap_err();
+    assert!(matches!(error, ExchangeError::Closed), "{error}");
+    world.exchange.close().await.unwrap();
+}
+
+pub(crate) async fn stats_tell_what_a_mailbox_holds_and_has_done(world: World) {
+    let (agent, ada) = (world.agent(1).await, world.agent(2).await);
+    let stats = async |mailbox| world.exchange.stats(&Asker::Container, mailbox).await.unwrap();
+    assert_eq!(stats(agent).await, MailboxStats::default());
+    let mut bytes = 0;
+    for tag in 1..=5 {
+        let mail = world.mail("question").from(ada).request(tag, None);
+        bytes += mail.size_bytes();
+        world.send(agent, mail).await;
+    }
+    let (first, second) = (world.take_one(agent).await, world.take_one(agent).await);
+    world.take_one(agent).await;
+    world.acknowledge(&first).await;
+    world.refuse(&second, Refusal::after(SECOND, "later")).await;
+    let fourth = world.take_one(agent).await;
+    world.refuse(&fourth, Refusal::never("no")).await;
+    let answer = world.mail("yes").from(agent).response(1, None);
+    world.send(ada, answer).await;
+    let size = first.mail.size_bytes();
+    assert_eq!(
+        stats(agent).await,
+        MailboxStats {
+            ready: 1,
+            in_hand: 1,
+            delayed: 1,
+            bytes: bytes - 2 * size,
+            dead_letters: 1,
+            pending_requests: 4,
+            accepted: 5,
+            acknowledged: 1,
+            requests_in: 5,
+            requests_out: 0,
+            answered: 1,
+        }
+    );
+    assert_eq!((stats(ada).await.requests_out, stats(ada).await.accepted), (5, 1));
+}
+
+pub(crate) async fn what_happens_is_counted(world: World) {
+    let mailbox = MailboxLimits { attempts: 2, dead_letters: 1, messages: 3, ..MailboxLimits::default() };
+    let world = world
+        .with_limits(ExchangeLimits { mailbox, terminated_mailboxes: 1, ..ExchangeLimits::default() })
+        .await;
+    let agent = world.agent(1).await;
+    let mail = world.mail("one");
+    world.send(agent, mail.clone()).await;
+    world.send(agent, mail).await;
+    world.say(agent, "two").await;
+    world.say(agent, "three").await;
+    assert!(world.try_send(agent, world.mail("four")).await.is_err());
+    let first = world.take_one(agent).await;
+    world.acknowledge(&first).await;
+    assert!(world.exchange.acknowledge(&Asker::Container, &first.receipt).await.is_err());
+    let second = world.take_one(agent).await;
+    world.refuse(&second, Refusal::after(SECOND, "later")).await;
+    world.pass(SECOND);
+    let second = world.take_one(agent).await;
+    world.refuse(&second, Refusal::after(SECOND, "later still")).await;
+    let third = world.take_one(agent).await;
+    world.refuse(&third, Refusal::never("no")).await;
+    for mailbox in [agent, world.agent(2).await] {
+        world.exchange.terminate(&Asker::Container, mailbox).await.unwrap();
+    }
+    let expected = [
+        (Happening::Accepted, 3),
+        (Happening::Repeated, 1),
+        (Happening::Refused, 1),
+        (Happening::Delivered, 4),
+        (Happening::Redelivered, 1),
+        (Happening::Acknowledged, 1),
+        (Happening::GivenBack, 3),
+        (Happening::Late, 1),
+        (Happening::DeadLetter, 2),
+        (Happening::LetterLost, 1),
+        (Happening::ThrownAway, 1),
+        (Happening::Terminated, 2),
+        (Happening::Forgotten, 1),
+    ];
+    assert_eq!(world.happened(), expected.into());
 }

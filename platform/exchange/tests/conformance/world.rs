@@ -2,17 +2,20 @@
 //!
 //! Always true: time stands still until a test sets it on.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use folkmoot_codecs::Principal;
 use folkmoot_exchange::{
-    Accepted, Asker, Delivery, Exchange, ExchangeClock, ExchangeError, ExchangeLimits, Ground, Mail, MailId,
-    MailboxId, Moment, Posting, Recv, Registration, open,
+    Accepted, Asker, DeadLetter, Delivery, Exchange, ExchangeClock, ExchangeError, ExchangeLimits, Ground,
+    Happening, Mail, MailId, MailboxId, Moment, Page, Posting, Recv, Refusal, Registration, StatePut, Step,
+    open,
 };
 use folkmoot_gateway::{Admitted, Gate};
 use futures_util::future::BoxFuture;
 use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 
 /// When tests begin.
 const BEGINNING: Moment = Moment::from_millis(1_800_000_000_000);
@@ -24,11 +27,17 @@ pub(crate) struct SetClock(Arc<Mutex<Hands>>);
 struct Hands {
     now: Moment,
     sleepers: Vec<(Moment, oneshot::Sender<()>)>,
+    sleeps: u64,
 }
 
 impl SetClock {
     fn new() -> SetClock {
-        SetClock(Arc::new(Mutex::new(Hands { now: BEGINNING, sleepers: Vec::new() })))
+        SetClock(Arc::new(Mutex::new(Hands { now: BEGINNING, sleepers: Vec::new(), sleeps: 0 })))
+    }
+
+    /// How often someone went to sleep.
+    fn sleeps(&self) -> u64 {
+        self.0.lock().unwrap().sleeps
     }
 
     /// Lets `duration` pass; whose time is over is woken.
@@ -50,6 +59,7 @@ impl ExchangeClock for SetClock {
 
     fn sleep_until(&self, moment: Moment) -> BoxFuture<'static, ()> {
         let mut hands = self.0.lock().unwrap();
+        hands.sleeps += 1;
         if moment <= hands.now {
             return Box::pin(std::future::ready(()));
         }
@@ -65,8 +75,10 @@ pub(crate) struct World {
     pub(crate) clock: SetClock,
     gate: Gate,
     last_mail: Mutex<u128>,
+    happened: Arc<Mutex<HashMap<Happening, u64>>>,
     /// Opens an exchange of the same engine.
     open: Opening,
+    random_cases: u32,
 }
 
 /// How an engine is opened, empty.
@@ -74,19 +86,48 @@ type Opening = fn(Ground) -> BoxFuture<'static, Arc<dyn Exchange>>;
 
 impl World {
     pub(crate) async fn memory() -> World {
-        World::of(|ground| Box::pin(async { open("memory:", ground).await.unwrap() })).await
+        World::of(200, |ground| Box::pin(async { open("memory:", ground).await.unwrap() })).await
     }
 
-    async fn of(open: Opening) -> World {
+    async fn of(random_cases: u32, open: Opening) -> World {
         let (clock, gate) = (SetClock::new(), Gate::open());
         let exchange = open(Ground::new(clock.clone()).gate(gate.id())).await;
-        World { exchange, clock, gate, last_mail: Mutex::new(0), open }
+        World {
+            exchange,
+            clock,
+            gate,
+            last_mail: Mutex::new(0),
+            happened: Arc::default(),
+            open,
+            random_cases,
+        }
     }
 
     /// The same engine anew, empty, with other bounds.
     pub(crate) async fn with_limits(self, limits: ExchangeLimits) -> World {
-        let ground = Ground::new(self.clock.clone()).gate(self.gate.id()).limits(limits);
+        let happened = self.happened.clone();
+        let counting = move |happening, count| {
+            *happened.lock().unwrap().entry(happening).or_default() += count;
+        };
+        let ground = Ground::new(self.clock.clone()).gate(self.gate.id()).limits(limits).counting(counting);
         World { exchange: (self.open)(ground).await, ..self }
+    }
+
+    /// A world of the same engine, whose exchange is opened with its bounds.
+    pub(crate) fn anew(&self) -> World {
+        World {
+            exchange: self.exchange.clone(),
+            clock: SetClock::new(),
+            gate: Gate::open(),
+            last_mail: Mutex::default(),
+            happened: Arc::default(),
+            ..*self
+        }
+    }
+
+    /// How many cases of random operations are tried.
+    pub(crate) fn random_cases(&self) -> u32 {
+        self.random_cases
     }
 
     pub(crate) fn now(&self) -> Moment {
@@ -155,55 +196,110 @@ impl World {
         self.take(mailbox).await.expect("there is mail")
     }
 
+    /// A delivery to the owner of that epoch.
+    pub(crate) async fn take_as(&self, mailbox: MailboxId, epoch: u64) -> Delivery {
+        let mut got = self.try_recv(mailbox, Recv::now().as_owner(epoch)).await.unwrap();
+        got.pop().expect("there is mail")
+    }
+
+    /// A step that writes one state.
+    pub(crate) fn state_step(key: &str, expected: u64, value: &'static str) -> Step {
+        let put = StatePut { key: key.into(), expected, bytes: Some(value.into()) };
+        Step { states: vec![put], ..Step::default() }
+    }
+
     pub(crate) async fn acknowledge(&self, delivery: &Delivery) {
         self.exchange.acknowledge(&Asker::Container, &delivery.receipt).await.unwrap();
     }
 
-    /// The bodies of all that can be delivered, each acknowledged.
-    pub(crate) async fn drain(&self, mailbox: MailboxId) -> Vec<String> {
-        let mut bodies = Vec::new();
+    pub(crate) async fn refuse(&self, delivery: &Delivery, refusal: Refusal) {
+        self.exchange.refuse(&Asker::Container, &delivery.receipt, refusal).await.unwrap();
+    }
+
+    /// A delivery of what was given back and may be on its way still.
+    pub(crate) async fn take_soon(&self, mailbox: MailboxId) -> Delivery {
+        let how = Recv::within(Duration::from_secs(60));
+        let mut got = self.try_recv(mailbox, how).await.unwrap();
+        got.pop().expect("it came")
+    }
+
+    /// All that can be delivered, each acknowledged.
+    pub(crate) async fn drain_mail(&self, mailbox: MailboxId) -> Vec<Mail> {
+        let mut all = Vec::new();
         while let Some(delivery) = self.take(mailbox).await {
             self.acknowledge(&delivery).await;
-            bodies.push(text(&delivery.mail));
+            all.push(delivery.mail);
         }
-        bodies
+        all
+    }
+
+    /// The bodies of all that can be delivered, each acknowledged.
+    pub(crate) async fn drain(&self, mailbox: MailboxId) -> Vec<String> {
+        self.drain_mail(mailbox).await.iter().map(text).collect()
+    }
+
+    pub(crate) async fn dead_letters(&self, mailbox: MailboxId) -> Vec<DeadLetter> {
+        self.exchange.dead_letters(&Asker::Container, mailbox, Page::first(1000)).await.unwrap()
+    }
+
+    /// What happened so far, and how often.
+    pub(crate) fn happened(&self) -> HashMap<Happening, u64> {
+        self.happened.lock().unwrap().clone()
     }
 
     /// A receiver that waits, on its way until it can go on no further.
     pub(crate) async fn waiting(&self, mailbox: MailboxId, how: Recv) -> Receiver {
         let exchange = self.exchange.clone();
-        let task = tokio::spawn(async move { exchange.recv(&Asker::Container, mailbox, how).await });
-        settle().await;
-        Receiver(task)
+        let before = self.clock.sleeps();
+        let task = tokio::spawn({
+            let exchange = exchange.clone();
+            async move { exchange.recv(&Asker::Container, mailbox, how).await }
+        });
+        while self.clock.sleeps() == before && !task.is_finished() {
+            tokio::task::yield_now().await;
+        }
+        Receiver { task, exchange }
+    }
+
+    /// Lets every task go on as far as it can.
+    pub(crate) async fn settle(&self) {
+        settle(&*self.exchange).await;
     }
 }
 
 /// A receiver that waits as a task of its own.
-pub(crate) struct Receiver(tokio::task::JoinHandle<Result<Vec<Delivery>, ExchangeError>>);
+pub(crate) struct Receiver {
+    task: JoinHandle<Result<Vec<Delivery>, ExchangeError>>,
+    exchange: Arc<dyn Exchange>,
+}
 
 impl Receiver {
     /// Whether it waits still, after all that can go on has.
     pub(crate) async fn waits(&self) -> bool {
-        settle().await;
-        !self.0.is_finished()
+        settle(&*self.exchange).await;
+        !self.task.is_finished()
     }
 
     pub(crate) async fn outcome(self) -> Result<Vec<Delivery>, ExchangeError> {
-        self.0.await.unwrap()
+        self.task.await.unwrap()
     }
 
     /// It waits no more.
     pub(crate) async fn leave(self) {
-        self.0.abort();
-        assert!(self.0.await.unwrap_err().is_cancelled());
+        self.task.abort();
+        assert!(self.task.await.unwrap_err().is_cancelled());
     }
 }
 
-/// Lets every task go on as far as it can. An engine with threads of its own may need longer; then a test waits for what
-/// must come, and looks a while for what must not.
-pub(crate) async fn settle() {
-    for _ in 0..64 {
-        tokio::task::yield_now().await;
+/// Lets every task go on as far as it can. An engine with a thread of its own has done then what it was asked before: it
+/// answers a question that changes nothing, several times, for a task may go on once it has its answer.
+async fn settle(exchange: &dyn Exchange) {
+    for _ in 0..4 {
+        for _ in 0..16 {
+            tokio::task::yield_now().await;
+        }
+        // A closed exchange does nothing any more.
+        drop(exchange.terminate(&Asker::Container, MailboxId::user(u128::MAX)).await);
     }
 }
 
