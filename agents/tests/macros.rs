@@ -17,6 +17,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+#[path = "macros/protocols.rs"]
+mod protocols;
+
 /// The compiler that wrote down the words in `tests/ui/compiler`.
 const RECORDED_WITH: &str = "rustc 1.95.";
 

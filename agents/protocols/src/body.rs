@@ -14,7 +14,7 @@ use crate::protocol::Protocol;
 use crate::protocol::layout::{Layout, Slot};
 use crate::specification::Element;
 use crate::value::{Items, Key, Single, Value};
-use crate::wire::{DecodeError, Encode, Reading, Sink, writing};
+use crate::wire::{Allowance, DecodeError, Encode, Fault, Reading, Sink, writing};
 
 /// What stands in a message: of a performative of a protocol, and able to write itself.
 pub trait Contents: Sized {
@@ -110,7 +110,7 @@ pub enum BodyError {
         content: String,
     },
     /// A custom type whose bytes are no message of it.
-    #[error("{performative}.{content}: the bytes are no message of the custom type {name}")]
+    #[error("{performative}.{content}: the bytes are no message of the custom type {name}: {fault}")]
     BadCustom {
         /// The performative's name.
         performative: String,
@@ -118,6 +118,8 @@ pub enum BodyError {
         content: String,
         /// The custom type's.
         name: String,
+        /// What is wrong with them.
+        fault: Fault,
     },
 }
 
@@ -236,10 +238,15 @@ fn check(protocol: &Protocol, layout: &Layout, slot: &Slot, value: &Value) -> Re
         (Value::Set(items), _) if items.has_duplicates() => {
             Err(BodyError::DuplicateElement { performative: performative(), content: content() })
         }
-        (Value::Custom(bytes), Element::Custom(name))
-            if !protocol.accepts(slot, alternative as u16, bytes, false) =>
-        {
-            Err(BodyError::BadCustom { performative: performative(), content: content(), name: name.clone() })
+        (Value::Custom(bytes), Element::Custom(name)) => {
+            let mut allowance = Allowance::new(Reading::STRICT.with_max_elements(usize::MAX));
+            let looked = protocol.look_through(slot, alternative as u16, bytes, &mut allowance);
+            looked.map_err(|fault| BodyError::BadCustom {
+                performative: performative(),
+                content: content(),
+                name: name.clone(),
+                fault,
+            })
         }
         _ => Ok(()),
     }

@@ -11,10 +11,11 @@ pub mod layout;
 use std::sync::{Arc, OnceLock};
 
 use custom_message::CustomMessages;
-pub use layout::{Layout, Role, Slot};
+pub use layout::{Layout, Purpose, Slot};
 
 use crate::specification::{Element, Primitive, Specification};
 use crate::wire::reading::is_message;
+use crate::wire::{Allowance, Fault};
 
 /// The field number of the first performative on the wire.
 pub const FIRST_NUMBER: u32 = 5;
@@ -130,12 +131,21 @@ impl Protocol {
                 || self.custom_messages() == other.custom_messages())
     }
 
-    /// Whether the bytes are a message of the custom type that is this alternative of a content. Leniently, fields of the
-    /// message that are unknown or of another kind are passed over.
-    pub(crate) fn accepts(&self, slot: &Slot, alternative: u16, bytes: &[u8], lenient: bool) -> bool {
+    /// Looks through the bytes of the custom type that is this alternative of a content.
+    ///
+    /// # Errors
+    /// They are no message of it. Strictly, they are one that no encoder writes.
+    pub(crate) fn look_through(
+        &self,
+        slot: &Slot,
+        alternative: u16,
+        bytes: &[u8],
+        allowance: &mut Allowance,
+    ) -> Result<(), Fault> {
         match (self.custom_messages(), slot.custom_type(alternative)) {
-            (Some(messages), Some(custom_type)) => messages.accepts(custom_type, bytes, lenient),
-            _ => is_message(bytes),
+            (Some(messages), Some(custom_type)) => messages.look_through(custom_type, bytes, allowance),
+            _ if is_message(bytes) => Ok(()),
+            _ => Err(Fault::BadCustom),
         }
     }
 
@@ -153,7 +163,7 @@ impl PartialEq for Protocol {
 }
 
 fn check(layout: &Layout) -> Result<(), ProtocolError> {
-    if layout.roles.len() > MAX_FIELDS {
+    if layout.purposes.len() > MAX_FIELDS {
         let what = format!("the fields of the performative {}", layout.name);
         return Err(ProtocolError::TooMany { what, limit: MAX_FIELDS });
     }

@@ -4,7 +4,7 @@
 //! the second. Mistakes are collected, so one reading tells all of them. Neighbours: [`yaml`](crate::yaml) has the
 //! documents.
 
-mod conduct;
+mod beyond_aea;
 mod custom_types;
 mod dialogue;
 mod form;

@@ -7,19 +7,20 @@
 
 pub mod generated;
 pub mod kind;
-mod room;
+mod misread;
 pub mod shape;
 pub mod speaking;
 
 use std::fmt::Debug;
 use std::sync::Arc;
 
+pub use crate::wire::allowance::MAX_MESSAGE_DEPTH;
 pub use kind::{Float, Kind};
-pub use room::{MAX_MESSAGE_DEPTH, Misread, Room};
+pub use misread::Misread;
 pub use shape::Shape;
 pub use speaking::{
-    Answered, Answers, AnyRole, Conversed, Dialogue, Ends, Heard, NoAnswer, OneOf, Opens, Role, Said, Says,
-    Spoken, Unheard, Unsaid,
+    Answered, Answers, AnyRole, Conversed, Dialogue, Ends, Heard, NoAnswer, OneOf, Opens, Role, Said, SaidBy,
+    Says, Spoken, Unheard, Unsaid,
 };
 
 #[doc(hidden)]
@@ -32,7 +33,7 @@ use crate::body::Contents;
 use crate::message::Message;
 use crate::protocol::Protocol;
 use crate::reading;
-use crate::wire::{DecodeError, Encode, Reading, Sink};
+use crate::wire::{self, Allowance, DecodeError, Encode, Field, Reading, Sink};
 
 /// All that may be said in a protocol: the enum of its performatives.
 pub trait TypedProtocol: Contents + Clone + Debug + PartialEq + Send + Sync + 'static {
@@ -63,14 +64,47 @@ pub trait Performative:
 
 /// What has protobuf fields of its own: a performative or a custom type.
 pub trait Fields: Sized {
+    /// What has come of it while fields are read.
+    type Read: Default;
+
     /// Writes the fields in the order of their numbers.
     fn write<S: Sink>(&self, sink: &mut S);
 
-    /// Reads the fields.
+    /// Takes a field.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    fn take(read: &mut Self::Read, field: Field<'_>, allowance: &mut Allowance) -> Result<(), Misread>;
+
+    /// What came of all fields.
+    ///
+    /// # Errors
+    /// What is missing, or too much.
+    fn finish(read: Self::Read, allowance: &Allowance) -> Result<Self, Misread>;
+
+    /// Reads the fields in these bytes, as more of what has come.
     ///
     /// # Errors
     /// What is wrong with them.
-    fn read(bytes: &[u8], room: &mut Room) -> Result<Self, Misread>;
+    #[inline]
+    fn read_on(read: &mut Self::Read, bytes: &[u8], allowance: &mut Allowance) -> Result<(), Misread> {
+        let mut fields = wire::Fields::new(bytes);
+        while let Some(field) = fields.next_field()? {
+            Self::take(read, field, allowance)?;
+        }
+        Ok(())
+    }
+
+    /// Reads all fields.
+    ///
+    /// # Errors
+    /// What is wrong with them.
+    #[inline]
+    fn read(bytes: &[u8], allowance: &mut Allowance) -> Result<Self, Misread> {
+        let mut read = Self::Read::default();
+        Self::read_on(&mut read, bytes, allowance)?;
+        Self::finish(read, allowance)
+    }
 }
 
 /// The fields of a message that lies in another.

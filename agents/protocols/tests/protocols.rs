@@ -1,5 +1,7 @@
 //! The protocols crate as its users see it, part by part.
 
+#[path = "protocols/agreeing.rs"]
+mod agreeing;
 #[path = "protocols/bytes.rs"]
 mod bytes;
 #[path = "protocols/checking.rs"]

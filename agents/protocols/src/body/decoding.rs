@@ -7,12 +7,13 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
 use crate::protocol::Protocol;
-use crate::protocol::layout::{Layout, Role, Slot};
+use crate::protocol::layout::{Layout, Purpose, Slot};
 use crate::specification::{Element, Primitive};
 use crate::value::{Items, Key, Single, Value};
 use crate::wire::reading::Reader;
 use crate::wire::scalar::Readable;
-use crate::wire::{DecodeError, Fault, Field, Fields, Payload, Reading};
+use crate::wire::writing::WireType;
+use crate::wire::{Allowance, DecodeError, Fault, Field, Fields, Payload, Reading};
 
 /// Reads the contents of a performative.
 pub(super) fn contents(
@@ -24,16 +25,14 @@ pub(super) fn contents(
     let wrong = |fault| DecodeError::at(layout.name.as_str(), fault);
     let choices = Choices::read(layout, bytes, reading)?;
     let mut contents: Vec<Option<Value>> = layout.slots.iter().map(|_| None).collect();
-    let mut room = Room { protocol, elements: reading.max_elements(), reading };
+    let mut values = Values { protocol, allowance: Allowance::new(reading) };
     let mut fields = Fields::new(bytes);
     while let Some(field) = fields.next_field().map_err(wrong)? {
-        let Some(role) = layout.role(field.number) else {
-            match reading.is_lenient() {
-                true => continue,
-                false => return Err(wrong(Fault::UnknownField(field.number))),
-            }
+        let Some(purpose) = layout.purpose(field.number) else {
+            values.allowance.unknown(field).map_err(wrong)?;
+            continue;
         };
-        let Role::Value { content, alternative } = role else { continue };
+        let Purpose::Value { content, alternative } = purpose else { continue };
         let (Some(slot), Some(place)) =
             (layout.slots.get(usize::from(content)), contents.get_mut(usize::from(content)))
         else {
@@ -41,8 +40,8 @@ pub(super) fn contents(
         };
         let Some((element, _)) = slot.alternatives.get(usize::from(alternative)) else { continue };
         let taken = match choices.of(content) == Some(alternative) {
-            true => room.take(place, (slot, alternative, element), field),
-            false if reading.is_lenient() => room.take(&mut None, (slot, alternative, element), field),
+            true => values.take(place, (slot, alternative, element), field),
+            false if reading.is_lenient() => values.take(&mut None, (slot, alternative, element), field),
             false => Err(Fault::Unflagged(field.number)),
         };
         taken.map_err(|fault| at(layout, slot, fault))?;
@@ -132,35 +131,35 @@ impl Choices {
 /// What each field that is a flag says, by its number less one.
 fn flags(layout: &Layout, bytes: &[u8], reading: Reading) -> Result<Vec<Option<bool>>, DecodeError> {
     let wrong = |fault| DecodeError::at(layout.name.as_str(), fault);
-    let mut flags = vec![None; layout.roles.len()];
+    let allowance = Allowance::new(reading);
+    let mut flags = vec![None; layout.purposes.len()];
     let mut fields = Fields::new(bytes);
-    while let Some(Field { number, payload }) = fields.next_field().map_err(wrong)? {
-        let Some(Role::Flag { .. } | Role::Spare) = layout.role(number) else { continue };
-        let Some(place) = flags.get_mut(number as usize - 1) else { continue };
-        match bool::from_payload(number, payload, reading).map_err(wrong)? {
-            Some(_) if place.is_some() && !reading.is_lenient() => {
-                return Err(wrong(Fault::Repeated(number)));
-            }
-            Some(flag) => *place = Some(flag),
-            None if reading.is_lenient() => {}
-            None => return Err(wrong(wrong_kind(number, payload, bool::KIND))),
+    while let Some(field) = fields.next_field().map_err(wrong)? {
+        let Some(Purpose::Flag { .. } | Purpose::Spare) = layout.purpose(field.number) else { continue };
+        let Some(place) = flags.get_mut(field.number as usize - 1) else { continue };
+        if let Some(flag) = one(field, &allowance).map_err(wrong)? {
+            allowance.put(place, flag, field.number).map_err(wrong)?;
         }
     }
     Ok(flags)
 }
 
-fn wrong_kind(number: u32, payload: Payload<'_>, wanted: crate::wire::fault::Kind) -> Fault {
-    Fault::WrongKind { number, found: payload.kind(), wanted }
+/// A field's value; none where it is of another kind and that is forgiven.
+#[inline]
+fn one<T: Readable>(field: Field<'_>, allowance: &Allowance) -> Result<Option<T>, Fault> {
+    match T::from_payload(field.number, field.payload, allowance.reading())? {
+        None => allowance.wrong_kind(field, T::WIRE_TYPE.kind()).map(|_| None),
+        value => Ok(value),
+    }
 }
 
-/// How a message's values are read, and how many elements they may still have.
-struct Room<'a> {
+/// How a message's values are read.
+struct Values<'a> {
     protocol: &'a Protocol,
-    elements: usize,
-    reading: Reading,
+    allowance: Allowance,
 }
 
-impl Room<'_> {
+impl Values<'_> {
     #[inline]
     fn take(
         &mut self,
@@ -168,16 +167,12 @@ impl Room<'_> {
         (slot, alternative, element): (&Slot, u16, &Element),
         field: Field<'_>,
     ) -> Result<(), Fault> {
-        let lenient = self.reading.is_lenient();
         match element {
             Element::Primitive(primitive) => {
                 let Some(single) = self.single(*primitive, field)? else { return Ok(()) };
-                self.put(place, Value::Single(single), field.number)
+                self.allowance.put(place, Value::Single(single), field.number).map(drop)
             }
-            Element::Custom(_) => {
-                let accepts = |bytes: &[u8]| self.protocol.accepts(slot, alternative, bytes, lenient);
-                self.custom(place, accepts, field)
-            }
+            Element::Custom(_) => self.custom(place, (slot, alternative), field),
             Element::Set(of) | Element::List(of) => {
                 let is_set = matches!(element, Element::Set(_));
                 let value = place.get_or_insert_with(|| match is_set {
@@ -199,51 +194,29 @@ impl Room<'_> {
         }
     }
 
-    fn put(&self, place: &mut Option<Value>, value: Value, number: u32) -> Result<(), Fault> {
-        match place.replace(value) {
-            Some(_) if !self.reading.is_lenient() => Err(Fault::Repeated(number)),
-            _ => Ok(()),
-        }
-    }
-
-    /// A field's value; none where it is of another kind and that is forgiven.
-    #[inline]
-    fn of<T: Readable>(&self, field: Field<'_>) -> Result<Option<T>, Fault> {
-        match T::from_payload(field.number, field.payload, self.reading)? {
-            None if !self.reading.is_lenient() => Err(wrong_kind(field.number, field.payload, T::KIND)),
-            value => Ok(value),
-        }
-    }
-
     fn single(&self, primitive: Primitive, field: Field<'_>) -> Result<Option<Single>, Fault> {
+        let allowance = &self.allowance;
         Ok(match primitive {
-            Primitive::Bytes => self.of(field)?.map(Single::Bytes),
-            Primitive::Int => self.of(field)?.map(Single::Int),
-            Primitive::Float => self.of(field)?.map(Single::Float),
-            Primitive::Bool => self.of(field)?.map(Single::Bool),
-            Primitive::Str => self.of(field)?.map(Single::Str),
+            Primitive::Bytes => one(field, allowance)?.map(Single::Bytes),
+            Primitive::Int => one(field, allowance)?.map(Single::Int),
+            Primitive::Float => one(field, allowance)?.map(Single::Float),
+            Primitive::Bool => one(field, allowance)?.map(Single::Bool),
+            Primitive::Str => one(field, allowance)?.map(Single::Str),
         })
     }
 
     /// A message that comes in several fields is that of all their bytes.
     fn custom(
-        &self,
+        &mut self,
         place: &mut Option<Value>,
-        accepts: impl Fn(&[u8]) -> bool,
+        (slot, alternative): (&Slot, u16),
         field: Field<'_>,
     ) -> Result<(), Fault> {
-        let Payload::Bytes(bytes) = field.payload else {
-            return match self.reading.is_lenient() {
-                true => Ok(()),
-                false => Err(wrong_kind(field.number, field.payload, crate::wire::fault::Kind::Bytes)),
-            };
-        };
-        if !accepts(bytes) {
-            return Err(Fault::BadCustom);
-        }
+        let Some(bytes) = self.allowance.bytes(field)? else { return Ok(()) };
+        self.protocol.look_through(slot, alternative, bytes, &mut self.allowance)?;
         match place {
-            Some(Value::Custom(before)) if self.reading.is_lenient() => before.extend_from_slice(bytes),
-            place => return self.put(place, Value::Custom(bytes.to_vec()), field.number),
+            Some(Value::Custom(before)) if self.allowance.is_lenient() => before.extend_from_slice(bytes),
+            place => drop(self.allowance.put(place, Value::Custom(bytes.to_vec()), field.number)?),
         }
         Ok(())
     }
@@ -261,26 +234,20 @@ impl Room<'_> {
     /// The elements of a field: one, or numbers in a row.
     fn elements<T: Readable>(&mut self, items: &mut Vec<T>, field: Field<'_>) -> Result<(), Fault> {
         match field.payload {
-            Payload::Bytes(bytes) if T::KIND != crate::wire::fault::Kind::Bytes => {
+            Payload::Bytes(bytes) if T::WIRE_TYPE != WireType::Bytes => {
                 let mut reader = Reader::new(bytes);
                 while !reader.is_empty() {
-                    self.count_one()?;
-                    items.push(T::next_packed(field.number, &mut reader, self.reading)?);
+                    self.allowance.count_one()?;
+                    items.push(T::next_packed(field.number, &mut reader, self.allowance.reading())?);
                 }
             }
             _ => {
-                if let Some(item) = self.of(field)? {
-                    self.count_one()?;
+                if let Some(item) = one(field, &self.allowance)? {
+                    self.allowance.count_one()?;
                     items.push(item);
                 }
             }
         }
-        Ok(())
-    }
-
-    fn count_one(&mut self) -> Result<(), Fault> {
-        self.elements =
-            self.elements.checked_sub(1).ok_or(Fault::TooManyElements(self.reading.max_elements()))?;
         Ok(())
     }
 
@@ -291,25 +258,21 @@ impl Room<'_> {
         value_type: Primitive,
         field: Field<'_>,
     ) -> Result<(), Fault> {
-        let Payload::Bytes(bytes) = field.payload else {
-            return match self.reading.is_lenient() {
-                true => Ok(()),
-                false => Err(wrong_kind(field.number, field.payload, crate::wire::fault::Kind::Bytes)),
-            };
-        };
-        self.count_one()?;
+        let Some(bytes) = self.allowance.bytes(field)? else { return Ok(()) };
+        self.allowance.count_one()?;
         let (mut key, mut value) = (None, None);
         let mut fields = Fields::new(bytes);
         while let Some(field) = fields.next_field()? {
             let (place, primitive) = match field.number {
                 1 => (&mut key, key_type),
                 2 => (&mut value, value_type),
-                _ if self.reading.is_lenient() => continue,
-                number => return Err(Fault::UnknownField(number)),
+                _ => {
+                    self.allowance.unknown(field)?;
+                    continue;
+                }
             };
-            let Some(single) = self.single(primitive, field)? else { continue };
-            if place.replace(single).is_some() && !self.reading.is_lenient() {
-                return Err(Fault::Repeated(field.number));
+            if let Some(single) = self.single(primitive, field)? {
+                self.allowance.put(place, single, field.number)?;
             }
         }
         let key = Key::from_single(key.unwrap_or_else(|| Single::default_of(key_type)));
@@ -318,7 +281,7 @@ impl Room<'_> {
         let Some(key) = key else { return Err(Fault::OutOfRange(field.number)) };
         match entries.entry(key) {
             Entry::Vacant(place) => drop(place.insert(value)),
-            Entry::Occupied(mut place) if self.reading.is_lenient() => drop(place.insert(value)),
+            Entry::Occupied(mut place) if self.allowance.is_lenient() => drop(place.insert(value)),
             Entry::Occupied(_) => return Err(Fault::DuplicateKey),
         }
         Ok(())

@@ -11,7 +11,7 @@ use crate::body::Contents;
 use crate::protocol::Protocol;
 use crate::wire::fault::Kind;
 use crate::wire::reading::is_message;
-use crate::wire::scalar::text;
+use crate::wire::scalar::{int32, text};
 use crate::wire::{DecodeError, Fault, Field, Fields, Payload, Reading};
 
 pub(super) fn message<B: Contents>(
@@ -138,15 +138,6 @@ impl<'a> Header<'a> {
             }
         }
         Ok(header)
-    }
-}
-
-/// A number of 32 bits, of which AEA takes the lower ones.
-fn int32(number: u32, value: u64, reading: Reading) -> Result<i32, Fault> {
-    match i32::try_from(value.cast_signed()) {
-        Ok(int) => Ok(int),
-        Err(_) if reading.is_lenient() => Ok(value as u32 as i32),
-        Err(_) => Err(Fault::OutOfRange(number)),
     }
 }
 

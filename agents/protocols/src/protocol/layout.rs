@@ -17,7 +17,7 @@ pub struct Layout {
     /// Its contents in the author's order.
     pub slots: Vec<Slot>,
     /// What each field is for; field `number` is at `number - 1`.
-    pub roles: Vec<Role>,
+    pub purposes: Vec<Purpose>,
     /// Whether any of the fields is a flag.
     pub has_flags: bool,
 }
@@ -42,7 +42,7 @@ pub struct Slot {
 /// What a field is for. Contents and alternatives are told by their index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Role {
+pub enum Purpose {
     /// A value.
     Value {
         /// Which content.
@@ -71,18 +71,18 @@ impl Layout {
         performative: &Performative,
         custom_types: &BTreeMap<String, String>,
     ) -> Layout {
-        let mut roles = Vec::new();
+        let mut purposes = Vec::new();
         let slots = performative.contents.iter().enumerate();
         let slots: Vec<Slot> =
-            slots.map(|(index, content)| slot(index as u16, content, custom_types, &mut roles)).collect();
+            slots.map(|(index, content)| slot(index as u16, content, custom_types, &mut purposes)).collect();
         let has_flags = slots.iter().any(|slot| slot.flagged);
-        Layout { name: performative.name.clone(), slots, roles, has_flags }
+        Layout { name: performative.name.clone(), slots, purposes, has_flags }
     }
 
     /// What the field is for.
     #[inline]
-    pub fn role(&self, number: u32) -> Option<Role> {
-        self.roles.get((number as usize).wrapping_sub(1)).copied()
+    pub fn purpose(&self, number: u32) -> Option<Purpose> {
+        self.purposes.get((number as usize).wrapping_sub(1)).copied()
     }
 
     /// The index of the content with this name.
@@ -102,21 +102,21 @@ fn slot(
     content: u16,
     written: &Content,
     custom_types: &BTreeMap<String, String>,
-    roles: &mut Vec<Role>,
+    purposes: &mut Vec<Purpose>,
 ) -> Slot {
     let content_type = written.content_type.clone();
     let flagged = content_type.is_union() || content_type.is_optional();
     let mut alternatives = Vec::new();
     for (index, element) in content_type.alternatives().iter().enumerate() {
         let alternative = index as u16;
-        roles.push(Role::Value { content, alternative });
-        alternatives.push((element.clone(), roles.len() as u32));
+        purposes.push(Purpose::Value { content, alternative });
+        alternatives.push((element.clone(), purposes.len() as u32));
         if flagged {
-            roles.push(Role::Flag { content, alternative });
+            purposes.push(Purpose::Flag { content, alternative });
         }
     }
     if matches!(content_type, ContentType::OptionalUnion(_)) {
-        roles.push(Role::Spare);
+        purposes.push(Purpose::Spare);
     }
     let custom_type = |element: &Element| match element {
         Element::Custom(name) => {

@@ -70,14 +70,10 @@ impl Generator<'_> {
             roles.line(format!("pub enum {name} {{}}"));
             roles.gap();
             let acts = self.specification.by_number();
-            let says: Vec<String> = (0..)
-                .zip(&acts)
-                .filter(|(act, _)| rules.may_say(number, *act))
-                .map(|(_, act)| format!("super::{}", type_name(&act.name)))
-                .collect();
-            let says = if says.len() == acts.len() { "all".to_owned() } else { says.join(", ") };
+            let says = (0..).zip(&acts).filter(|(act, _)| rules.may_say(number, *act));
             roles.block("typed::role!", |roles| {
-                roles.line(format!("super::{protocol}, {name}, {}, {role:?}; {says}", type_name(other)));
+                roles.line(format!("super::{protocol}, {name}, {}, {role:?};", type_name(other)));
+                says.for_each(|(_, act)| roles.line(format!("super::{},", type_name(&act.name))));
             });
         }
         Ok(roles)

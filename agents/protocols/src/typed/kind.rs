@@ -6,9 +6,8 @@
 use std::cmp::Ordering;
 use std::fmt::Debug;
 
-use crate::wire::fault::Kind as Wire;
 use crate::wire::reading::Reader;
-use crate::wire::scalar::{Readable, Scalar};
+use crate::wire::scalar::{Readable, Scalar, int32, uint32};
 use crate::wire::writing::{WireType, varint};
 use crate::wire::{Fault, Payload, Reading, Sink};
 
@@ -18,8 +17,6 @@ pub trait Kind {
     type Value: Clone + PartialEq + Debug;
     /// How it is written.
     const WIRE_TYPE: WireType;
-    /// What kind of payload holds one.
-    const WIRE: Wire;
 
     /// What a field holds that is left out.
     fn default() -> Self::Value;
@@ -36,11 +33,16 @@ pub trait Kind {
         payload: Payload<'_>,
         reading: Reading,
     ) -> Result<Option<Self::Value>, Fault>;
-    /// One of the values of a field that holds several.
+    /// The next of several values in a field.
     ///
     /// # Errors
     /// What is wrong with it.
-    fn next_packed(number: u32, reader: &mut Reader<'_>, reading: Reading) -> Result<Self::Value, Fault>;
+    #[inline]
+    fn next_packed(number: u32, reader: &mut Reader<'_>, reading: Reading) -> Result<Self::Value, Fault> {
+        let payload = reader.value(Self::WIRE_TYPE)?;
+        let value = Self::from_payload(number, payload, reading)?;
+        value.ok_or(Fault::WrongKind { number, found: payload.kind(), wanted: Self::WIRE_TYPE.kind() })
+    }
 }
 
 macro_rules! primitive {
@@ -48,7 +50,6 @@ macro_rules! primitive {
         impl Kind for $primitive {
             type Value = $primitive;
             const WIRE_TYPE: WireType = <$primitive as Scalar>::WIRE_TYPE;
-            const WIRE: Wire = <$primitive as Readable>::KIND;
 
             #[inline]
             fn default() -> $primitive {
@@ -72,11 +73,6 @@ macro_rules! primitive {
                 reading: Reading,
             ) -> Result<Option<$primitive>, Fault> {
                 Readable::from_payload(number, payload, reading)
-            }
-
-            #[inline]
-            fn next_packed(number: u32, reader: &mut Reader<'_>, reading: Reading) -> Result<$primitive, Fault> {
-                Readable::next_packed(number, reader, reading)
             }
         }
     )*};
@@ -117,7 +113,6 @@ impl From<f32> for Float {
 impl Kind for Float {
     type Value = Float;
     const WIRE_TYPE: WireType = WireType::Fixed32;
-    const WIRE: Wire = Wire::Fixed32;
 
     fn default() -> Float {
         Float(0.0)
@@ -134,10 +129,6 @@ impl Kind for Float {
     fn from_payload(number: u32, payload: Payload<'_>, reading: Reading) -> Result<Option<Float>, Fault> {
         Ok(<f32 as Readable>::from_payload(number, payload, reading)?.map(Float))
     }
-
-    fn next_packed(number: u32, reader: &mut Reader<'_>, reading: Reading) -> Result<Float, Fault> {
-        <f32 as Readable>::next_packed(number, reader, reading).map(Float)
-    }
 }
 
 /// Numbers that are written in groups of seven bits: how each becomes 64 bits, and back.
@@ -150,7 +141,6 @@ macro_rules! varints {
         impl Kind for $name {
             type Value = $rust;
             const WIRE_TYPE: WireType = WireType::Varint;
-            const WIRE: Wire = Wire::Varint;
 
             fn default() -> $rust {
                 0
@@ -170,33 +160,8 @@ macro_rules! varints {
                     _ => Ok(None),
                 }
             }
-
-            fn next_packed(number: u32, reader: &mut Reader<'_>, reading: Reading) -> Result<$rust, Fault> {
-                $from(number, reader.varint()?, reading)
-            }
         }
     )*};
-}
-
-/// Of a number that is too large protobuf takes the lower bits.
-fn narrow<T>(number: u32, whole: Option<T>, lower: T, reading: Reading) -> Result<T, Fault> {
-    match whole {
-        Some(whole) => Ok(whole),
-        None if reading.is_lenient() => Ok(lower),
-        None => Err(Fault::OutOfRange(number)),
-    }
-}
-
-/// The number of an enumeration's value, which is written as an [`Int32`].
-///
-/// # Errors
-/// It has more than 32 bits.
-pub fn int32(number: u32, value: u64, reading: Reading) -> Result<i32, Fault> {
-    narrow(number, i32::try_from(value.cast_signed()).ok(), value as u32 as i32, reading)
-}
-
-fn uint32(number: u32, value: u64, reading: Reading) -> Result<u32, Fault> {
-    narrow(number, u32::try_from(value).ok(), value as u32, reading)
 }
 
 fn zigzag(value: u64) -> i64 {
@@ -223,7 +188,7 @@ varints! {
 
 /// Numbers of a fixed size.
 macro_rules! fixed {
-    ($($(#[$doc:meta])* $name:ident: $rust:ty, $wire:ident, $read:ident, $bits:ty;)*) => {$(
+    ($($(#[$doc:meta])* $name:ident: $rust:ty, $wire:ident, $bits:ty;)*) => {$(
         $(#[$doc])*
         #[derive(Debug)]
         pub enum $name {}
@@ -231,7 +196,6 @@ macro_rules! fixed {
         impl Kind for $name {
             type Value = $rust;
             const WIRE_TYPE: WireType = WireType::$wire;
-            const WIRE: Wire = Wire::$wire;
 
             fn default() -> $rust {
                 Default::default()
@@ -252,23 +216,19 @@ macro_rules! fixed {
                     _ => None,
                 })
             }
-
-            fn next_packed(_: u32, reader: &mut Reader<'_>, _: Reading) -> Result<$rust, Fault> {
-                Ok(<$rust>::from_le_bytes(reader.$read()?.to_le_bytes()))
-            }
         }
     )*};
 }
 
 fixed! {
     /// Protobuf's `double`.
-    Double: f64, Fixed64, fixed64, u64;
+    Double: f64, Fixed64, u64;
     /// Protobuf's `fixed32`.
-    Fixed32: u32, Fixed32, fixed32, u32;
+    Fixed32: u32, Fixed32, u32;
     /// Protobuf's `fixed64`.
-    Fixed64: u64, Fixed64, fixed64, u64;
+    Fixed64: u64, Fixed64, u64;
     /// Protobuf's `sfixed32`.
-    Sfixed32: i32, Fixed32, fixed32, u32;
+    Sfixed32: i32, Fixed32, u32;
     /// Protobuf's `sfixed64`.
-    Sfixed64: i64, Fixed64, fixed64, u64;
+    Sfixed64: i64, Fixed64, u64;
 }

@@ -87,11 +87,18 @@ pub trait Answered: Performative<Protocol: Conversed> {
 pub trait Ends: Performative {}
 
 /// A role that may say a performative.
-#[diagnostic::on_unimplemented(
-    message = "the role `{Self}` does not say `{A}`",
-    label = "only the other side may say this"
-)]
 pub trait Says<A> {}
+
+impl<R, A: SaidBy<R>> Says<A> for R {}
+
+/// A performative that a role may say. It is told of performatives, so that what a role says is never guessed where there is one
+/// thing that it may say.
+#[diagnostic::on_unimplemented(
+    message = "the role `{R}` does not say `{Self}`",
+    label = "only the other side may say this",
+    note = "the protocol's specification lists under `roles` what each of them may say"
+)]
+pub trait SaidBy<R> {}
 
 /// The role of an agent that leaves it open: who may say what is looked at where the dialogues are kept, and not before.
 #[derive(Debug)]
@@ -103,7 +110,7 @@ impl<P: Conversed> Role for AnyRole<P> {
     const NAME: Option<&'static str> = None;
 }
 
-impl<P: Conversed, A: Performative<Protocol = P>> Says<A> for AnyRole<P> {}
+impl<P: Conversed, A: Performative<Protocol = P>> SaidBy<AnyRole<P>> for A {}
 
 /// One of several performatives that came, each with its dialogue.
 pub trait OneOf<R: Role>: Sized {

@@ -4,6 +4,7 @@
 //! without recursion. Neighbours: [`super::scalar`] makes values of payloads, `body` knows which field is what.
 
 use super::fault::{Fault, Kind};
+use super::writing::WireType;
 
 /// How deep groups may lie in one another, in levels; more is refused, as protobuf refuses it.
 pub const MAX_GROUP_DEPTH: usize = 100;
@@ -90,6 +91,20 @@ impl<'a> Reader<'a> {
         Ok(bytes)
     }
 
+    /// A value without a key, as those of a field that holds several.
+    ///
+    /// # Errors
+    /// There are too few bytes for it.
+    #[inline]
+    pub fn value(&mut self, wire_type: WireType) -> Result<Payload<'a>, Fault> {
+        match wire_type {
+            WireType::Varint => self.varint().map(Payload::Varint),
+            WireType::Fixed64 => self.fixed64().map(Payload::Fixed64),
+            WireType::Bytes => self.length_and_bytes().map(Payload::Bytes),
+            WireType::Fixed32 => self.fixed32().map(Payload::Fixed32),
+        }
+    }
+
     /// A field's number and the kind of its value. Bits beyond the 32nd are passed over, as protobuf does.
     #[inline]
     fn key(&mut self) -> Result<(u32, u8), Fault> {
@@ -108,11 +123,11 @@ impl<'a> Reader<'a> {
     #[inline]
     fn payload(&mut self, number: u32, wire_type: u8) -> Result<Payload<'a>, Fault> {
         match wire_type {
-            0 => self.varint().map(Payload::Varint),
-            1 => self.fixed64().map(Payload::Fixed64),
-            2 => self.length_and_bytes().map(Payload::Bytes),
+            0 => self.value(WireType::Varint),
+            1 => self.value(WireType::Fixed64),
+            2 => self.value(WireType::Bytes),
             3 => self.skip_group(number).map(|()| Payload::Group),
-            _ => self.fixed32().map(Payload::Fixed32),
+            _ => self.value(WireType::Fixed32),
         }
     }
 

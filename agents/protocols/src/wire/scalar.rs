@@ -2,7 +2,7 @@
 //!
 //! Neighbours: [`super::writing`] and [`super::reading`] have the fields around them.
 
-use super::fault::{Fault, Kind};
+use super::fault::Fault;
 use super::reading::{Payload, Reader};
 use super::reading_mode::Reading;
 use super::writing::{Sink, WireType, varint};
@@ -21,114 +21,84 @@ pub trait Scalar {
 
 /// A primitive that can be read.
 pub trait Readable: Scalar + Sized {
-    /// The kind of payload that holds one.
-    const KIND: Kind;
-
     /// The value of a field; none where the field is of another kind.
     ///
     /// # Errors
     /// What is wrong with it.
     fn from_payload(number: u32, payload: Payload<'_>, reading: Reading) -> Result<Option<Self>, Fault>;
 
-    /// The values of a field that holds numbers in a row; none for text and bytes, which have a field each.
+    /// The next of several values in a field.
     ///
     /// # Errors
-    /// What is wrong with one of them.
-    fn next_packed(number: u32, reader: &mut Reader<'_>, reading: Reading) -> Result<Self, Fault>;
-}
-
-impl Scalar for i64 {
-    const WIRE_TYPE: WireType = WireType::Varint;
-
+    /// What is wrong with it.
     #[inline]
-    fn is_default(&self) -> bool {
-        *self == 0
-    }
-
-    #[inline]
-    fn write<S: Sink>(&self, sink: &mut S) {
-        varint(sink, self.cast_unsigned());
+    fn next_packed(number: u32, reader: &mut Reader<'_>, reading: Reading) -> Result<Self, Fault> {
+        let payload = reader.value(Self::WIRE_TYPE)?;
+        let value = Self::from_payload(number, payload, reading)?;
+        value.ok_or(Fault::WrongKind { number, found: payload.kind(), wanted: Self::WIRE_TYPE.kind() })
     }
 }
 
-impl Readable for i64 {
-    const KIND: Kind = Kind::Varint;
+/// Each: how it is written, whether it is left out, and what is written.
+macro_rules! scalars {
+    ($($scalar:ty: $wire:ident, |$value:ident| $is_default:expr, |$sink:ident| $write:expr;)*) => {$(
+        impl Scalar for $scalar {
+            const WIRE_TYPE: WireType = WireType::$wire;
 
-    #[inline]
-    fn from_payload(_: u32, payload: Payload<'_>, _: Reading) -> Result<Option<i64>, Fault> {
-        Ok(match payload {
-            Payload::Varint(number) => Some(number.cast_signed()),
-            _ => None,
-        })
-    }
+            #[inline]
+            fn is_default(&self) -> bool {
+                let $value = self;
+                $is_default
+            }
 
-    #[inline]
-    fn next_packed(_: u32, reader: &mut Reader<'_>, _: Reading) -> Result<i64, Fault> {
-        Ok(reader.varint()?.cast_signed())
-    }
-}
-
-impl Scalar for f32 {
-    const WIRE_TYPE: WireType = WireType::Fixed32;
-
-    /// Negative zero is written: it is another number.
-    #[inline]
-    fn is_default(&self) -> bool {
-        self.to_bits() == 0
-    }
-
-    #[inline]
-    fn write<S: Sink>(&self, sink: &mut S) {
-        sink.slice(&self.to_bits().to_le_bytes());
-    }
-}
-
-impl Readable for f32 {
-    const KIND: Kind = Kind::Fixed32;
-
-    #[inline]
-    fn from_payload(_: u32, payload: Payload<'_>, _: Reading) -> Result<Option<f32>, Fault> {
-        Ok(match payload {
-            Payload::Fixed32(bits) => Some(f32::from_bits(bits)),
-            _ => None,
-        })
-    }
-
-    #[inline]
-    fn next_packed(_: u32, reader: &mut Reader<'_>, _: Reading) -> Result<f32, Fault> {
-        Ok(f32::from_bits(reader.fixed32()?))
-    }
-}
-
-impl Scalar for bool {
-    const WIRE_TYPE: WireType = WireType::Varint;
-
-    #[inline]
-    fn is_default(&self) -> bool {
-        !*self
-    }
-
-    #[inline]
-    fn write<S: Sink>(&self, sink: &mut S) {
-        sink.byte(u8::from(*self));
-    }
-}
-
-impl Readable for bool {
-    const KIND: Kind = Kind::Varint;
-
-    #[inline]
-    fn from_payload(number: u32, payload: Payload<'_>, reading: Reading) -> Result<Option<bool>, Fault> {
-        match payload {
-            Payload::Varint(value) => truth(number, value, reading).map(Some),
-            _ => Ok(None),
+            #[inline]
+            fn write<S: Sink>(&self, $sink: &mut S) {
+                let $value = self;
+                $write;
+            }
         }
-    }
+    )*};
+}
 
-    #[inline]
-    fn next_packed(number: u32, reader: &mut Reader<'_>, reading: Reading) -> Result<bool, Fault> {
-        truth(number, reader.varint()?, reading)
-    }
+scalars! {
+    i64: Varint, |value| *value == 0, |sink| varint(sink, value.cast_unsigned());
+    // Negative zero is written: it is another number.
+    f32: Fixed32, |value| value.to_bits() == 0, |sink| sink.slice(&value.to_bits().to_le_bytes());
+    bool: Varint, |value| !*value, |sink| sink.byte(u8::from(*value));
+    [u8]: Bytes, |value| value.is_empty(), |sink| {
+        varint(sink, value.len() as u64);
+        sink.slice(value);
+    };
+    Vec<u8>: Bytes, |value| value.is_empty(), |sink| value.as_slice().write(sink);
+    str: Bytes, |value| value.is_empty(), |sink| value.as_bytes().write(sink);
+    String: Bytes, |value| value.is_empty(), |sink| value.as_bytes().write(sink);
+}
+
+/// Each: the payload that holds one, and the value of it.
+macro_rules! readable {
+    ($($scalar:ty: |$number:ident, $payload:ident: $kind:ident, $reading:ident| $value:expr;)*) => {$(
+        impl Readable for $scalar {
+            #[inline]
+            fn from_payload(
+                $number: u32,
+                payload: Payload<'_>,
+                $reading: Reading,
+            ) -> Result<Option<$scalar>, Fault> {
+                match payload {
+                    Payload::$kind($payload) => $value.map(Some),
+                    _ => Ok(None),
+                }
+            }
+        }
+    )*};
+}
+
+readable! {
+    i64: |_number, bits: Varint, _reading| Ok(bits.cast_signed());
+    f32: |_number, bits: Fixed32, _reading| Ok(f32::from_bits(bits));
+    bool: |number, bits: Varint, reading| truth(number, bits, reading);
+    Vec<u8>: |_number, bytes: Bytes, _reading| Ok(bytes.to_vec());
+    String: |_number, bytes: Bytes, _reading| text(bytes).map(str::to_owned);
 }
 
 /// Anything but zero is true to AEA.
@@ -142,97 +112,30 @@ fn truth(number: u32, value: u64, reading: Reading) -> Result<bool, Fault> {
     }
 }
 
-impl Scalar for str {
-    const WIRE_TYPE: WireType = WireType::Bytes;
-
-    #[inline]
-    fn is_default(&self) -> bool {
-        self.is_empty()
-    }
-
-    #[inline]
-    fn write<S: Sink>(&self, sink: &mut S) {
-        self.as_bytes().write(sink);
-    }
-}
-
-impl Scalar for [u8] {
-    const WIRE_TYPE: WireType = WireType::Bytes;
-
-    #[inline]
-    fn is_default(&self) -> bool {
-        self.is_empty()
-    }
-
-    #[inline]
-    fn write<S: Sink>(&self, sink: &mut S) {
-        varint(sink, self.len() as u64);
-        sink.slice(self);
-    }
-}
-
-impl Scalar for String {
-    const WIRE_TYPE: WireType = WireType::Bytes;
-
-    #[inline]
-    fn is_default(&self) -> bool {
-        self.is_empty()
-    }
-
-    #[inline]
-    fn write<S: Sink>(&self, sink: &mut S) {
-        self.as_bytes().write(sink);
-    }
-}
-
-impl Readable for String {
-    const KIND: Kind = Kind::Bytes;
-
-    #[inline]
-    fn from_payload(_: u32, payload: Payload<'_>, _: Reading) -> Result<Option<String>, Fault> {
-        match payload {
-            Payload::Bytes(bytes) => text(bytes).map(|text| Some(text.to_owned())),
-            _ => Ok(None),
-        }
-    }
-
-    fn next_packed(_: u32, reader: &mut Reader<'_>, _: Reading) -> Result<String, Fault> {
-        reader.length_and_bytes().and_then(text).map(str::to_owned)
-    }
-}
-
-impl Scalar for Vec<u8> {
-    const WIRE_TYPE: WireType = WireType::Bytes;
-
-    #[inline]
-    fn is_default(&self) -> bool {
-        self.is_empty()
-    }
-
-    #[inline]
-    fn write<S: Sink>(&self, sink: &mut S) {
-        self.as_slice().write(sink);
-    }
-}
-
-impl Readable for Vec<u8> {
-    const KIND: Kind = Kind::Bytes;
-
-    #[inline]
-    fn from_payload(_: u32, payload: Payload<'_>, _: Reading) -> Result<Option<Vec<u8>>, Fault> {
-        Ok(match payload {
-            Payload::Bytes(bytes) => Some(bytes.to_vec()),
-            _ => None,
-        })
-    }
-
-    fn next_packed(_: u32, reader: &mut Reader<'_>, _: Reading) -> Result<Vec<u8>, Fault> {
-        reader.length_and_bytes().map(<[u8]>::to_vec)
-    }
-}
-
 /// Bytes as text.
 #[inline]
 pub(crate) fn text(bytes: &[u8]) -> Result<&str, Fault> {
     std::str::from_utf8(bytes).map_err(|_| Fault::NotUtf8)
+}
+
+/// Of a number that is too large protobuf takes the lower bits.
+#[inline]
+pub(crate) fn narrow<T>(number: u32, whole: Option<T>, lower: T, reading: Reading) -> Result<T, Fault> {
+    match whole {
+        Some(whole) => Ok(whole),
+        None if reading.is_lenient() => Ok(lower),
+        None => Err(Fault::OutOfRange(number)),
+    }
+}
+
+/// A number of 32 bits, as those of messages and of enumerations' values.
+#[inline]
+pub(crate) fn int32(number: u32, value: u64, reading: Reading) -> Result<i32, Fault> {
+    narrow(number, i32::try_from(value.cast_signed()).ok(), value as u32 as i32, reading)
+}
+
+/// A number of 32 bits without a sign.
+#[inline]
+pub(crate) fn uint32(number: u32, value: u64, reading: Reading) -> Result<u32, Fault> {
+    narrow(number, u32::try_from(value).ok(), value as u32, reading)
 }

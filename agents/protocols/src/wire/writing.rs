@@ -4,6 +4,7 @@
 //! and what is to be written is one piece of code: [`Encode::write`] into a [`Count`], then into a buffer of exactly
 //! that size. Neighbour: [`super::scalar`] has the values.
 
+use super::fault::Kind;
 use super::scalar::Scalar;
 
 /// Where bytes go.
@@ -87,6 +88,18 @@ pub enum WireType {
     Bytes = 2,
     /// A float.
     Fixed32 = 5,
+}
+
+impl WireType {
+    /// What a field so written holds.
+    pub const fn kind(self) -> Kind {
+        match self {
+            WireType::Varint => Kind::Varint,
+            WireType::Fixed64 => Kind::Fixed64,
+            WireType::Bytes => Kind::Bytes,
+            WireType::Fixed32 => Kind::Fixed32,
+        }
+    }
 }
 
 /// A number in groups of seven bits.

@@ -153,7 +153,11 @@ pub mod roles {
     pub enum Giver {}
 
     typed::role! {
-        super::Barter, Giver, Taker, "giver"; all
+        super::Barter, Giver, Taker, "giver";
+        super::Counter,
+        super::Offer,
+        super::Shake,
+        super::WalkAway,
     }
 
     /// The role `taker`.
@@ -161,7 +165,11 @@ pub mod roles {
     pub enum Taker {}
 
     typed::role! {
-        super::Barter, Taker, Giver, "taker"; all
+        super::Barter, Taker, Giver, "taker";
+        super::Counter,
+        super::Offer,
+        super::Shake,
+        super::WalkAway,
     }
 }
 

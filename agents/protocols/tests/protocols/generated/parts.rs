@@ -92,7 +92,10 @@ pub mod roles {
     pub enum Agent {}
 
     typed::role! {
-        super::Parts, Agent, Agent, "agent"; all
+        super::Parts, Agent, Agent, "agent";
+        super::Ask,
+        super::Plan,
+        super::Some_,
     }
 }
 
