@@ -155,6 +155,9 @@ async fn part(wire: &Wire, hands: &Hands, clock: &dyn Clock) -> Parting {
     if hands.is_empty() {
         return Parting::Closed;
     }
+    if wire.line().has_failed() {
+        return Parting::Broken;
+    }
     // A client that closes with bytes unread, or to which more come, has its system say so by a reset.
     tokio::select! {
         biased;
@@ -162,8 +165,8 @@ async fn part(wire: &Wire, hands: &Hands, clock: &dyn Clock) -> Parting {
         () = clock.sleep(WORD_TIME) => {}
     }
     match wire.socket().take_error() {
-        Ok(None) => Parting::Closed,
-        Ok(Some(_)) | Err(_) => Parting::Broken,
+        Ok(None) if !wire.line().has_failed() => Parting::Closed,
+        Ok(_) | Err(_) => Parting::Broken,
     }
 }
 

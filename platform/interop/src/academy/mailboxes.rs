@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use axum::response::Response;
-use folkmoot::exchange::limits::MAX_PAGE;
+use folkmoot::exchange::limits::{MAX_PAGE, MAX_TEXT_BYTES};
 use folkmoot::exchange::{ExchangeError, MailboxState, Query, Registration, Role, Uuid};
 
 use super::answers::{Refused, done, json};
@@ -80,6 +80,10 @@ pub(crate) async fn stats(asked: Asked) -> Result<Response, Refused> {
 /// `GET /discover`: in the order of registration.
 pub(crate) async fn discover(asked: Asked) -> Result<Response, Refused> {
     let (agent, with_subtypes) = asked.fields.into_type()?;
+    // No type has no name, or one that is so long; whoever looks for one finds nobody.
+    if agent.is_empty() || agent.len() > MAX_TEXT_BYTES {
+        return Ok(json(r#"{"agent_ids": ""}"#));
+    }
     let agent: Arc<str> = agent.into();
     let mut query = match with_subtypes {
         true => Query::of_subtypes(agent),

@@ -4,10 +4,12 @@
 //! exchange keeps it. Where there are tokens, nobody sends as a mailbox that is another's. Neighbours:
 //! [`message`](super::message) reads the header, [`held`](super::held) learns of responses.
 
+use std::time::Duration;
+
 use axum::response::Response;
 use folkmoot::exchange::limits::MAX_TEXT_BYTES;
-use folkmoot::exchange::{ExchangeError, Mail, MailId, Posting};
-use folkmoot::{Codec, MailError};
+use folkmoot::exchange::{Asker, ExchangeError, Mail, MailId, Moment, Posting};
+use folkmoot::{Clock, Codec, MailError};
 
 use super::answers::{Refused, done};
 use super::door::{Asked, Door};
@@ -16,6 +18,10 @@ use super::message::{Direction, Header};
 
 /// What the kinds of Academy's messages begin with; then comes what the body says that it is, such as `action-request`.
 pub(crate) const KIND: &str = "academy/";
+
+/// Requests that nobody has answered for so long are given up, as by Academy's exchange over Redis; else an agent that leaves
+/// some unanswered could take no more after a while.
+const REQUEST_TIME: Duration = Duration::from_secs(7 * 86_400);
 
 /// `PUT /message`.
 pub(crate) async fn send(asked: Asked) -> Result<Response, Refused> {
@@ -30,7 +36,10 @@ pub(crate) async fn send(asked: Asked) -> Result<Response, Refused> {
         return Err(Refused::Message { size: text.len() as u64, limit: door.max_message as u64 });
     }
     door.dialects.learn(from, header.dialect);
-    let mail = mail(header, text);
+    let mut mail = mail(header, text);
+    if direction == Direction::Request {
+        mail.expires_at = Some(moment(&*door.clock) + REQUEST_TIME);
+    }
     match door.mailroom.send(Posting::new(to, mail, who.principal, who.asker)).await {
         Ok(accepted) => {
             if accepted.is_repeated {
@@ -49,12 +58,12 @@ pub(crate) async fn send(asked: Asked) -> Result<Response, Refused> {
     Ok(done())
 }
 
+fn moment(clock: &dyn Clock) -> Moment {
+    Moment::from_millis(u64::try_from(clock.now().0.as_millis()).unwrap_or(u64::MAX))
+}
+
 /// Whether the asker may send in the name of the mailbox that the message is from; one that is not registered is nobody's.
-async fn may_speak_as(
-    door: &Door,
-    asker: &folkmoot::exchange::Asker,
-    header: &Header,
-) -> Result<(), Refused> {
+async fn may_speak_as(door: &Door, asker: &Asker, header: &Header) -> Result<(), Refused> {
     if door.asking.is_open() {
         return Ok(());
     }

@@ -7,7 +7,7 @@
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -20,6 +20,7 @@ pub(crate) struct Line {
     handed: AtomicU64,
     out: AtomicU64,
     bytes_in: AtomicU64,
+    has_failed: AtomicBool,
 }
 
 impl Line {
@@ -36,6 +37,21 @@ impl Line {
     /// What was handed over and what of it is out, as counted.
     pub(crate) fn progress(&self) -> (u64, u64) {
         (self.handed.load(Ordering::Acquire), self.out.load(Ordering::Acquire))
+    }
+
+    /// Whether reading or writing has failed: the other end reset the connection, say.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.has_failed.load(Ordering::Acquire)
+    }
+
+    fn note<T>(&self, done: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        if let Poll::Ready(Err(error)) = &done
+            // Many close a connection under TLS without a word of TLS.
+            && error.kind() != io::ErrorKind::UnexpectedEof
+        {
+            self.has_failed.store(true, Ordering::Release);
+        }
+        done
     }
 
     /// Bytes that have been read.
@@ -105,13 +121,14 @@ impl AsyncRead for Wire {
         let read = either!(self, stream => stream.poll_read(cx, buf));
         let bytes = buf.filled().len().saturating_sub(before);
         self.line.bytes_in.fetch_add(bytes as u64, Ordering::Relaxed);
-        read
+        self.line.note(read)
     }
 }
 
 impl AsyncWrite for Wire {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        either!(self, stream => stream.poll_write(cx, bytes))
+        let written = either!(self, stream => stream.poll_write(cx, bytes));
+        self.line.note(written)
     }
 
     fn poll_write_vectored(
@@ -119,7 +136,8 @@ impl AsyncWrite for Wire {
         cx: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        either!(self, stream => stream.poll_write_vectored(cx, slices))
+        let written = either!(self, stream => stream.poll_write_vectored(cx, slices));
+        self.line.note(written)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -136,7 +154,7 @@ impl AsyncWrite for Wire {
         if let Poll::Ready(Ok(())) = flushed {
             self.line.out.fetch_max(handed, Ordering::AcqRel);
         }
-        flushed
+        self.line.note(flushed)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
