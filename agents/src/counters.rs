@@ -72,6 +72,19 @@ table! {
     stray_events: Counter = "folkmoot_stray_events_total", "Events of agents that came from other nodes and that nobody waits for here.";
     certs_reloaded: Counter = "folkmoot_certs_reloaded_total", "Changes of the node's certificates that were taken.";
     certs_refused: Counter = "folkmoot_certs_refused_total", "Changes of the node's certificates that were refused, the old ones kept.";
+    mails_accepted: Counter = "folkmoot_mails_accepted_total", "Mails that the container's exchange took.";
+    mails_repeated: Counter = "folkmoot_mails_repeated_total", "Mails that came again and were known from their first time.";
+    mails_refused: Counter = "folkmoot_mails_refused_total", "Mails that the exchange did not take: no such mailbox, a full one, a wrong mail.";
+    mails_delivered: Counter = "folkmoot_mails_delivered_total", "Deliveries of mail, first ones and others.";
+    mails_redelivered: Counter = "folkmoot_mails_redelivered_total", "Deliveries of mail that had been delivered before.";
+    mails_acknowledged: Counter = "folkmoot_mails_acknowledged_total", "Mails that were acknowledged, and are done with.";
+    mails_given_back: Counter = "folkmoot_mails_given_back_total", "Deliveries that were given back, to be delivered again or not.";
+    late_words: Counter = "folkmoot_late_words_total", "Words about deliveries and states that were refused because a lease was over.";
+    dead_letters: Counter = "folkmoot_dead_letters_total", "Mails that became dead letters.";
+    dead_letters_lost: Counter = "folkmoot_dead_letters_lost_total", "Dead letters that were thrown away because there were too many.";
+    mails_thrown_away: Counter = "folkmoot_mails_thrown_away_total", "Mails and dead letters that were purged, or went with their mailbox.";
+    mailboxes_terminated: Counter = "folkmoot_mailboxes_terminated_total", "Mailboxes that were terminated.";
+    mailboxes_forgotten: Counter = "folkmoot_mailboxes_forgotten_total", "Terminated mailboxes that were forgotten because there were too many.";
     workers_blocked: Counter = "folkmoot_workers_blocked_total", "Times that a worker did not answer the watchdog.";
 }
 

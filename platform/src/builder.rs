@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use folkmoot_agents::Clock;
 use folkmoot_codecs::{Codec, Endpoint, PlainTypes, Principal, Serializable};
+use folkmoot_exchange::ExchangeLimits;
 use folkmoot_gateway::{Gate, HostRule, Rule, RuleSet};
 use folkmoot_transports::{
     Leaf, Listener, LocalNetwork, LocalTransport, SslCerts, TcpTransport, TlsTransport, Transport,
@@ -27,6 +28,7 @@ use crate::joining;
 use crate::limits::LinkLimits;
 use crate::link_time;
 use crate::listener::{self, Accepteds, Door, Serving};
+use crate::mailroom::Mailroom;
 use crate::peer::Destination;
 use crate::sim::{self, SimTransport, virtual_time};
 use crate::tables::{Facts, Tables};
@@ -61,6 +63,8 @@ pub struct Builder {
     seeds: Vec<String>,
     plain_types: PlainTypes,
     plain_types_fault: Option<String>,
+    exchange: Option<String>,
+    exchange_limits: ExchangeLimits,
 }
 
 /// What channels stand on.
@@ -112,6 +116,8 @@ impl Builder {
             seeds: Vec::new(),
             plain_types: PlainTypes::default(),
             plain_types_fault: None,
+            exchange: None,
+            exchange_limits: ExchangeLimits::default(),
         }
     }
 
@@ -240,6 +246,26 @@ impl Builder {
         self
     }
 
+    /// Gives the container an exchange, where mailboxes live: `memory:` keeps them as long as the container runs. See
+    /// [`exchange`](crate::guide::exchange).
+    ///
+    /// ```
+    /// # use folkmoot::prelude::*;
+    /// # fn builder() -> folkmoot::Builder {
+    /// Container::builder("local://market").exchange("memory:")
+    /// # }
+    /// ```
+    pub fn exchange(mut self, line: &str) -> Builder {
+        self.exchange = Some(line.to_owned());
+        self
+    }
+
+    /// The bounds of the container's exchange, and of the mailboxes in it.
+    pub fn exchange_limits(mut self, limits: ExchangeLimits) -> Builder {
+        self.exchange_limits = limits;
+        self
+    }
+
     /// Starts the container on this thread.
     ///
     /// # Errors
@@ -278,6 +304,10 @@ impl Builder {
             cluster: self.cluster,
             plain_types: self.plain_types,
         }));
+        let mailroom = match &self.exchange {
+            Some(line) => Some(Mailroom::of_container(line, self.exchange_limits, &tables).await?),
+            None => None,
+        };
         let workers = Arc::new(Workers::start(self.workers).await);
         let accepteds = Arc::new(Accepteds::default());
         let watchdog = (!virtual_time::is_here()).then(|| Watchdog::start(&workers, &tables));
@@ -293,9 +323,16 @@ impl Builder {
         tracing::info!(endpoint = %tables.endpoint, node = tables.principal.node_name(), "the container listens");
         let certs = self.certs.filter(SslCerts::is_from_files);
         let watching = certs.map(|certs| actix::spawn(certified::watch(certs, tables.clone())));
-        let open = Open { listening: Some(listening), watching, _watchdog: watchdog };
-        let container =
-            Container::over(Arc::new(Hall::new(tables, workers, self.codec, transports, (accepteds, open))));
+        let open =
+            Open { listening: Some(listening), watching, mailroom: mailroom.clone(), _watchdog: watchdog };
+        let container = Container::over(Arc::new(Hall::new(
+            tables,
+            workers,
+            self.codec,
+            transports,
+            (accepteds, open),
+            mailroom,
+        )));
         for endpoint in seeds {
             let to = Destination { endpoint, expected_peer: None, codec: self.codec };
             joining::begin_for_ever(container.hall(), to);
@@ -375,6 +412,10 @@ impl Builder {
             }
             true if !self.transports.is_empty() || self.network.is_some() => {
                 "`.transport(..)` and `.network(..)`: a simulation has a network of its own; leave them out".to_owned()
+            }
+            true if self.exchange.as_ref().is_some_and(|line| line != "memory:") => {
+                "`.exchange(..)`: in a simulation mail is kept in memory, for files keep no virtual time; write memory:"
+                    .to_owned()
             }
             true if self.certs.is_some() => {
                 "`.certs(..)`: nothing is proven over local://; name the simulated node with `.name(..)` instead".to_owned()

@@ -16,6 +16,7 @@ use folkmoot_agents::retries::Retries;
 use folkmoot_agents::turn::CallHead;
 use folkmoot_agents::{Agent, Clock, Group, Interface, Lookup, Monitor, Proxy, Retry, Sleep, Workplace};
 use folkmoot_codecs::{CallError, Codec, Endpoint, PlainTypes, Principal};
+use folkmoot_exchange::ExchangeError;
 use folkmoot_gateway::Admitted;
 use folkmoot_gateway::name::short;
 use folkmoot_transports::Transport;
@@ -28,6 +29,7 @@ use crate::join::Join;
 use crate::link_events::{LinkEvents, LinkPeer};
 use crate::link_time;
 use crate::listener::Accepteds;
+use crate::mailroom::Mailroom;
 use crate::membership::{JoinedNode, NodeChanges};
 use crate::passed_agent::PassedAgent;
 use crate::peer::Destination;
@@ -60,6 +62,7 @@ pub(crate) struct Hall {
     pub(crate) transports: HashMap<&'static str, Arc<dyn Transport>>,
     pub(crate) accepteds: Arc<Accepteds>,
     pub(crate) remotes: Arc<Remotes>,
+    mailroom: Option<Mailroom>,
     /// `None` once the container was shut down; locked by the one who shuts it down.
     open: tokio::sync::Mutex<Option<Open>>,
 }
@@ -69,6 +72,7 @@ pub(crate) struct Open {
     pub(crate) listening: Option<tokio::task::JoinHandle<()>>,
     /// Looks at the certificates' files.
     pub(crate) watching: Option<tokio::task::JoinHandle<()>>,
+    pub(crate) mailroom: Option<Mailroom>,
     pub(crate) _watchdog: Option<Watchdog>,
 }
 
@@ -79,6 +83,7 @@ impl Hall {
         codec: Codec,
         transports: HashMap<&'static str, Arc<dyn Transport>>,
         open: (Arc<Accepteds>, Open),
+        mailroom: Option<Mailroom>,
     ) -> Hall {
         let (accepteds, open) = open;
         Hall {
@@ -88,6 +93,7 @@ impl Hall {
             transports,
             accepteds,
             remotes: Remotes::new(),
+            mailroom,
             open: tokio::sync::Mutex::new(Some(open)),
         }
     }
@@ -412,6 +418,14 @@ impl Container {
     /// Tells of each change among the nodes and their agents from now on.
     pub fn node_changes(&self) -> NodeChanges {
         NodeChanges::new(self.hall.tables.membership.watch())
+    }
+
+    /// The container's exchange, with its gate before it. See [`exchange`](crate::guide::exchange).
+    ///
+    /// # Errors
+    /// [`ExchangeError::None`] where its builder was given none.
+    pub fn mailroom(&self) -> Result<&Mailroom, ExchangeError> {
+        self.hall.mailroom.as_ref().ok_or(ExchangeError::None)
     }
 
     /// The clock that the agents here live by.

@@ -7,11 +7,13 @@ use std::fmt;
 
 use folkmoot_agents::{BadDate, InThePast, NoQuorum};
 use folkmoot_codecs::{AddressError, CallError, DateError};
+use folkmoot_exchange::ExchangeError;
 use folkmoot_gateway::PatternError;
 use folkmoot_gateway::name::{NameFault, short};
 use folkmoot_transports::{CertsError, TransportError};
 
 use crate::clock::ClockError;
+use crate::mailroom::MailError;
 use crate::sim::SimError;
 use crate::tree::child::stays_down;
 
@@ -54,6 +56,9 @@ pub enum Error {
     /// A call failed, or calls to a group.
     #[error(transparent)]
     Call(Box<dyn std::error::Error + Send + Sync>),
+    /// An exchange refused, or its gate did.
+    #[error(transparent)]
+    Mail(Box<MailError>),
     /// Something of the program's own.
     #[error(transparent)]
     Other(Box<dyn std::error::Error + Send + Sync>),
@@ -92,6 +97,18 @@ impl<E: fmt::Debug + fmt::Display + Send + Sync + 'static> From<NoQuorum<E>> for
 impl From<SimError> for Error {
     fn from(error: SimError) -> Error {
         Error::Sim(Box::new(error))
+    }
+}
+
+impl From<MailError> for Error {
+    fn from(error: MailError) -> Error {
+        Error::Mail(Box::new(error))
+    }
+}
+
+impl From<ExchangeError> for Error {
+    fn from(error: ExchangeError) -> Error {
+        MailError::from(error).into()
     }
 }
 
@@ -162,6 +179,9 @@ pub enum StartError {
     /// The endpoint could not be opened.
     #[error(transparent)]
     Listen(#[from] TransportError),
+    /// The exchange could not be opened.
+    #[error("`.exchange(..)`: {0}")]
+    Exchange(#[from] ExchangeError),
     /// There is no runtime here.
     #[error("a container starts inside #[folkmoot::main], #[folkmoot::test] or an actix System")]
     NoRuntime,

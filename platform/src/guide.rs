@@ -22,6 +22,7 @@
 //! | [`objects`] | parts of an agent with methods of their own; an agent as an argument or a result |
 //! | [`channels`] | requests and replies over one connection, without agents; mosaik |
 //! | [`services`] | methods called over a channel, without agents |
+//! | [`exchange`] | mailboxes: mail that waits for agents that are not there, leases, dead letters, states |
 //! | [`dialogues`] | conversations by AEA's rules: what may come next, how they end, what is kept of them |
 //! | [`protocols`] | specifications of protocols in AEA's language, and what the command line makes of them |
 //! | [`aiomas`] | coming from aiomas: old and new side by side, and how both work together |
@@ -91,6 +92,9 @@ pub mod channels {}
 #[doc = include_str!("../docs/services.md")]
 pub mod services {}
 
+#[doc = include_str!("../docs/exchange.md")]
+pub mod exchange {}
+
 #[doc = include_str!("../docs/dialogues.md")]
 pub mod dialogues {}
 
@@ -111,17 +115,20 @@ pub mod values {}
 
 #[cfg(test)]
 mod tests {
-    /// Read from the source, for an enum does not tell its variants.
-    #[test]
-    fn every_error_of_a_call_has_a_row_that_says_what_to_do() {
-        let source = include_str!("../../codecs/src/call_error.rs");
-        let (_, rest) = source.split_once("pub enum CallError").unwrap();
+    /// The variants of an enum, read from its source, for an enum does not tell them.
+    fn variants<'a>(source: &'a str, head: &str) -> Vec<&'a str> {
+        let (_, rest) = source.split_once(head).unwrap();
         let (variants, _) = rest.split_once("\n}\n").unwrap();
-        let names: Vec<&str> = variants
+        variants
             .lines()
             .filter_map(|line| line.strip_prefix("    ")?.split(|c: char| !c.is_alphanumeric()).next())
             .filter(|name| name.starts_with(char::is_uppercase))
-            .collect();
+            .collect()
+    }
+
+    #[test]
+    fn every_error_of_a_call_has_a_row_that_says_what_to_do() {
+        let names = variants(include_str!("../../codecs/src/call_error.rs"), "pub enum CallError");
         assert!(names.contains(&"Agent") && names.contains(&"BadReply"), "{names:?}");
         let rows: Vec<&str> = include_str!("../docs/calls.md").lines().collect();
         for name in names {
@@ -131,6 +138,20 @@ mod tests {
                     .is_some_and(|row| row.starts_with(['`', '(']))
             });
             assert!(row.is_some(), "platform/docs/calls.md does not say what to do about {name}");
+        }
+    }
+
+    #[test]
+    fn every_error_of_an_exchange_has_a_row_that_says_what_to_do() {
+        let names = variants(include_str!("../exchange/src/error.rs"), "pub enum ExchangeError");
+        assert!(names.contains(&"LeaseOver") && names.contains(&"Failed"), "{names:?}");
+        let page = include_str!("../docs/exchange.md");
+        let rows: Vec<&str> = page.lines().filter(|line| line.starts_with("| `")).collect();
+        for name in names {
+            let quoted = format!("`{name}`");
+            let row =
+                rows.iter().find(|row| row.split('|').nth(1).is_some_and(|cell| cell.contains(&quoted)));
+            assert!(row.is_some(), "platform/docs/exchange.md does not say what to do about {name}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! An exchange and the gate before it, for those who bring mail from outside: front doors, and processes without agents.
+//! An exchange and the gate before it: that of a container, or one of its own for front doors without agents.
 //!
 //! Always true: mail comes into the exchange through the gate alone, and the exchange takes none that another gate
 //! admitted. Neighbours: [`router`](crate::router) asks the gate; `folkmoot_exchange` keeps the mail.
@@ -7,13 +7,19 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use folkmoot_agents::counters::Counters;
 use folkmoot_agents::{Clock, Timestamp};
-use folkmoot_exchange::{Accepted, Exchange, ExchangeClock, ExchangeError, Ground, Moment, Posting, open};
+use folkmoot_exchange::{
+    Accepted, Exchange, ExchangeClock, ExchangeError, ExchangeLimits, Ground, Happening, Moment, Posting,
+    open,
+};
 use folkmoot_gateway::Gate;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use metrics::Counter;
 
 use crate::clock::RealClock;
+use crate::tables::Tables;
 use crate::{link_time, router};
 
 /// Why a mail was not taken.
@@ -32,7 +38,14 @@ pub enum MailError {
 #[derive(Clone)]
 pub struct Mailroom {
     exchange: Arc<dyn Exchange>,
-    gate: Arc<Gate>,
+    door: Door,
+}
+
+/// Whose gate it is.
+#[derive(Clone)]
+enum Door {
+    Own(Arc<Gate>),
+    OfContainer(Arc<Tables>),
 }
 
 impl Mailroom {
@@ -44,7 +57,21 @@ impl Mailroom {
     pub async fn open(line: &str) -> Result<Mailroom, ExchangeError> {
         let gate = Gate::open();
         let ground = Ground::new(MailTime::begin()).gate(gate.id());
-        Ok(Mailroom { exchange: open(line, ground).await?, gate: Arc::new(gate) })
+        Ok(Mailroom { exchange: open(line, ground).await?, door: Door::Own(Arc::new(gate)) })
+    }
+
+    /// Opens the exchange of a container, behind the container's gate; what happens is counted with the container's counters.
+    pub(crate) async fn of_container(
+        line: &str,
+        limits: ExchangeLimits,
+        tables: &Arc<Tables>,
+    ) -> Result<Mailroom, ExchangeError> {
+        let counters = tables.counters.clone();
+        let counting = move |happening, count| counter(&counters, happening).increment(count);
+        let ground = Ground::new(MailTime::begin()).limits(limits).gate(tables.gate.id()).counting(counting);
+        let exchange = open(line, ground).await?;
+        tracing::info!(node = tables.principal.node_name(), exchange = line, "the exchange is open");
+        Ok(Mailroom { exchange, door: Door::OfContainer(tables.clone()) })
     }
 
     /// The exchange.
@@ -57,8 +84,34 @@ impl Mailroom {
     /// # Errors
     /// `Denied` where the gate refuses, else what the exchange says.
     pub async fn send(&self, posting: Posting) -> Result<Accepted, MailError> {
-        let admitted = router::admit_mail(&self.gate, posting).map_err(MailError::Denied)?;
-        Ok(self.exchange.send(admitted).await?)
+        let admitted = match &self.door {
+            Door::Own(gate) => router::admit_mail(gate, posting),
+            Door::OfContainer(tables) => router::admit_mail(&tables.gate, posting).inspect_err(|reason| {
+                tables.counters.denials.increment(1);
+                tracing::info!(node = tables.principal.node_name(), %reason, "denied");
+            }),
+        };
+        Ok(self.exchange.send(admitted.map_err(MailError::Denied)?).await?)
+    }
+}
+
+/// The counter of what happened.
+fn counter(counters: &Counters, happening: Happening) -> &Counter {
+    match happening {
+        Happening::Accepted => &counters.mails_accepted,
+        Happening::Repeated => &counters.mails_repeated,
+        Happening::Delivered => &counters.mails_delivered,
+        Happening::Redelivered => &counters.mails_redelivered,
+        Happening::Acknowledged => &counters.mails_acknowledged,
+        Happening::GivenBack => &counters.mails_given_back,
+        Happening::Late => &counters.late_words,
+        Happening::DeadLetter => &counters.dead_letters,
+        Happening::LetterLost => &counters.dead_letters_lost,
+        Happening::ThrownAway => &counters.mails_thrown_away,
+        Happening::Terminated => &counters.mailboxes_terminated,
+        Happening::Forgotten => &counters.mailboxes_forgotten,
+        // What else there may be one day is a refusal until it has a counter of its own.
+        _ => &counters.mails_refused,
     }
 }
 

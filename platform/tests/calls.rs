@@ -17,6 +17,7 @@ mod calls {
     #[path = "../support/limit.rs"]
     mod limit;
     mod lives;
+    mod mail;
     mod monitors;
     mod numbered;
     mod objects;

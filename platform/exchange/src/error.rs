@@ -143,6 +143,9 @@ pub enum ExchangeError {
         /// What, and what to do.
         fault: String,
     },
+    /// A container was given no exchange.
+    #[error("the container has no exchange; give its builder one, such as `.exchange(\"memory:\")`")]
+    None,
     /// No engine is known by that line.
     #[error("{line:?} names no exchange: {fault}")]
     Line {

@@ -1,4 +1,4 @@
-//! How a container ends: its door, its agents, its links, its workers, in this order.
+//! How a container ends: its door, its agents, its links, its exchange, its workers, in this order.
 //!
 //! Always true: what works for the container ends with it; a second shutdown waits for the first, and goes on where
 //! that one was dropped. Neighbours: [`container`](super); a child container ends as its
@@ -90,6 +90,11 @@ impl Hall {
         }
         self.accepteds.leave("the node is shutting down");
         self.see_links_off().await;
+        if let Some(mailroom) = open.mailroom.take()
+            && let Err(error) = mailroom.exchange().close().await
+        {
+            tracing::error!(%error, "the exchange did not close well");
+        }
         self.tables.told_links.close("the node was shut down");
         *shutting = None;
         self.workers.stop();
