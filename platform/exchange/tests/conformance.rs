@@ -109,3 +109,5 @@ macro_rules! engines {
 }
 
 engines!(memory);
+#[cfg(feature = "sqlite")]
+engines!(sqlite);
