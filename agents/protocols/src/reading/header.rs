@@ -133,20 +133,29 @@ pub(super) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> O
     (close.0 <= 1 + close.1.len() / 4).then_some(close.1)
 }
 
-/// How many letters must be put in, taken out or changed.
+/// How many letters must be put in, taken out or changed, or exchanged with the next.
 fn distance(one: &str, other: &str) -> usize {
     let other: Vec<char> = other.chars().collect();
-    let mut row: Vec<usize> = (0..=other.len()).collect();
+    let (mut before, mut row): (Vec<usize>, Vec<usize>) = (Vec::new(), (0..=other.len()).collect());
+    let mut last = None;
     for (line, character) in one.chars().enumerate() {
         let mut left = line + 1;
         let mut next = vec![left];
-        for (pair, mine) in row.windows(2).zip(&other) {
+        let mut beside = None;
+        for (column, (pair, mine)) in row.windows(2).zip(&other).enumerate() {
             if let [diagonal, above] = pair {
                 left = (diagonal + usize::from(*mine != character)).min(above + 1).min(left + 1);
+                // Two letters the other way round are one mistake.
+                if last == Some(*mine) && beside == Some(character) {
+                    let swapped = column.checked_sub(1).and_then(|column| before.get(column));
+                    left = swapped.map_or(left, |swapped| left.min(swapped + 1));
+                }
                 next.push(left);
             }
+            beside = Some(*mine);
         }
-        row = next;
+        before = std::mem::replace(&mut row, next);
+        last = Some(character);
     }
     row.last().copied().unwrap_or_default()
 }

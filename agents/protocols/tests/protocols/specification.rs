@@ -123,3 +123,13 @@ fn all_mistakes_are_told_at_once_each_with_its_place() {
         assert!(finding.starts_with(begin), "{finding}");
     }
 }
+
+#[test]
+fn letters_the_other_way_round_are_one_mistake() {
+    let text = BARTER.replace("offer", "ping").replace("counter", "pong").replace("- pong\n", "- pnog\n");
+    let findings = Specification::read(text).unwrap_err().to_string();
+    assert!(
+        findings.contains("names the text `pnog`, which is no performative; did you mean `pong`?"),
+        "{findings}"
+    );
+}
