@@ -5,11 +5,13 @@
 //! types are other implementations of [`Contents`].
 
 mod decoding;
+mod places;
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
+use self::places::Places;
 use crate::protocol::Protocol;
 use crate::protocol::layout::{Layout, Slot};
 use crate::specification::Element;
@@ -44,7 +46,7 @@ pub trait Contents: Sized {
 pub struct Body {
     protocol: Arc<Protocol>,
     performative: u16,
-    contents: Vec<Option<Value>>,
+    contents: Places,
 }
 
 /// Why a body cannot be built.
@@ -161,7 +163,7 @@ impl Body {
     /// The content with this name, where there is one and it is set.
     pub fn get(&self, content: &str) -> Option<&Value> {
         let index = self.layout()?.content(content)?;
-        self.contents.get(usize::from(index))?.as_ref()
+        self.contents.all().get(usize::from(index))?.as_ref()
     }
 
     /// The contents that are set, in the author's order.
@@ -170,7 +172,7 @@ impl Body {
     }
 
     pub(crate) fn slots(&self) -> impl Iterator<Item = (&Slot, &Option<Value>)> {
-        self.layout().into_iter().flat_map(|layout| &layout.slots).zip(&self.contents)
+        self.layout().into_iter().flat_map(|layout| &layout.slots).zip(self.contents.all())
     }
 
     fn layout(&self) -> Option<&Layout> {
@@ -183,9 +185,10 @@ fn filled<'a>(
     protocol: &Protocol,
     layout: &Layout,
     given: impl IntoIterator<Item = (&'a str, Value)>,
-) -> Result<Vec<Option<Value>>, BodyError> {
+) -> Result<Places, BodyError> {
     let performative = || layout.name.clone();
-    let mut contents: Vec<Option<Value>> = layout.slots.iter().map(|_| None).collect();
+    let mut places = Places::unset(layout.slots.len());
+    let contents = places.all_mut();
     for (name, value) in given {
         let index = layout.content(name).map(usize::from);
         let (Some(slot), Some(place)) = (
@@ -201,13 +204,13 @@ fn filled<'a>(
             return Err(BodyError::Twice { performative: performative(), content: name.to_owned() });
         }
     }
-    for (slot, value) in layout.slots.iter().zip(&contents) {
+    for (slot, value) in layout.slots.iter().zip(contents) {
         if value.is_none() && !slot.content_type.is_optional() {
             let (content, wanted) = (slot.name.clone(), slot.content_type.to_string());
             return Err(BodyError::Missing { performative: performative(), content, wanted });
         }
     }
-    Ok(contents)
+    Ok(places)
 }
 
 /// Whether the value is one that the content may have.
@@ -295,9 +298,11 @@ impl Contents for Body {
         reading: Reading,
     ) -> Result<Body, DecodeError> {
         let layout = protocol.layout(performative);
-        let contents =
-            layout.map(|layout| decoding::contents(protocol, layout, bytes, reading)).transpose()?;
-        Ok(Body { protocol: protocol.clone(), performative, contents: contents.unwrap_or_default() })
+        let contents = match layout {
+            Some(layout) => decoding::contents(protocol, layout, bytes, reading)?,
+            None => Places::None,
+        };
+        Ok(Body { protocol: protocol.clone(), performative, contents })
     }
 }
 
@@ -345,7 +350,7 @@ fn write_entry<S: Sink, K: crate::wire::Scalar>(sink: &mut S, number: u32, key: 
 impl PartialEq for Body {
     fn eq(&self, other: &Body) -> bool {
         self.performative == other.performative
-            && self.contents == other.contents
+            && self.contents.all() == other.contents.all()
             && (Arc::ptr_eq(&self.protocol, &other.protocol) || self.protocol == other.protocol)
     }
 }

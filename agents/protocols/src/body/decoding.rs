@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
+use super::places::Places;
 use crate::protocol::Protocol;
 use crate::protocol::layout::{Layout, Purpose, Slot};
 use crate::specification::{Element, Primitive};
@@ -21,10 +22,11 @@ pub(super) fn contents(
     layout: &Layout,
     bytes: &[u8],
     reading: Reading,
-) -> Result<Vec<Option<Value>>, DecodeError> {
+) -> Result<Places, DecodeError> {
     let wrong = |fault| DecodeError::at(layout.name.as_str(), fault);
     let choices = Choices::read(layout, bytes, reading)?;
-    let mut contents: Vec<Option<Value>> = layout.slots.iter().map(|_| None).collect();
+    let mut places = Places::unset(layout.slots.len());
+    let contents = places.all_mut();
     let mut values = Values { protocol, allowance: Allowance::new(reading) };
     let mut fields = Fields::new(bytes);
     while let Some(field) = fields.next_field().map_err(wrong)? {
@@ -46,10 +48,10 @@ pub(super) fn contents(
         };
         taken.map_err(|fault| at(layout, slot, fault))?;
     }
-    for ((content, slot), place) in (0..).zip(&layout.slots).zip(&mut contents) {
+    for ((content, slot), place) in (0..).zip(&layout.slots).zip(contents) {
         finish(slot, place, choices.of(content), reading).map_err(|fault| at(layout, slot, fault))?;
     }
-    Ok(contents)
+    Ok(places)
 }
 
 #[cold]
