@@ -18,6 +18,7 @@ mod label;
 mod limits;
 mod lists;
 mod peers;
+mod references;
 mod refusal;
 mod rules;
 mod snapshot;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::history::{History, Place, Said};
 use super::label::{Label, Side};
+use super::references::References;
 use super::rules::Rules;
 use super::{Refusal, Speech};
 
@@ -54,33 +55,39 @@ impl Ended {
 /// What is kept of a dialogue. Times are in milliseconds.
 #[derive(Debug)]
 pub(super) struct Conversation<B> {
-    pub(super) starter_reference: Box<str>,
-    pub(super) responder_reference: Option<Box<str>>,
+    pub(super) references: References,
     pub(super) peer: u32,
-    pub(super) hash: u32,
     pub(super) started_by: Side,
     pub(super) role: Option<u16>,
     pub(super) ended: Option<Ended>,
-    pub(super) time_out: Option<u64>,
+    /// `u64::MAX` for none.
+    time_out: u64,
     pub(super) deadline: u64,
     pub(super) history: History<B>,
 }
 
 impl<B: Speech> Conversation<B> {
     /// A dialogue in which nothing has been said.
-    pub(super) fn begun(started_by: Side, starter_reference: Box<str>, role: Option<u16>) -> Conversation<B> {
+    pub(super) fn begun(started_by: Side, starter_reference: &str, role: Option<u16>) -> Conversation<B> {
         Conversation {
-            starter_reference,
-            responder_reference: None,
+            references: References::new(starter_reference, ""),
             peer: 0,
-            hash: 0,
             started_by,
             role,
             ended: None,
-            time_out: None,
+            time_out: u64::MAX,
             deadline: u64::MAX,
             history: History::new(),
         }
+    }
+
+    /// After how much silence it is given up; `None` for never.
+    pub(super) fn time_out(&self) -> Option<u64> {
+        Some(self.time_out).filter(|time_out| *time_out != u64::MAX)
+    }
+
+    pub(super) fn set_time_out(&mut self, time_out: Option<u64>) {
+        self.time_out = time_out.map_or(u64::MAX, |time_out| time_out.min(u64::MAX - 1));
     }
 
     /// 1 for the side that numbers upwards, -1 for the other.
@@ -106,10 +113,6 @@ impl<B: Speech> Conversation<B> {
             Side::Us => self.role,
             Side::Them => self.role.map(|role| rules.other_role(role)),
         }
-    }
-
-    pub(super) fn responder_reference(&self) -> &str {
-        self.responder_reference.as_deref().unwrap_or_default()
     }
 }
 
@@ -168,8 +171,8 @@ impl<'a, B: Speech> Dialogue<'a, B> {
     /// Its name. Copied: the parts are at hand without that.
     pub fn label(&self) -> Label {
         Label {
-            starter_reference: self.conversation.starter_reference.to_string(),
-            responder_reference: self.conversation.responder_reference().to_owned(),
+            starter_reference: self.starter_reference().to_owned(),
+            responder_reference: self.responder_reference().to_owned(),
             peer: self.peer.to_owned(),
             started_by: self.conversation.started_by,
         }
@@ -177,12 +180,12 @@ impl<'a, B: Speech> Dialogue<'a, B> {
 
     /// The reference that the starter gave.
     pub fn starter_reference(&self) -> &'a str {
-        &self.conversation.starter_reference
+        self.conversation.references.starter()
     }
 
     /// The reference that the responder gave; empty as long as it has not answered.
     pub fn responder_reference(&self) -> &'a str {
-        self.conversation.responder_reference()
+        self.conversation.references.responder()
     }
 
     /// The agent's own address.
@@ -217,7 +220,7 @@ impl<'a, B: Speech> Dialogue<'a, B> {
 
     /// After how much silence it is given up; `None` for never.
     pub fn time_out(&self) -> Option<Duration> {
-        self.conversation.time_out.map(Duration::from_millis)
+        self.conversation.time_out().map(Duration::from_millis)
     }
 
     /// The messages that are remembered, in the order in which they were said or heard here.

@@ -179,8 +179,8 @@ impl<B: Speech> Dialogues<B> {
     /// Finds a dialogue by its label. The responder's reference may be missing, but not be another.
     pub fn find(&self, label: &Label) -> Option<DialogueId> {
         let place = self.keeper.table.find(&label.peer, label.started_by, &label.starter_reference)?;
-        let known = self.keeper.table.at(place)?.responder_reference();
-        let fits = !label.is_complete() || label.responder_reference == known;
+        let known = &self.keeper.table.at(place)?.references;
+        let fits = !label.is_complete() || known.is_responder(&label.responder_reference);
         fits.then(|| self.keeper.table.id(place))
     }
 
@@ -346,17 +346,17 @@ impl<B: Speech> Dialogues<B> {
     ) -> Result<(DialogueId, Option<Ended>), Refusal> {
         let rules = &self.keeper.rules;
         let claim = claim(message, by);
-        let reference = message.dialogue_reference.starter.as_str().into();
-        let mut conversation = Conversation::begun(by, reference, (self.role)(by, &message.body));
+        let starter = &message.dialogue_reference.starter;
+        let mut conversation = Conversation::begun(by, starter, (self.role)(by, &message.body));
         judging::first(rules, conversation.role_of(by, rules), claim)?;
         self.keeper.check_room(peer)?;
         conversation.learn_role(by, claim.performative, rules);
-        conversation.time_out = self.keeper.default_time_out();
+        conversation.set_time_out(self.keeper.default_time_out());
         let dialogue = Dialogue { rules, address: &self.address, peer, conversation: &conversation };
         self.validate(dialogue, message)?;
         if by == Side::Them {
             let nonce = (self.nonces)().ok_or(Refusal::NoNonce)?;
-            conversation.responder_reference = Some(super::label::reference(&nonce).into_boxed_str());
+            conversation.references.complete(&reference(&nonce));
         }
         let place = self.keeper.enter(peer, conversation);
         let id = self.keeper.table.id(place);
@@ -392,9 +392,9 @@ impl<B: Speech> Dialogues<B> {
         let id = self.keeper.table.id(place);
         let dialogue = self.view(place).ok_or(Refusal::Gone)?;
         let (conversation, claim) = (dialogue.conversation, claim(message, by));
-        let (known, told) = (conversation.responder_reference(), &*message.dialogue_reference.responder);
-        if !told.is_empty() && !known.is_empty() && told != known {
-            return Err(Refusal::OtherReference { expected: quoted(known), found: quoted(told) });
+        let (known, told) = (&conversation.references, &*message.dialogue_reference.responder);
+        if !told.is_empty() && known.has_responder() && !known.is_responder(told) {
+            return Err(Refusal::OtherReference { expected: quoted(known.responder()), found: quoted(told) });
         }
         if said_before(conversation, claim, &message.body)? {
             return Ok(Update::Again { id });
@@ -403,13 +403,13 @@ impl<B: Speech> Dialogues<B> {
             self.keeper.take_late(place, claim, end, &message.body);
             return Ok(end.map_or(Update::Late { id }, |ended| Update::EndsCrossed { id, ended }));
         }
-        if by == conversation.started_by && known.is_empty() && !told.is_empty() {
+        if by == conversation.started_by && !known.has_responder() && !told.is_empty() {
             return Err(Refusal::ReferenceAhead { found: quoted(told) });
         }
         let after = self.next(dialogue, claim, message)?;
-        let completes = by != conversation.started_by && known.is_empty() && !told.is_empty();
+        let completes = by != conversation.started_by && !known.has_responder() && !told.is_empty();
         if let Some(conversation) = self.keeper.table.at_mut(place).filter(|_| completes) {
-            conversation.responder_reference = Some(told.into());
+            conversation.references.complete(told);
         }
         let ended = self.keeper.take(place, claim, Some(after), &message.body);
         Ok(Update::Accepted { id, is_new: false, ended })

@@ -3,7 +3,8 @@
 //!
 //! Both sides number their messages for themselves, the starter 1, 2, 3, the responder -1, -2, -3. Always true: the
 //! messages stand in the order in which they were said or heard here, without gaps on either side; the oldest are
-//! forgotten first. Neighbours: [`super::dialogues`] writes it, [`super::Dialogue`] shows it.
+//! forgotten first. The last two, one of which is nearly always answered, lie with what else is kept of the dialogue;
+//! only longer ones have memory beside that. Neighbours: [`super::dialogues`] writes it, [`super::Dialogue`] shows it.
 
 use std::collections::VecDeque;
 
@@ -12,9 +13,10 @@ use super::Speech;
 /// The messages of a dialogue.
 #[derive(Debug, Clone)]
 pub(super) struct History<B> {
-    messages: VecDeque<Said<B>>,
-    /// Messages that were said before the first one here.
-    forgotten: u32,
+    /// The last one but one, and the last.
+    recent: [Option<Said<B>>; 2],
+    /// Those before.
+    older: VecDeque<Said<B>>,
     /// How many each side has said in all: the starter, the responder.
     last: [u32; 2],
     /// Of the first messages here, how many are known to have no body.
@@ -62,23 +64,26 @@ pub(super) enum Place<'a, B> {
 
 impl<B: Speech> History<B> {
     pub(super) fn new() -> History<B> {
-        History { messages: VecDeque::new(), forgotten: 0, last: [0; 2], without_body: 0, body_bytes: 0 }
+        let (recent, older) = ([None, None], VecDeque::new());
+        History { recent, older, last: [0; 2], without_body: 0, body_bytes: 0 }
     }
 
     /// As it was taken down elsewhere: the messages that are known, in order, and how many each side has said in all.
-    pub(super) fn recalled(messages: VecDeque<Said<B>>, last: [u32; 2]) -> Option<History<B>> {
+    pub(super) fn recalled(mut messages: VecDeque<Said<B>>, last: [u32; 2]) -> Option<History<B>> {
         let body_bytes = messages.iter().map(|said| said.weight as usize).sum();
         let all = u32::try_from(u64::from(last[0]) + u64::from(last[1])).ok()?;
-        let forgotten = all.checked_sub(u32::try_from(messages.len()).ok()?)?;
-        let is_empty = messages.is_empty();
-        let history = History { messages, forgotten, last, without_body: 0, body_bytes };
-        (!is_empty && history.is_whole()).then_some(history)
+        all.checked_sub(u32::try_from(messages.len()).ok()?)?;
+        let one = messages.pop_back()?;
+        let recent = [messages.pop_back(), Some(one)];
+        messages.shrink_to_fit();
+        let history = History { recent, older: messages, last, without_body: 0, body_bytes };
+        history.is_whole().then_some(history)
     }
 
     /// Whether each side's numbers follow one another up to the last.
     fn is_whole(&self) -> bool {
         let mut next = self.last;
-        for said in self.messages.iter().rev() {
+        for said in self.messages().rev() {
             let [starter, responder] = &mut next;
             let last = if said.message_id > 0 { starter } else { responder };
             if *last == 0 || said.message_id.unsigned_abs() != *last {
@@ -86,7 +91,7 @@ impl<B: Speech> History<B> {
             }
             *last -= 1;
         }
-        u64::from(next[0]) + u64::from(next[1]) == u64::from(self.forgotten)
+        u64::from(next[0]) + u64::from(next[1]) == self.forgotten()
     }
 
     /// How many messages a side has said: the starter where `id` is positive, else the responder.
@@ -110,11 +115,36 @@ impl<B: Speech> History<B> {
 
     /// The messages that are remembered, in order.
     pub(super) fn messages(&self) -> impl DoubleEndedIterator<Item = &Said<B>> {
-        self.messages.iter()
+        self.older.iter().chain(self.recent.iter().flatten())
+    }
+
+    /// How many were said before the first one here.
+    fn forgotten(&self) -> u64 {
+        self.total() - self.len() as u64
+    }
+
+    fn len(&self) -> usize {
+        self.older.len() + self.recent.iter().flatten().count()
+    }
+
+    /// The message at a place of those that are remembered.
+    fn at(&self, place: usize) -> Option<&Said<B>> {
+        match place.checked_sub(self.older.len()) {
+            Some(place) => self.recent.iter().flatten().nth(place),
+            None => self.older.get(place),
+        }
+    }
+
+    fn at_mut(&mut self, place: usize) -> Option<&mut Said<B>> {
+        match place.checked_sub(self.older.len()) {
+            Some(place) => self.recent.iter_mut().flatten().nth(place),
+            None => self.older.get_mut(place),
+        }
     }
 
     pub(super) fn last_message(&self) -> Option<&Said<B>> {
-        self.messages.back()
+        let [_, last] = &self.recent;
+        last.as_ref()
     }
 
     /// Finds a message by its number.
@@ -123,7 +153,7 @@ impl<B: Speech> History<B> {
             return Place::Nowhere;
         }
         // What is answered is nearly always among the last.
-        let recent = self.messages.iter().rev().take(2).find(|said| said.message_id == id);
+        let recent = self.recent.iter().flatten().find(|said| said.message_id == id);
         match recent.or_else(|| self.search(id)) {
             Some(said) => Place::Here(said),
             None => Place::Forgotten,
@@ -132,12 +162,12 @@ impl<B: Speech> History<B> {
 
     /// By halving: how many of a side's messages have been said up to a place grows along the places.
     fn search(&self, id: i32) -> Option<&Said<B>> {
-        let (mut from, mut to) = (0, self.messages.len());
+        let (mut from, mut to) = (0, self.len());
         while from < to {
             let middle = usize::midpoint(from, to);
-            let said = self.messages.get(middle)?;
+            let said = self.at(middle)?;
             let of_its_side = u64::from(said.message_id.unsigned_abs());
-            let so_far = u64::from(self.forgotten) + middle as u64 + 1;
+            let so_far = self.forgotten() + middle as u64 + 1;
             let said_so_far =
                 if (said.message_id > 0) == (id > 0) { of_its_side } else { so_far - of_its_side };
             if said_so_far < u64::from(id.unsigned_abs()) {
@@ -146,7 +176,7 @@ impl<B: Speech> History<B> {
                 to = middle;
             }
         }
-        self.messages.get(from).filter(|said| said.message_id == id)
+        self.at(from).filter(|said| said.message_id == id)
     }
 
     /// Adds the next message of its side, within `messages` and `body_bytes`; older bodies make room.
@@ -161,22 +191,25 @@ impl<B: Speech> History<B> {
                 said.let_go();
             }
         }
-        while self.messages.len() >= messages.max(2) {
+        while self.len() >= messages.max(2) {
             self.forget_first();
-        }
-        if self.messages.len() == self.messages.capacity() {
-            // Most dialogues are short and there are many: not four at once.
-            self.messages.reserve_exact((self.messages.len() / 2).max(1));
         }
         let [starter, responder] = &mut self.last;
         *(if said.message_id > 0 { starter } else { responder }) += 1;
-        self.messages.push_back(said);
+        let [before, last] = &mut self.recent;
+        if let Some(said) = std::mem::replace(before, last.replace(said)) {
+            if self.older.len() == self.older.capacity() {
+                // Most dialogues are short and there are many: not four at once.
+                self.older.reserve_exact((self.older.len() / 2).max(2));
+            }
+            self.older.push_back(said);
+        }
     }
 
     fn forget_first(&mut self) {
-        if let Some(first) = self.messages.pop_front() {
+        let first = self.older.pop_front().or_else(|| self.recent.iter_mut().find_map(Option::take));
+        if let Some(first) = first {
             self.body_bytes -= first.weight as usize;
-            self.forgotten += 1;
             self.without_body = self.without_body.saturating_sub(1);
         }
     }
@@ -184,7 +217,7 @@ impl<B: Speech> History<B> {
     /// Lets go of bodies, the oldest first, until they take no more than `body_bytes`.
     fn make_room(&mut self, body_bytes: usize) {
         while self.body_bytes > body_bytes {
-            let Some(oldest) = self.messages.get_mut(self.without_body as usize) else { return };
+            let Some(oldest) = self.at_mut(self.without_body as usize) else { return };
             self.body_bytes -= oldest.let_go();
             self.without_body += 1;
         }
@@ -194,8 +227,8 @@ impl<B: Speech> History<B> {
     pub(super) fn strip(&mut self) {
         self.make_room(0);
         // Those that weigh nothing too.
-        self.messages.iter_mut().for_each(|said| said.body = None);
-        self.messages.shrink_to_fit();
+        self.older.iter_mut().chain(self.recent.iter_mut().flatten()).for_each(|said| said.body = None);
+        self.older.shrink_to_fit();
     }
 }
 

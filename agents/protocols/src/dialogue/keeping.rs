@@ -128,16 +128,15 @@ impl<B: Speech> Keeper<B> {
     }
 
     /// Puts a dialogue back that was taken down; `left` is until it is given up or forgotten.
-    pub(super) fn put_back(&mut self, peer: &str, mut conversation: Conversation<B>, left: Option<u64>) {
+    pub(super) fn put_back(&mut self, peer: &str, conversation: Conversation<B>, left: Option<u64>) {
         let until = left.map_or(u64::MAX, |left| self.now.saturating_add(left));
-        conversation.deadline = until;
         if conversation.ended.is_some() {
             self.body_bytes += conversation.history.body_bytes();
             let place = self.table.enter(peer, conversation);
             return self.keep_ended(place, until);
         }
         let place = self.put(peer, conversation);
-        if let Some(conversation) = self.table.at_mut(place).filter(|known| known.time_out.is_some()) {
+        if let Some(conversation) = self.table.at_mut(place).filter(|known| known.time_out().is_some()) {
             conversation.deadline = until;
             self.wheel.file(place, until);
         }
@@ -146,11 +145,15 @@ impl<B: Speech> Keeper<B> {
     /// Files an open dialogue for when it is to be given up, as it stands now.
     fn file(&mut self, place: u32) {
         let Some(conversation) = self.table.at_mut(place) else { return };
-        let Some(time_out) = conversation.time_out else {
+        let Some(time_out) = conversation.time_out() else {
             conversation.deadline = u64::MAX;
             return self.wheel.remove(place);
         };
-        conversation.deadline = self.now.saturating_add(time_out);
+        let before = std::mem::replace(&mut conversation.deadline, self.now.saturating_add(time_out));
+        // One that had a deadline is filed for that or earlier, so the wheel, which lies elsewhere, need not be asked.
+        if before <= conversation.deadline && before != u64::MAX {
+            return;
+        }
         if self.wheel.when(place).is_none_or(|when| when > conversation.deadline) {
             self.wheel.file(place, conversation.deadline);
         }
@@ -307,7 +310,7 @@ impl<B: Speech> Dialogues<B> {
         self.keeper.tell_time(now);
         let place = self.open_place(id)?;
         if let Some(conversation) = self.keeper.table.at_mut(place) {
-            conversation.time_out = time_out.map(milliseconds);
+            conversation.set_time_out(time_out.map(milliseconds));
         }
         self.keeper.file(place);
         Ok(())

@@ -204,13 +204,14 @@ impl<B: Speech> Dialogues<B> {
         };
         let has_end = conversation.deadline != u64::MAX;
         Kept {
-            starter_reference: conversation.starter_reference.to_string(),
-            responder_reference: conversation.responder_reference.as_deref().map(str::to_owned),
+            starter_reference: conversation.references.starter().to_owned(),
+            responder_reference: Some(conversation.references.responder().to_owned())
+                .filter(|reference| !reference.is_empty()),
             peer: self.keeper.table.peers().address(conversation.peer).to_owned(),
             started_by: conversation.started_by,
             role: conversation.role,
             ended: conversation.ended,
-            time_out_ms: conversation.time_out,
+            time_out_ms: conversation.time_out(),
             left_ms: has_end.then(|| conversation.deadline.saturating_sub(self.keeper.now())),
             said: conversation.history.counts(),
             messages: conversation.history.messages().map(message).collect(),
@@ -269,7 +270,8 @@ impl<B: Speech> Dialogues<B> {
         if self.keeper.table.find(&kept.peer, kept.started_by, &kept.starter_reference).is_some() {
             return Err(damaged("it occurs twice"));
         }
-        if kept.started_by == Side::Them && kept.responder_reference.is_none() {
+        let responder_reference = kept.responder_reference.as_deref().unwrap_or_default();
+        if kept.started_by == Side::Them && responder_reference.is_empty() {
             return Err(damaged("it lacks our own reference"));
         }
         let mut messages = VecDeque::with_capacity(kept.messages.len());
@@ -285,12 +287,11 @@ impl<B: Speech> Dialogues<B> {
         }
         let history =
             History::recalled(messages, kept.said).ok_or_else(|| damaged("its messages have gaps"))?;
-        let mut conversation =
-            Conversation::begun(kept.started_by, kept.starter_reference.as_str().into(), None);
-        conversation.responder_reference = kept.responder_reference.as_deref().map(Into::into);
+        let mut conversation = Conversation::begun(kept.started_by, &kept.starter_reference, None);
+        conversation.references.complete(responder_reference);
         conversation.role = kept.role.map(|role| names.role(role)).transpose()?;
         conversation.ended = kept.ended.map(|ended| names.ended(ended)).transpose()?;
-        conversation.time_out = kept.time_out_ms;
+        conversation.set_time_out(kept.time_out_ms);
         conversation.history = history;
         self.keeper.put_back(&kept.peer, conversation, kept.left_ms);
         Ok(())
