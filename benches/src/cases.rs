@@ -1,5 +1,6 @@
 //! All cases. Each file is one kind of work: its floor, ours, and the figures to reach.
 
+mod academy;
 mod across_workers;
 mod aiomas;
 mod dialogues;
@@ -15,6 +16,7 @@ mod spawn;
 
 use crate::bench::Group;
 
+pub(crate) use academy::serve_mail;
 pub(crate) use dialogues::hold;
 pub(crate) use flooded_neighbour::flood;
 pub(crate) use idle_agents::weigh;
@@ -31,6 +33,7 @@ pub(crate) fn all() -> Vec<Group> {
         remote_call::group(),
         links::group(),
         aiomas::group(),
+        academy::group(),
         protocols::group(),
         dialogues::group(),
         simulated_day::group(),

@@ -95,6 +95,18 @@ impl Child {
         Ok(Duration::from_nanos(nanoseconds))
     }
 
+    /// The memory that the child has resident.
+    ///
+    /// # Errors
+    /// Where the system does not tell (`/proc/PID/status`, of Linux).
+    pub(crate) fn resident_bytes(&self) -> Result<f64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id()))?;
+        let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kibibytes =
+            resident.and_then(|words| words.split_whitespace().next()).ok_or("the system does not tell")?;
+        Ok(kibibytes.parse::<f64>()? * 1024.0)
+    }
+
     /// The child's next word.
     ///
     /// # Errors

@@ -77,6 +77,13 @@ pub(crate) struct Hold {
     pub(crate) side: Side,
 }
 
+/// Serve an exchange over HTTP.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ServeMail {
+    /// The line that names it.
+    pub(crate) exchange: String,
+}
+
 /// A process's part.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Role {
@@ -86,6 +93,7 @@ pub(crate) enum Role {
     Drive(Drive),
     Victim(Victim),
     Hold(Hold),
+    ServeMail(ServeMail),
 }
 
 /// The role in the words of a command line; `None` where a person wrote them.
@@ -109,6 +117,7 @@ pub(crate) fn of(words: &[String]) -> Option<Role> {
             percent: usize::from_str(word(4)?).ok()?,
         })),
         "hold" => Some(Role::Hold(Hold { side })),
+        "mail" => Some(Role::ServeMail(ServeMail { exchange: word(3)?.to_owned() })),
         "serve" => Some(Role::Serve(Serve { side, certs, gather_ms: u64::from_str(word(3)?).ok()? })),
         "victim" => {
             Some(Role::Victim(Victim { side, listen: word(3)?.to_owned(), join: word(4)?.to_owned() }))
@@ -172,6 +181,9 @@ impl Role {
                 serve.gather_ms.to_string(),
             ]),
             Role::Hold(hold) => words.extend(["hold".to_owned(), side(hold.side)]),
+            Role::ServeMail(serve) => {
+                words.extend(["mail".to_owned(), side(Side::Ours), String::new(), serve.exchange.clone()])
+            }
             Role::Victim(victim) => words.extend([
                 "victim".to_owned(),
                 side(victim.side),
@@ -197,6 +209,7 @@ impl Role {
         match self {
             Role::Weigh(weigh) => crate::child::tell(cases::weigh(weigh)?),
             Role::Flood(flood) => crate::child::tell(cases::flood(flood)?),
+            Role::ServeMail(serve) => cases::serve_mail(serve),
             Role::Hold(hold) => crate::child::tell(cases::hold(hold)?),
             Role::Serve(serve) => remote::serve(serve),
             Role::Drive(drive) => remote::drive(drive),
@@ -219,6 +232,7 @@ mod tests {
             Role::Serve(Serve { side: Side::Ours, certs: None, gather_ms: 3 }),
             Role::Serve(Serve { side: Side::Floor, certs: certs.clone(), gather_ms: 0 }),
             Role::Serve(Serve { side: Side::Multiplexer, certs: None, gather_ms: 0 }),
+            Role::ServeMail(ServeMail { exchange: "memory:".to_owned() }),
             Role::Victim(Victim { side: Side::Ours, listen: "127.0.0.1:0".to_owned(), join: String::new() }),
             Role::Drive(Drive {
                 side: Side::Ours,

@@ -26,6 +26,7 @@
 //! | [`dialogues`] | conversations by AEA's rules: what may come next, how they end, what is kept of them |
 //! | [`protocols`] | specifications of protocols in AEA's language, and what the command line makes of them |
 //! | [`aiomas`] | coming from aiomas: old and new side by side, and how both work together |
+//! | [`academy`] | agents of Academy with their mailboxes in an exchange of Folkmoot's |
 //! | [`messages`] | messages and envelopes of protocols, to the byte as AEA has them |
 //! | [`protocol_types`] | protocols as Rust types, and dialogues in which a wrong reply does not compile |
 //! | [`values`] | types on the wire: bytes, options, NaN, big integers, maps |
@@ -103,6 +104,9 @@ pub mod protocols {}
 
 #[doc = include_str!("../docs/aiomas.md")]
 pub mod aiomas {}
+
+#[doc = include_str!("../docs/academy.md")]
+pub mod academy {}
 
 #[doc = include_str!("../docs/messages.md")]
 pub mod messages {}

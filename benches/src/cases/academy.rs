@@ -1,0 +1,94 @@
+//! Academy's exchange server and ours, asked by the same clients over HTTP.
+//!
+//! Always true: both take turns within one run, and are asked for the same. Neighbours: `academy/peer.py` starts Academy's
+//! server, by the Python that the live tests have installed; [`load`] has the clients.
+
+mod load;
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use folkmoot::Mailroom;
+use folkmoot_interop::Academy;
+
+use self::load::{Asking, Load};
+use crate::Result;
+use crate::bench::{Bench, Group, Target, Unit};
+use crate::child::{Child, tell};
+use crate::role::{Role, ServeMail};
+use crate::rounds::{Pair, Plan};
+
+const ABOUT: &str = "Here the floor is a peer: the HTTP exchange of academy-py 1.0.0 on CPython 3.11, which keeps mail in memory. \
+    16 connections ask one thing after the other; the clients are one thread of the bench. Memory: what is resident with 1,000 \
+    mailboxes and a listener to each. These rows need what `.ci/live academy` installs, and run where they are asked for \
+    (`-- academy`, `--long`).";
+
+const PEER: &str = include_str!("academy/peer.py");
+/// Requests of a round.
+const CALLS: u64 = 6_400;
+const LISTENERS: u64 = 1_000;
+
+pub(crate) fn group() -> Group {
+    let asked = [(Asking::Put, "PUT message"), (Asking::Status, "GET status"), (Asking::Get, "GET message")];
+    let mut benches: Vec<Bench> = asked
+        .into_iter()
+        .map(|(asking, what)| {
+            let name = format!("academy exchange, {what}, in memory");
+            let rates = move |plan: &Plan| rates(plan, asking);
+            Bench::new(name, Unit::Rate, Target::RatioAtLeast(10.0), rates).long()
+        })
+        .collect();
+    let name = "academy exchange, memory with 1,000 listeners";
+    benches.push(Bench::new(name, Unit::Bytes, Target::RatioAtMost(0.25), weights).long());
+    Group { title: "Against Academy", about: ABOUT, benches }
+}
+
+/// Academy's server and ours, and where they listen.
+fn servers() -> Result<[(Child, String); 2]> {
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| PathBuf::from("target"), PathBuf::from);
+    let python = target.join("live/academy-1.0.0/bin/python");
+    if !python.exists() {
+        let path = python.display();
+        let told = "run `.ci/live academy` first, and the benches from the top of the repository";
+        return Err(format!("there is no {path}: {told}").into());
+    }
+    let mut command = Command::new(python);
+    command.args(["-W", "ignore", "-c", PEER]);
+    let mut theirs = Child::start_command(command)?;
+    let mut ours = Child::start(&Role::ServeMail(ServeMail { exchange: "memory:".to_owned() }), false)?;
+    let addresses = [theirs.word()?, ours.word()?];
+    let [theirs_at, ours_at] = addresses;
+    Ok([(theirs, theirs_at), (ours, ours_at)])
+}
+
+fn rates(plan: &Plan, asking: Asking) -> Result<Vec<Pair>> {
+    let [(_theirs, theirs_at), (_ours, ours_at)] = servers()?;
+    let (mut theirs, mut ours) = (Load::new(theirs_at)?, Load::new(ours_at)?);
+    theirs.round(asking, CALLS / 4)?;
+    ours.round(asking, CALLS / 4)?;
+    crate::rounds::interleaved(plan, || theirs.round(asking, CALLS), || ours.round(asking, CALLS))
+}
+
+fn weights(_: &Plan) -> Result<Vec<Pair>> {
+    let mut weights = Vec::new();
+    for (server, address) in servers()? {
+        let mut load = Load::new(address)?;
+        let listeners = load.listeners(LISTENERS)?;
+        weights.push(server.resident_bytes()?);
+        drop(listeners);
+    }
+    let [floor, ours] = weights.as_slice() else { return Err("two servers".into()) };
+    Ok(vec![Pair { floor: *floor, ours: *ours }])
+}
+
+/// Serves an exchange until the parent ends it.
+pub(crate) fn serve_mail(serve: &ServeMail) -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let server = Academy::new(Mailroom::open(&serve.exchange).await?).start("127.0.0.1:0").await?;
+        tell(server.address())?;
+        let mut orders = crate::child::orders();
+        while orders.recv().await.is_some() {}
+        Ok(())
+    })
+}
