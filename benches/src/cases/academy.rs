@@ -19,6 +19,7 @@ use crate::role::{Role, ServeMail};
 use crate::rounds::{Pair, Plan};
 
 const ABOUT: &str = "Here the floor is a peer: the HTTP exchange of academy-py 1.0.0 on CPython 3.11, which keeps mail in memory. \
+    Ours keeps it there too, or in a folder, and then answers once the disk has it. \
     16 connections ask one thing after the other; the clients are one thread of the bench. Memory: what is resident with 1,000 \
     mailboxes and a listener to each. These rows need what `.ci/live academy` installs, and run where they are asked for \
     (`-- academy`, `--long`).";
@@ -30,23 +31,26 @@ const LISTENERS: u64 = 1_000;
 
 pub(crate) fn group() -> Group {
     let asked = [(Asking::Put, "PUT message"), (Asking::Status, "GET status"), (Asking::Get, "GET message")];
-    let mut benches: Vec<Bench> = asked
-        .into_iter()
-        .map(|(asking, what)| {
-            let name = format!("academy exchange, {what}, in memory");
-            let rates = move |plan: &Plan| rates(plan, asking);
-            Bench::new(name, Unit::Rate, Target::RatioAtLeast(10.0), rates).long()
-        })
-        .collect();
+    let mut benches = Vec::new();
+    for (is_kept, kept) in [(false, "in memory"), (true, "in a folder")] {
+        for (asking, what) in asked {
+            let name = format!("academy exchange, {what}, {kept}");
+            let rates = move |plan: &Plan| rates(plan, asking, is_kept);
+            benches.push(Bench::new(name, Unit::Rate, Target::RatioAtLeast(10.0), rates).long());
+        }
+    }
     let name = "academy exchange, memory with 1,000 listeners";
     benches.push(Bench::new(name, Unit::Bytes, Target::RatioAtMost(0.25), weights).long());
     Group { title: "Against Academy", about: ABOUT, benches }
 }
 
+fn target() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| PathBuf::from("target"), PathBuf::from)
+}
+
 /// Academy's server and ours, and where they listen.
-fn servers() -> Result<[(Child, String); 2]> {
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| PathBuf::from("target"), PathBuf::from);
-    let python = target.join("live/academy-1.0.0/bin/python");
+fn servers(exchange: String) -> Result<[(Child, String); 2]> {
+    let python = target().join("live/academy-1.0.0/bin/python");
     if !python.exists() {
         let path = python.display();
         let told = "run `.ci/live academy` first, and the benches from the top of the repository";
@@ -55,14 +59,18 @@ fn servers() -> Result<[(Child, String); 2]> {
     let mut command = Command::new(python);
     command.args(["-W", "ignore", "-c", PEER]);
     let mut theirs = Child::start_command(command)?;
-    let mut ours = Child::start(&Role::ServeMail(ServeMail { exchange: "memory:".to_owned() }), false)?;
+    let mut ours = Child::start(&Role::ServeMail(ServeMail { exchange }), false)?;
     let addresses = [theirs.word()?, ours.word()?];
     let [theirs_at, ours_at] = addresses;
     Ok([(theirs, theirs_at), (ours, ours_at)])
 }
 
-fn rates(plan: &Plan, asking: Asking) -> Result<Vec<Pair>> {
-    let [(_theirs, theirs_at), (_ours, ours_at)] = servers()?;
+fn rates(plan: &Plan, asking: Asking, is_kept: bool) -> Result<Vec<Pair>> {
+    // Not where files may be in memory.
+    let folder = tempfile::tempdir_in(target())?;
+    let kept = format!("sqlite://{}", std::path::absolute(folder.path().join("exchange"))?.display());
+    let [(_theirs, theirs_at), (_ours, ours_at)] =
+        servers(if is_kept { kept } else { "memory:".to_owned() })?;
     let (mut theirs, mut ours) = (Load::new(theirs_at)?, Load::new(ours_at)?);
     theirs.round(asking, CALLS / 4)?;
     ours.round(asking, CALLS / 4)?;
@@ -71,7 +79,7 @@ fn rates(plan: &Plan, asking: Asking) -> Result<Vec<Pair>> {
 
 fn weights(_: &Plan) -> Result<Vec<Pair>> {
     let mut weights = Vec::new();
-    for (server, address) in servers()? {
+    for (server, address) in servers("memory:".to_owned())? {
         let mut load = Load::new(address)?;
         let listeners = load.listeners(LISTENERS)?;
         weights.push(server.resident_bytes()?);

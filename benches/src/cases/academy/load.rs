@@ -51,17 +51,9 @@ impl Load {
                 clients.push(client);
             }
             if asking == Asking::Get {
-                all(&mut clients, |client, at| client.puts(at), each).await?;
+                all(&mut clients, Asking::Put, each).await?;
             }
-            let watch = Stopwatch::start();
-            match asking {
-                Asking::Put => all(&mut clients, |client, at| client.puts(at), each).await?,
-                Asking::Status => {
-                    all(&mut clients, |client, _| client.begins("GET", "/mailbox"), each).await?
-                }
-                Asking::Get => all(&mut clients, |client, _| client.begins("GET", "/message"), each).await?,
-            }
-            let took = watch.elapsed();
+            let took = all(&mut clients, asking, each).await?;
             for client in &mut clients {
                 client.asks("DELETE", "/mailbox").await?;
             }
@@ -77,8 +69,7 @@ impl Load {
             for number in 0..count {
                 let mut client = Client::connect(&self.address, number).await?;
                 client.asks("POST", "/mailbox").await?;
-                client.begins("GET", "/mailbox/listen");
-                client.stream.write_all(&client.request).await?;
+                client.stream.write_all(&client.about("GET", "/mailbox/listen")).await?;
                 let read = client.stream.read(&mut client.answer).await?;
                 if !client.answer[..read].starts_with(b"HTTP/1.1 200") {
                     return Err("a listener was refused".into());
@@ -90,26 +81,26 @@ impl Load {
     }
 }
 
-/// Lets all clients ask `each` times, at the same time.
-async fn all(clients: &mut [Client], request: impl Fn(&mut Client, u64) + Copy, each: u64) -> Result<()> {
-    let asking = clients.iter_mut().map(async |client| {
-        for at in 0..each {
-            request(client, at);
-            client.finish().await?;
+/// Lets all clients ask `each` times, at the same time; their requests are made before.
+async fn all(clients: &mut [Client], asking: Asking, each: u64) -> Result<Duration> {
+    let requests: Vec<Vec<Vec<u8>>> = clients.iter().map(|client| client.requests(asking, each)).collect();
+    let watch = Stopwatch::start();
+    let all = clients.iter_mut().zip(&requests).map(async |(client, requests)| {
+        for request in requests.iter().cycle().take(each as usize) {
+            client.finish(request).await?;
         }
         Ok::<(), Box<dyn std::error::Error>>(())
     });
-    for done in futures_util::future::join_all(asking).await {
+    for done in futures_util::future::join_all(all).await {
         done?;
     }
-    Ok(())
+    Ok(watch.elapsed())
 }
 
 /// One connection.
 pub(crate) struct Client {
     stream: TcpStream,
     number: u64,
-    request: Vec<u8>,
     answer: Vec<u8>,
 }
 
@@ -117,50 +108,46 @@ impl Client {
     async fn connect(address: &str, number: u64) -> Result<Client> {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
-        Ok(Client { stream, number, request: Vec::new(), answer: vec![0; 16 << 10] })
+        Ok(Client { stream, number, answer: vec![0; 16 << 10] })
     }
 
     /// The id of the mailbox, as it stands in a JSON text in a JSON text.
     fn id(&self) -> String {
-        format!(
-            r#"{{\"uid\":\"6f1c1f5e-0a52-4c43-9d0e-{:012x}\",\"name\":null,\"role\":\"agent\"}}"#,
-            self.number
-        )
+        let number = self.number;
+        format!(r#"{{\"uid\":\"6f1c1f5e-0a52-4c43-9d0e-{number:012x}\",\"name\":null,\"role\":\"agent\"}}"#)
     }
 
-    fn begins(&mut self, method: &str, path: &str) {
-        let body = format!(r#"{{"mailbox":"{}"}}"#, self.id());
-        self.writes(method, path, &body);
+    /// What is asked, again and again: one request where each is the same.
+    fn requests(&self, asking: Asking, each: u64) -> Vec<Vec<u8>> {
+        match asking {
+            Asking::Put => (0..each).map(|at| self.put(at)).collect(),
+            Asking::Status => vec![self.about("GET", "/mailbox")],
+            Asking::Get => vec![self.about("GET", "/message")],
+        }
+    }
+
+    fn about(&self, method: &str, path: &str) -> Vec<u8> {
+        request(method, path, &format!(r#"{{"mailbox":"{}"}}"#, self.id()))
     }
 
     /// A message to the client's own mailbox, each with another tag.
-    fn puts(&mut self, at: u64) {
+    fn put(&self, at: u64) -> Vec<u8> {
         let id = self.id();
         let tag = format!("{:08x}-0a52-4c43-9d0e-{at:012x}", self.number & 0xffff_ffff);
         let body = format!(
             r#"{{"message":"{{\"header\":{{\"src\":{id},\"dest\":{id},\"tag\":\"{tag}\",\"label\":null,\"kind\":\"request\",\"protocol_version\":\"1.1\",\"academy_version\":\"1.0.0\"}},\"body\":{{\"kind\":\"ping-request\"}}}}"}}"#
         );
-        self.writes("PUT", "/message", &body);
-    }
-
-    fn writes(&mut self, method: &str, path: &str, body: &str) {
-        let head = format!(
-            "{method} {path} HTTP/1.1\r\nHost: bench\r\nacademy_version: 1.0.0\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
-            body.len()
-        );
-        self.request.clear();
-        self.request.extend_from_slice(head.as_bytes());
-        self.request.extend_from_slice(body.as_bytes());
+        request("PUT", "/message", &body)
     }
 
     async fn asks(&mut self, method: &str, path: &str) -> Result<()> {
-        self.begins(method, path);
-        self.finish().await
+        let request = self.about(method, path);
+        self.finish(&request).await
     }
 
-    /// Sends the request and reads its answer.
-    async fn finish(&mut self) -> Result<()> {
-        self.stream.write_all(&self.request).await?;
+    /// Sends a request and reads its answer.
+    async fn finish(&mut self, request: &[u8]) -> Result<()> {
+        self.stream.write_all(request).await?;
         let mut filled = 0;
         loop {
             let read = self.stream.read(&mut self.answer[filled..]).await?;
@@ -177,6 +164,15 @@ impl Client {
             }
         }
     }
+}
+
+fn request(method: &str, path: &str, body: &str) -> Vec<u8> {
+    let length = body.len();
+    format!(
+        "{method} {path} HTTP/1.1\r\nHost: bench\r\nacademy_version: 1.0.0\r\nContent-Type: application/json\r\n\
+         Content-Length: {length}\r\n\r\n{body}"
+    )
+    .into_bytes()
 }
 
 /// The length of an answer of which `bytes` have come; `None` where its head is not whole.

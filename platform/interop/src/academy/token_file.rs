@@ -12,8 +12,6 @@ use saphyr_parser::{Event, Parser};
 const MAX_BYTES: usize = 16 << 20;
 /// Values may stand so deep in each other: the file's own mapping, `tokens`, a token, `groups`.
 const MAX_DEPTH: usize = 4;
-/// Fewest characters of a token: shorter ones are guessed.
-const LEAST_TOKEN: usize = 8;
 
 /// Tokens, and who shows them.
 pub(crate) type Tokens = HashMap<Box<str>, Asker>;
@@ -57,9 +55,8 @@ pub(crate) fn read(text: &str) -> Result<Tokens, TokenFault> {
     let mut askers = Tokens::new();
     for (token, whose) in tokens.map("`tokens`", "`<token>: {user: <name>}` for each token")? {
         let text = token.text("a token")?;
-        if text.len() < LEAST_TOKEN || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
-            let fault = format!("a token has {LEAST_TOKEN} characters or more, of ASCII and without spaces");
-            return Err(token.fault(fault));
+        if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(token.fault("a token has ASCII letters, digits and signs, and no spaces"));
         }
         if askers.insert(text.into(), whose.asker()?).is_some() {
             return Err(token.fault("this token is here twice; a token is one user's"));
@@ -212,8 +209,8 @@ mod tests {
             ("tokens:\n  secret12: {user: ada, groups: x}", 2, "no list"),
             ("tokens:\n  secret12: {user: ada, groups: [[x]]}", 2, "too deep"),
             ("tokens:\n  secret12: {user: ada}\n  secret12: {user: bob}", 3, "twice"),
-            ("tokens:\n  short: {user: ada}", 2, "8 characters"),
-            ("tokens:\n  \"secret 12\": {user: ada}", 2, "without spaces"),
+            ("tokens:\n  \"\": {user: ada}", 2, "no spaces"),
+            ("tokens:\n  \"secret 12\": {user: ada}", 2, "no spaces"),
             ("tokens: &a {}\n---\ntokens: {}", 2, "second document"),
             ("tokens:\n  secret12: &x {user: ada}\n  secret13: *x", 3, "alias"),
             ("tokens: ]", 1, "no YAML"),

@@ -1,0 +1,130 @@
+//! `folkmoot exchange serve` as a person runs it: started, asked over HTTP, ended, started again.
+//!
+//! Neighbour: what it answers has its tests in `folkmoot-interop`.
+
+#[path = "running/command.rs"]
+mod command;
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::process::{Child, Command, Stdio};
+
+use command::{Folder, command, folkmoot};
+
+/// A server, killed when it is dropped.
+struct Server {
+    process: Child,
+    url: String,
+}
+
+impl Server {
+    fn start(folder: &Folder, arguments: &[&str]) -> Server {
+        let all = [&["exchange", "serve", "--listen", "127.0.0.1:0"], arguments].concat();
+        let mut process =
+            command(folder, &all).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let url = line.strip_prefix("READY ").unwrap_or_else(|| panic!("{line:?}")).trim().to_owned();
+        Server { process, url }
+    }
+
+    /// The answer to a request, as it came.
+    fn asks(&self, method: &str, path: &str, body: &str) -> String {
+        let mut stream = TcpStream::connect(self.url.strip_prefix("http://").unwrap()).unwrap();
+        let length = body.len();
+        let head =
+            format!("{method} {path} HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Length: {length}");
+        stream.write_all(format!("{head}\r\n\r\n{body}").as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    }
+
+    /// Asks it to end; its exit code, and what it said on standard error.
+    fn stop(mut self) -> (Option<i32>, String) {
+        let stopped = Command::new("sh").args(["-c", &format!("kill -TERM {}", self.process.id())]).status();
+        assert!(stopped.unwrap().success());
+        let code = self.process.wait().unwrap().code();
+        let mut said = String::new();
+        self.process.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+        (code, said)
+    }
+
+    fn kill(mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have ended already.
+        self.process.kill().ok();
+        self.process.wait().ok();
+    }
+}
+
+const ID: &str = r#"{\"uid\":\"6f1c1f5e-0a52-4c43-9d0e-000000000001\",\"name\":null,\"role\":\"agent\"}"#;
+
+fn about() -> String {
+    format!(r#"{{"mailbox":"{ID}","timeout":5}}"#)
+}
+
+fn message(tag: u32) -> String {
+    format!(
+        r#"{{"message":"{{\"header\":{{\"src\":{ID},\"dest\":{ID},\"tag\":\"6f1c1f5e-0a52-4c43-9d0e-{tag:012x}\",\"kind\":\"request\"}},\"body\":{{}}}}"}}"#
+    )
+}
+
+#[test]
+fn in_memory_it_says_so_and_ends_well_when_it_is_asked_to() {
+    let folder = Folder::new();
+    let server = Server::start(&folder, &[]);
+    assert!(server.asks("POST", "/mailbox", &about()).starts_with("HTTP/1.1 200 OK\r\n"));
+    assert!(server.asks("GET", "/mailbox", &about()).ends_with(r#"{"status": "ACTIVE"}"#));
+    let (code, said) = server.stop();
+    assert_eq!((code, said.lines().count()), (Some(0), 1), "{said}");
+    assert!(said.contains("--data DIR"), "{said}");
+}
+
+#[test]
+fn in_a_folder_mail_outlives_the_server_however_it_ends() {
+    let folder = Folder::new();
+    let server = Server::start(&folder, &["--data", "mail"]);
+    server.asks("POST", "/mailbox", &about());
+    for tag in 1..=3 {
+        assert!(server.asks("PUT", "/message", &message(tag)).starts_with("HTTP/1.1 200 OK\r\n"));
+    }
+    server.kill();
+    let server = Server::start(&folder, &["--data", "mail"]);
+    assert!(server.asks("GET", "/message", &about()).contains("000000000001\\\",\\\"kind"));
+    let (code, said) = server.stop();
+    assert_eq!((code, &*said), (Some(0), ""));
+    let server = Server::start(&folder, &["--data", "mail"]);
+    // What was read whole before the end does not come again.
+    assert!(server.asks("GET", "/message", &about()).contains("000000000002\\\",\\\"kind"));
+}
+
+#[test]
+fn what_cannot_be_served_is_told() {
+    let folder = Folder::new();
+    std::fs::write(folder.join("tokens.yaml"), "tokens:\n  12345678: ada\n").unwrap();
+    for (arguments, words) in [
+        (&["--listen", "nowhere"][..], "cannot listen on nowhere"),
+        (&["--auth", "tokens.yaml"], "tokens.yaml, line 2: "),
+        (&["--auth", "none.yaml"], "cannot read none.yaml"),
+        (&["--tls", "none"], "cert.pem"),
+        (&["--listen-timeout", "0"], "more than 0"),
+        (&["--max-message", "9999999"], "1048576"),
+    ] {
+        // Memory is told of first, so the failure is the second line.
+        let all = [&["exchange", "serve", "--data", "mail", "--listen", "127.0.0.1:0"], arguments].concat();
+        let all: Vec<&str> = match arguments[0] {
+            "--listen" => [&["exchange", "serve", "--data", "mail"], arguments].concat(),
+            _ => all,
+        };
+        let told = folkmoot(&folder, &all).fails();
+        assert!(told.contains(words), "{arguments:?}: {told}");
+    }
+    folkmoot(&folder, &["exchange", "serve", "--listen-timeout", "soon"]).misunderstands();
+}
