@@ -63,8 +63,16 @@ pub struct Builder {
     seeds: Vec<String>,
     plain_types: PlainTypes,
     plain_types_fault: Option<String>,
-    exchange: Option<String>,
+    exchange: Option<ExchangeAt>,
     exchange_limits: ExchangeLimits,
+}
+
+/// Where the mailboxes of a container live.
+enum ExchangeAt {
+    /// In an exchange of its own, by its line.
+    Line(String),
+    /// In another's.
+    Of(Mailroom),
 }
 
 /// What channels stand on.
@@ -256,7 +264,15 @@ impl Builder {
     /// # }
     /// ```
     pub fn exchange(mut self, line: &str) -> Builder {
-        self.exchange = Some(line.to_owned());
+        self.exchange = Some(ExchangeAt::Line(line.to_owned()));
+        self
+    }
+
+    /// Lets the container use an exchange that is there already: that of another container in this process, or one that
+    /// outlives containers, such as in a simulation in which nodes crash. Mail passes the gate of the container that sends
+    /// it. The exchange stays when this container is shut down.
+    pub fn exchange_of(mut self, mailroom: &Mailroom) -> Builder {
+        self.exchange = Some(ExchangeAt::Of(mailroom.clone()));
         self
     }
 
@@ -305,7 +321,10 @@ impl Builder {
             plain_types: self.plain_types,
         }));
         let mailroom = match &self.exchange {
-            Some(line) => Some(Mailroom::of_container(line, self.exchange_limits, &tables).await?),
+            Some(ExchangeAt::Line(line)) => {
+                Some(Mailroom::of_container(line, self.exchange_limits, &tables).await?)
+            }
+            Some(ExchangeAt::Of(mailroom)) => Some(mailroom.shared_with(&tables)),
             None => None,
         };
         let workers = Arc::new(Workers::start(self.workers).await);
@@ -413,7 +432,7 @@ impl Builder {
             true if !self.transports.is_empty() || self.network.is_some() => {
                 "`.transport(..)` and `.network(..)`: a simulation has a network of its own; leave them out".to_owned()
             }
-            true if self.exchange.as_ref().is_some_and(|line| line != "memory:") => {
+            true if matches!(&self.exchange, Some(ExchangeAt::Line(line)) if line != "memory:") => {
                 "`.exchange(..)`: in a simulation mail is kept in memory, for files keep no virtual time; write memory:"
                     .to_owned()
             }

@@ -45,7 +45,16 @@ pub struct Mailroom {
 #[derive(Clone)]
 enum Door {
     Own(Arc<Gate>),
-    OfContainer(Arc<Tables>),
+    OfContainer(Arc<Tables>, Home),
+}
+
+/// Whose exchange it is.
+#[derive(Clone, Copy)]
+enum Home {
+    /// The container's: it ends with it.
+    Here,
+    /// Another's, who lets the container use it.
+    Elsewhere,
 }
 
 impl Mailroom {
@@ -71,7 +80,28 @@ impl Mailroom {
         let ground = Ground::new(MailTime::begin()).limits(limits).gate(tables.gate.id()).counting(counting);
         let exchange = open(line, ground).await?;
         tracing::info!(node = tables.principal.node_name(), exchange = line, "the exchange is open");
-        Ok(Mailroom { exchange, door: Door::OfContainer(tables.clone()) })
+        Ok(Mailroom { exchange, door: Door::OfContainer(tables.clone(), Home::Here) })
+    }
+
+    /// The same exchange, behind the gate of a container that may use it.
+    pub(crate) fn shared_with(&self, tables: &Arc<Tables>) -> Mailroom {
+        self.exchange.trust(tables.gate.id());
+        let door = Door::OfContainer(tables.clone(), Home::Elsewhere);
+        Mailroom { exchange: self.exchange.clone(), door }
+    }
+
+    /// The container is shut down: its own exchange is closed, another's knows its gate no more.
+    pub(crate) async fn leave(&self) {
+        match &self.door {
+            Door::Own(_) => {}
+            Door::OfContainer(tables, Home::Elsewhere) => self.exchange.distrust(tables.gate.id()),
+            Door::OfContainer(tables, Home::Here) => {
+                if let Err(error) = self.exchange.close().await {
+                    let node = tables.principal.node_name();
+                    tracing::error!(node, %error, "the exchange did not close well");
+                }
+            }
+        }
     }
 
     /// The exchange.
@@ -86,7 +116,7 @@ impl Mailroom {
     pub async fn send(&self, posting: Posting) -> Result<Accepted, MailError> {
         let admitted = match &self.door {
             Door::Own(gate) => router::admit_mail(gate, posting),
-            Door::OfContainer(tables) => router::admit_mail(&tables.gate, posting).inspect_err(|reason| {
+            Door::OfContainer(tables, _) => router::admit_mail(&tables.gate, posting).inspect_err(|reason| {
                 tables.counters.denials.increment(1);
                 tracing::info!(node = tables.principal.node_name(), %reason, "denied");
             }),

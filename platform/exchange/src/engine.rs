@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use folkmoot_gateway::Admitted;
+use folkmoot_gateway::{Admitted, GateId};
 use futures_util::future::{Either, select};
 
 use crate::asker::Asker;
@@ -326,6 +326,14 @@ impl<S: Store> Exchange for Engine<S> {
             validity::state_key(&key)?;
             self.store.state(self.now()?, key).await
         })
+    }
+
+    fn trust(&self, gate: GateId) {
+        self.ground.trust(gate);
+    }
+
+    fn distrust(&self, gate: GateId) {
+        self.ground.distrust(gate);
     }
 
     fn close(&self) -> Reply<'_, ()> {

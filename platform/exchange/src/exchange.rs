@@ -15,7 +15,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use folkmoot_gateway::Admitted;
+use folkmoot_gateway::{Admitted, GateId};
 use futures_util::future::BoxFuture;
 
 use crate::asker::Asker;
@@ -202,6 +202,12 @@ pub trait Exchange: Send + Sync + fmt::Debug + 'static {
     /// # Errors
     /// `ContainerOnly`, `Invalid` where the key is none that can be.
     fn state<'a>(&'a self, asker: &'a Asker, key: Arc<str>) -> Reply<'a, Option<State>>;
+
+    /// Takes mail that `gate` admitted, too: that of another container which uses this exchange.
+    fn trust(&self, gate: GateId);
+
+    /// Takes mail no more that `gate` admitted.
+    fn distrust(&self, gate: GateId);
 
     /// Ends the exchange: what was accepted is kept, whoever waits is told, and so is everyone who asks from now on.
     ///

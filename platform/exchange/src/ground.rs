@@ -3,7 +3,7 @@
 //! Neighbours: [`engine`](crate::engine) and each [`store`](crate::store) hold it together.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use folkmoot_gateway::GateId;
 
@@ -16,7 +16,7 @@ use crate::waiting::Waiting;
 pub struct Ground {
     clock: Arc<dyn ExchangeClock>,
     limits: ExchangeLimits,
-    gates: Vec<GateId>,
+    gates: RwLock<Vec<GateId>>,
     waiting: Waiting,
     counting: Option<Counting>,
 }
@@ -29,7 +29,7 @@ impl Ground {
     pub fn new(clock: impl ExchangeClock) -> Ground {
         let limits = ExchangeLimits::default();
         let waiting = Waiting::new(limits.waiting_receivers);
-        Ground { clock: Arc::new(clock), limits, gates: Vec::new(), waiting, counting: None }
+        Ground { clock: Arc::new(clock), limits, gates: RwLock::default(), waiting, counting: None }
     }
 
     /// The same, with other bounds.
@@ -42,8 +42,8 @@ impl Ground {
 
     /// The same, taking mail that `gate` admitted.
     #[must_use]
-    pub fn gate(mut self, gate: GateId) -> Ground {
-        self.gates.push(gate);
+    pub fn gate(self, gate: GateId) -> Ground {
+        self.trust(gate);
         self
     }
 
@@ -80,8 +80,19 @@ impl Ground {
         &*self.clock
     }
 
+    pub(crate) fn trust(&self, gate: GateId) {
+        let mut gates = self.gates.write().unwrap_or_else(PoisonError::into_inner);
+        if !gates.contains(&gate) {
+            gates.push(gate);
+        }
+    }
+
+    pub(crate) fn distrust(&self, gate: GateId) {
+        self.gates.write().unwrap_or_else(PoisonError::into_inner).retain(|known| *known != gate);
+    }
+
     pub(crate) fn knows(&self, gate: GateId) -> bool {
-        self.gates.contains(&gate)
+        self.gates.read().unwrap_or_else(PoisonError::into_inner).contains(&gate)
     }
 }
 

@@ -8,6 +8,8 @@ mod conformance {
     pub(crate) mod bounds;
     pub(crate) mod deliveries;
     pub(crate) mod directory;
+    #[path = "../../../tests/support/limit.rs"]
+    pub(crate) mod limit;
     pub(crate) mod model;
     pub(crate) mod owners;
     pub(crate) mod rights;
@@ -91,7 +93,8 @@ macro_rules! engines {
                 room_in_hand_wakes_one_who_waits,
                 a_listener_gives_what_comes_and_ends_when_nothing_does,
                 a_dropped_listener_gives_back_what_it_has_not_handed_out,
-                those_who_wait_are_bounded
+                those_who_wait_are_bounded,
+                threads_that_send_and_receive_at_once_miss_nothing
             ]);
             engines!(@tests $engine model: [
                 random_operations_do_what_a_simple_model_does

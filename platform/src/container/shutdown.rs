@@ -90,10 +90,8 @@ impl Hall {
         }
         self.accepteds.leave("the node is shutting down");
         self.see_links_off().await;
-        if let Some(mailroom) = open.mailroom.take()
-            && let Err(error) = mailroom.exchange().close().await
-        {
-            tracing::error!(%error, "the exchange did not close well");
+        if let Some(mailroom) = open.mailroom.take() {
+            mailroom.leave().await;
         }
         self.tables.told_links.close("the node was shut down");
         *shutting = None;

@@ -8,7 +8,7 @@ use folkmoot::exchange::{
 };
 use folkmoot::prelude::*;
 use folkmoot::sim::Sim;
-use folkmoot::{Builder, MailError, Principal, StartError};
+use folkmoot::{Builder, MailError, Mailroom, Principal, StartError};
 
 use super::counts::Counts;
 
@@ -122,4 +122,36 @@ async fn in_a_simulation_leases_end_in_virtual_time(sim: Sim) {
     let builder = async |builder: Builder| Ok(builder.exchange("sqlite:///tmp/mail").start().await?);
     let error = sim.node("b", builder).await.unwrap_err();
     assert!(error.to_string().contains("write memory:"), "{error}");
+}
+
+#[folkmoot::test(sim)]
+async fn mail_in_a_shared_exchange_survives_the_crash_of_a_node(sim: Sim) {
+    let room = Mailroom::open("memory:").await.unwrap();
+    for name in ["a", "b"] {
+        let room = room.clone();
+        let start = async move |builder: Builder| Ok(builder.exchange_of(&room).start().await?);
+        sim.node(name, start).await.unwrap();
+    }
+    let (a, b) = (sim.container("a").unwrap(), sim.container("b").unwrap());
+    let pump = pump(&a).await;
+    let lease = async |holder: &str| {
+        room.exchange().take_lease(&Asker::Container, pump.id(), holder.into(), HOUR).await
+    };
+    let first = lease("a").await.unwrap();
+    send(&b, 1, b.principal().clone(), "order").await.unwrap();
+    let delivery = next(&pump.clone().as_owner(first.epoch)).await;
+    sim.crash("a").await.unwrap();
+    assert!(matches!(lease("b").await, Err(ExchangeError::Owned { .. })), "rather nobody than two");
+    sim.sleep(HOUR).await;
+    let second = lease("b").await.unwrap();
+    let again = next(&pump.clone().as_owner(second.epoch)).await;
+    assert_eq!((again.attempt, again.mail), (2, delivery.mail));
+    let error = pump.acknowledge(&delivery.receipt).await.unwrap_err();
+    assert!(matches!(error, ExchangeError::NotTheOwner { epoch: 1, .. }), "{error}");
+    pump.acknowledge(&again.receipt).await.unwrap();
+    b.shutdown().await;
+    let error = send(&b, 2, b.principal().clone(), "order").await.unwrap_err();
+    assert!(matches!(error, MailError::Exchange(ExchangeError::WrongGate)), "{error}");
+    let mine = pump.as_owner(second.epoch).recv(Duration::ZERO).await.unwrap();
+    assert!(mine.is_none(), "the exchange is open still, and empty");
 }

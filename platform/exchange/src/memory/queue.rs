@@ -49,7 +49,8 @@ pub(super) struct Pending {
 
 #[derive(Default)]
 pub(super) struct Queue {
-    entries: BTreeMap<u64, Entry>,
+    /// Boxed, for a tree takes room for eleven at once.
+    entries: BTreeMap<u64, Box<Entry>>,
     ready: BTreeSet<Rank>,
     /// What is in hand or delayed, by when that ends.
     due: BTreeSet<(Moment, u64)>,
@@ -113,7 +114,7 @@ impl Queue {
     }
 
     /// Takes a mail out, of whatever set it is in.
-    fn take_out(&mut self, position: u64) -> Option<Entry> {
+    fn take_out(&mut self, position: u64) -> Option<Box<Entry>> {
         let entry = self.entries.remove(&position)?;
         self.bytes -= entry.mail.size_bytes();
         match entry.hold {
@@ -127,11 +128,16 @@ impl Queue {
         if let Some(expiry) = entry.mail.expires_at {
             self.expiring.remove(&(expiry, position));
         }
+        if self.entries.is_empty() {
+            // Empty trees keep their room otherwise, and there may be a million mailboxes that had a mail once.
+            (self.entries, self.ready, self.due, self.expiring) = Default::default();
+        }
         Some(entry)
     }
 
     fn bury(&mut self, position: u64, cause: DeathCause, died_at: Moment, setting: &Setting) {
-        let Some(Entry { mail, by, attempts, .. }) = self.take_out(position) else { return };
+        let Some(entry) = self.take_out(position) else { return };
+        let Entry { mail, by, attempts, .. } = *entry;
         self.dead_bytes += mail.size_bytes();
         let letter = DeadLetter { position, mail, by, attempts, cause, died_at };
         setting.ground.died(setting.mailbox, &letter);
@@ -182,7 +188,8 @@ impl Queue {
         if let Some(expiry) = mail.expires_at {
             self.expiring.insert((expiry, position));
         }
-        self.entries.insert(position, Entry { mail, by, accepted_at: now, attempts: 0, hold: Hold::Ready });
+        let entry = Entry { mail, by, accepted_at: now, attempts: 0, hold: Hold::Ready };
+        self.entries.insert(position, Box::new(entry));
         position
     }
 
@@ -309,7 +316,8 @@ impl Queue {
 
     /// A delivery is kept until then; it was checked before.
     pub(super) fn extend(&mut self, position: u64, new: Moment) {
-        if let Some(Entry { hold: Hold::InHand { until, .. }, .. }) = self.entries.get_mut(&position) {
+        if let Some(Hold::InHand { until, .. }) = self.entries.get_mut(&position).map(|entry| &mut entry.hold)
+        {
             self.due.remove(&(*until, position));
             self.due.insert((new, position));
             *until = new;
@@ -334,8 +342,8 @@ impl Queue {
     }
 
     pub(super) fn peek(&self, after: u64, max: usize) -> Vec<Peeked> {
-        let peeked = |(position, entry): (&u64, &Entry)| Peeked {
-            position: *position,
+        let peeked = |(position, entry): (u64, &Entry)| Peeked {
+            position,
             mail: entry.mail.clone(),
             by: entry.by.clone(),
             accepted_at: entry.accepted_at,
@@ -346,7 +354,8 @@ impl Queue {
                 Hold::Delayed { until } => Standing::Delayed(until),
             },
         };
-        self.entries.range(after.saturating_add(1)..).take(max).map(peeked).collect()
+        let page = self.entries.range(after.saturating_add(1)..).take(max);
+        page.map(|(position, entry)| peeked((*position, entry))).collect()
     }
 
     pub(super) fn dead_letters(&self, after: u64, max: usize) -> Vec<DeadLetter> {

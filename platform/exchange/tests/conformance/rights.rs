@@ -111,12 +111,19 @@ pub(crate) async fn mail_that_another_gate_admitted_or_another_name_was_judged_f
     let other = Gate::open().admit(posting(world.mail("hello"))).unwrap();
     let error = world.exchange.send(other).await.unwrap_err();
     assert!(matches!(error, ExchangeError::WrongGate), "{error}");
+    let gate = Gate::open();
+    let from_there = || gate.admit(posting(world.mail("from there"))).unwrap();
+    world.exchange.trust(gate.id());
+    world.exchange.send(from_there()).await.unwrap();
+    world.exchange.distrust(gate.id());
+    let error = world.exchange.send(from_there()).await.unwrap_err();
+    assert!(matches!(error, ExchangeError::WrongGate), "{error}");
     let judged = world.admit(posting(world.mail("hello")).named("valve"));
     let error = world.exchange.send(judged).await.unwrap_err();
     assert!(matches!(&error, ExchangeError::WrongName { judged, .. } if &**judged == "valve"), "{error}");
     let judged = world.admit(posting(world.mail("hello")).named("pump"));
     world.exchange.send(judged).await.unwrap();
-    assert_eq!(world.drain(agent).await, ["hello"]);
+    assert_eq!(world.drain(agent).await, ["from there", "hello"]);
 }
 
 pub(crate) async fn states_and_leases_are_the_containers_alone(world: World) {

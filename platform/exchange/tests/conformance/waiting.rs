@@ -2,10 +2,12 @@
 
 use std::future::poll_fn;
 use std::pin::Pin;
+use std::sync::{Arc, Mutex};
 use std::task::Poll;
 
 use folkmoot_exchange::{
-    Asker, Delivery, ExchangeError, ExchangeLimits, Listener, Mailbox, MailboxLimits, Recv, Refusal,
+    Asker, Delivery, ExchangeError, ExchangeLimits, Listener, Mailbox, MailboxId, MailboxLimits, Recv,
+    Refusal, Registration,
 };
 use futures_util::Stream;
 
@@ -93,6 +95,19 @@ pub(crate) async fn one_of_those_who_wait_learns_when_anothers_lease_ends(world:
 }
 
 pub(crate) async fn room_in_hand_wakes_one_who_waits(world: World) {
+    let changing = |in_hand| {
+        let limits = MailboxLimits { in_hand, ..MailboxLimits::default() };
+        Registration::new(MailboxId::agent(9)).limits(limits)
+    };
+    let agent = world.register(changing(1)).await;
+    world.say(agent, "one").await;
+    world.say(agent, "two").await;
+    world.take_one(agent).await;
+    let receiver = world.waiting(agent, Recv::within(60 * SECOND)).await;
+    assert!(receiver.waits().await);
+    world.register(changing(2)).await;
+    assert_eq!(text(&receiver.outcome().await.unwrap()[0].mail), "two");
+
     let mailbox = MailboxLimits { in_hand: 1, ..MailboxLimits::default() };
     let world = world.with_limits(ExchangeLimits { mailbox, ..ExchangeLimits::default() }).await;
     let agent = world.agent(1).await;
@@ -182,4 +197,66 @@ pub(crate) async fn those_who_wait_are_bounded(world: World) {
     one.leave().await;
     let other = world.waiting(agent, Recv::within(60 * SECOND)).await;
     assert!(other.waits().await);
+}
+
+/// Senders and receivers on threads of their own, at two mailboxes. Time stands still: a receiver that misses its
+/// waking waits for ever.
+pub(crate) async fn threads_that_send_and_receive_at_once_miss_nothing(world: World) {
+    const SENDERS: u64 = 4;
+    const EACH: u64 = 500;
+    let (world, mailboxes) = (Arc::new(world), [1, 2].map(MailboxId::agent));
+    for number in [1, 2] {
+        world.agent(number).await;
+    }
+    let received: Arc<Mutex<Vec<(MailboxId, u64, u64)>>> = Arc::default();
+    let receivers = (0..6).map(|number: usize| {
+        let (world, received) = (world.clone(), received.clone());
+        let mailbox = mailboxes[number % 2];
+        on_a_thread(async move || {
+            let how = Recv::within(3600 * SECOND).at_most(1 + number % 3);
+            while let Ok(deliveries) = world.try_recv(mailbox, how).await {
+                assert!(!deliveries.is_empty(), "time stands still");
+                for delivery in deliveries {
+                    world.acknowledge(&delivery).await;
+                    let numbers = text(&delivery.mail);
+                    let (sender, number) = numbers.split_once(' ').unwrap();
+                    let all = &mut *received.lock().unwrap();
+                    all.push((mailbox, sender.parse().unwrap(), number.parse().unwrap()));
+                }
+            }
+        })
+    });
+    let receivers: Vec<_> = receivers.collect();
+    let senders: Vec<_> = (0..SENDERS)
+        .map(|sender| {
+            let world = world.clone();
+            on_a_thread(async move || {
+                for number in 0..EACH {
+                    world.say(mailboxes[(number % 2) as usize], &format!("{sender} {number}")).await;
+                }
+            })
+        })
+        .collect();
+    tokio::task::spawn_blocking(|| senders.into_iter().for_each(|sender| sender.join().unwrap()))
+        .await
+        .unwrap();
+    while received.lock().unwrap().len() < (SENDERS * EACH) as usize {
+        tokio::task::yield_now().await;
+    }
+    for mailbox in mailboxes {
+        world.exchange.terminate(&Asker::Container, mailbox).await.unwrap();
+    }
+    tokio::task::spawn_blocking(|| receivers.into_iter().for_each(|one| one.join().unwrap())).await.unwrap();
+    let mut all = received.lock().unwrap().clone();
+    all.sort_unstable();
+    all.dedup();
+    assert_eq!(all.len() as u64, SENDERS * EACH, "each once");
+}
+
+/// Runs on a thread of its own, with a runtime of its own.
+fn on_a_thread<F: AsyncFnOnce() + Send + 'static>(work: F) -> std::thread::JoinHandle<()> {
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(work());
+    })
 }

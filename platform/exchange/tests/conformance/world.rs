@@ -105,6 +105,7 @@ impl World {
     }
 
     async fn of(random_cases: u32, open: Opening) -> World {
+        super::limit::watch();
         let (clock, gate) = (SetClock::new(), Gate::open());
         let exchange = open(Ground::new(clock.clone()).gate(gate.id())).await;
         World {
