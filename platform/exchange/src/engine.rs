@@ -92,8 +92,7 @@ impl<S: Store> Engine<S> {
         let first = self.store.claim(begun, asker, claim).await?;
         self.count_deliveries(&first.deliveries);
         if !first.deliveries.is_empty() {
-            // Others who wait have to learn of these leases.
-            self.ground.waiting().wake_one(claim.mailbox);
+            // Whoever waits was woken for this mail, too, and learns of these leases when it looks.
             return Ok(first.deliveries);
         }
         if wait.is_zero() {
