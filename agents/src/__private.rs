@@ -9,8 +9,9 @@ pub use folkmoot_protocols as protocols;
 pub use serde;
 
 pub use crate::begin::{
-    Timed, begin_exclusive, begin_exclusive_async, begin_shared, begin_shared_async, decode, hook_exclusive,
-    hook_exclusive_async, hook_shared, hook_shared_async, refuse, timer_outcome, watched_context,
+    Timed, begin_exclusive, begin_exclusive_async, begin_shared, begin_shared_async, decode, handler_outcome,
+    hook_exclusive, hook_exclusive_async, hook_shared, hook_shared_async, refuse, timer_outcome,
+    watched_context,
 };
 pub use crate::call::Call;
 pub use crate::chain::Mode;
@@ -18,6 +19,8 @@ pub use crate::context::{Context, Scope};
 pub use crate::describe::{
     AgentDescription, ArgumentDescription, MethodDescription, Probe, WithSchema, WithoutSchema,
 };
+pub use crate::dialogues::Tell;
+pub use crate::dialogues::incoming::{Incoming, Taken, describe_messages, dialogue_of, take_in};
 pub use crate::interface::{
     Again, Agent, Behaviour, CallsOf, HookOutcome, Interface, LocalFuture, Method, MethodInfo, Refused, Step,
     TimerInfo,

@@ -9,6 +9,7 @@ use std::time::Duration;
 use actix::{Actor, Handler, Message, Running, Supervised};
 use tokio::sync::oneshot;
 
+use crate::dialogues::incoming::Sealed;
 use crate::host::Order;
 use crate::interface::{Agent, Interface};
 use crate::queue::Core;
@@ -35,6 +36,8 @@ impl<A: Agent> Supervised for AgentActor<A> {}
 /// What comes through an agent's door: one kind of message, so that an agent needs one door.
 pub(crate) enum Knock<I: Interface + ?Sized> {
     Turn(Turn<I>),
+    /// A message of a protocol that the agent has no handlers for, but has begun dialogues in.
+    Message(Box<Sealed>),
     Control(Control),
 }
 
@@ -49,6 +52,7 @@ impl<A: Agent> Handler<Knock<A>> for AgentActor<A> {
     fn handle(&mut self, knock: Knock<A>, _: &mut Self::Context) {
         match knock {
             Knock::Turn(turn) => self.core.accept(turn),
+            Knock::Message(message) => self.core.accept_message(message),
             Knock::Control(Control::Stop(grace, done)) => self.core.request_stop(grace, Some(done)),
             Knock::Control(Control::Sweep) => self.core.sweep(),
             Knock::Control(Control::Crash(cause, number)) => self.core.crash_by_link(cause, number),

@@ -125,6 +125,14 @@ pub fn timer_outcome(agent: &Arc<str>, method: &str, returned: impl HookOutcome)
     Plain(())
 }
 
+/// What came of a handler of messages: a failure goes to the log, for nobody waits for it.
+pub fn handler_outcome(agent: &Arc<str>, method: &str, returned: impl HookOutcome) -> Plain<()> {
+    if let Err(error) = returned.into_outcome() {
+        tracing::warn!(%agent, method, %error, "a handler of a message failed");
+    }
+    Plain(())
+}
+
 /// A hook on its way; `None` where it is over and went well.
 type Hook = Option<LocalFuture<Result<(), String>>>;
 

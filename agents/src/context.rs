@@ -11,9 +11,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use folkmoot_codecs::{CallError, Principal};
+use folkmoot_protocols::typed::{Answered, Answers, AnyRole, Conversed, Opens, Role, Says, State};
 
 use crate::clock::Clock;
 use crate::connect::Connect;
+use crate::dialogues::{self, DialogueError, Dialogues, Listener, Reply, Speech};
 use crate::group::Group;
 use crate::host::Wanted;
 use crate::interface::{Agent, Interface};
@@ -168,6 +170,67 @@ impl<A: Agent> Context<A> {
         proxy: &Proxy<I>,
     ) -> impl Future<Output = Result<Linked, CallError>> + Send + use<A, I> {
         Linked::between(self.core.link_end(), proxy)
+    }
+
+    /// Begins a dialogue with the agent behind `peer`, on whatever node: `ctx.open(&baker, Cfp { query }).await?`. What
+    /// is said tells the protocol. The role is left open; [`open_as`](Context::open_as) takes one.
+    ///
+    /// # Errors
+    /// Those of [`DialogueError`](crate::dialogues::DialogueError), when it is awaited.
+    pub fn open<P: Conversed, N: Opens<P>>(
+        &self,
+        peer: &Proxy<impl Interface + ?Sized>,
+        said: N,
+    ) -> Speech<AnyRole<P>, N> {
+        Speech::opening(self.core.desk(), self.listener(peer), said)
+    }
+
+    /// The same in a role: `ctx.open_as::<Buyer, _>(&baker, Cfp { query }).await?`.
+    ///
+    /// # Errors
+    /// As [`open`](Context::open).
+    pub fn open_as<R, N>(&self, peer: &Proxy<impl Interface + ?Sized>, said: N) -> Speech<R, N>
+    where
+        R: Role + Says<N>,
+        N: Opens<R::Protocol>,
+    {
+        Speech::opening(self.core.desk(), self.listener(peer), said)
+    }
+
+    /// Says what comes next in a dialogue: `ctx.reply(dialogue, Propose { .. }).await?`. What the rules do not allow
+    /// there does not compile.
+    ///
+    /// # Errors
+    /// Those of [`DialogueError`](crate::dialogues::DialogueError), when it is awaited.
+    pub fn reply<D, N>(&self, dialogue: D, said: N) -> Speech<D::Role, N>
+    where
+        D: State + 'static,
+        N: Answers<D::Last>,
+        D::Role: Says<N>,
+    {
+        Speech::next(self.core.desk(), dialogue, said)
+    }
+
+    /// Awaits what answers the last message of a dialogue. Where a handler takes it first, or it is awaited already,
+    /// that stands: [`Speech::answer`] awaits an answer from before the message leaves.
+    ///
+    /// # Errors
+    /// `Ended`, where the dialogue has ended, also by its time-out; `Awaited`.
+    pub fn answer<D: State<Last: Answered>>(
+        &self,
+        dialogue: D,
+    ) -> impl Future<Output = Result<Reply<D::Role, D::Last>, DialogueError>> + use<A, D> {
+        dialogues::answer(self.core.desk(), dialogue)
+    }
+
+    /// The agent's dialogues in a protocol, and their bounds.
+    pub fn dialogues<P: Conversed>(&self) -> Dialogues<P> {
+        Dialogues(self.core.desk())
+    }
+
+    /// The way by which the agent behind `peer` takes messages of this one.
+    fn listener<I: Interface + ?Sized>(&self, peer: &Proxy<I>) -> Result<Proxy<Listener>, CallError> {
+        Proxy::cast(peer).map(|listener| Proxy::spoken_by(&listener, self.own_principal()))
     }
 
     /// Runs `future` beside the agent's turns, on its worker, until it is done or the agent ends or restarts. It

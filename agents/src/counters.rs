@@ -39,6 +39,12 @@ table! {
     restarts: Counter = "folkmoot_restarts_total", "Agents that were started anew, after a crash or an end of their own.";
     escalations: Counter = "folkmoot_escalations_total", "Child containers that gave up, and left it to the container above to say what follows.";
     containers_down: Counter = "folkmoot_containers_down_total", "Child containers that gave up and stay down, their agents with them.";
+    messages_in: Counter = "folkmoot_messages_in_total", "Messages of protocols that agents took in.";
+    messages_out: Counter = "folkmoot_messages_out_total", "Messages of protocols that the other side took in.";
+    messages_refused: Counter = "folkmoot_messages_refused_total", "Messages of protocols that were refused.";
+    messages_unread: Counter = "folkmoot_messages_unread_total", "Messages of protocols that nobody had asked for when their dialogue was over.";
+    dialogues_timed_out: Counter = "folkmoot_dialogues_timed_out_total", "Dialogues in which nobody spoke for their time-out.";
+    dialogues_lost: Counter = "folkmoot_dialogues_lost_total", "Dialogues that were kept and could not be taken back.";
     agents: Gauge = "folkmoot_agents", "Agents that live now.";
     overloads: Counter = "folkmoot_overloads_total", "Calls refused because a bounded queue was full.";
     one_way_failures: Counter = "folkmoot_one_way_failures_total", "One-way calls that ended with an error, or never left.";

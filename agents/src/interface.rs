@@ -16,6 +16,7 @@ use serde::de::DeserializeOwned;
 use crate::chain::Mode;
 use crate::context::{Context, Scope};
 use crate::describe::AgentDescription;
+use crate::dialogues::incoming::Taken;
 use crate::panics::Panic;
 use crate::proxy::ProxyCore;
 use crate::reply::{ReplySink, ReplyTo};
@@ -157,6 +158,24 @@ pub trait Behaviour: Interface + Sized {
         arguments: &Arguments<'_>,
         sink: Option<Box<dyn ReplySink>>,
     ) -> Result<Self::Request, Refused>;
+    /// Whether messages of protocols are among its requests.
+    #[doc(hidden)]
+    const SPEAKS: bool = false;
+    /// Takes a message of a protocol in, if the request is one that has not been.
+    #[doc(hidden)]
+    fn take_in(request: Self::Request, _scope: &Scope<'_, Self>) -> Taken<Self::Request>
+    where
+        Self: Agent,
+    {
+        Taken::Call(request)
+    }
+    /// Takes the dialogues back that outlived the agent.
+    #[doc(hidden)]
+    fn take_dialogues_back(_ctx: &Context<Self>)
+    where
+        Self: Agent,
+    {
+    }
     /// The method of a request.
     #[doc(hidden)]
     fn method_of(request: &Self::Request) -> MethodInfo;

@@ -19,6 +19,7 @@ mod context;
 pub mod counters;
 pub mod deadlines;
 pub mod describe;
+pub mod dialogues;
 mod erased;
 mod group;
 pub mod host;

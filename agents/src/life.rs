@@ -75,6 +75,7 @@ impl<A: Agent> Life<A> {
             Ok(state) => {
                 let state = self.core.renew(state, last_crash);
                 let ctx = Context::of_agent(&self.core);
+                A::take_dialogues_back(&ctx);
                 match guard(|| A::start(&state, ctx)) {
                     Err(panic) => self.failed(format!("#[start] panicked: {}", panic.text())),
                     Ok(None) => self.started(),
@@ -288,6 +289,7 @@ impl<A: Agent> Life<A> {
             again |= self.poll_timers(cx);
             self.poll_loops(cx);
             let more = self.core.drive(cx);
+            again |= self.core.poll_dialogues(cx);
             if let Some(cause) = self.core.take_crash() {
                 self.crashed(cause);
                 again = true;

@@ -14,6 +14,8 @@ use tokio::sync::oneshot;
 
 use crate::actor::{AgentActor, Control};
 use crate::describe::AgentDescription;
+use crate::dialogues::incoming::Sealed;
+use crate::dialogues::{Desks, DialogueStore, Keeping, Stored};
 use crate::host::{Host, LocalAgent, Order, Supervision, WorkerStatus};
 use crate::interface::{Agent, Interface, Refused};
 use crate::life::Life;
@@ -36,7 +38,7 @@ pub struct Newborn<A: Agent> {
 }
 
 /// Begins an agent's life on the current worker, where the factory is called. First `enter` takes it into the
-/// container's tables.
+/// container's tables. `dialogues` is where its dialogues are kept, if they outlive it, and what was found there.
 ///
 /// # Errors
 /// That of `enter`: then the agent never lived, and its factory is not called.
@@ -46,9 +48,11 @@ pub fn spawn_here<A: Agent, E>(
     factory: Box<dyn Fn() -> A>,
     supervision: Box<dyn Supervision>,
     worker: Arc<WorkerStatus>,
+    dialogues: Option<(Arc<dyn DialogueStore>, Vec<Stored>)>,
     enter: impl FnOnce(Arc<dyn LocalAgent>) -> Result<(), E>,
 ) -> Result<Newborn<A>, E> {
-    let core = Core::new(shared.clone(), host.clone(), Making { factory, supervision, worker });
+    let desks = dialogues.map(|(store, loaded)| Desks::kept(Keeping::new(store, loaded)));
+    let core = Core::new(shared.clone(), host.clone(), Making { factory, supervision, worker, desks });
     let mut actor_context = ActorContext::<AgentActor<A>>::new();
     // 0 is "no bound" to actix: every message holds one of the agent's credits, which are the bound.
     actor_context.set_mailbox_capacity(0);
@@ -91,6 +95,36 @@ impl<A: Agent> Door<A> {
         Ok((Ticketed::new(head)?, index))
     }
 
+    /// The protocol of a message, where the agent has begun dialogues in it and has no handlers for it.
+    fn listened(&self, head: &Admitted<CallHead>) -> Option<&'static str> {
+        let method = &*head.message().method;
+        // Only ids of protocols have a colon.
+        let is_protocol = method.contains(':') && A::method_index(method).is_none();
+        is_protocol.then(|| self.shared().listened(method)).flatten()
+    }
+
+    /// Hands a message over that the agent has no handlers for.
+    fn deliver_message(
+        &self,
+        protocol: &'static str,
+        head: Admitted<CallHead>,
+        arguments: &Arguments<'_>,
+        sink: Option<Box<dyn ReplySink>>,
+    ) {
+        let permit = match Ticketed::new(head) {
+            Ok(permit) => permit,
+            Err(error) => return ReplyTo::<(), Never>::encoded(sink).refuse(error),
+        };
+        match Sealed::decode(protocol, permit, arguments, sink) {
+            Err(Refused { error, sink }) => ReplyTo::<(), Never>::encoded(sink).refuse(error),
+            Ok(message) => {
+                if let Err(message) = self.send_message(Box::new(message)) {
+                    message.refuse(Door::shared(self).stopped_error(false));
+                }
+            }
+        }
+    }
+
     #[cold]
     fn no_such_method(&self, method: &str, is_plain: bool) -> CallError {
         if is_plain && let Some(name) = A::unexposed(method) {
@@ -112,6 +146,9 @@ impl<A: Agent> LocalAgent for Door<A> {
     }
 
     fn deliver(&self, head: Admitted<CallHead>, arguments: &Arguments<'_>, sink: Option<Box<dyn ReplySink>>) {
+        if let Some(protocol) = self.listened(&head) {
+            return self.deliver_message(protocol, head, arguments, sink);
+        }
         let plain = sink.as_ref().and_then(|sink| sink.plain_peer());
         let (permit, index) = match self.check(head, plain.is_some()) {
             Ok(checked) => checked,

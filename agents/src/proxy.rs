@@ -13,6 +13,7 @@ use actix::prelude::SendError;
 use folkmoot_codecs::{CallError, Principal};
 
 use crate::actor::{Control, Knock};
+use crate::dialogues::incoming::Sealed;
 use crate::erased::Erased;
 use crate::host::{Far, Host};
 use crate::interface::{CallsOf, Interface};
@@ -195,6 +196,16 @@ impl<I: Interface + ?Sized> Door<I> {
     pub(crate) fn send(&self, turn: Turn<I>) -> Result<(), Turn<I>> {
         match self.mailbox.try_send(Knock::Turn(turn)) {
             Err(SendError::Full(Knock::Turn(turn)) | SendError::Closed(Knock::Turn(turn))) => Err(turn),
+            _ => Ok(()),
+        }
+    }
+
+    /// Sends a message of a protocol that the agent has no handlers for; gives it back where the agent has ended.
+    pub(crate) fn send_message(&self, message: Box<Sealed>) -> Result<(), Box<Sealed>> {
+        match self.mailbox.try_send(Knock::Message(message)) {
+            Err(SendError::Full(Knock::Message(message)) | SendError::Closed(Knock::Message(message))) => {
+                Err(message)
+            }
             _ => Ok(()),
         }
     }

@@ -109,6 +109,18 @@ impl<I: Interface + ?Sized> Proxy<I> {
                     .into(),
             );
         };
+        Proxy::pointing_at(&host, principal, url)
+    }
+
+    /// A proxy to the agent that `url` names, whether it is there or not, for who speaks as `principal` in `host`.
+    ///
+    /// # Errors
+    /// What is wrong with the URL, as a sentence.
+    pub(crate) fn pointing_at(
+        host: &Arc<dyn Host>,
+        principal: Principal,
+        url: &str,
+    ) -> Result<Proxy<I>, Cow<'static, str>> {
         if url.len() > MAX_URL_BYTES {
             return Err(format!("the URL is {} bytes long, the limit is {MAX_URL_BYTES}", url.len()).into());
         }
@@ -128,8 +140,8 @@ impl<I: Interface + ?Sized> Proxy<I> {
         check_agent(&agent)
             .map_err(|fault| format!("`{}` is no name of an agent: {fault}", short(&agent)))?;
         Ok(match host.clone().point_at(endpoint, agent) {
-            Way::Here(agent) => Proxy::to_named(&host, principal, &agent),
-            Way::Far(far) => Proxy::to_far(host, principal, far),
+            Way::Here(agent) => Proxy::to_named(host, principal, &agent),
+            Way::Far(far) => Proxy::to_far(host.clone(), principal, far),
         })
     }
 }

@@ -15,6 +15,7 @@ use folkmoot_codecs::CallError;
 
 use crate::chain::{self, Mode, Position};
 use crate::context::Scope;
+use crate::dialogues::Desks;
 use crate::host::{Host, Supervision, WorkerStatus};
 use crate::interface::{Agent, MethodInfo, Step};
 use crate::neighbours::Neighbour;
@@ -26,6 +27,7 @@ use crate::turn::{Ticketed, Turn};
 
 mod aside;
 mod closing;
+mod conversing;
 mod suspending;
 
 use aside::Aside;
@@ -42,6 +44,8 @@ pub(crate) struct Making<A> {
     pub(crate) factory: Factory<A>,
     pub(crate) supervision: Box<dyn Supervision>,
     pub(crate) worker: Arc<WorkerStatus>,
+    /// Where the agent's dialogues are kept, if they outlive it.
+    pub(crate) desks: Option<Desks>,
 }
 
 /// An agent on its worker: its state, its queue, its surroundings.
@@ -60,6 +64,7 @@ pub(crate) struct Core<A: Agent> {
     /// Whether the agent's life is being polled: it looks around by itself then.
     polled: Cell<bool>,
     suspended: Cell<bool>,
+    desks: RefCell<Option<Box<Desks>>>,
 }
 
 struct Queue<A: Agent> {
@@ -89,7 +94,7 @@ impl<A: Agent> Waiting<A> {
 
 impl<A: Agent> Core<A> {
     pub(crate) fn new(shared: Arc<AgentShared>, host: Arc<dyn Host>, making: Making<A>) -> Rc<Core<A>> {
-        let Making { factory, supervision, worker } = making;
+        let Making { factory, supervision, worker, desks } = making;
         Rc::new(Core {
             shared,
             host,
@@ -109,6 +114,7 @@ impl<A: Agent> Core<A> {
             queued_timers: Cell::new(0),
             polled: Cell::new(false),
             suspended: Cell::new(false),
+            desks: RefCell::new(desks.map(Box::new)),
         })
     }
 
@@ -137,6 +143,7 @@ impl<A: Agent> Core<A> {
     pub(crate) fn renew(&self, state: A, last_crash: Option<String>) -> Rc<RefCell<A>> {
         let state = Rc::new(RefCell::new(state));
         self.queue.borrow_mut().set_readers_aside();
+        self.end_dialogues();
         let old = self.state.borrow_mut().replace(state.clone());
         let_go(&self.shared, old);
         self.set_last_crash(last_crash);
@@ -152,7 +159,7 @@ impl<A: Agent> Core<A> {
         self.budget.set(TURNS_PER_POLL);
     }
 
-    /// Takes a turn in: runs it in place where nothing stands before it, else queues it.
+    /// Takes a turn in, if it may come.
     pub(crate) fn accept(self: &Rc<Self>, turn: Turn<A>) {
         let info = A::method_of(&turn.request);
         if self.takes_nothing_in() {
@@ -162,8 +169,18 @@ impl<A: Agent> Core<A> {
             let reason = "the permit was not given by this container's gate for this call".to_owned();
             return A::refuse(turn.request, CallError::Denied { reason });
         }
+        if !A::SPEAKS {
+            self.admit(turn, info);
+        } else if let Some(turn) = self.take_in(turn) {
+            let info = A::method_of(&turn.request);
+            self.admit(turn, info);
+        }
+    }
+
+    /// Takes in a turn that may come: runs it in place where nothing stands before it, else queues it.
+    fn admit(self: &Rc<Self>, turn: Turn<A>, info: MethodInfo) {
         let mut re_enters = false;
-        if turn.permit.head().chain.is_some() {
+        if turn.permit.chain().is_some() {
             match self.cycle(&turn, info) {
                 Cycle::None => {}
                 Cycle::ReEnters => re_enters = self.has_readers(),
@@ -196,7 +213,7 @@ impl<A: Agent> Core<A> {
     }
 
     fn cycle(&self, turn: &Turn<A>, info: MethodInfo) -> Cycle {
-        let chain = &turn.permit.head().chain;
+        let chain = turn.permit.chain();
         let mut own = chain::callers(chain).filter(|link| link.agent == self.shared.id()).peekable();
         if own.peek().is_none() {
             return Cycle::None;
@@ -250,7 +267,7 @@ impl<A: Agent> Core<A> {
     /// Its deadline has passed while it waited: nobody waits for it any more.
     fn refuse_late(&self, turn: Turn<A>) {
         self.shared.counters().deadlines.increment(1);
-        let chain = chain::names(&turn.permit.head().chain, self.shared.full_name());
+        let chain = chain::names(turn.permit.chain(), self.shared.full_name());
         let after = turn.permit.time();
         A::refuse(turn.request, CallError::DeadlineExceeded { after, may_have_run: false, chain });
     }
@@ -269,14 +286,13 @@ impl<A: Agent> Core<A> {
         match step {
             Step::Done(panic) => self.end_turn(panic),
             Step::Future(future) => {
-                let head = permit.as_ref().map(Ticketed::head);
                 let position = Position {
                     agent: self.shared.id(),
                     name: self.shared.full_name().clone(),
                     mode,
-                    parent: head.and_then(|head| head.chain.clone()),
+                    parent: permit.as_ref().and_then(|permit| permit.chain().clone()),
                     link: None,
-                    deadline: head.and_then(|head| head.deadline),
+                    deadline: permit.as_ref().and_then(Ticketed::deadline),
                 };
                 let running = Running::new(future, position, permit);
                 let mut queue = self.queue.borrow_mut();

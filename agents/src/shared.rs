@@ -4,7 +4,7 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use folkmoot_codecs::CallError;
 use folkmoot_gateway::GateId;
@@ -71,6 +71,8 @@ pub struct AgentShared {
     restarts: AtomicU32,
     status: AtomicU8,
     sweep_asked: AtomicBool,
+    /// The protocols in which it has begun dialogues, beside those that it handles; few agents have any.
+    listens: OnceLock<Box<Mutex<Vec<&'static str>>>>,
 }
 
 impl AgentShared {
@@ -88,7 +90,23 @@ impl AgentShared {
             restarts: AtomicU32::new(0),
             status: AtomicU8::new(Status::Starting as u8),
             sweep_asked: AtomicBool::new(false),
+            listens: OnceLock::new(),
         })
+    }
+
+    /// From now on messages of that protocol are taken.
+    pub(crate) fn listen(&self, protocol: &'static str) {
+        let listens = self.listens.get_or_init(Box::default);
+        let mut listens = listens.lock().unwrap_or_else(PoisonError::into_inner);
+        if !listens.contains(&protocol) {
+            listens.push(protocol);
+        }
+    }
+
+    /// That protocol, by its id, where the agent has begun dialogues in it.
+    pub(crate) fn listened(&self, protocol: &str) -> Option<&'static str> {
+        let listens = self.listens.get()?.lock().unwrap_or_else(PoisonError::into_inner);
+        listens.iter().copied().find(|known| *known == protocol)
     }
 
     /// Which agent, in this process.

@@ -72,6 +72,8 @@ pub(crate) struct Ticketed {
     head: Admitted<CallHead>,
     /// The caller's wait, which is over when the turn is.
     wait: Option<Edge>,
+    /// Whether the caller has its answer already: it was a message, which was taken in.
+    is_answered: bool,
 }
 
 impl Ticketed {
@@ -89,7 +91,23 @@ impl Ticketed {
                 return Err(CallError::Disconnected { may_have_run: false, cause });
             }
         }
-        Ok(Ticketed { head, wait: None })
+        Ok(Ticketed { head, wait: None, is_answered: false })
+    }
+
+    /// The caller has its answer: the turn that remains has neither callers nor a deadline.
+    pub(crate) fn answered(&mut self) {
+        self.is_answered = true;
+        self.wait = None;
+    }
+
+    /// Who waits for the reply, innermost first.
+    pub(crate) fn chain(&self) -> &Option<Chain> {
+        if self.is_answered { &None } else { &self.head().chain }
+    }
+
+    /// When the reply must be there.
+    pub(crate) fn deadline(&self) -> Option<LinkInstant> {
+        self.head().deadline.filter(|_| !self.is_answered)
     }
 
     /// Ends that wait with this turn.
@@ -103,7 +121,7 @@ impl Ticketed {
 
     /// Whether the deadline has passed: then nobody waits, even where the sender could not say so.
     pub(crate) fn is_late(&self, host: &dyn Host) -> bool {
-        let Some(deadline) = self.head().deadline else { return false };
+        let Some(deadline) = self.deadline() else { return false };
         let coarse = deadlines::coarse_now().filter(|coarse| deadline.since(*coarse) > NEAR_MS);
         coarse.is_none() && deadline <= host.now()
     }

@@ -114,6 +114,7 @@ pub use error::{Error, Result, SpawnError, StartError};
 pub use folkmoot_agents::connect::{Connect, Retry};
 pub use folkmoot_agents::counters::TABLE as METRICS;
 pub use folkmoot_agents::describe::{AgentDescription, ArgumentDescription, MethodDescription};
+pub use folkmoot_agents::dialogues;
 pub use folkmoot_agents::protocols;
 pub use folkmoot_agents::shared::Status;
 pub use folkmoot_agents::{

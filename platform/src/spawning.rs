@@ -7,6 +7,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use folkmoot_agents::dialogues::{DialogueStore, Stored};
 use folkmoot_agents::host::{Host, LocalAgent, Supervision};
 use folkmoot_agents::local::{Newborn, spawn_here};
 use folkmoot_agents::shared::AgentShared;
@@ -36,6 +37,7 @@ pub struct Spawn<A: Agent> {
     capacity: u32,
     near: Option<String>,
     capabilities: Vec<String>,
+    dialogues: Option<Arc<dyn DialogueStore>>,
 }
 
 impl<A: Agent> std::fmt::Debug for Spawn<A> {
@@ -58,6 +60,7 @@ impl<A: Agent> Spawn<A> {
             capacity: DEFAULT_CAPACITY,
             near: None,
             capabilities: Vec::new(),
+            dialogues: None,
         }
     }
 
@@ -100,6 +103,15 @@ impl<A: Agent> Spawn<A> {
         self
     }
 
+    /// Keeps the agent's dialogues in `store`, so that they outlive a crash of it and, as far as the store does, its node:
+    /// what it has said and taken in is kept before anybody learns of it. What others have said and the agent has not
+    /// answered, `ctx.dialogues::<Fipa>().unanswered()` tells in `#[start]`. Others' dialogues end with the agent's
+    /// life.
+    pub fn keep_dialogues(mut self, store: impl DialogueStore) -> Spawn<A> {
+        self.dialogues = Some(Arc::new(store));
+        self
+    }
+
     /// On the worker of another agent of this container: those that talk much share one.
     pub(crate) fn near(mut self, agent: &str) -> Spawn<A> {
         self.near = Some(agent.to_owned());
@@ -107,7 +119,7 @@ impl<A: Agent> Spawn<A> {
     }
 
     async fn spawn(self) -> Result<Proxy<A>, SpawnError> {
-        let Spawn { container, name, factory, rules, capacity, near, capabilities } = self;
+        let Spawn { container, name, factory, rules, capacity, near, capabilities, dialogues } = self;
         let hall = container.hall().clone();
         let tables = hall.tables.clone();
         let name = name.unwrap_or_else(|| tables.next_number());
@@ -118,7 +130,17 @@ impl<A: Agent> Spawn<A> {
         };
         let shared = AgentShared::new(&name, &tables.home, capacity);
         let branch = container.branch().cloned();
-        let birth = Birth { shared, host: hall.clone(), factory, rules, worker, capabilities, branch };
+        let kept = match dialogues {
+            None => None,
+            Some(store) => {
+                let loaded = store.load(&name).await.map_err(|error| {
+                    let cause = format!("its dialogues could not be read: {error}");
+                    SpawnError::Failed { name: name.clone(), cause }
+                })?;
+                Some((store, loaded))
+            }
+        };
+        let birth = Birth { shared, host: hall.clone(), factory, rules, worker, capabilities, branch, kept };
         let (proxy, born) = if hall.workers.get(worker).is_current() {
             birth.here()?
         } else {
@@ -149,12 +171,14 @@ struct Birth<A: Agent> {
     capabilities: Vec<String>,
     /// The child container that it is spawned in.
     branch: Option<Arc<Branch>>,
+    /// Where its dialogues are kept, and what was found there.
+    kept: Option<(Arc<dyn DialogueStore>, Vec<Stored>)>,
 }
 
 impl<A: Agent> Birth<A> {
     /// Begins the life on the current thread, which is the agent's worker.
     fn here(self) -> Result<(Proxy<A>, Born), SpawnError> {
-        let Birth { shared, host, factory, rules, worker, capabilities, branch } = self;
+        let Birth { shared, host, factory, rules, worker, capabilities, branch, kept } = self;
         let tables = host.tables.clone();
         let supervisor = Supervisor::new(rules, shared.clone(), Arc::downgrade(&tables));
         let status = host.workers.get(worker).status.clone();
@@ -185,7 +209,7 @@ impl<A: Agent> Birth<A> {
             }
             Ok(())
         };
-        let Newborn { born, proxy } = spawn_here(shared, host, factory, supervision, status, enter)?;
+        let Newborn { born, proxy } = spawn_here(shared, host, factory, supervision, status, kept, enter)?;
         Ok((proxy, born))
     }
 }

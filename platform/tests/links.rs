@@ -11,6 +11,7 @@ mod links {
     mod counts;
     mod credits;
     mod defects;
+    mod dialogues;
     #[path = "../support/events.rs"]
     mod events;
     mod gathering;

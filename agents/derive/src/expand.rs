@@ -9,6 +9,7 @@ mod checks;
 mod decode;
 mod describe;
 mod hooks;
+mod messages;
 mod methods;
 mod object;
 mod parts;
@@ -119,6 +120,7 @@ fn trait_impl(root: &Root, model: &Behaviour) -> TokenStream {
         requests::refuse(root, model),
         requests::is_cancelled(root, model),
         requests::timer(model),
+        messages::taking_in(root, model),
         run::run(root, model),
         hooks::start(root, model),
         hooks::stop(root, model),

@@ -22,6 +22,8 @@ pub(crate) struct Behaviour {
     pub(crate) unexposed: Vec<Ident>,
     /// The methods marked `#[every]`.
     pub(crate) timers: Vec<Timer>,
+    /// The methods marked `#[handles]`, by their protocols.
+    pub(crate) handled: Vec<Handled>,
     /// The functions marked `#[run]`.
     pub(crate) loops: Vec<Loop>,
     /// The methods marked `#[object]`.
@@ -123,6 +125,30 @@ pub(crate) struct Timer {
     pub(crate) routine: Routine,
     /// Time between two turns, in nanoseconds; at least one.
     pub(crate) period_nanos: u64,
+}
+
+/// A protocol whose messages an agent takes.
+pub(crate) struct Handled {
+    /// The type of all its messages.
+    pub(crate) protocol: Type,
+    /// A method for each performative that is taken.
+    pub(crate) handlers: Vec<Handler>,
+}
+
+/// A method that is called with the messages of one performative. Its first argument is what was said; its second one,
+/// if it has one, the dialogue.
+pub(crate) struct Handler {
+    /// How it is run.
+    pub(crate) routine: Routine,
+    /// Its `#[doc]` attributes.
+    pub(crate) shown: Vec<Attribute>,
+}
+
+impl Handler {
+    /// What was said, as the method takes it.
+    pub(crate) fn said(&self) -> Option<&Argument> {
+        self.routine.arguments().next()
+    }
 }
 
 /// A loop of its own.

@@ -7,6 +7,7 @@ mod behaviour;
 mod contract;
 mod docs;
 mod exposed;
+mod handler;
 mod internal;
 mod marker;
 mod names;

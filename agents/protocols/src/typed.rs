@@ -18,9 +18,11 @@ pub use crate::wire::allowance::MAX_MESSAGE_DEPTH;
 pub use kind::{Float, Kind};
 pub use misread::Misread;
 pub use shape::Shape;
+#[doc(hidden)]
+pub use speaking::Part;
 pub use speaking::{
     Answered, Answers, AnyRole, Conversed, Dialogue, Ends, Heard, NoAnswer, OneOf, Opens, Role, Said, SaidBy,
-    Says, Spoken, Unheard, Unsaid,
+    Says, Spoken, State, Unfit, Unheard, Unsaid,
 };
 
 #[doc(hidden)]
@@ -45,6 +47,10 @@ pub trait TypedProtocol: Contents + Clone + Debug + PartialEq + Send + Sync + 's
 }
 
 /// One kind of message of a protocol, with its contents.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no performative of a protocol",
+    note = "`protocol!` makes a struct for each performative of a specification, as `fipa::Cfp`"
+)]
 pub trait Performative:
     Fields + Into<Self::Protocol> + Clone + Debug + PartialEq + Send + Sync + 'static
 {

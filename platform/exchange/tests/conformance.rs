@@ -112,5 +112,3 @@ macro_rules! engines {
 }
 
 engines!(memory);
-#[cfg(feature = "sqlite")]
-engines!(sqlite);

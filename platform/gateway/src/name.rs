@@ -33,7 +33,7 @@ pub enum NameFault {
     /// It is no name of a Rust method.
     #[error(
         "methods are called as in Rust: letters, digits and `_`, no digit first; before those of an object stands its \
-         path, as in `math/add`"
+         path, as in `math/add`; messages of a protocol come by its id, `author/name:version`"
     )]
     NoMethod,
 }
@@ -71,8 +71,20 @@ pub(crate) fn check_method(name: &str) -> Result<(), NameFault> {
     match name {
         "" => Err(NameFault::Empty),
         name if name.split('/').all(is_word) => Ok(()),
+        name if is_protocol(name, false) => Ok(()),
         _ => Err(NameFault::NoMethod),
     }
+}
+
+/// Whether `name` is the id of a protocol, whose messages are calls of the method that is named so:
+/// `author/name:version`. Of a `part` the version may lack its end.
+fn is_protocol(name: &str, part: bool) -> bool {
+    let Some((of, version)) = name.split_once(':') else { return false };
+    let in_version = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '+');
+    of.split('/').count() == 2
+        && of.split('/').all(is_word)
+        && (part || !version.is_empty())
+        && version.chars().all(in_version)
 }
 
 /// Checks what the names of some methods begin with: perhaps with the path of an object, as in `math/`.
@@ -80,7 +92,10 @@ pub(crate) fn check_method(name: &str) -> Result<(), NameFault> {
 /// # Errors
 /// What is wrong with it.
 pub(crate) fn check_method_prefix(prefix: &str) -> Result<(), NameFault> {
-    check_method(prefix.strip_suffix('/').unwrap_or(prefix))
+    match is_protocol(prefix, true) {
+        true => Ok(()),
+        false => check_method(prefix.strip_suffix('/').unwrap_or(prefix)),
+    }
 }
 
 /// Whether `word` is a name as Rust has it.
@@ -128,6 +143,14 @@ mod tests {
         for good in ["add", "_1", "größe", "math/add", "a/b/c"] {
             assert_eq!(check_method(good), Ok(()), "{good}");
             assert_eq!(check_method_prefix(&format!("{good}/")), Ok(()), "{good}");
+        }
+        for protocol in ["fetchai/fipa:1.0.0", "a/b:0.1.0-rc1", "a/b:latest"] {
+            assert_eq!(check_method(protocol), Ok(()), "{protocol}");
+            assert_eq!(check_method_prefix(&protocol[..protocol.len() - 2]), Ok(()), "{protocol}");
+        }
+        assert_eq!(check_method_prefix("fetchai/fipa:"), Ok(()));
+        for bad in ["fetchai/fipa:", "fipa:1.0.0", "a/b/c:1.0.0", "a/b:1 0", "a/b:1:0", "1/b:1.0.0"] {
+            assert!(check_method(bad).is_err(), "{bad:?}");
         }
         for bad in ["", "1st", "a-b", "a b", "r#fn", "a.b", "/", "a/", "/a", "a//b", "a/1"] {
             assert!(check_method(bad).is_err(), "{bad:?}");

@@ -6,13 +6,13 @@ use proc_macro2::TokenStream;
 use quote::quote;
 
 use super::methods::marker;
-use super::{parts, plain_name, request_ident, top};
+use super::{messages, parts, plain_name, request_ident, top};
 use crate::model::Behaviour;
 use crate::parse::Root;
 
 /// `method_index`.
 pub(super) fn method_index(root: &Root, model: &Behaviour) -> TokenStream {
-    let below = parts::method_index(root, model);
+    let (messages, below) = (messages::method_index(root, model), parts::method_index(root, model));
     let arms = model.exposed.iter().enumerate().map(|(index, exposed)| {
         let name = plain_name(&exposed.routine.name);
         quote!(#name => ::core::option::Option::Some(#index))
@@ -21,7 +21,10 @@ pub(super) fn method_index(root: &Root, model: &Behaviour) -> TokenStream {
         fn method_index(__name: &str) -> ::core::option::Option<usize> {
             match __name {
                 #(#arms,)*
-                _ => #below
+                _ => {
+                    #messages
+                    #below
+                }
             }
         }
     }
@@ -61,8 +64,10 @@ pub(super) fn arms(root: &Root, model: &Behaviour, place: Option<&TokenStream>) 
         }
     });
     let below = parts::decode(root, model, &place.cloned().unwrap_or_else(|| top(root, model)));
+    let messages = messages::decode(root, model);
     quote! {
         #(#arms,)*
+        #(#messages,)*
         _ => #below
     }
 }

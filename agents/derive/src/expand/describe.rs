@@ -6,7 +6,7 @@
 use proc_macro2::TokenStream;
 use quote::quote;
 
-use super::{parts, plain_name, result_types};
+use super::{messages, parts, plain_name, result_types};
 use crate::model::{Behaviour, Exposed, Mode};
 use crate::parse::{Root, docs_text};
 
@@ -29,7 +29,8 @@ pub(super) fn describe(root: &Root, model: &Behaviour) -> TokenStream {
 /// The descriptions of all methods.
 pub(super) fn methods(root: &Root, model: &Behaviour) -> TokenStream {
     let own = model.exposed.iter().map(|exposed| method(root, exposed));
-    parts::descriptions(root, model, &quote!(::std::vec![#(#own),*]))
+    let messages = messages::descriptions(root, model);
+    parts::descriptions(root, model, &quote!(::std::vec![#(#own,)* #(#messages),*]))
 }
 
 fn method(root: &Root, exposed: &Exposed) -> TokenStream {

@@ -113,7 +113,7 @@ pub(super) fn methods(root: &Root, model: &Behaviour, own: &[TokenStream]) -> To
 
 /// How many methods come before those of the part at `index`.
 fn before(root: &Root, model: &Behaviour, index: usize) -> TokenStream {
-    let own = model.exposed.len();
+    let own = model.exposed.len() + model.handled.len();
     let types = model.parts.iter().take(index).map(|part| &part.ty);
     quote!((#own #(+ <#types as #root::Object>::METHODS.len())*))
 }

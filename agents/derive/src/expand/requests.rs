@@ -7,7 +7,7 @@ use proc_macro2::TokenStream;
 use quote::quote;
 
 use super::methods::marker;
-use super::{argument_tuple, parts, plain_name, request_ident, result_types};
+use super::{argument_tuple, messages, parts, plain_name, request_ident, result_types};
 use crate::model::{Behaviour, Mode, Routine};
 use crate::parse::Root;
 
@@ -21,11 +21,12 @@ pub(super) fn enumeration(root: &Root, model: &Behaviour) -> TokenStream {
         quote!(#variant(#arguments, #root::ReplyTo<#ok, #err>))
     });
     let timers = model.timers.iter().map(|timer| &timer.routine.name);
-    let parts = parts::variants(root, model);
+    let (parts, messages) = (parts::variants(root, model), messages::variants(root, model));
     quote! {
         pub enum #request {
             #(#exposed,)*
             #parts
+            #messages
             #(#timers,)*
         }
     }
@@ -46,8 +47,8 @@ pub(super) fn tables(root: &Root, model: &Behaviour) -> TokenStream {
 
 /// The table of methods.
 pub(super) fn methods(root: &Root, model: &Behaviour) -> TokenStream {
-    let own: Vec<_> =
-        model.exposed.iter().map(|exposed| info(root, &exposed.routine, exposed.idempotent)).collect();
+    let own = model.exposed.iter().map(|exposed| info(root, &exposed.routine, exposed.idempotent));
+    let own: Vec<_> = own.chain(messages::infos(root, model)).collect();
     parts::methods(root, model, &own)
 }
 
@@ -74,13 +75,14 @@ pub(super) fn method_of(root: &Root, model: &Behaviour) -> TokenStream {
         let (variant, info) = (&timer.routine.name, info(root, &timer.routine, false));
         quote!(#request::#variant => #info)
     });
-    let below = parts::infos(root, model);
+    let (messages, below) = (messages::method_of(root, model), parts::infos(root, model));
     quote! {
         #[inline]
         fn method_of(__request: &Self::Request) -> #root::MethodInfo {
             match *__request {
                 #(#exposed,)*
                 #(#timers,)*
+                #(#messages,)*
                 #(#below,)*
             }
         }
@@ -90,6 +92,7 @@ pub(super) fn method_of(root: &Root, model: &Behaviour) -> TokenStream {
 /// `refuse`.
 pub(super) fn refuse(root: &Root, model: &Behaviour) -> TokenStream {
     let (request, below) = (request_ident(), parts::refuse(root, model));
+    let messages = messages::refuse(model);
     let exposed = model.exposed.iter().map(|exposed| {
         let (variant, marker) = (&exposed.routine.name, marker(exposed, &model.ty));
         quote!(#request::#variant(_, __reply) => #root::refuse::<#marker>(__reply, __error))
@@ -100,6 +103,7 @@ pub(super) fn refuse(root: &Root, model: &Behaviour) -> TokenStream {
             match __request {
                 #(#exposed,)*
                 #(#request::#timers => {})*
+                #(#messages,)*
                 #(#below,)*
             }
         }
@@ -109,6 +113,7 @@ pub(super) fn refuse(root: &Root, model: &Behaviour) -> TokenStream {
 /// `is_cancelled`.
 pub(super) fn is_cancelled(root: &Root, model: &Behaviour) -> TokenStream {
     let (request, below) = (request_ident(), parts::is_cancelled(root, model));
+    let messages = messages::is_cancelled(model);
     let exposed = model.exposed.iter().map(|exposed| &exposed.routine.name);
     let timers = model.timers.iter().map(|timer| &timer.routine.name);
     quote! {
@@ -117,6 +122,7 @@ pub(super) fn is_cancelled(root: &Root, model: &Behaviour) -> TokenStream {
             match *__request {
                 #(#request::#exposed(_, ref __reply) => __reply.is_cancelled(),)*
                 #(#request::#timers => false,)*
+                #(#messages,)*
                 #(#below,)*
             }
         }

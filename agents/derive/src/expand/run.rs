@@ -7,7 +7,7 @@ use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
 
 use super::methods::marker;
-use super::{argument_values, parts, plain_name, request_ident, top};
+use super::{argument_values, messages, parts, plain_name, request_ident, top};
 use crate::model::{Behaviour, Exposed, Mode, Parameter, Returns, Routine};
 use crate::parse::Root;
 
@@ -35,6 +35,7 @@ pub(super) fn run(root: &Root, model: &Behaviour) -> TokenStream {
             #turn
         })
     });
+    let messages = messages::run(root, model);
     quote! {
         fn run(
             __state: &::std::rc::Rc<::core::cell::RefCell<Self>>,
@@ -44,6 +45,7 @@ pub(super) fn run(root: &Root, model: &Behaviour) -> TokenStream {
             match __request {
                 #(#exposed,)*
                 #(#timers,)*
+                #(#messages,)*
                 #(#parts,)*
             }
         }
@@ -129,14 +131,15 @@ pub(super) fn state_reference(model: &Behaviour, routine: &Routine) -> TokenStre
 }
 
 /// Where a turn's answer goes.
-struct Way {
+pub(super) struct Way {
     /// The type of the method.
-    marker: TokenStream,
+    pub(super) marker: TokenStream,
     /// The `ReplyTo`.
-    reply: TokenStream,
+    pub(super) reply: TokenStream,
 }
 
-fn turn(
+/// Begins a turn.
+pub(super) fn turn(
     root: &Root,
     agent: &TokenStream,
     routine: &Routine,

@@ -8,7 +8,7 @@ use syn::{FnArg, ImplItem, ImplItemFn, ItemImpl, Path, PathArguments, Type};
 
 use super::marker::{self, Marked, Marker};
 use super::signature::Asker;
-use super::{exposed, internal, owned, part, says_self, signature};
+use super::{exposed, handler, internal, owned, part, says_self, signature};
 use crate::mistakes::Mistakes;
 use crate::model::{Behaviour, ObjectBlock, Routine};
 
@@ -165,6 +165,7 @@ fn empty(block: &ItemImpl, words: &Words, mistakes: &mut Mistakes) -> Option<Beh
         of_trait,
         exposed: Vec::new(),
         timers: Vec::new(),
+        handled: Vec::new(),
         loops: Vec::new(),
         parts: Vec::new(),
         unexposed: Vec::new(),
@@ -221,6 +222,9 @@ fn read(method: &mut ImplItemFn, agent: &Path, model: &mut Behaviour, mistakes: 
             model.exposed.extend(exposed::exposed(Some(&mark), attributes, signature, asker, mistakes))
         }
         Marker::Every => model.timers.extend(internal::timer(&mark, attributes, signature, asker, mistakes)),
+        Marker::Handles => {
+            handler::handler(&mark, attributes, signature, asker, &mut model.handled, mistakes);
+        }
         Marker::Object => model.parts.extend(part::part(method, agent, mistakes)),
         Marker::Run => model.loops.extend(internal::run(attributes, signature, mistakes)),
         Marker::Start | Marker::Stop => {

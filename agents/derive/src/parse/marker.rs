@@ -1,4 +1,4 @@
-//! The markers on methods: `#[expose]`, `#[every(..)]`, `#[run]`, `#[start]`, `#[stop]`, `#[object]`.
+//! The markers on methods: `#[expose]`, `#[every(..)]`, `#[handles(..)]`, `#[run]`, `#[start]`, `#[stop]`, `#[object]`.
 //!
 //! Neighbour: [`behaviour`](super::behaviour) takes them off the methods.
 
@@ -16,6 +16,8 @@ pub(crate) enum Marker {
     Expose,
     /// Called by the clock.
     Every,
+    /// Called with messages of a protocol.
+    Handles,
     /// A loop of its own.
     Run,
     /// Called before the first turn.
@@ -27,13 +29,21 @@ pub(crate) enum Marker {
 }
 
 impl Marker {
-    const ALL: [Marker; 6] =
-        [Marker::Expose, Marker::Every, Marker::Run, Marker::Start, Marker::Stop, Marker::Object];
+    const ALL: [Marker; 7] = [
+        Marker::Expose,
+        Marker::Every,
+        Marker::Handles,
+        Marker::Run,
+        Marker::Start,
+        Marker::Stop,
+        Marker::Object,
+    ];
 
     fn word(self) -> &'static str {
         match self {
             Marker::Expose => "expose",
             Marker::Every => "every",
+            Marker::Handles => "handles",
             Marker::Run => "run",
             Marker::Start => "start",
             Marker::Stop => "stop",
@@ -86,7 +96,7 @@ pub(crate) fn take(attributes: &mut Vec<Attribute>, method: &Ident, mistakes: &m
         return Marked::Wrongly { exposed };
     }
     let Some((marker, attribute)) = marks.pop() else { return Marked::Not };
-    let takes_options = matches!(marker, Marker::Every | Marker::Expose);
+    let takes_options = matches!(marker, Marker::Every | Marker::Expose | Marker::Handles);
     if !takes_options && !matches!(attribute.meta, Meta::Path(_)) {
         mistakes.note(&attribute, format!("{marker} takes no options"));
         return Marked::Wrongly { exposed };

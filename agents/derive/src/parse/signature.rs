@@ -2,7 +2,7 @@
 //!
 //! Neighbours: [`exposed`](super::exposed) and [`internal`](super::internal) add what only they ask for.
 
-use proc_macro2::Ident;
+use proc_macro2::{Ident, Span};
 use syn::{FnArg, Pat, PatType, Path, Receiver, Signature, Type};
 
 use super::marker::Marker;
@@ -101,6 +101,15 @@ fn mode_of(receiver: &Receiver, marker: Marker, mistakes: &mut Mistakes) -> Opti
 fn parameter(input: &PatType, asker: Asker<'_>, mistakes: &mut Mistakes) -> Option<Parameter> {
     if is_context(&input.ty) {
         return context(input, asker, mistakes);
+    }
+    if asker.marker == Marker::Handles {
+        let ty = match asker.agent {
+            Some(agent) => owned::without_self(&input.ty, agent),
+            None => (*input.ty).clone(),
+        };
+        // Whatever its pattern: nobody calls it by name.
+        let name = Ident::new("argument", Span::call_site());
+        return Some(Parameter::Argument(Box::new(Argument { name, ty })));
     }
     if asker.marker != Marker::Expose {
         mistakes.note(

@@ -93,8 +93,13 @@ impl<B: Speech> Dialogues<B> {
 
     /// Sets how much they may take. What is there already stays.
     pub fn with_limits(mut self, limits: Limits) -> Dialogues<B> {
-        self.keeper.limits = limits;
+        self.set_limits(limits);
         self
+    }
+
+    /// Sets how much they may take from now on. What is there already stays.
+    pub fn set_limits(&mut self, limits: Limits) {
+        self.keeper.limits = limits;
     }
 
     /// Says which role the agent takes in all its dialogues.
@@ -121,8 +126,16 @@ impl<B: Speech> Dialogues<B> {
         mut self,
         validation: impl Fn(Dialogue<'_, B>, &Message<B>) -> Result<(), String> + Send + Sync + 'static,
     ) -> Dialogues<B> {
-        self.validation = Some(Box::new(validation));
+        self.set_validation(validation);
         self
+    }
+
+    /// The same, from now on.
+    pub fn set_validation(
+        &mut self,
+        validation: impl Fn(Dialogue<'_, B>, &Message<B>) -> Result<(), String> + Send + Sync + 'static,
+    ) {
+        self.validation = Some(Box::new(validation));
     }
 
     /// Whose dialogues these are.
@@ -182,6 +195,12 @@ impl<B: Speech> Dialogues<B> {
         let known = &self.keeper.table.at(place)?.references;
         let fits = !label.is_complete() || known.is_responder(&label.responder_reference);
         fits.then(|| self.keeper.table.id(place))
+    }
+
+    /// The dialogue that a message which came belongs to, if that is known. Whether it may come next is not looked at.
+    pub fn dialogue_of(&self, message: &Message<B>) -> Option<DialogueId> {
+        let peer = message.sender.as_deref()?;
+        self.find_for(Side::Them, peer, message).map(|place| self.keeper.table.id(place))
     }
 
     /// All dialogues, open and ended, in no order that means anything.

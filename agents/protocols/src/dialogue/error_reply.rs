@@ -102,6 +102,33 @@ impl ErrorReply {
     }
 }
 
+impl ErrorReply {
+    /// What an `error` of the protocol `default` tells; `None` for any other message, and for a code that has no name.
+    pub fn read(body: &Body) -> Option<ErrorReply> {
+        if body.performative() != "error" {
+            return None;
+        }
+        let code = match body.get("error_code")? {
+            Value::Custom(bytes) => match bytes.as_slice() {
+                [] => 0,
+                [8, code] => *code,
+                _ => return None,
+            },
+            _ => return None,
+        };
+        let code = ErrorCode::ALL.into_iter().find(|known| known.number() == code)?;
+        let Value::Single(Single::Str(text)) = body.get("error_msg")? else { return None };
+        let data = match body.get("error_data")? {
+            Value::Dict(data) => data.iter().filter_map(|(key, value)| match (key, value) {
+                (Key::Str(name), Single::Bytes(bytes)) => Some((name.clone(), bytes.clone())),
+                _ => None,
+            }),
+            _ => return None,
+        };
+        Some(ErrorReply { code, text: text.clone(), data: data.collect() })
+    }
+}
+
 impl Refusal {
     /// The kind of mistake, as `default` tells it; `None` where the sender is to get no answer: nobody knows who it is,
     /// it was not for us, or the mistake is not a peer's.

@@ -128,18 +128,26 @@ impl<B: Speech> Keeper<B> {
     }
 
     /// Puts a dialogue back that was taken down; `left` is until it is given up or forgotten.
-    pub(super) fn put_back(&mut self, peer: &str, conversation: Conversation<B>, left: Option<u64>) {
+    pub(super) fn put_back(
+        &mut self,
+        peer: &str,
+        conversation: Conversation<B>,
+        left: Option<u64>,
+    ) -> DialogueId {
         let until = left.map_or(u64::MAX, |left| self.now.saturating_add(left));
         if conversation.ended.is_some() {
             self.body_bytes += conversation.history.body_bytes();
             let place = self.table.enter(peer, conversation);
-            return self.keep_ended(place, until);
+            let id = self.table.id(place);
+            self.keep_ended(place, until);
+            return id;
         }
         let place = self.put(peer, conversation);
         if let Some(conversation) = self.table.at_mut(place).filter(|known| known.time_out().is_some()) {
             conversation.deadline = until;
             self.wheel.file(place, until);
         }
+        self.table.id(place)
     }
 
     /// Files an open dialogue for when it is to be given up, as it stands now.

@@ -19,6 +19,7 @@ use super::label::{NONCE_BYTES, Side};
 use super::limits::Limits;
 use super::rules::Rules;
 use super::statistics::Statistics;
+use super::table::DialogueId;
 
 /// The version of the form that is written.
 const VERSION: u32 = 1;
@@ -182,6 +183,16 @@ impl<B: Speech> Dialogues<B> {
             let conversation = self.keeper.table.at(place)?;
             Some(self.taken_down(conversation))
         });
+        self.snapshot_with(dialogues.collect())
+    }
+
+    /// Takes one dialogue down as it is, if it is known.
+    pub fn snapshot_of(&self, id: DialogueId) -> Option<Snapshot<B>> {
+        let conversation = self.keeper.table.at(self.keeper.table.place(id)?)?;
+        Some(self.snapshot_with(vec![self.taken_down(conversation)]))
+    }
+
+    fn snapshot_with(&self, dialogues: Vec<Kept<B>>) -> Snapshot<B> {
         let owned = |names: &mut dyn Iterator<Item = &str>| names.map(str::to_owned).collect();
         Snapshot {
             version: VERSION,
@@ -191,7 +202,7 @@ impl<B: Speech> Dialogues<B> {
             roles: owned(&mut self.rules().roles()),
             end_states: owned(&mut self.rules().end_states()),
             statistics: self.statistics().clone(),
-            dialogues: dialogues.collect(),
+            dialogues,
         }
     }
 
@@ -231,34 +242,46 @@ impl<B: Speech> Dialogues<B> {
         nonces: impl FnMut() -> Option<[u8; NONCE_BYTES]> + Send + 'static,
         now: Duration,
     ) -> Result<Dialogues<B>, SnapshotError> {
-        if snapshot.version != VERSION {
-            return Err(SnapshotError::OtherVersion { found: snapshot.version });
-        }
-        if snapshot.address != address {
-            return Err(SnapshotError::OtherAddress {
-                found: snapshot.address,
-                expected: address.to_owned(),
-            });
-        }
-        if snapshot.protocol != rules.protocol() {
-            let expected = rules.protocol().to_owned();
-            return Err(SnapshotError::OtherProtocol { found: snapshot.protocol, expected });
-        }
-        let open = snapshot.dialogues.iter().filter(|kept| kept.ended.is_none()).count();
-        if open > limits.open {
-            return Err(SnapshotError::TooMany { count: open, limit: limits.open });
-        }
-        let names = Names::of(&snapshot, &rules);
         let mut dialogues = Dialogues::new(rules, address, nonces).with_limits(limits);
-        dialogues.keeper.tell_time(now);
-        for kept in snapshot.dialogues {
-            dialogues.take_back(kept, &names)?;
-        }
-        dialogues.keeper.statistics = snapshot.statistics;
+        let statistics = snapshot.statistics.clone();
+        dialogues.put_back(snapshot, now)?;
+        dialogues.keeper.statistics = statistics;
         Ok(dialogues)
     }
 
-    fn take_back(&mut self, kept: Kept<B>, names: &Names) -> Result<(), SnapshotError> {
+    /// Takes the dialogues of a snapshot back beside those that are there; its statistics are not. Says which they are.
+    ///
+    /// # Errors
+    /// As [`Dialogues::restore`], or one of them is known already. Those before it have been taken back then.
+    pub fn put_back(
+        &mut self,
+        snapshot: Snapshot<B>,
+        now: Duration,
+    ) -> Result<Vec<DialogueId>, SnapshotError> {
+        if snapshot.version != VERSION {
+            return Err(SnapshotError::OtherVersion { found: snapshot.version });
+        }
+        if snapshot.address != *self.address() {
+            return Err(SnapshotError::OtherAddress {
+                found: snapshot.address,
+                expected: self.address().to_owned(),
+            });
+        }
+        if snapshot.protocol != self.rules().protocol() {
+            let expected = self.rules().protocol().to_owned();
+            return Err(SnapshotError::OtherProtocol { found: snapshot.protocol, expected });
+        }
+        let limit = self.limits().open;
+        let open = self.open() + snapshot.dialogues.iter().filter(|kept| kept.ended.is_none()).count();
+        if open > limit {
+            return Err(SnapshotError::TooMany { count: open, limit });
+        }
+        let names = Names::of(&snapshot, self.rules());
+        self.keeper.tell_time(now);
+        snapshot.dialogues.into_iter().map(|kept| self.take_back(kept, &names)).collect()
+    }
+
+    fn take_back(&mut self, kept: Kept<B>, names: &Names) -> Result<DialogueId, SnapshotError> {
         let damaged = |what| SnapshotError::Damaged {
             reference: kept.starter_reference.clone(),
             peer: kept.peer.clone(),
@@ -293,8 +316,7 @@ impl<B: Speech> Dialogues<B> {
         conversation.ended = kept.ended.map(|ended| names.ended(ended)).transpose()?;
         conversation.set_time_out(kept.time_out_ms);
         conversation.history = history;
-        self.keeper.put_back(&kept.peer, conversation, kept.left_ms);
-        Ok(())
+        Ok(self.keeper.put_back(&kept.peer, conversation, kept.left_ms))
     }
 }
 

@@ -245,7 +245,6 @@ pub struct Dialogue<R, S> {
 }
 
 /// A dialogue in which we, in the role `R`, said `A` last: the other side's to answer.
-#[must_use = "the other side's answer is taken by this"]
 pub struct Said<R, A> {
     at: At,
     marker: PhantomData<fn() -> (R, A)>,
@@ -294,6 +293,52 @@ impl<D: fmt::Debug, P: fmt::Debug> fmt::Display for NoAnswer<D, P> {
 }
 
 impl<D: fmt::Debug, P: fmt::Debug> std::error::Error for NoAnswer<D, P> {}
+
+/// Where a dialogue stands, as one side sees it: a [`Dialogue`] or a [`Said`].
+pub trait State: fmt::Debug + Sized + sealed::Sealed {
+    /// The role in which one takes part.
+    type Role: Role;
+    /// What was said last.
+    type Last: Performative<Protocol = <Self::Role as Role>::Protocol>;
+
+    /// The dialogue, by which [`Dialogues`] knows it.
+    fn id(&self) -> DialogueId;
+
+    /// The number of the message that was said last.
+    fn message_id(&self) -> i32;
+
+    /// Says what may come next, as [`Dialogue::reply`] and [`Said::go_on`] do.
+    ///
+    /// # Errors
+    /// As those.
+    fn say<N>(
+        self,
+        dialogues: &mut Dialogues<<Self::Role as Role>::Protocol>,
+        said: N,
+        now: Duration,
+    ) -> Result<Spoken<Self::Role, N>, Box<Unsaid<Self>>>
+    where
+        N: Answers<Self::Last>,
+        Self::Role: Says<N>;
+
+    /// Takes what answers, as [`Said::receive`] and [`Dialogue::receive`] do.
+    ///
+    /// # Errors
+    /// As those.
+    fn take(
+        self,
+        heard: Heard<<Self::Role as Role>::Protocol>,
+    ) -> Result<<Self::Last as Answered>::By<Self::Role>, Unfit<Self>>
+    where
+        Self::Last: Answered;
+}
+
+/// A message that does not answer what was said last in a dialogue, and the dialogue.
+pub type Unfit<D> = Box<NoAnswer<D, <<D as State>::Role as Role>::Protocol>>;
+
+mod sealed {
+    pub trait Sealed {}
+}
 
 /// What a side whose turn it is may say, and what both may hear: the same for both states.
 macro_rules! state {
@@ -347,6 +392,44 @@ macro_rules! state {
                     return Err(Box::new(NoAnswer { dialogue: self, heard }));
                 }
                 OneOf::of(heard).map_err(|heard| Box::new(NoAnswer { dialogue: self, heard }))
+            }
+        }
+
+        impl<R, $last> sealed::Sealed for $state<R, $last> {}
+
+        impl<R: Role, $last: Performative<Protocol = R::Protocol>> State for $state<R, $last> {
+            type Role = R;
+            type Last = $last;
+
+            fn id(&self) -> DialogueId {
+                self.at.id
+            }
+
+            fn message_id(&self) -> i32 {
+                self.at.message_id
+            }
+
+            fn say<N>(
+                self,
+                dialogues: &mut Dialogues<R::Protocol>,
+                said: N,
+                now: Duration,
+            ) -> Result<Spoken<R, N>, Box<Unsaid<Self>>>
+            where
+                N: Answers<$last>,
+                R: Says<N>,
+            {
+                self.$say(dialogues, said, now)
+            }
+
+            fn take(
+                self,
+                heard: Heard<R::Protocol>,
+            ) -> Result<$last::By<R>, Box<NoAnswer<Self, R::Protocol>>>
+            where
+                $last: Answered,
+            {
+                self.receive(heard)
             }
         }
 

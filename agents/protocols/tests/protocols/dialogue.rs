@@ -446,6 +446,10 @@ fn a_peers_mistake_is_answered_with_an_error_of_default() {
     assert_eq!(errors.get(id).unwrap().ended().map(|ended| ended.word(&rules)), Some("error"));
     let read: Message = Message::decode(&default, &message.encode(), Reading::STRICT).unwrap();
     assert_eq!(read.body, message.body);
+    let told = ErrorReply::read(&read.body).unwrap();
+    assert_eq!((told.code, &told.text, told.data.len()), (reply.code, &reply.text, 2));
+    let goodbye = Body::new(&default, "end", [] as [(&str, Value); 0]).unwrap();
+    assert_eq!(ErrorReply::read(&goodbye), None);
     let other = Protocol::new(crate::specification::read(BARTER)).unwrap();
     assert!(reply.body(&other).is_err());
     offer.message_id = 1;

@@ -322,3 +322,43 @@ fn a_snapshot_that_is_anothers_or_damaged_is_not_taken_back() {
     let few = restored(json, &rules, limits(|limits| limits.ended = 1), seconds(0)).unwrap();
     assert_eq!(few.known(), 4);
 }
+
+#[test]
+fn one_dialogue_is_taken_down_alone_and_put_back_beside_others() {
+    let rules = rules();
+    let (_, bob) = busy(&rules);
+    let mut other = agent(&rules, "bob");
+    let mut put_back = Vec::new();
+    for (id, dialogue) in bob.all() {
+        let snapshot = bob.snapshot_of(id).unwrap();
+        assert_eq!(snapshot.len(), 1);
+        let ids = other.put_back(snapshot.clone(), seconds(20)).unwrap();
+        let taken_back = other.get(ids[0]).unwrap();
+        assert_eq!((taken_back.label(), taken_back.ended()), (dialogue.label(), dialogue.ended()));
+        assert_eq!(taken_back.message_count(), dialogue.message_count());
+        // It is known already.
+        assert!(matches!(other.put_back(snapshot, seconds(20)), Err(SnapshotError::Damaged { .. })));
+        put_back.extend(ids);
+    }
+    assert_eq!((other.open(), other.known()), (bob.open(), bob.known()));
+    let mut limits = Limits::default();
+    limits.open = other.open();
+    other.set_limits(limits);
+    let open = bob.all().find(|(_, dialogue)| dialogue.ended().is_none()).unwrap().0;
+    let full = other.put_back(bob.snapshot_of(open).unwrap(), seconds(20));
+    assert!(matches!(full, Err(SnapshotError::TooMany { limit: 3, .. })), "{full:?}");
+    assert_eq!(put_back.len(), bob.known());
+}
+
+#[test]
+fn the_dialogue_of_a_message_is_known_before_it_is_taken() {
+    let rules = rules();
+    let (mut ann, mut bob) = (agent(&rules, "ann"), agent(&rules, "bob"));
+    let (_, offer) = ann.begin("bob", word(&rules, "offer"), seconds(0)).unwrap();
+    assert_eq!(bob.dialogue_of(&offer), None);
+    let known = id(&bob.update(&offer, seconds(0)));
+    assert_eq!(bob.dialogue_of(&offer), Some(known));
+    let counter = bob.reply(known, None, word(&rules, "counter"), seconds(0)).unwrap();
+    assert_eq!(ann.dialogue_of(&counter), ann.all().next().map(|(id, _)| id));
+    assert_eq!((ann.statistics().accepted, bob.open()), (0, 1), "nothing was taken");
+}

@@ -1,0 +1,221 @@
+//! Messages of protocols among an agent's requests, and their way to the methods that take them.
+//!
+//! A protocol is one method of the agent, named as its id: its call brings a message in an envelope, and the agent's
+//! queue takes that in before it queues a turn of the handler. Always true: what handles nothing expands to what it would
+//! without this file. Neighbours: [`requests`](super::requests) has the enum; `dialogues` of the agents crate the rest.
+
+use proc_macro2::{Ident, TokenStream};
+use quote::{format_ident, quote, quote_spanned};
+use syn::spanned::Spanned;
+
+use super::run::{Way, call, method_path, state_reference, turn};
+use super::{plain_name, request_ident};
+use crate::model::{Behaviour, Handled, Handler, Mode};
+use crate::parse::{Root, docs_text};
+
+fn variant(index: usize) -> Ident {
+    format_ident!("__Message_{index}")
+}
+
+/// The protocols by their variants.
+fn protocols(model: &Behaviour) -> impl Iterator<Item = (Ident, &Handled)> {
+    model.handled.iter().enumerate().map(|(index, handled)| (variant(index), handled))
+}
+
+/// What was said, as a trait's implementor.
+fn performative(root: &Root, handler: &Handler) -> TokenStream {
+    let said = handler.said().map(|said| &said.ty);
+    quote_spanned!(said.span()=> <#said as #root::protocols::typed::Performative>)
+}
+
+/// The id of a protocol.
+fn id(root: &Root, Handled { protocol, .. }: &Handled) -> TokenStream {
+    quote_spanned!(protocol.span()=> <#protocol as #root::protocols::typed::TypedProtocol>::ID)
+}
+
+/// The variants of the enum of requests.
+pub(super) fn variants(root: &Root, model: &Behaviour) -> TokenStream {
+    protocols(model)
+        .map(|(variant, Handled { protocol, .. })| quote!(#variant(#root::Incoming<#protocol>),))
+        .collect()
+}
+
+/// The rows of the table of methods.
+pub(super) fn infos(root: &Root, model: &Behaviour) -> Vec<TokenStream> {
+    protocols(model).map(|(_, handled)| info(root, handled, &quote!(#root::Mode::Shared))).collect()
+}
+
+fn info(root: &Root, handled: &Handled, mode: &TokenStream) -> TokenStream {
+    let id = id(root, handled);
+    quote!(#root::MethodInfo { name: #id, mode: #mode, plain: false, idempotent: true })
+}
+
+/// The arms of `method_of`.
+pub(super) fn method_of(root: &Root, model: &Behaviour) -> Vec<TokenStream> {
+    let request = request_ident();
+    let arms = protocols(model).map(|(variant, handled)| {
+        let looks = handled.handlers.iter().map(|handler| {
+            let performative = performative(root, handler);
+            let mode = match handler.routine.mode {
+                Mode::Shared => quote!(Shared),
+                Mode::Exclusive => quote!(Exclusive),
+            };
+            quote! {
+                if __performative == #performative::INDEX {
+                    return ::core::option::Option::Some(#root::Mode::#mode);
+                }
+            }
+        });
+        let mode = quote!(__incoming.mode(|__performative| {
+            #(#looks)*
+            ::core::option::Option::None
+        }));
+        let info = info(root, handled, &mode);
+        quote!(#request::#variant(ref __incoming) => #info)
+    });
+    arms.collect()
+}
+
+/// The places of the methods, where a name is that of a protocol.
+pub(super) fn method_index(root: &Root, model: &Behaviour) -> TokenStream {
+    let own = model.exposed.len();
+    let looks = model.handled.iter().enumerate().map(|(index, handled)| {
+        let (id, place) = (id(root, handled), own + index);
+        quote! {
+            if __name == #id {
+                return ::core::option::Option::Some(#place);
+            }
+        }
+    });
+    quote!(#(#looks)*)
+}
+
+/// The arms of `decode`.
+pub(super) fn decode(root: &Root, model: &Behaviour) -> Vec<TokenStream> {
+    let (request, own) = (request_ident(), model.exposed.len());
+    let arms = model.handled.iter().enumerate().map(|(index, Handled { protocol, .. })| {
+        let (variant, place) = (variant(index), own + index);
+        quote! {
+            #place => #root::decode::<#root::Tell<#protocol>, _>(
+                __arguments,
+                &["envelope"],
+                __sink,
+                |__arguments, __reply| #request::#variant(#root::Incoming::sealed(__arguments, __reply)),
+            )
+        }
+    });
+    arms.collect()
+}
+
+/// The arms of `refuse`.
+pub(super) fn refuse(model: &Behaviour) -> Vec<TokenStream> {
+    let request = request_ident();
+    protocols(model)
+        .map(|(variant, _)| quote!(#request::#variant(__incoming) => __incoming.refuse(__error)))
+        .collect()
+}
+
+/// The arms of `is_cancelled`.
+pub(super) fn is_cancelled(model: &Behaviour) -> Vec<TokenStream> {
+    let request = request_ident();
+    protocols(model)
+        .map(|(variant, _)| quote!(#request::#variant(ref __incoming) => __incoming.is_cancelled()))
+        .collect()
+}
+
+/// What an agent that handles messages has beside: how they are taken in.
+pub(super) fn taking_in(root: &Root, model: &Behaviour) -> TokenStream {
+    if model.handled.is_empty() {
+        return TokenStream::new();
+    }
+    let request = request_ident();
+    let arms = protocols(model).map(|(variant, handled)| {
+        let Handled { protocol, handlers } = handled;
+        let handles = handlers.iter().map(|handler| {
+            let performative = performative(root, handler);
+            quote!(__performative == #performative::INDEX)
+        });
+        quote! {
+            #request::#variant(__incoming) => #root::take_in::<#protocol, Self>(
+                __incoming,
+                __scope,
+                |__performative| #(#handles)||*,
+                #request::#variant,
+            )
+        }
+    });
+    let protocols = model.handled.iter().map(|handled| &handled.protocol);
+    quote! {
+        const SPEAKS: bool = true;
+
+        fn take_in(
+            __request: Self::Request,
+            __scope: &#root::Scope<'_, Self>,
+        ) -> #root::Taken<Self::Request> {
+            match __request {
+                #(#arms,)*
+                #[allow(unreachable_patterns)]
+                __request => #root::Taken::Call(__request),
+            }
+        }
+
+        fn take_dialogues_back(__context: &#root::Context<Self>) {
+            #(__context.dialogues::<#protocols>();)*
+        }
+    }
+}
+
+/// The arms of `run`.
+pub(super) fn run(root: &Root, model: &Behaviour) -> Vec<TokenStream> {
+    let request = request_ident();
+    let arms = protocols(model).map(|(variant, handled)| {
+        let tries = handled.handlers.iter().map(|handler| one(root, model, handler));
+        quote! {
+            #request::#variant(__incoming) => {
+                let ::core::option::Option::Some((__said, __part)) = __incoming.heard() else {
+                    return #root::Step::Done(::core::option::Option::None);
+                };
+                #(#tries)*
+                // Nobody handles it: it is taken in for who asks.
+                ::core::mem::drop(__said);
+                #root::Step::Done(::core::option::Option::None)
+            }
+        }
+    });
+    arms.collect()
+}
+
+/// Runs a handler, where it takes what was said.
+fn one(root: &Root, model: &Behaviour, handler: &Handler) -> TokenStream {
+    let routine = &handler.routine;
+    let (performative, name) = (performative(root, handler), plain_name(&routine.name));
+    let called = call(routine, &method_path(model, None, routine));
+    let outcome = quote!(#root::handler_outcome(&__name, #name, #called));
+    let nowhere = quote!(#root::ReplyTo::encoded(::core::option::Option::None));
+    let way = Way { marker: quote!(#root::Timed<Self>), reply: nowhere };
+    let turn = turn(root, &state_reference(model, routine), routine, &way, &outcome);
+    let dialogue =
+        (routine.arguments().count() > 1).then(|| quote!(let __1 = #root::dialogue_of(&__part, &__0);));
+    quote! {
+        let __said = match #performative::from_said(__said) {
+            ::core::result::Result::Ok(__0) => {
+                #dialogue
+                let __name = ::std::sync::Arc::clone(__scope.name());
+                return #turn;
+            }
+            ::core::result::Result::Err(__said) => __said,
+        };
+    }
+}
+
+/// The descriptions of the methods.
+pub(super) fn descriptions(root: &Root, model: &Behaviour) -> Vec<TokenStream> {
+    let all = protocols(model).map(|(_, Handled { protocol, handlers })| {
+        let handlers = handlers.iter().map(|handler| {
+            let (performative, docs) = (performative(root, handler), docs_text(&handler.shown));
+            quote!((#performative::NAME, #docs))
+        });
+        quote!(#root::describe_messages::<#protocol>(&[#(#handlers),*]))
+    });
+    all.collect()
+}

@@ -1,0 +1,34 @@
+//! The dialogues that an agent is in: its messages on their way in and out, and who waits for an answer.
+//!
+//! A message is a call of the method that is named as its protocol, `fetchai/fipa:1.0.0`, with the message's envelope
+//! as its argument; so each passes the gate, and a rule names the protocol. Always true: a message is taken in as it
+//! arrives, whatever turn runs, and answered at once, so that nobody waits for a turn of the other side; what is
+//! accepted goes to whoever awaits it, else to the handler of its performative, else it is kept for who asks for it.
+//! What is refused has changed nothing and is answered with the reason, as an `error` of AEA's protocol `default`.
+//!
+//! Neighbours: [`desk`] keeps the dialogues in one protocol, [`incoming`] takes messages in and [`judging`] says
+//! whether, [`speech`] sends them;
+//! the rules are those of `folkmoot_protocols`.
+
+mod alarm;
+mod desk;
+mod error;
+pub(crate) mod incoming;
+mod judging;
+mod kept;
+mod speech;
+mod view;
+
+pub use error::DialogueError;
+pub use folkmoot_protocols::typed::{AnyRole, Dialogue, Heard, Said};
+pub use kept::{DialogueStore, MemoryDialogues, StoreError, Stored};
+pub(crate) use speech::answer;
+pub use speech::{Reply, Speech};
+pub use view::Dialogues;
+
+pub(crate) use alarm::Desks;
+#[doc(hidden)]
+pub use desk::Tell;
+pub use desk::UNREAD_MESSAGES;
+pub(crate) use desk::{Desk, Listener};
+pub(crate) use kept::Keeping;

@@ -1,0 +1,342 @@
+//! An agent's dialogues in one protocol, with what the rules know nothing of: the way to the other side, who has
+//! proven to be there, and what came and waits.
+//!
+//! Always true: in one dialogue every message comes from the same principal; what waits unread is bounded. Neighbours:
+//! [`incoming`](super::incoming) and [`speech`](super::speech) work at the desk, [`alarm`](super::alarm) has it tidied.
+
+use std::any::Any;
+use std::cell::RefCell;
+use std::collections::{HashMap, VecDeque};
+use std::marker::PhantomData;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use folkmoot_codecs::{Never, Principal};
+use folkmoot_protocols::dialogue::{DialogueId, Dialogues, Limits, Rules, Side};
+use folkmoot_protocols::typed::{Conversed, Heard};
+use serde_bytes::ByteBuf;
+use tokio::sync::oneshot;
+
+use super::alarm::AnyDesk;
+use super::incoming::Sealed;
+use super::kept::{Keeping, Record, StoreError, Stored};
+use crate::chance;
+use crate::counters::Counters;
+use crate::host::{BoxFuture, Host};
+use crate::interface::{CallsOf, Interface, LocalFuture, Method};
+use crate::proxy::{Proxy, ProxyCore};
+use crate::reply::ReplyTo;
+use crate::shared::AgentShared;
+
+/// How many messages of one dialogue wait at most for somebody who asks for them.
+pub const UNREAD_MESSAGES: usize = 64;
+
+/// How many dialogues are given up in one go.
+const EXPIRED_AT_ONCE: usize = 1_000;
+
+/// What is known beside dialogues that are not known any more is looked through from so many on.
+const FORGOTTEN_SLACK: usize = 64;
+
+/// The interface of whoever takes messages of protocols.
+#[derive(Clone, Copy, Debug)]
+pub enum Listener {}
+
+impl Interface for Listener {
+    type Calls = ListenerCalls;
+    type Request = Never;
+    const NAME: &'static str = "Listener";
+}
+
+/// The way to a listener.
+#[derive(Debug)]
+pub struct ListenerCalls(ProxyCore<Listener>);
+
+impl CallsOf<Listener> for ListenerCalls {
+    fn new(core: ProxyCore<Listener>) -> Self {
+        ListenerCalls(core)
+    }
+
+    fn core(&self) -> &ProxyCore<Listener> {
+        &self.0
+    }
+}
+
+/// The method by which messages of a protocol come: it takes an envelope, and returns one with an `error` of the
+/// protocol `default` where the message is refused. To hand a message over twice is as good as once.
+#[derive(Debug)]
+pub struct Tell<P>(PhantomData<fn() -> P>);
+
+impl<P: Conversed> Method for Tell<P> {
+    type Interface = Listener;
+    type Args = (ByteBuf,);
+    type Ok = Option<ByteBuf>;
+    type Err = Never;
+    const NAME: &'static str = P::ID;
+    const PLAIN: bool = false;
+    const IDEMPOTENT: bool = true;
+
+    fn request((_,): (ByteBuf,), _: ReplyTo<Option<ByteBuf>, Never>) -> Option<Never> {
+        None
+    }
+
+    fn again((envelope,): &(ByteBuf,)) -> Option<(ByteBuf,)> {
+        Some((envelope.clone(),))
+    }
+}
+
+/// What waits for a message that answers the one of that number.
+pub(super) struct Waiter<P> {
+    pub(super) target: i32,
+    pub(super) tell: oneshot::Sender<Result<Heard<P>, String>>,
+}
+
+/// What is known of a dialogue beside its messages.
+pub(super) struct Beside<P> {
+    pub(super) peer: Proxy<Listener>,
+    /// The name by which the other side speaks to us, under which it is answered.
+    pub(super) known_as: Arc<str>,
+    /// Who has proven to be the other side; not known before its first message.
+    pub(super) principal: Option<Principal>,
+    pub(super) waiter: Option<Waiter<P>>,
+    pub(super) unread: VecDeque<Heard<P>>,
+}
+
+/// One agent's dialogues in one protocol.
+pub(crate) struct Desk<P: Conversed> {
+    pub(super) dialogues: RefCell<Dialogues<P>>,
+    pub(super) beside: RefCell<HashMap<DialogueId, Beside<P>>>,
+    pub(super) keeping: Option<Rc<Keeping>>,
+    /// What the store is being asked to forget.
+    forgetting: RefCell<Vec<BoxFuture<'static, Result<(), StoreError>>>>,
+    host: Arc<dyn Host>,
+    agent: Arc<AgentShared>,
+}
+
+impl<P: Conversed> Desk<P> {
+    /// A desk of an agent; with the dialogues of an earlier life, where they outlive it.
+    pub(crate) fn new(host: Arc<dyn Host>, agent: Arc<AgentShared>, keeping: Option<Rc<Keeping>>) -> Desk<P> {
+        let rules = Rules::of(P::specified().specification());
+        let rules =
+            rules.unwrap_or_else(|error| unreachable!("a protocol with types for dialogues: {error}"));
+        let nonce = || {
+            let mut nonce = [0; 32];
+            chance::fill(&mut nonce).ok().map(|()| nonce)
+        };
+        let dialogues = Dialogues::new(Arc::new(rules), &**agent.name(), nonce);
+        let desk = Desk {
+            dialogues: RefCell::new(dialogues),
+            beside: RefCell::new(HashMap::new()),
+            keeping,
+            forgetting: RefCell::default(),
+            host,
+            agent,
+        };
+        desk.take_back();
+        desk
+    }
+
+    pub(super) fn host(&self) -> &Arc<dyn Host> {
+        &self.host
+    }
+
+    pub(super) fn counters(&self) -> &Arc<Counters> {
+        self.host.counters()
+    }
+
+    /// The agent's name, under which the rules know it.
+    pub(super) fn name(&self) -> &Arc<str> {
+        self.agent.name()
+    }
+
+    pub(super) fn now(&self) -> Duration {
+        self.host.clock().now().0
+    }
+
+    /// Who speaks here.
+    pub(super) fn principal(&self) -> Principal {
+        self.host.principal().with_agent(self.agent.name().clone())
+    }
+
+    /// The way to the agent at `url`.
+    ///
+    /// # Errors
+    /// What is wrong with it, as a sentence.
+    pub(super) fn way(&self, url: &str) -> Result<Proxy<Listener>, String> {
+        Proxy::pointing_at(&self.host, self.principal(), url).map_err(|fault| fault.to_string())
+    }
+
+    /// Puts down what is known of a dialogue that begins.
+    pub(super) fn enter(
+        &self,
+        id: DialogueId,
+        peer: Proxy<Listener>,
+        known_as: Arc<str>,
+        principal: Option<Principal>,
+    ) {
+        let entry = Beside { peer, known_as, principal, waiter: None, unread: VecDeque::new() };
+        let mut beside = self.beside.borrow_mut();
+        beside.insert(id, entry);
+        let dialogues = self.dialogues.borrow();
+        if beside.len() > 2 * dialogues.known() + FORGOTTEN_SLACK {
+            let unread: usize = beside
+                .extract_if(|id, _| dialogues.get(*id).is_none())
+                .map(|(_, forgotten)| forgotten.unread.len())
+                .sum();
+            self.counters().messages_unread.increment(unread as u64);
+        }
+    }
+
+    /// How a dialogue ended, if it did.
+    pub(super) fn end_of(&self, id: DialogueId) -> Option<String> {
+        let dialogues = self.dialogues.borrow();
+        match dialogues.get(id) {
+            None => Some("forgotten".to_owned()),
+            Some(dialogue) => dialogue.ended().map(|ended| ended.word(dialogues.rules()).to_owned()),
+        }
+    }
+
+    /// Tells whoever waits in a dialogue that it has ended.
+    pub(super) fn tell_end(&self, id: DialogueId) {
+        let Some(end) = self.end_of(id) else { return };
+        let waiter = self.beside.borrow_mut().get_mut(&id).and_then(|beside| beside.waiter.take());
+        if let Some(waiter) = waiter {
+            // Whoever waited may have gone.
+            waiter.tell.send(Err(end)).ok();
+        }
+    }
+
+    /// Gives a dialogue up, and tells whoever waits in it.
+    pub(super) fn abandon(&self, id: DialogueId) {
+        // One that has ended already is as it should be.
+        self.dialogues.borrow_mut().abandon(id, self.now()).ok();
+        self.tell_end(id);
+        self.forget(id);
+    }
+
+    /// Has the store forget a dialogue that was given up, once the agent's life comes to it.
+    fn forget(&self, id: DialogueId) {
+        let forgetting = self.keep(id);
+        self.forgetting.borrow_mut().extend(forgetting);
+    }
+
+    /// Sets how much the dialogues may take.
+    pub(super) fn set_limits(&self, limits: Limits) {
+        self.dialogues.borrow_mut().set_limits(limits);
+    }
+
+    /// Keeps a dialogue as it stands, or forgets it where it has ended; nothing where dialogues do not outlive the
+    /// agent.
+    pub(super) fn keep(&self, id: DialogueId) -> Option<BoxFuture<'static, Result<(), StoreError>>> {
+        let keeping = self.keeping.as_ref()?;
+        let dialogues = self.dialogues.borrow();
+        let beside = self.beside.borrow();
+        let (entry, dialogue) = (beside.get(&id)?, dialogues.get(id)?);
+        let key = key(dialogue);
+        if dialogue.ended().is_some() {
+            return Some(keeping.store.remove(self.name(), P::ID, &key));
+        }
+        let written = Record::of(dialogues.snapshot_of(id)?, dialogues.rules(), entry);
+        Some(match written.and_then(|record| record.write()) {
+            Ok(bytes) => keeping.store.save(self.name(), Stored { protocol: P::ID.to_owned(), key, bytes }),
+            Err(reason) => Box::pin(std::future::ready(Err(StoreError(reason)))),
+        })
+    }
+
+    /// Takes the dialogues of an earlier life back.
+    fn take_back(&self) {
+        let Some(keeping) = &self.keeping else { return };
+        let records = keeping.take(P::ID);
+        for stored in records {
+            if let Err(reason) = self.take_back_one(&stored.bytes) {
+                let (agent, key) = (self.agent.full_name(), &stored.key);
+                self.counters().dialogues_lost.increment(1);
+                tracing::error!(%agent, protocol = P::ID, key, reason, "a dialogue that was kept is not taken back");
+            }
+        }
+    }
+
+    fn take_back_one(&self, bytes: &[u8]) -> Result<(), String> {
+        let record = Record::read(bytes)?;
+        let (peer, known_as, principal) = (record.peer(self)?, record.known_as(), record.principal());
+        let snapshot = record.snapshot::<P>(&self.dialogues.borrow().rules().clone())?;
+        let ids =
+            self.dialogues.borrow_mut().put_back(snapshot, self.now()).map_err(|error| error.to_string())?;
+        ids.into_iter().for_each(|id| self.enter(id, peer.clone(), known_as.clone(), principal.clone()));
+        Ok(())
+    }
+
+    /// Logs and counts what was given up, and tells who waited.
+    fn note_expired(&self, expired: &[DialogueId]) {
+        self.counters().dialogues_timed_out.increment(expired.len() as u64);
+        for id in expired {
+            self.tell_end(*id);
+            self.forget(*id);
+            let Some((peer, unread)) = self
+                .beside
+                .borrow_mut()
+                .get_mut(id)
+                .map(|beside| (Proxy::url(&beside.peer), std::mem::take(&mut beside.unread).len()))
+            else {
+                continue;
+            };
+            self.counters().messages_unread.increment(unread as u64);
+            let agent = self.agent.full_name();
+            tracing::info!(%agent, protocol = P::ID, peer, unread, "a dialogue timed out");
+        }
+    }
+
+    /// The call that hands a message over.
+    pub(super) fn tell(peer: &Proxy<Listener>, envelope: Vec<u8>) -> crate::call::Call<Tell<P>> {
+        crate::call::Call::new(Proxy::core(peer), (ByteBuf::from(envelope),))
+    }
+}
+
+impl<P: Conversed> AnyDesk for Desk<P> {
+    fn next_deadline(&self) -> Option<Duration> {
+        self.dialogues.borrow().next_deadline()
+    }
+
+    fn expire(&self, now: Duration) {
+        loop {
+            let expired = self.dialogues.borrow_mut().expire(now, EXPIRED_AT_ONCE);
+            self.note_expired(&expired);
+            if expired.len() < EXPIRED_AT_ONCE {
+                return;
+            }
+        }
+    }
+
+    fn poll_forgetting(&self, cx: &mut Context<'_>) {
+        self.forgetting.borrow_mut().retain_mut(|forgetting| match forgetting.as_mut().poll(cx) {
+            Poll::Pending => true,
+            Poll::Ready(Ok(())) => false,
+            Poll::Ready(Err(error)) => {
+                tracing::warn!(agent = %self.agent.full_name(), protocol = P::ID, %error, "a dialogue that was given up is still kept");
+                false
+            }
+        });
+    }
+
+    fn protocol(&self) -> &'static str {
+        P::ID
+    }
+
+    fn take_in(self: Rc<Self>, message: Sealed) -> Option<LocalFuture<()>> {
+        message.take_in(&self)
+    }
+
+    fn into_any(self: Rc<Self>) -> Rc<dyn Any> {
+        self
+    }
+}
+
+/// By which name a dialogue is kept: the responder's reference, which comes later, is no part of it.
+fn key<P>(dialogue: folkmoot_protocols::dialogue::Dialogue<'_, P>) -> String
+where
+    P: Conversed,
+{
+    let begun = if dialogue.started_by() == Side::Us { "to" } else { "by" };
+    format!("{begun} {} {}", dialogue.peer(), dialogue.starter_reference())
+}

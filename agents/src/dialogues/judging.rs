@@ -1,0 +1,207 @@
+//! Whether a message is taken: read, from whom its dialogue is with, and as the rules have it; and who has it then.
+//!
+//! Always true: what is refused has changed nothing and is answered with the reason; an `error` is never answered with
+//! an error. Neighbours: [`incoming`](super::incoming) asks; `folkmoot_protocols` has the rules.
+
+use std::sync::{Arc, LazyLock};
+
+use folkmoot_codecs::{CallError, Principal};
+use folkmoot_protocols::dialogue::{DialogueId, ErrorCode, ErrorReply, Refusal, Update};
+use folkmoot_protocols::typed::{Conversed, Heard};
+use folkmoot_protocols::{DialogueReference, Envelope, Message, Protocol, Reading, Specification};
+use serde_bytes::ByteBuf;
+
+use super::desk::{Desk, UNREAD_MESSAGES};
+use super::incoming::Answer;
+use crate::chance;
+
+/// A message that the rules allow.
+pub(super) enum Accepted<P> {
+    /// The next one of its dialogue.
+    New(DialogueId, Heard<P>),
+    /// One that changes nothing for anybody who waits: it came before, or crossed the end.
+    Known(DialogueId),
+}
+
+/// A message that is not taken.
+pub(super) struct Refused {
+    /// What the other side is told in AEA's words, with whom that is from and for; none where nobody can be told so.
+    error: Option<(ErrorReply, String, String)>,
+    code: &'static str,
+    reason: String,
+}
+
+impl Refused {
+    /// Before anything of it is known.
+    fn unread(reason: String) -> Box<Refused> {
+        Box::new(Refused { error: None, code: "unreadable", reason })
+    }
+}
+
+impl<P: Conversed> Desk<P> {
+    /// Reads a message and judges it by the rules.
+    ///
+    /// # Errors
+    /// It is not taken, and nothing has changed.
+    pub(super) fn take(
+        &self,
+        bytes: &[u8],
+        caller: &Principal,
+        handles: &impl Fn(u16) -> bool,
+    ) -> Result<Accepted<P>, Box<Refused>> {
+        let envelope = Envelope::decode(bytes, Reading::STRICT)
+            .map_err(|error| Refused::unread(format!("the argument is no envelope: {error}")))?;
+        let refused = |code: &'static str, error: ErrorCode, reason: String| {
+            let reply = ErrorReply::new(error, reason.clone(), P::ID, &envelope.message);
+            Box::new(Refused { error: told(reply, &envelope), code, reason })
+        };
+        let mut message: Message<P> = envelope
+            .open(P::specified(), Reading::STRICT)
+            .map_err(|error| refused("decoding_error", ErrorCode::DecodingError, error.to_string()))?;
+        let performative = message.body.performative();
+        // The rules know the agent by its name; whatever name the other side uses, it is answered under.
+        message.to = Some(self.name().to_string());
+        let known = self.dialogues.borrow().dialogue_of(&message);
+        if let Some(reason) = known.and_then(|id| self.stranger(id, caller)) {
+            return Err(refused("other_principal", ErrorCode::InvalidDialogue, reason));
+        }
+        // What opens no dialogue the rules refuse, with better words.
+        let opens = known.is_none() && self.dialogues.borrow().rules().is_initial(performative);
+        if opens && !handles(performative) {
+            let name = self.name_of(performative);
+            let reason = format!("{} takes no {name} of {} with which a dialogue begins", self.name(), P::ID);
+            return Err(refused("no_handler", ErrorCode::UnsupportedSkill, reason));
+        }
+        let peer = match known {
+            Some(_) => None,
+            None => Some(self.way(&envelope.sender).map_err(|reason| {
+                let reason = format!("the sender {:?} cannot be answered: {reason}", envelope.sender);
+                refused("no_way_back", ErrorCode::InvalidMessage, reason)
+            })?),
+        };
+        let now = self.now();
+        let taken = Heard::take(&mut self.dialogues.borrow_mut(), message, now);
+        match taken {
+            Ok(heard) => {
+                let id = heard.id();
+                self.counters().messages_in.increment(1);
+                if let Some(peer) = peer {
+                    self.enter(id, peer, envelope.to.as_str().into(), Some(caller.clone()));
+                }
+                if let Some(beside) = self.beside.borrow_mut().get_mut(&id) {
+                    beside.principal.get_or_insert_with(|| caller.clone());
+                }
+                Ok(Accepted::New(id, heard))
+            }
+            Err(unheard) => match unheard.update {
+                Update::Again { id } | Update::Late { id } => Ok(Accepted::Known(id)),
+                Update::EndsCrossed { id, .. } => {
+                    self.tell_end(id);
+                    Ok(Accepted::Known(id))
+                }
+                Update::Refused(refusal) => Err(self.refused(&refusal, &envelope)),
+                other => Err(refused("unknown", ErrorCode::InvalidMessage, format!("{other:?}"))),
+            },
+        }
+    }
+
+    fn refused(&self, refusal: &Refusal, envelope: &Envelope) -> Box<Refused> {
+        let reply = ErrorReply::to(refusal, P::ID, &envelope.message);
+        let error = reply.and_then(|reply| told(reply, envelope));
+        Box::new(Refused { error, code: refusal.code(), reason: refusal.to_string() })
+    }
+
+    /// Why a message of a known dialogue is not from whom the dialogue is with.
+    fn stranger(&self, id: DialogueId, caller: &Principal) -> Option<String> {
+        let beside = self.beside.borrow();
+        let principal = beside.get(&id)?.principal.as_ref()?;
+        // With whom it is, a stranger is not told.
+        (principal != caller).then(|| format!("the dialogue is not with {caller}"))
+    }
+
+    fn name_of(&self, performative: u16) -> String {
+        let dialogues = self.dialogues.borrow();
+        dialogues.rules().performative_name(performative).unwrap_or("message").to_owned()
+    }
+
+    /// Hands a message to whoever awaits it; gives it back where its handler is to have it.
+    pub(super) fn hand_on(
+        &self,
+        id: DialogueId,
+        heard: Heard<P>,
+        handles: &impl Fn(u16) -> bool,
+    ) -> Option<Heard<P>> {
+        let mut besides = self.beside.borrow_mut();
+        let Some(beside) = besides.get_mut(&id) else { return Some(heard) };
+        let heard = match beside.waiter.take_if(|waiter| waiter.target == heard.target) {
+            Some(waiter) => match waiter.tell.send(Ok(heard)) {
+                Ok(()) => return None,
+                Err(Ok(heard)) => heard,
+                Err(Err(_)) => return None,
+            },
+            None => heard,
+        };
+        if handles(heard.said.performative()) {
+            return Some(heard);
+        }
+        if beside.unread.len() < UNREAD_MESSAGES {
+            beside.unread.push_back(heard);
+            return None;
+        }
+        drop(besides);
+        self.counters().messages_unread.increment(1);
+        let agent = self.name();
+        tracing::warn!(%agent, protocol = P::ID, limit = UNREAD_MESSAGES, "nobody reads the messages of a dialogue; it is given up");
+        self.abandon(id);
+        None
+    }
+
+    /// Tells the other side that its message was not taken.
+    pub(super) fn refuse(&self, refused: Refused, reply: Answer) {
+        let Refused { error, code, reason } = refused;
+        self.counters().messages_refused.increment(1);
+        let agent = self.name();
+        tracing::info!(%agent, protocol = P::ID, code, reason, "a message was refused");
+        let envelope =
+            error.filter(|_| P::ID != ERRORS).and_then(|(error, from, to)| sealed(error, from, to));
+        match envelope {
+            Some(envelope) => reply.send(Ok(Some(ByteBuf::from(envelope)))),
+            None => reply.refuse(CallError::BadArguments {
+                method: P::ID.to_owned(),
+                path: "envelope".to_owned(),
+                reason,
+            }),
+        }
+    }
+}
+
+/// An error with whom it is from and for.
+fn told(reply: ErrorReply, envelope: &Envelope) -> Option<(ErrorReply, String, String)> {
+    Some((reply, envelope.to.clone(), envelope.sender.clone()))
+}
+
+/// The protocol in which mistakes are told.
+const ERRORS: &str = "fetchai/default:1.0.0";
+
+/// That protocol, made ready once.
+pub(super) fn errors() -> Option<&'static Arc<Protocol>> {
+    static PROTOCOL: LazyLock<Option<Arc<Protocol>>> = LazyLock::new(|| {
+        let specification = Specification::shipped("default")?;
+        Protocol::new(specification).ok()
+    });
+    PROTOCOL.as_ref()
+}
+
+/// An `error` in its envelope, in a dialogue of its own that it ends.
+fn sealed(error: ErrorReply, from: String, to: String) -> Option<Vec<u8>> {
+    let body = error.body(errors()?).ok()?;
+    let mut nonce = [0; 32];
+    chance::fill(&mut nonce).ok()?;
+    let mut message = Message::new(body);
+    let starter = nonce.iter().map(|byte| format!("{byte:02x}")).collect();
+    message.dialogue_reference = DialogueReference { starter, responder: String::new() };
+    message.message_id = 1;
+    message.sender = Some(from);
+    message.to = Some(to);
+    Envelope::new(&message).ok().map(|envelope| envelope.encode())
+}

@@ -1,0 +1,270 @@
+//! What an agent says: the first message of a dialogue, an answer, and what it waits for then.
+//!
+//! Always true: a message is judged by the rules, and kept where dialogues outlive the agent, before it is sent; it is
+//! handed over by an idempotent call without a chain, for the other side takes it in whatever it does meanwhile.
+//! Neighbours: [`desk`](super::desk) keeps the dialogues, [`Context`](crate::Context) begins all this.
+
+use std::fmt;
+use std::future::{Future, IntoFuture};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context as TaskContext, Poll};
+
+use folkmoot_protocols::dialogue::{DialogueId, ErrorReply};
+use folkmoot_protocols::typed::{
+    Answered, Answers, Conversed, Heard, Opens, Performative, Role, Said, Says, Spoken, State,
+};
+use folkmoot_protocols::{Body, Envelope, Message, Reading};
+use tokio::sync::oneshot;
+
+use super::DialogueError;
+use super::desk::{Desk, Listener, Waiter};
+use super::judging::errors;
+use crate::chain;
+use crate::interface::LocalFuture;
+use crate::proxy::Proxy;
+
+/// The protocol of a role.
+type Of<R> = <R as Role>::Protocol;
+
+/// What answers `N`, each performative with its dialogue.
+pub type Reply<R, N> = <N as Answered>::By<R>;
+
+/// Judges a message by the rules and gives it.
+type Make<R, N> = Box<dyn FnOnce(&Desk<Of<R>>) -> Result<Spoken<R, N>, DialogueError>>;
+
+/// Something that is said once this is awaited; with [`answer`](Speech::answer), the other side's answer is awaited too.
+///
+/// Awaited as it is, it gives the dialogue as soon as the other side has taken the message in. What answers it then goes
+/// to the handler of its performative; where there is none, it is kept for
+/// [`Context::answer`](crate::Context::answer).
+#[must_use = "nothing is said until this is awaited"]
+pub struct Speech<R: Role, N> {
+    desk: Rc<Desk<Of<R>>>,
+    make: Make<R, N>,
+}
+
+impl<R: Role, N> fmt::Debug for Speech<R, N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Speech").field("agent", self.desk.name()).finish_non_exhaustive()
+    }
+}
+
+impl<R: Role, N> Speech<R, N> {
+    /// Something that begins a dialogue.
+    pub(crate) fn opening(
+        desk: Rc<Desk<Of<R>>>,
+        peer: Result<Proxy<Listener>, folkmoot_codecs::CallError>,
+        said: N,
+    ) -> Speech<R, N>
+    where
+        N: Opens<Of<R>>,
+        R: Says<N>,
+    {
+        let make = move |desk: &Desk<Of<R>>| {
+            let peer = peer.map_err(DialogueError::Unsent)?;
+            let now = desk.now();
+            let spoken = R::open(&mut desk.dialogues.borrow_mut(), &Proxy::url(&peer), said, now)?;
+            let known_as = desk.host().url_of(desk.name()).into();
+            desk.enter(spoken.0.id(), peer, known_as, None);
+            Ok(spoken)
+        };
+        Speech { desk, make: Box::new(make) }
+    }
+
+    /// Something that is said next in a dialogue.
+    pub(crate) fn next<D>(desk: Rc<Desk<Of<R>>>, dialogue: D, said: N) -> Speech<R, N>
+    where
+        D: State<Role = R> + 'static,
+        N: Answers<D::Last>,
+        R: Says<N>,
+    {
+        let make = move |desk: &Desk<Of<R>>| {
+            let now = desk.now();
+            let said = dialogue.say(&mut desk.dialogues.borrow_mut(), said, now);
+            said.map_err(|unsaid| DialogueError::Refusal(unsaid.refusal))
+        };
+        Speech { desk, make: Box::new(make) }
+    }
+}
+
+impl<R: Role, N: Performative<Protocol = Of<R>>> Speech<R, N> {
+    /// Says it and awaits what the other side answers, which goes to no handler then. It is waited for until the dialogue
+    /// ends or times out; dropped, what comes later goes to handlers again.
+    ///
+    /// # Errors
+    /// As the message itself; `Ended`, where the dialogue ended in another way.
+    pub async fn answer(self) -> Result<Reply<R, N>, DialogueError>
+    where
+        N: Answered,
+    {
+        let Speech { desk, make } = self;
+        let (said, message) = make(&desk)?;
+        // First: the answer may be here before the way out has been.
+        let answer = desk.wait(said.id(), said.message_id())?;
+        desk.say(said.id(), message).await?;
+        take(said, answer.await?)
+    }
+}
+
+impl<R: Role, N: Performative<Protocol = Of<R>>> IntoFuture for Speech<R, N> {
+    type Output = Result<Said<R, N>, DialogueError>;
+    type IntoFuture = LocalFuture<Self::Output>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async move {
+            let (said, message) = (self.make)(&self.desk)?;
+            self.desk.say(said.id(), message).await?;
+            Ok(said)
+        })
+    }
+}
+
+/// What answers what was said last in a dialogue.
+pub(crate) async fn answer<D: State<Last: Answered>>(
+    desk: Rc<Desk<Of<D::Role>>>,
+    dialogue: D,
+) -> Result<Reply<D::Role, D::Last>, DialogueError> {
+    let answer = desk.wait(dialogue.id(), dialogue.message_id())?;
+    take(dialogue, answer.await?)
+}
+
+fn take<D: State<Last: Answered>>(
+    dialogue: D,
+    heard: Heard<Of<D::Role>>,
+) -> Result<Reply<D::Role, D::Last>, DialogueError> {
+    // It answers that message of that dialogue, and the rules say by what.
+    dialogue.take(heard).map_err(|unfit| DialogueError::Unsendable { reason: unfit.to_string() })
+}
+
+impl<P: Conversed> Desk<P> {
+    /// Waits for what answers a message of a dialogue.
+    fn wait(self: &Rc<Self>, id: DialogueId, target: i32) -> Result<Waiting<P>, DialogueError> {
+        let mut besides = self.beside.borrow_mut();
+        let Some(beside) = besides.get_mut(&id) else {
+            return Err(DialogueError::Ended { end: "forgotten".to_owned() });
+        };
+        let came = beside.unread.iter().position(|heard| heard.target == target);
+        let (tell, told) = oneshot::channel();
+        if let Some(heard) = came.and_then(|place| beside.unread.remove(place)) {
+            // The other end is in this very function.
+            tell.send(Ok(heard)).ok();
+        } else if beside.waiter.as_ref().is_some_and(|waiter| !waiter.tell.is_closed()) {
+            return Err(DialogueError::Awaited);
+        } else if let Some(end) = self.end_of(id) {
+            return Err(DialogueError::Ended { end });
+        } else {
+            beside.waiter = Some(Waiter { target, tell });
+        }
+        Ok(Waiting { desk: self.clone(), id, told })
+    }
+
+    /// Keeps and sends a message that the rules allowed. Where that fails the dialogue is given up, for nobody knows how
+    /// it stands.
+    async fn say(self: &Rc<Self>, id: DialogueId, message: Message<P>) -> Result<(), DialogueError> {
+        let mut unsaid = Unsaid { desk: self, id, is_said: false };
+        if let Some(keeping) = self.keep(id) {
+            keeping.await?;
+        }
+        self.hand_over(id, message).await?;
+        unsaid.is_said = true;
+        Ok(())
+    }
+
+    async fn hand_over(&self, id: DialogueId, mut message: Message<P>) -> Result<(), DialogueError> {
+        let way = self.beside.borrow().get(&id).map(|beside| (beside.peer.clone(), beside.known_as.clone()));
+        let Some((peer, known_as)) = way else {
+            return Err(DialogueError::Ended { end: "forgotten".to_owned() });
+        };
+        message.sender = Some(known_as.to_string());
+        let envelope = Envelope::new(&message)
+            .map_err(|error| DialogueError::Unsendable { reason: error.to_string() })?;
+        let handed_over = Unchained(Desk::<P>::tell(&peer, envelope.encode())).await;
+        match handed_over.map_err(DialogueError::Unsent)? {
+            None => {
+                self.counters().messages_out.increment(1);
+                Ok(())
+            }
+            Some(error) => Err(refusal(&error)),
+        }
+    }
+}
+
+/// What an envelope says that came back.
+fn refusal(envelope: &[u8]) -> DialogueError {
+    let read = || {
+        let errors = errors().ok_or("the protocol `default` is not at hand")?;
+        let envelope = Envelope::decode(envelope, Reading::STRICT).map_err(|error| error.to_string())?;
+        let message: Message<Body> =
+            envelope.open(errors, Reading::STRICT).map_err(|error| error.to_string())?;
+        ErrorReply::read(&message.body).ok_or_else(|| "it says no `error`".to_owned())
+    };
+    match read() {
+        Ok(ErrorReply { code, text, .. }) => DialogueError::Refused { code, reason: text },
+        Err(reason) => {
+            DialogueError::Unsendable { reason: format!("it came back with what cannot be read: {reason}") }
+        }
+    }
+}
+
+/// A message that is being said: where that comes to nothing, its dialogue is given up.
+struct Unsaid<'d, P: Conversed> {
+    desk: &'d Rc<Desk<P>>,
+    id: DialogueId,
+    is_said: bool,
+}
+
+impl<P: Conversed> Drop for Unsaid<'_, P> {
+    fn drop(&mut self) {
+        if !self.is_said {
+            self.desk.abandon(self.id);
+        }
+    }
+}
+
+/// Waits for a message of a dialogue.
+struct Waiting<P: Conversed> {
+    desk: Rc<Desk<P>>,
+    id: DialogueId,
+    told: oneshot::Receiver<Result<Heard<P>, String>>,
+}
+
+impl<P: Conversed> Future for Waiting<P> {
+    type Output = Result<Heard<P>, DialogueError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Self::Output> {
+        let told = std::task::ready!(Pin::new(&mut self.told).poll(cx));
+        Poll::Ready(match told {
+            Ok(Ok(heard)) => Ok(heard),
+            Ok(Err(end)) => Err(DialogueError::Ended { end }),
+            // Its desk is gone, with the agent's life that began the dialogue.
+            Err(_) => Err(DialogueError::Ended { end: "forgotten".to_owned() }),
+        })
+    }
+}
+
+impl<P: Conversed> Drop for Waiting<P> {
+    fn drop(&mut self) {
+        // What has come and nobody has taken is still there for who asks again.
+        if let Ok(Ok(heard)) = self.told.try_recv()
+            && let Some(beside) = self.desk.beside.borrow_mut().get_mut(&self.id)
+        {
+            beside.unread.push_front(heard);
+        }
+    }
+}
+
+/// A future that is polled as if no turn made it: what it calls waits for no turn, so it can close no circle.
+struct Unchained<F>(F);
+
+impl<F: Future + Unpin> Future for Unchained<F> {
+    type Output = F::Output;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<F::Output> {
+        let mut outside = None;
+        chain::swap(&mut outside);
+        let polled = Pin::new(&mut self.0).poll(cx);
+        chain::swap(&mut outside);
+        polled
+    }
+}

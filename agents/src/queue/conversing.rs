@@ -1,0 +1,94 @@
+//! What of an agent's dialogues lies at its queue: messages that are taken in before turns are queued, and the desks.
+//!
+//! Always true: a message is taken in as it arrives, whatever turn runs; its handler's turn is queued like any other.
+//! Neighbour: [`dialogues`](crate::dialogues) has the rest.
+
+use std::rc::Rc;
+use std::task::Context as TaskContext;
+
+use folkmoot_codecs::CallError;
+use folkmoot_protocols::typed::Conversed;
+
+use super::Core;
+use crate::context::Scope;
+use crate::dialogues::incoming::{Pending, Sealed, Taken};
+use crate::dialogues::{Desk, Desks};
+use crate::interface::Agent;
+use crate::turn::Turn;
+
+impl<A: Agent> Core<A> {
+    /// Takes a message in. Gives what is to be queued, if anything is.
+    pub(super) fn take_in(self: &Rc<Self>, turn: Turn<A>) -> Option<Turn<A>> {
+        let Turn { mut permit, request } = turn;
+        let taken = {
+            let scope = Scope { core: self, origin: Some(&permit.head().origin) };
+            A::take_in(request, &scope)
+        };
+        match taken {
+            Taken::Call(request) => Some(Turn { permit, request }),
+            Taken::Done => None,
+            Taken::Handle(request) => {
+                permit.answered();
+                Some(Turn { permit, request })
+            }
+            Taken::Later(Pending(pending)) => {
+                permit.answered();
+                let core = self.clone();
+                self.spawn(Box::pin(async move {
+                    if let Some(request) = pending.await {
+                        let info = A::method_of(&request);
+                        core.admit(Turn { permit, request }, info);
+                    }
+                }));
+                None
+            }
+        }
+    }
+
+    /// Takes a message in of a protocol that the agent has no handlers for.
+    pub(crate) fn accept_message(self: &Rc<Self>, mut message: Box<Sealed>) {
+        if self.takes_nothing_in() {
+            return message.refuse(self.shared.stopped_error(false));
+        }
+        if !message.permit.opens(&self.shared, message.protocol) {
+            let reason = "the permit was not given by this container's gate for this message".to_owned();
+            return message.refuse(CallError::Denied { reason });
+        }
+        message.permit.answered();
+        let taken = match &*self.desks.borrow() {
+            Some(desks) => desks.take_in(message),
+            None => Err(message),
+        };
+        match taken {
+            Ok(None) => {}
+            Ok(Some(later)) => self.spawn(later),
+            Err(message) => {
+                let (agent, method) = (self.shared.name().to_string(), message.protocol.to_owned());
+                message.refuse(CallError::NoSuchMethod { agent, method, nearest: None });
+            }
+        }
+    }
+
+    /// The agent's dialogues in a protocol.
+    pub(crate) fn desk<P: Conversed>(&self) -> Rc<Desk<P>> {
+        self.shared.listen(P::ID);
+        let mut desks = self.desks.borrow_mut();
+        let desks = desks.get_or_insert_with(|| Box::new(Desks::default()));
+        desks.find_or_add(|keeping| Desk::new(self.host.clone(), self.shared.clone(), keeping))
+    }
+
+    /// The dialogues end with the agent's life, but for those that outlive it.
+    pub(super) fn end_dialogues(&self) {
+        if let Some(desks) = &mut *self.desks.borrow_mut() {
+            desks.end_life();
+        }
+    }
+
+    /// Gives up the dialogues that are due. Says whether there is more to do at once.
+    pub(crate) fn poll_dialogues(&self, cx: &mut TaskContext<'_>) -> bool {
+        match &mut *self.desks.borrow_mut() {
+            Some(desks) => desks.poll(&**self.host.clock(), cx),
+            None => false,
+        }
+    }
+}

@@ -1,0 +1,496 @@
+//! Agents that speak a protocol: handlers, answers that are awaited, refusals, and dialogues that outlive their agent.
+
+use std::time::Duration;
+
+use folkmoot::dialogues::{Dialogue, DialogueError, MemoryDialogues, Reply, Said};
+use folkmoot::prelude::*;
+use folkmoot::protocols::dialogue::{ErrorReply, Limits};
+use folkmoot::protocols::typed::AnyRole;
+use folkmoot::protocols::{Body, Envelope, Message, Protocol, Reading, Specification};
+use folkmoot::{Codec, Untyped, Value};
+
+use super::left_behind::Watch;
+
+folkmoot::protocol!("fipa");
+
+use fipa::roles::{Buyer, Seller};
+use fipa::{Accept, Cfp, Decline, End, Fipa, Inform, MatchAccept, Propose, heard, types};
+
+/// Sells bread to who asks for it, and hears how it went.
+#[derive(Agent, Default)]
+struct Baker {
+    informed: Vec<String>,
+    declined: u32,
+}
+
+#[agent]
+impl Baker {
+    #[handles(Fipa)]
+    async fn cfp(
+        &mut self,
+        cfp: Cfp,
+        dialogue: Dialogue<Seller, Cfp>,
+        ctx: &Context<Self>,
+    ) -> Result<(), DialogueError> {
+        match cfp.query.query_bytes.as_slice() {
+            b"stone" => {
+                ctx.reply(dialogue, Decline).await?;
+            }
+            b"crash" => panic!("no bread today"),
+            _ => {
+                let proposal = types::Description { description_bytes: b"3 shillings".to_vec() };
+                ctx.reply(dialogue, Propose { proposal }).await?;
+            }
+        }
+        Ok(())
+    }
+
+    #[handles(Fipa)]
+    async fn accept(
+        &self,
+        ctx: &Context<Self>,
+        _accept: Accept,
+        dialogue: Dialogue<Seller, Accept>,
+    ) -> Result<(), DialogueError> {
+        ctx.reply(dialogue, MatchAccept).await?;
+        Ok(())
+    }
+
+    #[handles(Fipa)]
+    fn inform(&mut self, inform: Inform) {
+        self.informed.extend(inform.info.into_values());
+    }
+
+    #[handles(Fipa)]
+    fn decline(&mut self, _: Decline) {
+        self.declined += 1;
+    }
+
+    #[handles(Fipa)]
+    fn end(&mut self, _: End, _: Dialogue<Seller, End>) {}
+
+    #[expose]
+    fn heard(&self) -> (Vec<String>, u32) {
+        (self.informed.clone(), self.declined)
+    }
+
+    #[expose]
+    fn open(&self, ctx: &Context<Self>) -> usize {
+        ctx.dialogues::<Fipa>().open()
+    }
+}
+
+/// Buys bread, waiting for each answer.
+#[derive(Agent, Default)]
+struct Customer;
+
+fn cfp(query: &str) -> Cfp {
+    Cfp { query: types::Query { query_bytes: query.as_bytes().to_vec() } }
+}
+
+#[agent]
+impl Customer {
+    /// Exclusive: its answers must get in all the same.
+    #[expose]
+    async fn buy(
+        &mut self,
+        ctx: &Context<Self>,
+        baker: Proxy<Baker>,
+        what: String,
+    ) -> Result<String, String> {
+        buy(ctx, &baker, &what).await.map_err(|error| error.to_string())
+    }
+
+    #[expose]
+    async fn many(&self, ctx: &Context<Self>, baker: Proxy<Baker>, count: u32) -> Result<u32, String> {
+        let mut said = Vec::new();
+        for _ in 0..count {
+            let opened: Said<Buyer, Cfp> =
+                ctx.open_as::<Buyer, _>(&baker, cfp("rolls")).await.map_err(|error| error.to_string())?;
+            said.push(opened);
+        }
+        let mut offers = 0;
+        // The last first: each answer finds its own dialogue.
+        for opened in said.into_iter().rev() {
+            match ctx.answer(opened).await.map_err(|error| error.to_string())? {
+                heard::ToCfp::Propose(_, dialogue) => {
+                    ctx.reply(dialogue, Decline).await.map_err(|error| error.to_string())?;
+                    offers += 1;
+                }
+                heard::ToCfp::Decline(..) => {}
+            }
+        }
+        Ok(offers)
+    }
+}
+
+async fn buy(ctx: &Context<Customer>, baker: &Proxy<Baker>, what: &str) -> Result<String, DialogueError> {
+    let dialogue = match ctx.open(baker, cfp(what)).answer().await? {
+        heard::ToCfp::Propose(_, dialogue) => dialogue,
+        heard::ToCfp::Decline(..) => return Ok("declined".to_owned()),
+    };
+    let matched: Reply<AnyRole<Fipa>, Accept> = ctx.reply(dialogue, Accept).answer().await?;
+    let heard::ToAccept::MatchAccept(_, dialogue) = matched else { return Ok("no match".to_owned()) };
+    let info = [("address".to_owned(), "Mill Lane 3".to_owned())].into();
+    ctx.reply(dialogue, Inform { info }).await?;
+    Ok("bought".to_owned())
+}
+
+async fn hall(codec: Codec) -> Container {
+    super::limit::watch();
+    Container::builder("tcp://127.0.0.1:0").codec(codec).watched().await.unwrap()
+}
+
+#[folkmoot::test(crate = crate::links::left_behind)]
+async fn a_negotiation_runs_within_a_container_and_between_two_in_each_codec() {
+    let one = hall(Codec::MsgPack).await;
+    one.spawn("baker", Baker::default).await.unwrap();
+    let customer = one.spawn("customer", Customer::default).await.unwrap();
+    let near: Proxy<Baker> = one.find("baker").unwrap();
+    assert_eq!(customer.buy(near, "rye".to_owned()).await.unwrap(), "bought");
+    for codec in [Codec::Json, Codec::MsgPack, Codec::Cbor] {
+        let two = hall(codec).await;
+        let customer = two.spawn("customer", Customer::default).await.unwrap();
+        let baker: Proxy<Baker> = two.connect(one.url("baker")).await.unwrap();
+        assert_eq!(customer.buy(baker.clone(), "rye".to_owned()).await.unwrap(), "bought", "{codec:?}");
+        assert_eq!(customer.buy(baker.clone(), "stone".to_owned()).await.unwrap(), "declined");
+        assert_eq!(customer.many(baker, 20).await.unwrap(), 20);
+        two.shutdown().await;
+    }
+    let baker: Proxy<Baker> = one.find("baker").unwrap();
+    let (informed, declined) = baker.heard().await.unwrap();
+    assert_eq!((informed.len(), declined), (4, 60));
+    one.shutdown().await;
+}
+
+/// Says what the types would not let it.
+#[derive(Agent, Default)]
+struct Rude;
+
+#[agent]
+impl Rude {
+    /// What the baker answers to an envelope, in words.
+    #[expose]
+    async fn hand_over(
+        &self,
+        ctx: &Context<Self>,
+        baker: Proxy<Untyped>,
+        envelope: Vec<u8>,
+    ) -> Result<String, String> {
+        // Else it would speak for whoever handed it over.
+        let baker = ctx.adopt(&baker);
+        let answer = baker.call("fetchai/fipa:1.0.0", [Value::Bytes(envelope)]).await;
+        let bytes = match answer.map_err(|error| error.to_string())? {
+            Value::Null => return Ok("taken".to_owned()),
+            Value::Bytes(bytes) => bytes,
+            other => return Err(format!("{other:?}")),
+        };
+        let errors = Protocol::new(Specification::shipped("default").unwrap()).unwrap();
+        let envelope = Envelope::decode(&bytes, Reading::STRICT).map_err(|error| error.to_string())?;
+        let message: Message<Body> =
+            envelope.open(&errors, Reading::STRICT).map_err(|error| error.to_string())?;
+        let reply = ErrorReply::read(&message.body).ok_or("no error")?;
+        assert_eq!(reply.data[1].1, b"fetchai/fipa:1.0.0");
+        Ok(format!("{} {}", reply.code.name(), reply.text))
+    }
+}
+
+/// A message in an envelope, from whom one likes.
+fn envelope(sender: &str, starter: &str, id: i32, target: i32, said: impl Into<Fipa>) -> Vec<u8> {
+    let mut message = Message::new(said.into());
+    message.dialogue_reference.starter = starter.to_owned();
+    (message.message_id, message.target) = (id, target);
+    (message.sender, message.to) = (Some(sender.to_owned()), Some("baker".to_owned()));
+    Envelope::new(&message).unwrap().encode()
+}
+
+#[folkmoot::test(crate = crate::links::left_behind)]
+async fn what_the_rules_do_not_allow_is_refused_with_an_error_of_the_protocol_default() {
+    let hall = hall(Codec::MsgPack).await;
+    let baker = hall.spawn("baker", Slow::default).await.unwrap();
+    let untyped: Proxy<Untyped> = hall.find("baker").unwrap();
+    let rude = hall.spawn("rude", Rude::default).await.unwrap();
+    let me = Proxy::url(&rude);
+    let hand_over = |bytes: Vec<u8>| rude.hand_over(untyped.clone(), bytes);
+
+    assert_eq!(hand_over(envelope(&me, "1", 1, 0, cfp("rye"))).await.unwrap(), "taken");
+    // Once more is as good as once.
+    assert_eq!(hand_over(envelope(&me, "1", 1, 0, cfp("rye"))).await.unwrap(), "taken");
+    assert_eq!(baker.open().await.unwrap(), 1);
+    let error = hand_over(envelope(&me, "2", 1, 0, Accept)).await.unwrap();
+    assert!(
+        error.starts_with("INVALID_MESSAGE a dialogue of fetchai/fipa:1.0.0 does not begin with accept"),
+        "{error}"
+    );
+    let error = hand_over(envelope(&me, "3", 2, -1, Accept)).await.unwrap();
+    assert!(error.starts_with("INVALID_DIALOGUE there is no dialogue 3/"), "{error}");
+    let error = hand_over(envelope(&me, "1", 3, -1, Accept)).await.unwrap();
+    assert!(
+        error.starts_with("INVALID_MESSAGE the next message of its side has the number 2, not 3"),
+        "{error}"
+    );
+    let mut cut = envelope(&me, "4", 1, 0, cfp("rye"));
+    cut.truncate(cut.len() - 1);
+    let error = hand_over(cut).await.unwrap_err().to_string();
+    assert!(error.contains("the argument is no envelope"), "{error}");
+    let error = hand_over(envelope("nowhere at all", "5", 1, 0, cfp("rye"))).await.unwrap();
+    assert!(error.starts_with("INVALID_MESSAGE the sender \"nowhere at all\" cannot be answered"), "{error}");
+    // Somebody else's dialogue, as it would be if only the address were looked at.
+    let other = hall.spawn("other", Rude::default).await.unwrap();
+    let error = other.hand_over(untyped.clone(), envelope(&me, "1", 2, -1, Accept)).await.unwrap();
+    assert!(error.starts_with("INVALID_DIALOGUE the dialogue is not with"), "{error}");
+    assert_eq!(baker.open().await.unwrap(), 1);
+    hall.shutdown().await;
+}
+
+/// Takes no messages, and says what it was told.
+#[derive(Agent, Default)]
+struct Asker;
+
+#[agent]
+impl Asker {
+    #[expose]
+    async fn ask(&self, ctx: &Context<Self>, whom: Proxy<Untyped>) -> Result<String, String> {
+        match ctx.open(&whom, cfp("rye")).answer().await {
+            Ok(heard::ToCfp::Propose(..)) => Ok("an offer".to_owned()),
+            Ok(heard::ToCfp::Decline(..)) => Ok("none".to_owned()),
+            Err(DialogueError::Refused { code, reason }) => Err(format!("{} {reason}", code.name())),
+            Err(DialogueError::Unsent(CallError::NoSuchMethod { method, .. })) => Err(format!("no {method}")),
+            Err(other) => Err(other.to_string()),
+        }
+    }
+
+    /// An answer for which nobody waits yet is kept.
+    #[expose]
+    async fn ask_slowly(&self, ctx: &Context<Self>, whom: Proxy<Baker>) -> Result<String, String> {
+        let said = ctx.open(&whom, cfp("rye")).await.map_err(|error| error.to_string())?;
+        // Has the baker's turn over, whose answer was handed over within it.
+        whom.heard().await.map_err(|error| error.to_string())?;
+        let heard::ToCfp::Propose(offer, _) = ctx.answer(said).await.map_err(|error| error.to_string())?
+        else {
+            return Err("declined".to_owned());
+        };
+        Ok(String::from_utf8_lossy(&offer.proposal.description_bytes).into_owned())
+    }
+
+    #[expose]
+    async fn wait_for_nobody(&self, ctx: &Context<Self>, whom: Proxy<Baker>) -> Result<(), String> {
+        let dialogues = ctx.dialogues::<Fipa>();
+        let before = dialogues.open();
+        let limits = {
+            let mut limits = Limits::default();
+            limits.time_out = Some(Duration::from_millis(20));
+            limits
+        };
+        dialogues.set_limits(limits);
+        let dialogue = match ctx.open(&whom, cfp("rye")).answer().await.map_err(|error| error.to_string())? {
+            heard::ToCfp::Propose(_, dialogue) => dialogue,
+            heard::ToCfp::Decline(..) => return Err("declined".to_owned()),
+        };
+        // A counter-proposal, to which this baker has nothing to say.
+        let proposal = types::Description::default();
+        match ctx.reply(dialogue, Propose { proposal }).answer().await {
+            Err(DialogueError::Ended { end }) if end == "timed_out" => {}
+            other => return Err(format!("{other:?}")),
+        }
+        match dialogues.open() {
+            open if open == before => Ok(()),
+            open => Err(format!("{open} are open, {before} were")),
+        }
+    }
+
+    #[expose]
+    async fn ask_too_often(&self, ctx: &Context<Self>, whom: Proxy<Baker>) -> Result<String, String> {
+        let limits = {
+            let mut limits = Limits::default();
+            limits.open_per_peer = 2 + ctx.dialogues::<Fipa>().open();
+            limits
+        };
+        ctx.dialogues::<Fipa>().set_limits(limits);
+        for _ in 0..2 {
+            ctx.open(&whom, cfp("rye")).await.map_err(|error| error.to_string())?;
+        }
+        match ctx.open(&whom, cfp("rye")).await {
+            Err(DialogueError::Refusal(refusal)) => Ok(refusal.code().to_owned()),
+            other => Err(format!("{other:?}")),
+        }
+    }
+}
+
+#[folkmoot::test(crate = crate::links::left_behind)]
+async fn whoever_speaks_is_told_why_nothing_came_of_it() {
+    let one = hall(Codec::MsgPack).await;
+    let two = hall(Codec::Json).await;
+    one.spawn("baker", Baker::default).await.unwrap();
+    one.spawn("asker", Asker::default).await.unwrap();
+    one.spawn("customer", Customer::default).await.unwrap();
+    let asker = two.spawn("asker", Asker::default).await.unwrap();
+    let baker: Proxy<Untyped> = two.connect(one.url("baker")).await.unwrap();
+    let bakery: Proxy<Baker> = two.connect(one.url("baker")).await.unwrap();
+    assert_eq!(asker.ask(baker).await.unwrap(), "an offer");
+    assert_eq!(asker.ask_slowly(bakery.clone()).await.unwrap(), "3 shillings");
+    asker.wait_for_nobody(bakery.clone()).await.unwrap();
+    assert_eq!(asker.ask_too_often(bakery).await.unwrap(), "too_many_with_peer");
+    // It has never spoken fipa, so it has no method of that name.
+    let stranger: Proxy<Untyped> = two.connect(one.url("asker")).await.unwrap();
+    let error = asker.ask(stranger).await.unwrap_err();
+    assert_eq!(error, CallError::Agent("no fetchai/fipa:1.0.0".to_owned()));
+    for container in [two, one] {
+        container.shutdown().await;
+    }
+}
+
+#[folkmoot::test(crate = crate::links::left_behind)]
+async fn a_rule_of_the_gate_names_a_protocol_by_its_id() {
+    let dir = tempfile::tempdir().unwrap();
+    let certs = DevCerts::in_dir(dir.path()).unwrap();
+    let node = |name: &str| Container::builder("tls://127.0.0.1:0").certs(certs.node(name).unwrap());
+    let bakery = node("bakery").allow("spiffe://demo/node/town", "baker", "fetchai/fipa:1.0.0");
+    let bakery = bakery.allow("spiffe://demo/node/village", "baker", "open").watched().await.unwrap();
+    bakery.spawn("baker", Baker::default).await.unwrap();
+    let town = node("town").allow("spiffe://demo/node/bakery", "asker", "fetchai/*").watched().await.unwrap();
+    let village = node("village").watched().await.unwrap();
+    let asker = town.spawn("asker", Asker::default).await.unwrap();
+    let baker: Proxy<Untyped> = town.connect(bakery.url("baker")).await.unwrap();
+    assert_eq!(asker.ask(baker).await.unwrap(), "an offer");
+    let asker = village.spawn("asker", Asker::default).await.unwrap();
+    let baker: Proxy<Untyped> = village.connect(bakery.url("baker")).await.unwrap();
+    let error = asker.ask(baker).await.unwrap_err().to_string();
+    assert!(error.contains("no rule lets spiffe://demo/node/village call \"fetchai/fipa:1.0.0\""), "{error}");
+    for container in [town, village, bakery] {
+        container.shutdown().await;
+    }
+}
+
+/// Answers later than its handler, so that it may crash between.
+#[derive(Agent, Default)]
+struct Slow {
+    asked: Vec<(Cfp, Dialogue<Seller, Cfp>)>,
+}
+
+#[agent]
+impl Slow {
+    #[start]
+    fn start(&mut self, ctx: &Context<Self>) {
+        for heard in ctx.dialogues::<Fipa>().unanswered() {
+            if let Ok(heard::Any::Cfp(cfp, dialogue)) = heard.any::<Seller>() {
+                self.asked.push((cfp, dialogue));
+            }
+        }
+    }
+
+    #[handles(Fipa)]
+    fn cfp(&mut self, cfp: Cfp, dialogue: Dialogue<Seller, Cfp>) {
+        self.asked.push((cfp, dialogue));
+    }
+
+    #[handles(Fipa)]
+    fn decline(&mut self, _: Decline) {}
+
+    #[expose]
+    fn open(&self, ctx: &Context<Self>) -> usize {
+        ctx.dialogues::<Fipa>().open()
+    }
+
+    #[expose]
+    fn crash(&mut self) {
+        panic!("for the test");
+    }
+
+    #[expose]
+    async fn answer_all(&mut self, ctx: &Context<Self>) -> Result<usize, String> {
+        let count = self.asked.len();
+        for (cfp, dialogue) in std::mem::take(&mut self.asked) {
+            let proposal = types::Description { description_bytes: cfp.query.query_bytes };
+            ctx.reply(dialogue, Propose { proposal }).await.map_err(|error| error.to_string())?;
+        }
+        Ok(count)
+    }
+}
+
+/// Buys of slow ones.
+#[derive(Agent, Default)]
+struct Patient {
+    offers: Vec<String>,
+}
+
+#[agent]
+impl Patient {
+    #[expose]
+    async fn ask(&self, ctx: &Context<Self>, whom: Proxy<Slow>, what: String) -> Result<(), String> {
+        ctx.open_as::<Buyer, _>(&whom, cfp(&what)).await.map(drop).map_err(|error| error.to_string())
+    }
+
+    #[handles(Fipa)]
+    async fn propose(
+        &mut self,
+        offer: Propose,
+        dialogue: Dialogue<Buyer, Propose>,
+        ctx: &Context<Self>,
+    ) -> Result<(), DialogueError> {
+        self.offers.push(String::from_utf8_lossy(&offer.proposal.description_bytes).into_owned());
+        ctx.reply(dialogue, Decline).await.map(drop)
+    }
+
+    #[expose]
+    fn offers(&self) -> Vec<String> {
+        self.offers.clone()
+    }
+}
+
+async fn until_offers(patient: &Proxy<Patient>, count: usize) -> Vec<String> {
+    loop {
+        let offers = patient.offers().await.unwrap();
+        if offers.len() >= count {
+            return offers;
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+#[folkmoot::test(crate = crate::links::left_behind)]
+async fn dialogues_that_are_kept_outlive_a_crash_and_the_container() {
+    let one = hall(Codec::MsgPack).await;
+    let patient = one.spawn("patient", Patient::default).await.unwrap();
+    let store = MemoryDialogues::default();
+
+    let two = hall(Codec::MsgPack).await;
+    let slow = two.spawn("slow", Slow::default).keep_dialogues(store.clone()).await.unwrap();
+    let far: Proxy<Slow> = one.connect(two.url("slow")).await.unwrap();
+    patient.ask(far.clone(), "rye".to_owned()).await.unwrap();
+    patient.ask(far.clone(), "wheat".to_owned()).await.unwrap();
+    assert_eq!(store.len(), 2);
+    slow.crash().await.unwrap_err();
+    assert_eq!(slow.answer_all().await.unwrap(), 2);
+    assert_eq!(until_offers(&patient, 2).await, ["rye", "wheat"]);
+    // What has ended is kept no more.
+    patient.ask(far, "oats".to_owned()).await.unwrap();
+    while store.len() != 1 {
+        tokio::task::yield_now().await;
+    }
+    // Whoever speaks with it knows it by its URL.
+    let url = two.url("");
+    two.shutdown().await;
+
+    let three = Container::builder(url.trim_end_matches('/')).watched().await.unwrap();
+    let slow = three.spawn("slow", Slow::default).keep_dialogues(store.clone()).await.unwrap();
+    assert_eq!(slow.answer_all().await.unwrap(), 1);
+    assert_eq!(until_offers(&patient, 3).await[2], "oats");
+    while !store.is_empty() {
+        tokio::task::yield_now().await;
+    }
+    for container in [three, one] {
+        container.shutdown().await;
+    }
+}
+
+#[folkmoot::test(crate = crate::links::left_behind)]
+async fn dialogues_that_are_not_kept_end_with_a_crash_and_the_other_side_learns_of_it() {
+    let hall = hall(Codec::MsgPack).await;
+    let patient = hall.spawn("patient", Patient::default).await.unwrap();
+    let slow = hall.spawn("slow", Slow::default).await.unwrap();
+    patient.ask(slow.clone(), "rye".to_owned()).await.unwrap();
+    slow.crash().await.unwrap_err();
+    assert_eq!(slow.answer_all().await.unwrap(), 0);
+    hall.shutdown().await;
+}
