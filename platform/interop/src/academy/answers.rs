@@ -129,6 +129,8 @@ fn exchange(error: &ExchangeError) -> Response {
         ExchangeError::Forbidden { .. }
         | ExchangeError::NotOwner { .. }
         | ExchangeError::NotInGroup { .. }
+        | ExchangeError::WrongGate
+        | ExchangeError::WrongName { .. }
         | ExchangeError::ContainerOnly { .. } => text(StatusCode::FORBIDDEN, "Incorrect permissions"),
         ExchangeError::TooLarge { size, limit, .. } => too_large(*size, *limit),
         ExchangeError::Invalid { fault } => {

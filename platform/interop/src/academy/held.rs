@@ -23,6 +23,7 @@ use folkmoot::Clock;
 use folkmoot::exchange::{Asker, Delivery, Exchange, ExchangeError, MailboxId, Receipt, Refusal, Tracking};
 use futures_util::future::{join_all, poll_immediate};
 use tokio::sync::Notify;
+use tokio::task::JoinHandle;
 
 use super::wire::Line;
 
@@ -30,6 +31,8 @@ use super::wire::Line;
 pub(crate) const SETTLE_TIME: Duration = Duration::from_millis(100);
 /// A mail whose stream broke is given back after so long, unless a sign comes or the mailbox is listened to before.
 const DOUBT_TIME: Duration = Duration::from_secs(1);
+/// Pause between two looks whether all is done.
+const LOOK_AGAIN: Duration = Duration::from_millis(5);
 /// Tables that the mailboxes are spread over, so that connections do not wait for each other.
 const TABLES: usize = 16;
 
@@ -132,12 +135,19 @@ pub(crate) struct HeldMail {
     exchange: Arc<dyn Exchange>,
     tables: [Mutex<Table>; TABLES],
     next_event: AtomicU64,
+    /// A clone for each piece of work that nobody waits for.
+    at_work: Arc<()>,
 }
 
 impl HeldMail {
     /// `first_event` is higher than any that an earlier server gave: clients remember them.
     pub(crate) fn new(exchange: Arc<dyn Exchange>, first_event: u64) -> HeldMail {
-        HeldMail { exchange, tables: Default::default(), next_event: AtomicU64::new(first_event) }
+        HeldMail {
+            exchange,
+            tables: Default::default(),
+            next_event: AtomicU64::new(first_event),
+            at_work: Arc::default(),
+        }
     }
 
     /// The number of the next event of any stream; it grows.
@@ -176,14 +186,14 @@ impl HeldMail {
     /// The mailbox `from` has answered the request of that tag.
     pub(crate) async fn answered(self: &Arc<Self>, from: MailboxId, tag: u128) {
         let taken = self.take(from, |held| held.tag == Some(tag));
-        self.acknowledge(taken).await;
+        self.acknowledge_meanwhile(taken).await;
     }
 
     /// Someone begins to receive from a mailbox, and has seen events up to `last_event`.
     pub(crate) async fn begins(self: &Arc<Self>, mailbox: MailboxId, last_event: Option<u64>) {
         let seen = |held: &Held| held.event.is_some_and(|event| last_event.is_some_and(|last| event <= last));
         let taken = self.take(mailbox, |held| seen(held));
-        self.acknowledge(taken).await;
+        self.acknowledge_meanwhile(taken).await;
         let doubtful = self.take(mailbox, |held| held.is_in_doubt);
         self.give_back(doubtful).await;
     }
@@ -193,7 +203,14 @@ impl HeldMail {
         if !hands.is_empty() {
             let read = |held: &mut Held| held.answer.is_whole() && held.is_out();
             let taken = self.take_of(hands, read);
-            self.acknowledge(taken).await;
+            self.acknowledge_meanwhile(taken).await;
+        }
+    }
+
+    /// Waits until nothing is being acknowledged or given back.
+    pub(crate) async fn is_done(&self, clock: &dyn Clock) {
+        while Arc::strong_count(&self.at_work) > 1 {
+            clock.sleep(LOOK_AGAIN).await;
         }
     }
 
@@ -267,43 +284,54 @@ impl HeldMail {
         of_all.flatten().collect()
     }
 
-    async fn acknowledge(self: &Arc<Self>, taken: Vec<Held>) {
-        if taken.is_empty() {
-            return;
+    async fn acknowledge(&self, taken: Vec<Held>) {
+        if let Some(task) = self.begin(taken, acknowledge).await {
+            // A panic of the exchange is told by the runtime.
+            task.await.ok();
         }
-        let exchange = self.exchange.clone();
-        to_the_end(async move {
-            let all = taken.iter().map(async |held| {
-                told(exchange.acknowledge(&held.asker, &held.receipt).await, "acknowledged", &held.receipt);
-            });
-            join_all(all).await;
-        })
-        .await;
+    }
+
+    /// The same, without waiting until it is done: nobody's answer depends on it.
+    async fn acknowledge_meanwhile(&self, taken: Vec<Held>) {
+        self.begin(taken, acknowledge).await;
     }
 
     /// Gives back what was written and is not known to have arrived, and what was not written at all.
-    async fn give_back(self: &Arc<Self>, lost: Vec<Held>) {
-        if lost.is_empty() {
-            return;
+    async fn give_back(&self, lost: Vec<Held>) {
+        if let Some(task) = self.begin(lost, give_back).await {
+            task.await.ok();
         }
-        tracing::debug!(mails = lost.len(), "mail is delivered again, for its connection broke");
-        let exchange = self.exchange.clone();
-        to_the_end(async move {
-            for held in &lost {
-                let refusal = match held.is_out() {
-                    true => Refusal::after(Duration::ZERO, "the client's connection broke"),
-                    false => Refusal::untouched(),
-                };
-                told(exchange.refuse(&held.asker, &held.receipt, refusal).await, "given back", &held.receipt);
-            }
-        })
-        .await;
+    }
+
+    /// Begins a piece of work on these mails. Where it takes its time it becomes a task, and so comes to its end even where
+    /// whoever waits for it goes away.
+    async fn begin<F>(
+        &self,
+        mails: Vec<Held>,
+        work: fn(Arc<dyn Exchange>, Vec<Held>) -> F,
+    ) -> Option<JoinHandle<()>>
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        if mails.is_empty() {
+            return None;
+        }
+        let mut work = Box::pin(work(self.exchange.clone(), mails));
+        if poll_immediate(&mut work).await.is_some() {
+            return None;
+        }
+        let at_work = self.at_work.clone();
+        Some(tokio::spawn(async move {
+            work.await;
+            drop(at_work);
+        }))
     }
 
     /// Gives back what nobody was handed.
     pub(crate) fn return_unhanded(&self, asker: Asker, receipts: Vec<Receipt>) {
-        let exchange = self.exchange.clone();
+        let (exchange, at_work) = (self.exchange.clone(), self.at_work.clone());
         let work = async move {
+            let _at_work = at_work;
             for receipt in &receipts {
                 told(exchange.refuse(&asker, receipt, Refusal::untouched()).await, "given back", receipt);
             }
@@ -316,12 +344,21 @@ impl HeldMail {
     }
 }
 
-/// Does `work` to its end, even where whoever waits for it goes away.
-async fn to_the_end(work: impl Future<Output = ()> + Send + 'static) {
-    let mut work = Box::pin(work);
-    if poll_immediate(&mut work).await.is_none() {
-        // A panic of the exchange is told by the runtime.
-        tokio::spawn(work).await.ok();
+async fn acknowledge(exchange: Arc<dyn Exchange>, taken: Vec<Held>) {
+    let all = taken.iter().map(async |held| {
+        told(exchange.acknowledge(&held.asker, &held.receipt).await, "acknowledged", &held.receipt);
+    });
+    join_all(all).await;
+}
+
+async fn give_back(exchange: Arc<dyn Exchange>, lost: Vec<Held>) {
+    tracing::debug!(mails = lost.len(), "mail is delivered again, for its connection broke");
+    for held in &lost {
+        let refusal = match held.is_out() {
+            true => Refusal::after(Duration::ZERO, "the client's connection broke"),
+            false => Refusal::untouched(),
+        };
+        told(exchange.refuse(&held.asker, &held.receipt, refusal).await, "given back", &held.receipt);
     }
 }
 

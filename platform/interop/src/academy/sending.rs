@@ -8,11 +8,11 @@ use std::time::Duration;
 
 use axum::response::Response;
 use folkmoot::exchange::limits::MAX_TEXT_BYTES;
-use folkmoot::exchange::{Asker, ExchangeError, Mail, MailId, Moment, Posting};
+use folkmoot::exchange::{Mail, MailId, Moment, Posting};
 use folkmoot::{Clock, Codec, MailError};
 
 use super::answers::{Refused, done};
-use super::door::{Asked, Door};
+use super::door::Asked;
 use super::fields::BadField;
 use super::message::{Direction, Header};
 
@@ -28,14 +28,13 @@ pub(crate) async fn send(asked: Asked) -> Result<Response, Refused> {
     let Asked { door, who, fields, .. } = asked;
     let text = fields.into_message()?;
     let header = Header::read(&text).map_err(|error| BadField::Wrong("message", error))?;
-    may_speak_as(&door, &who.asker, &header).await?;
     let (from, to, tag, direction) = (header.src.mailbox, header.dest.mailbox, header.tag, header.direction);
     if text.len() > door.max_message {
         // Whoever may not send at all is told that, and nothing of sizes.
         door.exchange.status(&who.asker, to).await?;
         return Err(Refused::Message { size: text.len() as u64, limit: door.max_message as u64 });
     }
-    door.dialects.learn(from, header.dialect);
+    let dialect = header.dialect;
     let mut mail = mail(header, text);
     if direction == Direction::Request {
         mail.expires_at = Some(moment(&*door.clock) + REQUEST_TIME);
@@ -52,6 +51,7 @@ pub(crate) async fn send(asked: Asked) -> Result<Response, Refused> {
             return Err(Refused::Forbidden);
         }
     }
+    door.dialects.learn(from, dialect);
     if direction == Direction::Response {
         door.held.answered(from, tag).await;
     }
@@ -60,18 +60,6 @@ pub(crate) async fn send(asked: Asked) -> Result<Response, Refused> {
 
 fn moment(clock: &dyn Clock) -> Moment {
     Moment::from_millis(u64::try_from(clock.now().0.as_millis()).unwrap_or(u64::MAX))
-}
-
-/// Whether the asker may send in the name of the mailbox that the message is from; one that is not registered is nobody's.
-async fn may_speak_as(door: &Door, asker: &Asker, header: &Header) -> Result<(), Refused> {
-    if door.asking.is_open() {
-        return Ok(());
-    }
-    match door.exchange.status(asker, header.src.mailbox).await {
-        Ok(_) => Ok(()),
-        Err(ExchangeError::Forbidden { .. }) => Err(Refused::Forbidden),
-        Err(error) => Err(error.into()),
-    }
 }
 
 /// The mail that a message becomes.

@@ -154,7 +154,8 @@ impl Academy {
             max_body: MAX_BODY_BYTES.max(self.max_message.saturating_mul(2)),
         });
         let (stop, stopped) = watch::channel(false);
-        let shared = Shared { router: routes(door.clone()), held, clock: clock.clone(), stop: stopped };
+        let shared =
+            Shared { router: routes(door.clone()), held: held.clone(), clock: clock.clone(), stop: stopped };
         let scheme = if tls.is_some() { "https" } else { "http" };
         let places = Arc::new(Semaphore::new(self.max_connections));
         let accepting = Accepting { listener, tls: tls.clone(), shared, places: places.clone() };
@@ -168,6 +169,7 @@ impl Academy {
             places,
             max_connections: self.max_connections,
             clock,
+            held,
         })
     }
 
@@ -197,6 +199,7 @@ pub struct AcademyServer {
     places: Arc<Semaphore>,
     max_connections: usize,
     clock: Arc<dyn Clock>,
+    held: Arc<HeldMail>,
 }
 
 impl AcademyServer {
@@ -225,7 +228,7 @@ impl AcademyServer {
         let all = u32::try_from(self.max_connections).unwrap_or(u32::MAX);
         tokio::select! {
             biased;
-            _ = self.places.acquire_many(all) => {}
+            () = async { drop(self.places.acquire_many(all).await); self.held.is_done(&*self.clock).await } => {}
             () = self.clock.sleep(ENDING_TIME) => {
                 tracing::warn!(connections = self.connections(), "connections were cut, for the server has ended");
             }
