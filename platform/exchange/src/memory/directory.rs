@@ -102,3 +102,39 @@ fn remove(index: &mut Index, text: &Arc<str>, number: u64) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_left_of_who_went_or_changed() {
+        let mut directory = Directory::default();
+        let mailbox = |number, word: &str| {
+            Registration::new(MailboxId::agent(number))
+                .named(word)
+                .lineage([word, "Agent"])
+                .capabilities([word])
+        };
+        let (mut one, mut other) = (mailbox(1, "pump"), mailbox(2, "pump"));
+        let (first, second) = (directory.enter(&mut one), directory.enter(&mut other));
+        let texts = [&one.lineage[0], &one.capabilities[0], &other.lineage[0]].map(Arc::as_ptr);
+        assert_eq!(texts[0], texts[2], "each text of an index is there once");
+        let mut changed = mailbox(1, "valve");
+        directory.change(first, &one, &mut changed);
+        let found = |directory: &Directory, query: Query| -> Vec<u64> {
+            directory.candidates(&query).map(|(number, _)| number).collect()
+        };
+        for query in
+            [Query::named("pump"), Query::of_type("pump"), Query::of_subtypes("pump"), Query::able_to("pump")]
+        {
+            assert_eq!(found(&directory, query), [second]);
+        }
+        assert_eq!(found(&directory, Query::of_subtypes("Agent")), [first, second]);
+        directory.remove(first, &changed);
+        directory.remove(second, &other);
+        let Directory { by_number, by_own_type, by_type, by_capability, by_name, .. } = directory;
+        assert!(by_number.is_empty() && by_own_type.is_empty() && by_type.is_empty());
+        assert!(by_capability.is_empty() && by_name.is_empty());
+    }
+}
