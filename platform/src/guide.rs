@@ -29,6 +29,7 @@
 //! | [`academy`] | agents of Academy with their mailboxes in an exchange of Folkmoot's |
 //! | [`messages`] | messages and envelopes of protocols, to the byte as AEA has them |
 //! | [`protocol_types`] | protocols as Rust types, and dialogues in which a wrong reply does not compile |
+//! | [`speaking`] | agents that handle messages of a protocol, begin dialogues and await answers |
 //! | [`values`] | types on the wire: bytes, options, NaN, big integers, maps |
 //!
 //! Every example is a program that is compiled and run as a test. The pages lie in `platform/docs`, one file each.
@@ -113,6 +114,9 @@ pub mod messages {}
 
 #[doc = include_str!("../docs/protocol_types.md")]
 pub mod protocol_types {}
+
+#[doc = include_str!("../docs/speaking.md")]
+pub mod speaking {}
 
 #[doc = include_str!("../docs/values.md")]
 pub mod values {}

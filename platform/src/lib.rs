@@ -46,7 +46,7 @@
 //! [errors](guide::errors), [restarts](guide::restarts), [trees](guide::trees), [monitors](guide::monitors), [connecting](guide::connecting),
 //! [joining](guide::joining), [groups](guide::groups), [certificates](guide::certificates), [untyped calls and traits](guide::untyped), [time](guide::time), [simulation](guide::simulation), [stopping](guide::stopping),
 //! [mail](guide::exchange), [logs and counters](guide::logs), [spawning from within](guide::spawning), [values on the wire](guide::values), [messages of
-//! protocols](guide::messages). What a program usually needs is in the [`prelude`]; what each marker accepts is told at [`#[agent]`](macro@agent).
+//! protocols](guide::messages), [agents that speak one](guide::speaking). What a program usually needs is in the [`prelude`]; what each marker accepts is told at [`#[agent]`](macro@agent).
 //!
 //! This crate is the facade: it depends on all the others, and users depend on it alone. The way of a message is
 //! told in `ARCHITECTURE.md`.

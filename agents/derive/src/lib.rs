@@ -61,6 +61,7 @@ pub fn derive_serializable(input: TokenStream) -> TokenStream {
 /// | marker | on | takes | returns |
 /// |---|---|---|---|
 /// | `#[expose]`, `#[expose(idempotent)]` | `fn` or `async fn` with `&self` or `&mut self` | up to 12 owned arguments and `ctx: &Context<Self>` | a value, nothing, or `Result<T, E>` |
+/// | `#[handles(Fipa)]` | `fn` or `async fn` with `&self` or `&mut self` | a performative, as `cfp: Cfp`; perhaps its dialogue, `Dialogue<Seller, Cfp>`; `ctx: &Context<Self>` | nothing, or `Result<(), E>` whose error is logged |
 /// | `#[every(seconds = 5)]` | `fn` or `async fn` with `&self` or `&mut self` | `ctx: &Context<Self>` or nothing | nothing, or `Result<(), E>` whose error is logged |
 /// | `#[run]` | `async fn` without `self` | `ctx: Context<Self>` or `ctx: &Context<Self>` | nothing |
 /// | `#[start]`, `#[stop]` | `fn` or `async fn` with `&self` or `&mut self`; one each | `ctx: &Context<Self>` or nothing | nothing, or `Result<(), E>` |
@@ -77,6 +78,8 @@ pub fn derive_serializable(input: TokenStream) -> TokenStream {
 ///   a link breaks or its agent is started anew. Its arguments are `Clone`.
 /// - Arguments and values are owned and implement serde's `Serialize` and `Deserialize`; an error `E` does so too, and
 ///   `Display`. Where they implement schemars' `JsonSchema`, `describe` tells the schema.
+/// - `#[handles(Fipa)]` takes the messages of a protocol that [`protocol!`](macro@protocol) made types of: one performative
+///   goes to one method, each message is a turn. Callers see a method that is named as the protocol's id.
 /// - A method whose one argument is of the type `AllArguments` takes whatever a call brings, by position and by name.
 /// - `Result` is known by its name, so an alias such as `type Result<T> = ..` is understood as well.
 /// - Refused as names of exposed methods is what a proxy has of its own: `clone`, `into`, `to_owned`, ...
@@ -276,7 +279,8 @@ fn refuse_object_fields(data: &Data, mistakes: &mut Mistakes) {
 /// ```
 ///
 /// `folkmoot protocol generate` writes the same as a file. `protocol!(crate = some::path, "http")` names the module that
-/// generated code uses, as for [`agent`](macro@agent). Programs with it are in the guide of `folkmoot`, on the page `protocols`.
+/// generated code uses, as for [`agent`](macro@agent). Programs with it are in the guide of `folkmoot`, on the pages `protocol_types` and
+/// `speaking`.
 #[proc_macro]
 pub fn protocol(input: TokenStream) -> TokenStream {
     let input = parse_macro_input!(input as protocol::Input);

@@ -6,7 +6,7 @@ use folkmoot_codecs::CallError;
 use folkmoot_protocols::dialogue::{ErrorCode, Refusal};
 
 /// Why a message was not said, or its answer did not come. But for [`Refusal`](DialogueError::Refusal) and
-/// [`TakenBy`](DialogueError::Awaited) the dialogue has ended.
+/// [`Awaited`](DialogueError::Awaited) the dialogue has ended.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DialogueError {
