@@ -263,6 +263,11 @@ impl<A: Agent> Scope<'_, A> {
         self.core.shared().name()
     }
 
+    /// `node/name`, as logs have it.
+    pub fn full_name(&self) -> &Arc<str> {
+        self.core.shared().full_name()
+    }
+
     /// A context for the method, where it takes one.
     pub fn context(&self, cancelled: &Rc<Cell<bool>>) -> Context<A> {
         let turn = self

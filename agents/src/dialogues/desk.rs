@@ -150,6 +150,11 @@ impl<P: Conversed> Desk<P> {
         self.agent.name()
     }
 
+    /// `node/name`, as logs have it.
+    pub(super) fn full_name(&self) -> &Arc<str> {
+        self.agent.full_name()
+    }
+
     pub(super) fn now(&self) -> Duration {
         self.host.clock().now().0
     }
@@ -250,7 +255,7 @@ impl<P: Conversed> Desk<P> {
         let records = keeping.take(P::ID);
         for stored in records {
             if let Err(reason) = self.take_back_one(&stored.bytes) {
-                let (agent, key) = (self.agent.full_name(), &stored.key);
+                let (agent, key) = (self.full_name(), &stored.key);
                 self.counters().dialogues_lost.increment(1);
                 tracing::error!(%agent, protocol = P::ID, key, reason, "a dialogue that was kept is not taken back");
             }
@@ -282,7 +287,7 @@ impl<P: Conversed> Desk<P> {
                 continue;
             };
             self.counters().messages_unread.increment(unread as u64);
-            let agent = self.agent.full_name();
+            let agent = self.full_name();
             tracing::info!(%agent, protocol = P::ID, peer, unread, "a dialogue timed out");
         }
     }
@@ -313,7 +318,7 @@ impl<P: Conversed> AnyDesk for Desk<P> {
             Poll::Pending => true,
             Poll::Ready(Ok(())) => false,
             Poll::Ready(Err(error)) => {
-                tracing::warn!(agent = %self.agent.full_name(), protocol = P::ID, %error, "a dialogue that was given up is still kept");
+                tracing::warn!(agent = %self.full_name(), protocol = P::ID, %error, "a dialogue that was given up is still kept");
                 false
             }
         });

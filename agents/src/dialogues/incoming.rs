@@ -227,7 +227,7 @@ fn receive<P: Conversed>(
     let finish = move |desk: &Desk<P>, kept: Result<(), StoreError>| {
         if let Err(error) = kept {
             desk.abandon(id);
-            let (agent, protocol) = (desk.name(), P::ID);
+            let (agent, protocol) = (desk.full_name(), P::ID);
             tracing::error!(%agent, protocol, %error, "a message came that could not be kept; its dialogue is given up");
             reply.refuse(CallError::BadReply { reason: format!("the message could not be kept: {error}") });
             return None;

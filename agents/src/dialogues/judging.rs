@@ -150,7 +150,7 @@ impl<P: Conversed> Desk<P> {
         }
         drop(besides);
         self.counters().messages_unread.increment(1);
-        let agent = self.name();
+        let agent = self.full_name();
         tracing::warn!(%agent, protocol = P::ID, limit = UNREAD_MESSAGES, "nobody reads the messages of a dialogue; it is given up");
         self.abandon(id);
         None
@@ -160,7 +160,7 @@ impl<P: Conversed> Desk<P> {
     pub(super) fn refuse(&self, refused: Refused, reply: Answer) {
         let Refused { error, code, reason } = refused;
         self.counters().messages_refused.increment(1);
-        let agent = self.name();
+        let agent = self.full_name();
         tracing::info!(%agent, protocol = P::ID, code, reason, "a message was refused");
         let envelope =
             error.filter(|_| P::ID != ERRORS).and_then(|(error, from, to)| sealed(error, from, to));

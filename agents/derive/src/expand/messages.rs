@@ -200,7 +200,7 @@ fn one(root: &Root, model: &Behaviour, handler: &Handler) -> TokenStream {
         let __said = match #performative::from_said(__said) {
             ::core::result::Result::Ok(__0) => {
                 #dialogue
-                let __name = ::std::sync::Arc::clone(__scope.name());
+                let __name = ::std::sync::Arc::clone(__scope.full_name());
                 return #turn;
             }
             ::core::result::Result::Err(__said) => __said,

@@ -31,7 +31,7 @@ pub(super) fn run(root: &Root, model: &Behaviour) -> TokenStream {
         let way = Way { marker: quote!(#root::Timed<Self>), reply: nowhere };
         let turn = turn(root, &state_reference(model, routine), routine, &way, &outcome);
         quote!(#request::#variant => {
-            let __name = ::std::sync::Arc::clone(__scope.name());
+            let __name = ::std::sync::Arc::clone(__scope.full_name());
             #turn
         })
     });
