@@ -27,6 +27,8 @@ pub mod mailbox_id;
 pub mod memory;
 pub mod moment;
 pub mod posting;
+#[cfg(feature = "sqlite")]
+pub mod sqlite;
 pub mod step;
 pub mod store;
 mod validity;
@@ -51,5 +53,7 @@ pub use mailbox_id::{MailboxId, Role, Uuid};
 pub use memory::MemoryStore;
 pub use moment::{ExchangeClock, Moment};
 pub use posting::{Accepted, Posting};
+#[cfg(feature = "sqlite")]
+pub use sqlite::SqliteStore;
 pub use step::{Committed, Fence, State, StatePut, Step};
 pub use store::{Claim, Claimed, Store};

@@ -112,3 +112,5 @@ macro_rules! engines {
 }
 
 engines!(memory);
+#[cfg(feature = "sqlite")]
+engines!(sqlite);

@@ -89,6 +89,21 @@ impl World {
         World::of(200, |ground| Box::pin(async { open("memory:", ground).await.unwrap() })).await
     }
 
+    /// Each in a directory of its own, which goes with the thread of the test.
+    #[cfg(feature = "sqlite")]
+    pub(crate) async fn sqlite() -> World {
+        use std::cell::RefCell;
+        thread_local!(static DIRECTORIES: RefCell<Vec<tempfile::TempDir>> = const { RefCell::new(Vec::new()) });
+
+        World::of(12, |ground| {
+            let directory = tempfile::tempdir().unwrap();
+            let line = format!("sqlite://{}", directory.path().display());
+            DIRECTORIES.with_borrow_mut(|directories| directories.push(directory));
+            Box::pin(async move { open(&line, ground).await.unwrap() })
+        })
+        .await
+    }
+
     async fn of(random_cases: u32, open: Opening) -> World {
         super::limit::watch();
         let (clock, gate) = (SetClock::new(), Gate::open());

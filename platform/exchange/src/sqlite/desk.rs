@@ -1,0 +1,288 @@
+//! What all operations of the store work on besides the mailboxes: the database, who has what in hand, what was sent
+//! lately, the totals; and how to take back what a transaction did to them.
+//!
+//! Always true: what is in memory here is as the last commit left it, or is undone with the transaction that changed it.
+//! Neighbours: [`session`](super::session) begins and ends transactions, [`slots`](super::slots) has the mailboxes.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::Arc;
+
+use rusqlite::Connection;
+
+use crate::dead_letter::DeadLetter;
+use crate::ground::Ground;
+use crate::limits::ExchangeLimits;
+use crate::mailbox_id::MailboxId;
+use crate::moment::Moment;
+
+use super::mails::Stored;
+use super::sent::Sent;
+use super::trouble::Outcome;
+
+/// Mails that were just sent are kept at hand, for most are received soon: in bytes, with what each counts for.
+const FRESH_BYTES: u64 = 16 << 20;
+
+/// Users whose mailboxes are counted; for more the counts are made anew.
+const COUNTED_USERS: usize = 4096;
+
+/// A mail that a receiver has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Hand {
+    /// The number of its row.
+    pub(super) mail: i64,
+    pub(super) rank: u8,
+    pub(super) attempts: u32,
+    pub(super) claim: u64,
+    pub(super) until: Moment,
+    pub(super) size: u64,
+    pub(super) expires_at: Option<Moment>,
+}
+
+/// Sums over all mailboxes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Totals {
+    pub(super) bytes: u64,
+    pub(super) live: u64,
+    pub(super) terminated: u64,
+    /// The number of the newest terminated mailbox among these.
+    pub(super) last_terminated: u64,
+    pub(super) states: u64,
+}
+
+/// Whom to wake once the transaction is on the disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wake {
+    One(MailboxId),
+    All(MailboxId),
+}
+
+/// What the ground is told of once the transaction is on the disk.
+pub(super) enum Word {
+    Died(MailboxId, DeadLetter),
+    Lost(MailboxId, DeadLetter),
+    ThrownAway(MailboxId, u64, &'static str),
+    Forgot(MailboxId),
+}
+
+/// What a transaction did to the memory.
+enum Undo {
+    Hand(MailboxId, u64, Option<Hand>),
+    Sent(u64, Option<u64>),
+    Fresh(i64),
+}
+
+/// Where an operation began, to go back there.
+pub(super) struct Place {
+    undo: usize,
+    wakes: usize,
+    words: usize,
+    changed: usize,
+    totals: Totals,
+}
+
+pub(super) struct Desk {
+    pub(super) connection: Connection,
+    pub(super) ground: Arc<Ground>,
+    pub(super) totals: Totals,
+    pub(super) sent: Sent,
+    pub(super) last_claim: u64,
+    wakes: Vec<Wake>,
+    words: Vec<Word>,
+    /// Mailboxes that the transaction has changed, and those of them whose tally is not written yet.
+    pub(super) changed: Vec<MailboxId>,
+    pub(super) untallied: Vec<MailboxId>,
+    hands: HashMap<MailboxId, BTreeMap<u64, Hand>>,
+    fresh: HashMap<i64, Stored>,
+    fresh_order: VecDeque<(i64, u64)>,
+    fresh_bytes: u64,
+    live_of_user: HashMap<Arc<str>, u64>,
+    undo: Vec<Undo>,
+}
+
+impl Desk {
+    pub(super) fn new(connection: Connection, ground: Arc<Ground>, starts: u64) -> Desk {
+        Desk {
+            connection,
+            ground,
+            totals: Totals::default(),
+            sent: Sent::default(),
+            // Numbers of claims are never given again, not even after a new start.
+            last_claim: starts << 32,
+            wakes: Vec::new(),
+            words: Vec::new(),
+            changed: Vec::new(),
+            untallied: Vec::new(),
+            hands: HashMap::new(),
+            fresh: HashMap::new(),
+            fresh_order: VecDeque::new(),
+            fresh_bytes: 0,
+            live_of_user: HashMap::new(),
+            undo: Vec::new(),
+        }
+    }
+
+    pub(super) fn bounds(&self) -> &ExchangeLimits {
+        self.ground.bounds()
+    }
+
+    pub(super) fn place(&self) -> Place {
+        Place {
+            undo: self.undo.len(),
+            wakes: self.wakes.len(),
+            words: self.words.len(),
+            changed: self.changed.len(),
+            totals: self.totals,
+        }
+    }
+
+    /// Undoes in memory what was done since `place`; which mailboxes are to be read anew.
+    pub(super) fn go_back(&mut self, place: &Place) -> Vec<MailboxId> {
+        while self.undo.len() > place.undo {
+            match self.undo.pop() {
+                Some(Undo::Hand(mailbox, position, before)) => self.put_hand(mailbox, position, before),
+                Some(Undo::Sent(hash, before)) => self.sent.restore(hash, before),
+                Some(Undo::Fresh(number)) => drop(self.fresh.remove(&number)),
+                None => break,
+            }
+        }
+        self.wakes.truncate(place.wakes);
+        self.words.truncate(place.words);
+        self.totals = place.totals;
+        self.live_of_user.clear();
+        let changed = self.changed.split_off(place.changed);
+        self.untallied.retain(|id| !changed.contains(id));
+        changed
+    }
+
+    /// The transaction is on the disk: nothing of it is taken back any more, and others are told.
+    pub(super) fn settle(&mut self) {
+        self.undo.clear();
+        self.changed.clear();
+        for word in self.words.drain(..) {
+            match word {
+                Word::Died(mailbox, letter) => self.ground.died(mailbox, &letter),
+                Word::Lost(mailbox, letter) => self.ground.lost(mailbox, &letter),
+                Word::ThrownAway(mailbox, count, why) => self.ground.thrown_away(mailbox, count, why),
+                Word::Forgot(mailbox) => self.ground.forgot(mailbox),
+            }
+        }
+        for wake in self.wakes.drain(..) {
+            match wake {
+                Wake::One(mailbox) => self.ground.waiting().wake_one(mailbox),
+                Wake::All(mailbox) => self.ground.waiting().wake_all(mailbox),
+            }
+        }
+        while self.fresh_bytes > FRESH_BYTES {
+            let Some((number, bytes)) = self.fresh_order.pop_front() else { break };
+            self.fresh.remove(&number);
+            self.fresh_bytes -= bytes;
+        }
+    }
+
+    pub(super) fn tell(&mut self, word: Word) {
+        self.words.push(word);
+    }
+
+    /// A mailbox is changed by the transaction.
+    pub(super) fn change(&mut self, mailbox: MailboxId) {
+        if self.changed.last() != Some(&mailbox) {
+            self.changed.push(mailbox);
+        }
+    }
+
+    pub(super) fn wake_one(&mut self, mailbox: MailboxId) {
+        self.wakes.push(Wake::One(mailbox));
+    }
+
+    pub(super) fn wake_all(&mut self, mailbox: MailboxId) {
+        self.wakes.push(Wake::All(mailbox));
+    }
+
+    /// What of a mailbox is in hand, by position.
+    pub(super) fn hands(&self, mailbox: MailboxId) -> Option<&BTreeMap<u64, Hand>> {
+        self.hands.get(&mailbox)
+    }
+
+    pub(super) fn hand(&self, mailbox: MailboxId, position: u64) -> Option<Hand> {
+        self.hands.get(&mailbox)?.get(&position).copied()
+    }
+
+    pub(super) fn in_hand(&self, mailbox: MailboxId) -> u64 {
+        self.hands.get(&mailbox).map_or(0, |hands| hands.len() as u64)
+    }
+
+    /// A mail is in hand so from now on, or no more; what it was before.
+    pub(super) fn set_hand(&mut self, mailbox: MailboxId, position: u64, hand: Option<Hand>) -> Option<Hand> {
+        let before = self.hand(mailbox, position);
+        if before != hand {
+            self.undo.push(Undo::Hand(mailbox, position, before));
+            self.put_hand(mailbox, position, hand);
+        }
+        before
+    }
+
+    fn put_hand(&mut self, mailbox: MailboxId, position: u64, hand: Option<Hand>) {
+        match hand {
+            Some(hand) => drop(self.hands.entry(mailbox).or_default().insert(position, hand)),
+            None => {
+                if let Some(hands) = self.hands.get_mut(&mailbox) {
+                    hands.remove(&position);
+                    if hands.is_empty() {
+                        self.hands.remove(&mailbox);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Keeps a mail at hand that was just sent.
+    pub(super) fn keep_fresh(&mut self, number: i64, stored: Stored) {
+        let bytes = stored.mail.size_bytes();
+        if bytes > FRESH_BYTES / 16 {
+            return;
+        }
+        self.undo.push(Undo::Fresh(number));
+        self.fresh.insert(number, stored);
+        self.fresh_order.push_back((number, bytes));
+        self.fresh_bytes += bytes;
+    }
+
+    pub(super) fn fresh(&self, number: i64) -> Option<&Stored> {
+        self.fresh.get(&number)
+    }
+
+    /// A row is gone; its number may be given to another mail.
+    pub(super) fn forget_fresh(&mut self, number: i64) {
+        self.fresh.remove(&number);
+    }
+
+    /// Rows are gone; their numbers may be given to others.
+    pub(super) fn forget_all_fresh(&mut self) {
+        self.fresh.clear();
+        self.fresh_order.clear();
+        self.fresh_bytes = 0;
+    }
+
+    /// A mail of that hash was sent, in that row of the table of those.
+    pub(super) fn remember_sent(&mut self, hash: u64, row: u64) {
+        let before = self.sent.insert(hash, row);
+        self.undo.push(Undo::Sent(hash, before));
+    }
+
+    /// The mailboxes of a user that live.
+    pub(super) fn live_of_user(&mut self, user: &Arc<str>) -> Outcome<&mut u64> {
+        if self.live_of_user.len() > COUNTED_USERS {
+            self.live_of_user.clear();
+        }
+        match self.live_of_user.entry(user.clone()) {
+            std::collections::hash_map::Entry::Occupied(entry) => Ok(entry.into_mut()),
+            std::collections::hash_map::Entry::Vacant(entry) => {
+                let mut statement = self
+                    .connection
+                    .prepare_cached("SELECT count(*) FROM mailbox WHERE owner = ?1 AND terminated IS NULL")?;
+                let count: i64 = statement.query_row([&**user], |row| row.get(0))?;
+                Ok(entry.insert(super::words::count(count)))
+            }
+        }
+    }
+}

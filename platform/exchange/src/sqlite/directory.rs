@@ -1,0 +1,93 @@
+//! The directory of an exchange: which files lie in it, and the lock that makes it one process's alone.
+//!
+//! Always true: whoever holds a [`Directory`] is the only one who does, on this machine; a process that dies frees it.
+//! Neighbours: [`store`](super::store) opens the database, [`check`](super::check) looks at all of the files.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{self, Read, Seek, Write};
+use std::path::{Path, PathBuf};
+
+use crate::error::ExchangeError;
+
+use super::trouble::of_file;
+
+/// The database.
+pub const DATABASE: &str = "exchange.db";
+/// Its write-ahead log, as SQLite calls it.
+pub const LOG: &str = "exchange.db-wal";
+/// How far the log had come.
+pub const MARK: &str = "exchange.mark";
+/// What is given back on a full disk.
+pub const BALLAST: &str = "exchange.ballast";
+/// Who holds the directory.
+pub const LOCK: &str = "exchange.lock";
+/// Longest text in a lock's file that is told, in bytes.
+const MAX_HOLDER_BYTES: u64 = 64;
+
+/// The files of an exchange, locked.
+#[derive(Debug)]
+pub(super) struct Directory {
+    path: PathBuf,
+    _lock: File,
+}
+
+impl Directory {
+    /// Makes the directory where there is none, and locks it.
+    ///
+    /// # Errors
+    /// It cannot be made or written, or another process holds it.
+    pub(super) fn hold(path: &Path) -> Result<Directory, ExchangeError> {
+        let told = |error| of_file(path, "using the directory of the exchange", error);
+        make(path).map_err(told)?;
+        let at = path.join(LOCK);
+        let mut lock =
+            OpenOptions::new().create(true).truncate(false).read(true).write(true).open(at).map_err(told)?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let mut holder = String::new();
+                let _ = (&lock).take(MAX_HOLDER_BYTES).read_to_string(&mut holder);
+                return Err(in_use(path, holder.trim()));
+            }
+            Err(TryLockError::Error(error)) => return Err(told(error)),
+        }
+        // A help for people; the lock itself is the system's.
+        let told_who = lock
+            .set_len(0)
+            .and_then(|()| lock.seek(io::SeekFrom::Start(0)))
+            .and_then(|_| writeln!(lock, "process {}", std::process::id()));
+        if let Err(error) = told_who {
+            tracing::debug!(%error, "the lock of an exchange's directory does not say who holds it");
+        }
+        Ok(Directory { path: path.to_owned(), _lock: lock })
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(super) fn file(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+}
+
+fn in_use(path: &Path, holder: &str) -> ExchangeError {
+    ExchangeError::Invalid {
+        fault: format!(
+            "{} is in use by {}; one process at a time holds the directory of an exchange, stop that one first",
+            path.display(),
+            if holder.is_empty() { "another process" } else { holder }
+        ),
+    }
+}
+
+#[cfg(unix)]
+fn make(path: &Path) -> io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
+}
+
+#[cfg(not(unix))]
+fn make(path: &Path) -> io::Result<()> {
+    std::fs::create_dir_all(path)
+}

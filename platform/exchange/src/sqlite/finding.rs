@@ -1,0 +1,125 @@
+//! Who can be found, by type, capability and name.
+//!
+//! Always true: what is found is in the order of registration; a search reads the rows of one word and looks at those
+//! mailboxes alone. Neighbours: [`session`](super::session) keeps the words, [`readers`](super::readers) searches.
+
+use std::sync::Arc;
+
+use rusqlite::{Connection, params};
+
+use crate::asker::Asker;
+use crate::limits::ExchangeLimits;
+use crate::mailbox::{Found, Query, Registration};
+
+use super::slots::{Slot, mailbox_columns, mailbox_of_row};
+use super::trouble::Outcome;
+use super::words::{column, count};
+
+/// What a word is of a mailbox.
+const OWN_TYPE: i64 = 0;
+const TYPE: i64 = 1;
+const CAPABILITY: i64 = 2;
+const NAME: i64 = 3;
+
+/// Rows of a word that are counted to find the rarest of those a query names.
+const COUNTED: i64 = 1000;
+
+fn words(mailbox: &Registration) -> impl Iterator<Item = (i64, &Arc<str>)> {
+    let own = mailbox.lineage.first().map(|word| (OWN_TYPE, word));
+    let types = mailbox.lineage.iter().map(|word| (TYPE, word));
+    let able = mailbox.capabilities.iter().map(|word| (CAPABILITY, word));
+    own.into_iter().chain(types).chain(able).chain(mailbox.name.iter().map(|word| (NAME, word)))
+}
+
+/// Enters a mailbox under its words.
+pub(super) fn enter(connection: &Connection, number: i64, mailbox: &Registration) -> Outcome<()> {
+    for (what, word) in words(mailbox) {
+        connection
+            .prepare_cached("INSERT OR IGNORE INTO found_by(what, word, mailbox) VALUES (?1, ?2, ?3)")?
+            .execute(params![what, &**word, number])?;
+    }
+    Ok(())
+}
+
+/// A mailbox is found no more.
+pub(super) fn leave(connection: &Connection, number: i64, mailbox: &Registration) -> Outcome<()> {
+    for (what, word) in words(mailbox) {
+        connection
+            .prepare_cached("DELETE FROM found_by WHERE what = ?1 AND word = ?2 AND mailbox = ?3")?
+            .execute(params![what, &**word, number])?;
+    }
+    Ok(())
+}
+
+/// A mailbox has other words now.
+pub(super) fn change(
+    connection: &Connection,
+    number: i64,
+    old: &Registration,
+    new: &Registration,
+) -> Outcome<()> {
+    leave(connection, number, old)?;
+    enter(connection, number, new)
+}
+
+/// The mailboxes that match, live, and are the asker's to use.
+pub(super) fn discover(
+    connection: &Connection,
+    limits: &ExchangeLimits,
+    asker: &Asker,
+    query: &Query,
+) -> Outcome<Vec<Found>> {
+    let of_type = if query.with_subtypes { TYPE } else { OWN_TYPE };
+    let mut named: Vec<(i64, &Arc<str>)> = query.name.iter().map(|word| (NAME, word)).collect();
+    named.extend(query.capabilities.iter().map(|word| (CAPABILITY, word)));
+    named.extend(query.agent_type.iter().map(|word| (of_type, word)));
+    let mut rarest: Option<(i64, i64, &Arc<str>)> = None;
+    if named.len() > 1 {
+        for (what, word) in named {
+            let rows: i64 = connection
+                .prepare_cached(
+                    "SELECT count(*) FROM (SELECT 1 FROM found_by WHERE what = ?1 AND word = ?2 LIMIT ?3)",
+                )?
+                .query_row(params![what, &**word, COUNTED], |row| row.get(0))?;
+            if rarest.is_none_or(|(least, ..)| rows < least) {
+                rarest = Some((rows, what, word));
+            }
+        }
+    } else {
+        rarest = named.first().map(|(what, word)| (0, *what, *word));
+    }
+    let mut statement = match rarest {
+        Some(_) => connection.prepare_cached(concat!(
+            "SELECT ",
+            mailbox_columns!(),
+            " FROM mailbox WHERE number IN \
+             (SELECT mailbox FROM found_by WHERE what = ?2 AND word = ?3 AND mailbox > ?1) ORDER BY number"
+        ))?,
+        None => connection.prepare_cached(concat!(
+            "SELECT ",
+            mailbox_columns!(),
+            " FROM mailbox WHERE number > ?1 AND terminated IS NULL ORDER BY number"
+        ))?,
+    };
+    let mut rows = match rarest {
+        Some((_, what, word)) => statement.query(params![column(query.after), what, &**word])?,
+        None => statement.query([column(query.after)])?,
+    };
+    let mut found = Vec::new();
+    while found.len() < query.max {
+        let Some(row) = rows.next()? else { break };
+        match mailbox_of_row(row, limits) {
+            Some(Slot::Live(live)) if live.ownership.may_use(asker) && query.matches(&live.registration) => {
+                let number = count(live.number);
+                let Registration { id, name, lineage, capabilities, .. } = live.registration;
+                found.push(Found { number, id, name, lineage, capabilities });
+            }
+            Some(_) => {}
+            None => tracing::error!(
+                row = row.get::<_, i64>(0).unwrap_or(0),
+                "the stored row of a mailbox is damaged, it cannot be found; run `folkmoot exchange check`"
+            ),
+        }
+    }
+    Ok(found)
+}

@@ -1,0 +1,166 @@
+//! Opens the database of a directory: what is cut or broken is noticed before anything is written.
+//!
+//! Always true: a database that has lost commits which were acknowledged is not opened as if nothing were; the error
+//! says which file, and what to do. Neighbours: [`directory`](super::directory) is locked before,
+//! [`schema`](super::schema) has the tables, [`check`](super::check) looks closer.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use rusqlite::{Connection, OpenFlags};
+
+use crate::error::ExchangeError;
+
+use super::desk::{Desk, Totals};
+use super::directory::{DATABASE, Directory, LOG, MARK};
+use super::mark::Mark;
+use super::schema;
+use super::sent::Sent;
+use super::trouble::{Ill, Outcome, Trouble, of_file};
+use super::wal;
+use super::words::count;
+
+/// How long a connection waits for another, in milliseconds: readers and checkpoints wait for each other briefly.
+const BUSY_MILLIS: u64 = 5_000;
+
+/// Statements that a connection keeps prepared.
+const KEPT_STATEMENTS: usize = 160;
+
+/// Memory for pages of the database, in KiB: the writer's, and each reader's.
+const WRITER_CACHE_KIB: i64 = 64 << 10;
+const READER_CACHE_KIB: i64 = 4 << 10;
+
+/// What to do about what is lost.
+pub(super) fn go_on_without(directory: &Path) -> String {
+    format!(
+        "restore the directory from a backup, or delete {} to go on with what is left",
+        directory.join(MARK).display()
+    )
+}
+
+/// What the header of a database file says of its size, in bytes, where it can be read.
+fn told_size(path: &Path) -> Option<u64> {
+    let mut header = [0; 32];
+    File::open(path).ok()?.read_exact(&mut header).ok()?;
+    let page = match u64::from(u16::from_be_bytes(header.get(16..18)?.try_into().ok()?)) {
+        1 => 65536,
+        page => page,
+    };
+    Some(page * u64::from(u32::from_be_bytes(header.get(28..32)?.try_into().ok()?)))
+}
+
+/// Whether the database file is shorter than it says itself; what to say of it then.
+///
+/// Pages that are in the log alone are no part of what it says.
+pub(super) fn is_cut(directory: &Path) -> Option<String> {
+    let path = directory.join(DATABASE);
+    let size = std::fs::metadata(&path).ok()?.len();
+    let told = told_size(&path)?;
+    (size < told).then(|| {
+        let (path, go_on) = (path.display(), "restore the directory from a backup");
+        format!("{path} is cut: it has {size} bytes, and had at least {told}; {go_on}")
+    })
+}
+
+/// Whether the log is broken before its end; what to say of it then.
+pub(super) fn is_broken(directory: &Path) -> std::io::Result<Option<String>> {
+    let path = directory.join(LOG);
+    let walk = wal::walk(&path)?;
+    Ok(walk.and_then(|walk| walk.broken).map(|frame| {
+        let (path, go_on) = (path.display(), go_on_without(directory));
+        format!("{path} is damaged at its frame {frame}, and commits behind it are lost; {go_on}")
+    }))
+}
+
+/// Opens a connection that may write.
+fn connect(path: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+        | OpenFlags::SQLITE_OPEN_CREATE
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX
+        | OpenFlags::SQLITE_OPEN_EXRESCODE;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(std::time::Duration::from_millis(BUSY_MILLIS))?;
+    connection.set_prepared_statement_cache_capacity(KEPT_STATEMENTS);
+    connection.execute_batch(&format!(
+        "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=0; PRAGMA foreign_keys=OFF;
+         PRAGMA temp_store=MEMORY; PRAGMA cell_size_check=ON; PRAGMA cache_size=-{WRITER_CACHE_KIB};"
+    ))?;
+    Ok(connection)
+}
+
+/// Opens a connection that only reads.
+pub(super) fn connect_reader(directory: &Path) -> rusqlite::Result<Connection> {
+    let flags =
+        OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_EXRESCODE;
+    let connection = Connection::open_with_flags(directory.join(DATABASE), flags)?;
+    connection.busy_timeout(std::time::Duration::from_millis(BUSY_MILLIS))?;
+    connection
+        .execute_batch(&format!("PRAGMA cache_size=-{READER_CACHE_KIB}; PRAGMA cell_size_check=ON;"))?;
+    Ok(connection)
+}
+
+/// Opens the database of a directory that is held.
+///
+/// # Errors
+/// `Damaged` where it has lost what was acknowledged, else those of the disk.
+pub(super) fn open(directory: &Directory) -> Result<Connection, ExchangeError> {
+    let path = directory.path();
+    let mark = Mark::read(&directory.file(MARK))
+        .map_err(|error| of_file(&directory.file(MARK), "reading a file of the exchange", error))?;
+    let broken = is_broken(path)
+        .map_err(|error| of_file(&directory.file(LOG), "reading the log of the exchange", error))?;
+    if let (Some(what), Some(_)) = (broken, mark) {
+        return Err(ExchangeError::Damaged { what });
+    }
+    let connection = connect(&directory.file(DATABASE)).map_err(Trouble::from);
+    let opened = connection.and_then(|connection| prepare(&connection, path, mark).map(|()| connection));
+    opened.map_err(|trouble| match (trouble.ill(), is_cut(path)) {
+        (Some(Ill::Damaged), Some(what)) => ExchangeError::Damaged { what },
+        _ => trouble.tell(path),
+    })
+}
+
+fn prepare(connection: &Connection, path: &Path, mark: Option<Mark>) -> Outcome<()> {
+    schema::prepare(connection)?;
+    let commits = meta(connection, "commits")?;
+    match mark {
+        Some(Mark(told)) if told > commits => Err(Trouble::Damaged(format!(
+            "the database in {} ends with commit {commits}, and had come to {told}: its log was cut or it is an old copy; {}",
+            path.display(),
+            go_on_without(path)
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// A number of the store about itself.
+pub(super) fn meta(connection: &Connection, name: &str) -> Outcome<u64> {
+    let mut statement = connection.prepare_cached("SELECT value FROM meta WHERE name = ?1")?;
+    Ok(count(statement.query_row([name], |row| row.get(0))?))
+}
+
+/// Counts a new start, and reads what is kept in memory.
+pub(super) fn read_desk(desk: &mut Desk) -> Outcome<()> {
+    let connection = &desk.connection;
+    let number = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, i64>(0)).map(count);
+    desk.totals = Totals {
+        bytes: number("SELECT coalesce(sum(bytes + dead_bytes), 0) FROM tally")?,
+        live: number("SELECT count(*) FROM mailbox WHERE terminated IS NULL")?,
+        terminated: number("SELECT count(*) FROM mailbox WHERE terminated IS NOT NULL")?,
+        last_terminated: number(
+            "SELECT coalesce(max(terminated), 0) FROM mailbox WHERE terminated IS NOT NULL",
+        )?,
+        states: number("SELECT count(*) FROM state")?,
+    };
+    desk.sent = Sent::load(connection)?;
+    Ok(())
+}
+
+/// Counts a start of the store.
+pub(super) fn count_start(connection: &Connection, starts: u64) -> Outcome<()> {
+    connection
+        .prepare_cached("UPDATE meta SET value = ?1 WHERE name = 'starts'")?
+        .execute([super::words::column(starts)])?;
+    Ok(())
+}

@@ -1,0 +1,496 @@
+//! All operations but those that send, each within the transaction of its batch.
+//!
+//! Always true: an operation that is refused has written nothing, or went back to its savepoint. Neighbours:
+//! [`sending`](super::sending) has the rest, [`writer`](super::writer) begins and ends the transactions, [`queue`]
+//! works on the mail of one mailbox.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rusqlite::params;
+
+use crate::asker::Asker;
+use crate::dead_letter::{DeadLetter, Page, Peeked, Purge};
+use crate::delivery::{Receipt, Refusal};
+use crate::error::ExchangeError;
+use crate::limits::MAX_GROUPS;
+use crate::mailbox::{Lease, MailboxStats, Registered, Registration, Terminated};
+use crate::mailbox_id::MailboxId;
+use crate::moment::Moment;
+use crate::store::{Claim, Claimed};
+
+use super::desk::{Desk, Hand, Place, Word};
+use super::finding;
+use super::mails::{self, Stored};
+use super::queue;
+use super::sending::check_room;
+use super::slots::{self, Live, Slot, Slots};
+use super::trouble::{Outcome, Trouble};
+use super::words::{column, count};
+
+/// What an operation works on.
+pub(super) struct Session {
+    pub(super) slots: Slots,
+    pub(super) desk: Desk,
+}
+
+impl Session {
+    /// Begins a part that is taken back as a whole where it is refused.
+    pub(super) fn savepoint(&mut self) -> Outcome<Place> {
+        self.write_tallies()?;
+        self.desk.connection.prepare_cached("SAVEPOINT operation")?.execute([])?;
+        Ok(self.desk.place())
+    }
+
+    /// Ends it, well or not.
+    pub(super) fn end_savepoint<T>(&mut self, place: &Place, outcome: Outcome<T>) -> Outcome<T> {
+        if outcome.is_err() {
+            self.desk.connection.prepare_cached("ROLLBACK TO operation")?.execute([])?;
+            self.go_back(place);
+        }
+        self.desk.connection.prepare_cached("RELEASE operation")?.execute([])?;
+        outcome
+    }
+
+    /// Forgets in memory what was done since `place`.
+    pub(super) fn go_back(&mut self, place: &Place) {
+        for id in self.desk.go_back(place) {
+            self.slots.forget(id);
+        }
+    }
+
+    /// Writes the tallies that the transaction has changed.
+    pub(super) fn write_tallies(&mut self) -> Outcome<()> {
+        for id in std::mem::take(&mut self.desk.untallied) {
+            if let Some(Slot::Live(live)) = self.slots.find(&self.desk, id)? {
+                live.write_tally(&self.desk.connection)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A mailbox that lives and that the asker may use, brought to the present.
+    fn settled(&mut self, now: Moment, asker: &Asker, id: MailboxId) -> Outcome<(&mut Live, &mut Desk)> {
+        let live = self.slots.live(&self.desk, asker, id)?;
+        queue::settle(live, &mut self.desk, now)?;
+        Ok((live, &mut self.desk))
+    }
+
+    /// A delivery that is the asker's still.
+    fn delivery(
+        &mut self,
+        now: Moment,
+        asker: &Asker,
+        receipt: &Receipt,
+    ) -> Outcome<(&mut Live, &mut Desk, Hand)> {
+        let (live, desk) = self.settled(now, asker, receipt.mailbox)?;
+        if receipt.epoch.is_some() {
+            live.check_epoch(receipt.epoch, now)?;
+        }
+        let hand = queue::check(live, desk, receipt)?;
+        Ok((live, desk, hand))
+    }
+
+    pub(super) fn register(&mut self, asker: &Asker, what: &Registration) -> Outcome<Registered> {
+        let (id, usual) = (what.id, *self.desk.bounds());
+        match self.slots.find(&self.desk, id)? {
+            Some(Slot::Live(live)) if live.ownership.may_use(asker) => {
+                if live.registration != *what {
+                    finding::change(&self.desk.connection, live.number, &live.registration, what)?;
+                    live.limits = what.limits.unwrap_or(usual.mailbox);
+                    live.registration = what.clone();
+                    live.write(&mut self.desk, None)?;
+                }
+                // There may be room for more in hand now.
+                self.desk.wake_all(id);
+                return Ok(Registered::Known);
+            }
+            Some(Slot::Terminated(ownership)) if ownership.may_use(asker) => {
+                return Ok(Registered::Terminated);
+            }
+            Some(_) => return Err(ExchangeError::Forbidden { mailbox: id }.into()),
+            None => {}
+        }
+        self.check_room_for_a_mailbox(asker)?;
+        let number: i64 = self
+            .desk
+            .connection
+            .prepare_cached("SELECT coalesce(max(number), 0) + 1 FROM mailbox")?
+            .query_row([], |row| row.get(0))?;
+        let mut live = slots::new(number, what.clone(), asker, &usual);
+        live.write(&mut self.desk, None)?;
+        live.tally_mut(&mut self.desk);
+        finding::enter(&self.desk.connection, number, what)?;
+        if let Some(user) = asker.owner_name() {
+            *self.desk.live_of_user(user)? += 1;
+        }
+        self.desk.totals.live += 1;
+        self.slots.enter(live);
+        Ok(Registered::New)
+    }
+
+    fn check_room_for_a_mailbox(&mut self, asker: &Asker) -> Outcome<()> {
+        let bounds = *self.desk.bounds();
+        let full = |what, whose, limit| {
+            let advice = "terminate some that are not used any more";
+            Err(ExchangeError::Full { what, whose, limit, advice }.into())
+        };
+        if self.desk.totals.live >= bounds.mailboxes {
+            return full("mailboxes", "the exchange".to_owned(), bounds.mailboxes);
+        }
+        let limit = bounds.mailboxes_per_user;
+        match asker.owner_name() {
+            Some(user) if *self.desk.live_of_user(user)? >= limit => {
+                full("mailboxes_per_user", format!("user {user:?}"), limit)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) fn claim(&mut self, now: Moment, asker: &Asker, claim: &Claim) -> Outcome<Claimed> {
+        let (live, desk) = self.settled(now, asker, claim.mailbox)?;
+        live.check_epoch(claim.epoch, now)?;
+        queue::claim(live, desk, now, claim)
+    }
+
+    /// A delivery is as if it had never been; one that is over already stays so.
+    pub(super) fn put_back(&mut self, now: Moment, asker: &Asker, receipt: &Receipt) -> Outcome<()> {
+        match self.refuse(now, asker, receipt, &Refusal::untouched()) {
+            Err(Trouble::Refused(error)) => {
+                tracing::debug!(%error, "a delivery could not be given back");
+                Ok(())
+            }
+            done => done,
+        }
+    }
+
+    pub(super) fn acknowledge(&mut self, now: Moment, asker: &Asker, receipt: &Receipt) -> Outcome<()> {
+        let (live, desk, hand) = self.delivery(now, asker, receipt)?;
+        queue::acknowledge(live, desk, receipt.position, &hand)?;
+        if queue::ready(live, desk) > 0 {
+            // A receiver may wait for room among those in hand.
+            desk.wake_one(receipt.mailbox);
+        }
+        Ok(())
+    }
+
+    pub(super) fn refuse(
+        &mut self,
+        now: Moment,
+        asker: &Asker,
+        receipt: &Receipt,
+        refusal: &Refusal,
+    ) -> Outcome<()> {
+        let (live, desk, hand) = self.delivery(now, asker, receipt)?;
+        queue::refuse(live, desk, receipt.position, hand, refusal.clone(), now)?;
+        desk.wake_one(receipt.mailbox);
+        Ok(())
+    }
+
+    pub(super) fn extend(
+        &mut self,
+        now: Moment,
+        asker: &Asker,
+        receipt: &Receipt,
+        lease: Duration,
+    ) -> Outcome<Moment> {
+        let (live, desk, hand) = self.delivery(now, asker, receipt)?;
+        let until = now + lease;
+        desk.set_hand(live.id(), receipt.position, Some(Hand { until, ..hand }));
+        Ok(until)
+    }
+
+    pub(super) fn terminate(&mut self, now: Moment, asker: &Asker, id: MailboxId) -> Outcome<Terminated> {
+        match self.slots.find(&self.desk, id)? {
+            Some(Slot::Live(live)) if live.ownership.may_use(asker) => {}
+            Some(Slot::Terminated(ownership)) if !ownership.may_use(asker) => {
+                return Err(ExchangeError::Forbidden { mailbox: id }.into());
+            }
+            Some(Slot::Live(_)) => return Err(ExchangeError::Forbidden { mailbox: id }.into()),
+            _ => return Ok(Terminated { is_repeated: true, ..Terminated::default() }),
+        }
+        let place = self.savepoint()?;
+        let outcome = self.end_mailbox(now, id);
+        self.end_savepoint(&place, outcome)
+    }
+
+    fn end_mailbox(&mut self, now: Moment, id: MailboxId) -> Outcome<Terminated> {
+        self.settled(now, &Asker::Container, id)?;
+        self.write_tallies()?;
+        self.desk.change(id);
+        let Some(live) = self.slots.end(id) else {
+            return Ok(Terminated { is_repeated: true, ..Terminated::default() });
+        };
+        let desk = &mut self.desk;
+        desk.totals.last_terminated += 1;
+        live.write(desk, Some(desk.totals.last_terminated))?;
+        finding::leave(&desk.connection, live.number, &live.registration)?;
+        let positions: Vec<u64> =
+            desk.hands(id).into_iter().flat_map(|hands| hands.keys().copied()).collect();
+        for position in positions {
+            desk.set_hand(id, position, None);
+        }
+        let pending = if live.tally().pending == 0 { Vec::new() } else { queue::pending(&live, desk)? };
+        for table in ["mail", "dead_letter", "attempt", "pending", "tally"] {
+            desk.connection
+                .prepare_cached(&format!("DELETE FROM {table} WHERE mailbox = ?1"))?
+                .execute([live.number])?;
+        }
+        desk.forget_all_fresh();
+        let held = live.tally().bytes + live.tally().dead_bytes;
+        desk.totals.bytes = desk.totals.bytes.saturating_sub(held);
+        desk.totals.live = desk.totals.live.saturating_sub(1);
+        desk.totals.terminated += 1;
+        if let Some(user) = &live.ownership.owner {
+            let count = desk.live_of_user(user)?;
+            *count = count.saturating_sub(1);
+        }
+        desk.wake_all(id);
+        self.forget_oldest_terminated()?;
+        let dropped = live.tally().messages + live.tally().dead_letters;
+        self.desk.tell(Word::ThrownAway(id, dropped, "its mailbox was terminated"));
+        let answered = self.answer_for(id, now, pending)?;
+        Ok(Terminated { answered, dropped, is_repeated: false })
+    }
+
+    fn forget_oldest_terminated(&mut self) -> Outcome<()> {
+        while self.desk.totals.terminated > self.desk.bounds().terminated_mailboxes {
+            let oldest: Vec<u8> = self
+                .desk
+                .connection
+                .prepare_cached(
+                    "DELETE FROM mailbox WHERE terminated = (SELECT min(terminated) FROM mailbox \
+                     WHERE terminated IS NOT NULL) RETURNING id",
+                )?
+                .query_row([], |row| row.get(0))?;
+            if let Some(id) = super::words::id_of(&oldest) {
+                self.desk.change(id);
+                self.desk.tell(Word::Forgot(id));
+                self.slots.forget(id);
+            }
+            self.desk.totals.terminated -= 1;
+        }
+        Ok(())
+    }
+
+    pub(super) fn stats(&mut self, now: Moment, asker: &Asker, id: MailboxId) -> Outcome<MailboxStats> {
+        let (live, desk) = self.settled(now, asker, id)?;
+        let tally = live.tally();
+        Ok(MailboxStats {
+            ready: queue::ready(live, desk),
+            in_hand: desk.in_hand(id),
+            delayed: live.delayed(),
+            bytes: tally.bytes,
+            dead_letters: tally.dead_letters,
+            pending_requests: tally.pending,
+            accepted: tally.accepted,
+            acknowledged: tally.acknowledged,
+            requests_in: tally.requests_in,
+            requests_out: tally.requests_out,
+            answered: tally.answered,
+        })
+    }
+
+    /// A mailbox that lives and is the asker's own.
+    fn owned(&mut self, asker: &Asker, id: MailboxId) -> Outcome<(&mut Live, &mut Desk)> {
+        let live = self.slots.live(&self.desk, asker, id)?;
+        match live.ownership.is_owner(asker) {
+            true => Ok((live, &mut self.desk)),
+            false => Err(ExchangeError::NotOwner { mailbox: id }.into()),
+        }
+    }
+
+    pub(super) fn share(&mut self, asker: &Asker, id: MailboxId, group: &Arc<str>) -> Outcome<()> {
+        let (live, desk) = self.owned(asker, id)?;
+        if !asker.is_in(group) {
+            return Err(ExchangeError::NotInGroup { group: group.clone() }.into());
+        }
+        if live.ownership.groups.contains(group) {
+            return Ok(());
+        }
+        if live.ownership.groups.len() >= MAX_GROUPS {
+            let full = ExchangeError::Full {
+                what: "groups that it is shared with",
+                whose: format!("mailbox {id}"),
+                limit: MAX_GROUPS as u64,
+                advice: "take it back from one",
+            };
+            return Err(full.into());
+        }
+        desk.change(id);
+        live.ownership.groups.push(group.clone());
+        live.write(desk, None)
+    }
+
+    pub(super) fn unshare(&mut self, asker: &Asker, id: MailboxId, group: &Arc<str>) -> Outcome<bool> {
+        let (live, desk) = self.owned(asker, id)?;
+        if !live.ownership.groups.contains(group) {
+            return Ok(false);
+        }
+        desk.change(id);
+        live.ownership.groups.retain(|shared| shared != group);
+        live.write(desk, None)?;
+        Ok(true)
+    }
+
+    pub(super) fn shares(&mut self, asker: &Asker, id: MailboxId) -> Outcome<Vec<Arc<str>>> {
+        Ok(self.owned(asker, id)?.0.ownership.groups.clone())
+    }
+
+    pub(super) fn peek(
+        &mut self,
+        now: Moment,
+        asker: &Asker,
+        id: MailboxId,
+        page: Page,
+    ) -> Outcome<Vec<Peeked>> {
+        let (live, desk) = self.settled(now, asker, id)?;
+        queue::peek(live, desk, page.after, page.max)
+    }
+
+    pub(super) fn purge(&mut self, now: Moment, asker: &Asker, id: MailboxId, what: Purge) -> Outcome<u64> {
+        let (live, desk) = self.settled(now, asker, id)?;
+        let gone = match what {
+            Purge::Waiting => queue::purge_waiting(live, desk)?,
+            Purge::DeadLetters => {
+                let gone = desk
+                    .connection
+                    .prepare_cached("DELETE FROM dead_letter WHERE mailbox = ?1")?
+                    .execute([live.number])?;
+                let tally = live.tally_mut(desk);
+                let bytes = std::mem::take(&mut tally.dead_bytes);
+                tally.dead_letters = 0;
+                desk.totals.bytes = desk.totals.bytes.saturating_sub(bytes);
+                gone as u64
+            }
+        };
+        desk.tell(Word::ThrownAway(id, gone, "it was purged"));
+        Ok(gone)
+    }
+
+    pub(super) fn dead_letters(
+        &mut self,
+        now: Moment,
+        asker: &Asker,
+        id: MailboxId,
+        page: Page,
+    ) -> Outcome<Vec<DeadLetter>> {
+        let (live, desk) = self.settled(now, asker, id)?;
+        let positions: Vec<u64> = desk
+            .connection
+            .prepare_cached(
+                "SELECT position FROM dead_letter WHERE mailbox = ?1 AND position > ?2 ORDER BY position LIMIT ?3",
+            )?
+            .query_map(
+                params![live.number, column(page.after), i64::try_from(page.max).unwrap_or(i64::MAX)],
+                |row| row.get::<_, i64>(0).map(count),
+            )?
+            .collect::<Result<_, _>>()?;
+        let mut letters = Vec::with_capacity(positions.len());
+        for position in positions {
+            match mails::read_dead(&desk.connection, live.number, position)? {
+                Some(Ok(letter)) => letters.push(letter),
+                _ => tracing::error!(
+                    mailbox = %id, position,
+                    "a stored dead letter is damaged and is not told of; purge the mailbox's dead letters to be rid of it"
+                ),
+            }
+        }
+        Ok(letters)
+    }
+
+    pub(super) fn requeue(
+        &mut self,
+        now: Moment,
+        asker: &Asker,
+        id: MailboxId,
+        positions: &[u64],
+    ) -> Outcome<u64> {
+        let positions: BTreeSet<u64> = positions.iter().copied().collect();
+        let (live, desk) = self.settled(now, asker, id)?;
+        let mut letters = Vec::new();
+        let mut bytes = 0;
+        for position in positions {
+            if let Some(Ok(letter)) = mails::read_dead(&desk.connection, live.number, position)? {
+                bytes += letter.mail.size_bytes();
+                letters.push(letter);
+            }
+        }
+        let messages = live.tally().messages + letters.len() as u64;
+        check_room(id, &live.limits, messages, live.tally().bytes + bytes)?;
+        let requeued = letters.len() as u64;
+        for DeadLetter { position, mut mail, by, .. } in letters {
+            queue::remove_letter(live, desk, position)?;
+            queue::take_dead_off(live, desk, mail.size_bytes());
+            mail.expires_at = None;
+            let rank = mails::rank(mail.priority);
+            queue::push(live, desk, Stored { rank, position, mail, by, accepted_at: now })?;
+        }
+        Ok(requeued)
+    }
+
+    pub(super) fn take_lease(
+        &mut self,
+        now: Moment,
+        id: MailboxId,
+        holder: &Arc<str>,
+        time: Duration,
+    ) -> Outcome<Lease> {
+        let (live, desk) = self.settled(now, &Asker::Container, id)?;
+        if live.owner.as_ref().is_some_and(|(other, until)| other != holder && *until > now) {
+            live.check_epoch(None, now)?;
+        }
+        desk.change(id);
+        live.epoch += 1;
+        live.owner = Some((holder.clone(), now + time));
+        live.write(desk, None)?;
+        queue::take_back(live, desk, now)?;
+        desk.wake_all(id);
+        Ok(live.lease(holder.clone(), now + time))
+    }
+
+    pub(super) fn renew_lease(
+        &mut self,
+        now: Moment,
+        id: MailboxId,
+        epoch: u64,
+        time: Duration,
+    ) -> Outcome<Lease> {
+        let live = self.slots.live(&self.desk, &Asker::Container, id)?;
+        live.check_epoch(Some(epoch), now)?;
+        self.desk.change(id);
+        let Some((holder, until)) = &mut live.owner else {
+            return Err(ExchangeError::NotTheOwner { mailbox: id, epoch }.into());
+        };
+        *until = now + time;
+        let holder = holder.clone();
+        live.write(&mut self.desk, None)?;
+        Ok(live.lease(holder, now + time))
+    }
+
+    pub(super) fn give_up_lease(&mut self, now: Moment, id: MailboxId, epoch: u64) -> Outcome<()> {
+        let (live, desk) = self.settled(now, &Asker::Container, id)?;
+        live.check_epoch(Some(epoch), now)?;
+        desk.change(id);
+        live.owner = None;
+        live.write(desk, None)?;
+        queue::take_back(live, desk, now)?;
+        desk.wake_all(id);
+        Ok(())
+    }
+
+    pub(super) fn check_fence(
+        &mut self,
+        now: Moment,
+        asker: &Asker,
+        id: MailboxId,
+        epoch: u64,
+    ) -> Outcome<()> {
+        self.slots.live(&self.desk, asker, id)?.check_epoch(Some(epoch), now)
+    }
+
+    pub(super) fn settled_for(&mut self, now: Moment, asker: &Asker, id: MailboxId) -> Outcome<()> {
+        self.settled(now, asker, id).map(|_| ())
+    }
+}

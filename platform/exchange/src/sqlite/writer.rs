@@ -1,0 +1,395 @@
+//! The thread that writes: it takes all operations that wait, does them in one transaction, and answers once that is on the
+//! disk.
+//!
+//! Always true: an answer is given after its commit, never before; where a commit fails nobody is told that it was. A full
+//! disk refuses what takes room and lets the rest through, a damaged row ends one operation, a disk that failed ends them
+//! all: what it holds is not known any more. Neighbours: [`session`](super::session) does the operations,
+//! [`ballast`](super::ballast) makes room.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rusqlite::hooks::Wal;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::asker::Asker;
+use crate::error::ExchangeError;
+use crate::moment::Moment;
+use crate::store::Claimed;
+
+use super::ballast::Ballast;
+use super::directory::Directory;
+use super::mark::{Mark, MarkFile};
+use super::returned::Returned;
+use super::session::Session;
+use super::trouble::{Ill, Outcome, Trouble};
+
+/// Operations that wait for the writer; who has one more waits for room.
+pub const WAITING_OPERATIONS: usize = 4096;
+
+/// Operations in one transaction, at most.
+pub const BATCH: usize = 512;
+
+/// Pages in the write-ahead log after which they are brought into the database: half of the ballast.
+const CHECKPOINT_PAGES: u64 = 1000;
+
+/// How long a full disk is left alone before it is tried again.
+const FULL_PAUSE: Duration = Duration::from_secs(1);
+
+/// What an operation is to the writer.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Manner {
+    pub(super) now: Moment,
+    /// It is refused while the disk is full.
+    pub(super) takes_room: bool,
+    /// Whoever asks is promised nothing that a power failure may not undo.
+    pub(super) is_light: bool,
+}
+
+/// An operation on its way through the writer.
+pub(super) trait Work: Send {
+    fn manner(&self) -> Manner;
+    /// Does it, again where its transaction was taken back; keeps what came of it.
+    fn run(&mut self, session: &mut Session) -> Outcome<()>;
+    /// Tells what came of it.
+    fn answer(self: Box<Self>);
+    /// Tells why nothing came of it.
+    fn fail(self: Box<Self>, error: ExchangeError);
+}
+
+/// An operation as a function.
+pub(super) struct Operation<T, F> {
+    pub(super) manner: Manner,
+    pub(super) run: F,
+    pub(super) outcome: Option<Result<T, ExchangeError>>,
+    pub(super) answer: oneshot::Sender<Result<T, ExchangeError>>,
+    /// What becomes of an answer that nobody waits for any more.
+    pub(super) unheard: fn(&Returned, T),
+    pub(super) returned: Arc<Returned>,
+}
+
+impl<T: Send, F: FnMut(&mut Session) -> Outcome<T> + Send> Work for Operation<T, F> {
+    fn manner(&self) -> Manner {
+        self.manner
+    }
+
+    fn run(&mut self, session: &mut Session) -> Outcome<()> {
+        match (self.run)(session) {
+            Ok(done) => self.outcome = Some(Ok(done)),
+            Err(Trouble::Refused(error)) => self.outcome = Some(Err(error)),
+            Err(trouble) => return Err(trouble),
+        }
+        Ok(())
+    }
+
+    fn answer(self: Box<Self>) {
+        if let Some(outcome) = self.outcome
+            && let Err(Ok(unheard)) = self.answer.send(outcome)
+        {
+            (self.unheard)(&self.returned, unheard);
+        }
+    }
+
+    fn fail(self: Box<Self>, error: ExchangeError) {
+        // Who does not wait any more need not know.
+        drop(self.answer.send(Err(error)));
+    }
+}
+
+/// Deliveries that nobody heard of go back.
+pub(super) fn give_back(returned: &Returned, claimed: Claimed) {
+    returned.add(&Asker::Container, claimed.deliveries.into_iter().map(|delivery| delivery.receipt));
+}
+
+/// An answer that changes nothing when it is lost.
+pub(super) fn let_go<T>(_: &Returned, _: T) {}
+
+/// What the writer is told.
+pub(super) enum Order {
+    Do(Box<dyn Work>),
+    /// Deliveries wait to be taken back.
+    Look,
+    Close(oneshot::Sender<Result<(), ExchangeError>>),
+}
+
+pub(super) struct Writer {
+    session: Session,
+    directory: Directory,
+    ballast: Ballast,
+    mark: MarkFile,
+    commits: u64,
+    log_pages: Arc<std::sync::atomic::AtomicU64>,
+    returned: Arc<Returned>,
+    is_light: bool,
+    /// Since when the disk is full, as last tried.
+    full_since: Option<Moment>,
+    failed: Option<ExchangeError>,
+}
+
+impl Writer {
+    pub(super) fn new(
+        mut session: Session,
+        directory: Directory,
+        ballast: Ballast,
+        mark: MarkFile,
+        commits: u64,
+        returned: Arc<Returned>,
+    ) -> Outcome<Writer> {
+        let log_pages = Arc::new(std::sync::atomic::AtomicU64::new(0));
+        let told = log_pages.clone();
+        let hook = move |_: &mut Wal, pages: i32| {
+            told.store(u64::try_from(pages).unwrap_or(0), std::sync::atomic::Ordering::Relaxed);
+            Ok(())
+        };
+        session.desk.connection.wal_hook(Some(hook))?;
+        let full_since = (!ballast.is_in()).then_some(Moment::EPOCH);
+        Ok(Writer {
+            session,
+            directory,
+            ballast,
+            mark,
+            commits,
+            log_pages,
+            returned,
+            is_light: false,
+            full_since,
+            failed: None,
+        })
+    }
+
+    /// Works until it is closed, or nobody is left who could ask.
+    pub(super) fn work(mut self, mut orders: mpsc::Receiver<Order>) {
+        let mut taken = Vec::with_capacity(BATCH);
+        let closing = loop {
+            if orders.blocking_recv_many(&mut taken, BATCH) == 0 {
+                break None;
+            }
+            let mut batch = Vec::with_capacity(taken.len());
+            let mut closing = None;
+            for order in taken.drain(..) {
+                match order {
+                    Order::Do(work) => batch.push(work),
+                    Order::Look => {}
+                    Order::Close(answer) => closing = Some(answer),
+                }
+            }
+            self.do_all(batch);
+            if closing.is_some() {
+                break closing;
+            }
+        };
+        orders.close();
+        while let Ok(order) = orders.try_recv() {
+            match order {
+                Order::Do(work) => work.fail(ExchangeError::Closed),
+                Order::Look => {}
+                Order::Close(answer) => drop(answer.send(Ok(()))),
+            }
+        }
+        let closed = self.close();
+        if let Some(answer) = closing {
+            drop(answer.send(closed));
+        }
+    }
+
+    /// Does a batch, and answers.
+    fn do_all(&mut self, mut batch: Vec<Box<dyn Work>>) {
+        if let Some(error) = &self.failed {
+            batch.into_iter().for_each(|work| work.fail(error.clone()));
+            return;
+        }
+        if batch.is_empty() && self.returned.is_empty() {
+            return;
+        }
+        if self.full_since.is_some() {
+            batch = self.refuse_what_takes_room(batch);
+        }
+        match self.transact(&mut batch) {
+            Ok(()) => batch.into_iter().for_each(Work::answer),
+            Err(trouble) => self.take_apart(batch, &trouble),
+        }
+        self.checkpoint();
+    }
+
+    /// A batch could not be committed: makes room, or finds whose operation it was.
+    fn take_apart(&mut self, batch: Vec<Box<dyn Work>>, trouble: &Trouble) {
+        let mut batch = batch;
+        if trouble.ill() == Some(Ill::Full) && self.full_since.is_none() {
+            let now = batch.first().map_or(Moment::EPOCH, |work| work.manner().now);
+            self.lighten(now);
+            batch = self.refuse_what_takes_room(batch);
+        }
+        for work in batch {
+            if let Some(error) = &self.failed {
+                work.fail(error.clone());
+                continue;
+            }
+            let mut one = vec![work];
+            let outcome = self.transact(&mut one);
+            let Some(work) = one.pop() else { continue };
+            match outcome {
+                Ok(()) => work.answer(),
+                Err(trouble) => {
+                    let ill = trouble.ill();
+                    let error = trouble.tell(self.directory.path());
+                    tracing::error!(%error, "an operation of the exchange failed");
+                    if ill == Some(Ill::Failed) {
+                        self.fail_stop(error.clone());
+                    }
+                    work.fail(error);
+                }
+            }
+        }
+    }
+
+    /// Nothing that the disk says is believed any more.
+    fn fail_stop(&mut self, error: ExchangeError) {
+        tracing::error!(
+            directory = %self.directory.path().display(), %error,
+            "the exchange stops: its disk failed, and what it holds is not known until it is opened anew"
+        );
+        self.failed = Some(error);
+    }
+
+    /// One transaction over all of `batch`.
+    fn transact(&mut self, batch: &mut [Box<dyn Work>]) -> Outcome<()> {
+        let place = self.session.desk.place();
+        let done = self.try_transact(batch);
+        match done {
+            Ok(()) => {
+                self.session.desk.settle();
+                self.session.slots.trim();
+            }
+            Err(_) => {
+                // Where SQLite took it back by itself there is nothing to take back.
+                if !self.session.desk.connection.is_autocommit() {
+                    let back = self.session.desk.connection.execute_batch("ROLLBACK");
+                    if let Err(error) = back {
+                        tracing::error!(%error, "a transaction of the exchange could not be taken back");
+                    }
+                }
+                self.session.go_back(&place);
+            }
+        }
+        done
+    }
+
+    fn try_transact(&mut self, batch: &mut [Box<dyn Work>]) -> Outcome<()> {
+        let is_light = batch.iter().all(|work| work.manner().is_light);
+        if is_light != self.is_light {
+            let level = if is_light { "NORMAL" } else { "FULL" };
+            self.session.desk.connection.execute_batch(&format!("PRAGMA synchronous={level}"))?;
+            self.is_light = is_light;
+        }
+        self.session.desk.connection.prepare_cached("BEGIN")?.execute([])?;
+        let now = batch.iter().map(|work| work.manner().now).max();
+        for (asker, receipt) in self.returned.take() {
+            let now = now.unwrap_or_else(|| self.session.desk.ground.now());
+            self.session.put_back(now, &asker, &receipt)?;
+        }
+        for work in batch.iter_mut() {
+            work.run(&mut self.session)?;
+        }
+        self.session.write_tallies()?;
+        let has_changed = !self.session.desk.changed.is_empty();
+        if !is_light && has_changed {
+            if let Some(now) = now {
+                let bounds = *self.session.desk.bounds();
+                let desk = &mut self.session.desk;
+                desk.sent.prune(&desk.connection, now, &bounds)?;
+            }
+            self.session
+                .desk
+                .connection
+                .prepare_cached("UPDATE meta SET value = ?1 WHERE name = 'commits'")?
+                .execute([super::words::column(self.commits + 1)])?;
+        }
+        self.session.desk.connection.prepare_cached("COMMIT")?.execute([])?;
+        if !is_light && has_changed {
+            self.commits += 1;
+            if let Err(error) = self.mark.write(Mark(self.commits)) {
+                tracing::warn!(%error, "the mark of the exchange's last commit could not be written");
+            }
+        }
+        Ok(())
+    }
+
+    /// Throws the ballast off.
+    fn lighten(&mut self, now: Moment) {
+        self.full_since = Some(now);
+        tracing::error!(
+            directory = %self.directory.path().display(),
+            "the disk of the exchange is full: mail is refused until there is room; it can be received and acknowledged"
+        );
+        if let Err(error) = self.ballast.throw_off() {
+            tracing::error!(%error, "the ballast of the exchange could not be thrown off");
+        }
+    }
+
+    /// While the disk is full: looks whether it is still, and refuses what takes room if so.
+    fn refuse_what_takes_room(&mut self, batch: Vec<Box<dyn Work>>) -> Vec<Box<dyn Work>> {
+        let asked =
+            batch.iter().map(|work| work.manner()).filter(|manner| manner.takes_room).map(|m| m.now).max();
+        if let (Some(now), Some(since)) = (asked, self.full_since)
+            && (since == Moment::EPOCH || now >= since + FULL_PAUSE)
+        {
+            match self.ballast.lay_in() {
+                Ok(()) => {
+                    self.full_since = None;
+                    tracing::info!("the disk of the exchange has room again: mail is taken");
+                    return batch;
+                }
+                Err(_) => self.full_since = Some(now),
+            }
+        }
+        let (refused, rest): (Vec<_>, Vec<_>) = batch.into_iter().partition(|work| work.manner().takes_room);
+        refused.into_iter().for_each(|work| work.fail(ExchangeError::DiskFull));
+        rest
+    }
+
+    /// Brings what is in the log into the database, where that is much.
+    fn checkpoint(&mut self) {
+        let pages = self.log_pages.load(std::sync::atomic::Ordering::Relaxed);
+        if self.failed.is_some() || pages < CHECKPOINT_PAGES {
+            return;
+        }
+        let done = self.session.desk.connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
+        if let Err(error) = done {
+            let trouble = Trouble::from(error);
+            match trouble.ill() {
+                Some(Ill::Full) if self.full_since.is_none() => {
+                    let now = self.session.desk.ground.now();
+                    self.lighten(now);
+                }
+                Some(Ill::Failed) => {
+                    let error = trouble.tell(self.directory.path());
+                    self.fail_stop(error);
+                }
+                _ => {
+                    tracing::warn!(?trouble, "the log of the exchange could not be brought into its database")
+                }
+            }
+        }
+    }
+
+    /// Brings all into the database and lets go of it.
+    fn close(self) -> Result<(), ExchangeError> {
+        let Writer { session, directory, failed, .. } = self;
+        if let Some(error) = failed {
+            return Err(error);
+        }
+        let connection = session.desk.connection;
+        let checkpoint = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+        let closed = connection.close().map_err(|(_, error)| error);
+        checkpoint.and(closed).map_err(|error| Trouble::from(error).tell(directory.path()))
+    }
+}
+
+/// A thread's name for those who look at the process.
+pub(super) const THREAD: &str = "folkmoot-exchange-writer";
+
+/// Where the files of the writer lie.
+pub(super) fn ballast_of(directory: &Directory) -> Ballast {
+    Ballast::at(PathBuf::from(directory.path()).join(super::directory::BALLAST))
+}
