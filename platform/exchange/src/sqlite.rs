@@ -3,7 +3,7 @@
 //! Always true: an operation is on the disk when its future is ready; all that write go through one thread, which puts what
 //! waits into one transaction ([`writer`]). Who has what in hand is known in memory alone: after a crash everything that was
 //! not acknowledged is delivered again, at its place. Signs of life are kept in memory. One process holds the directory.
-//! Neighbours: [`store`](crate::store) says what an engine must keep to; [`check`] and [`backup`] are for operators.
+//! Neighbours: [`store`](crate::store) says what an engine must keep to; [`check()`] and [`backup()`] are for operators.
 
 mod backup;
 mod ballast;
@@ -69,7 +69,7 @@ use returned::Returned;
 use session::Session;
 use slots::Slots;
 use trouble::{Outcome, of_file};
-use writer::{Manner, Operation, Order, Work, Writer, give_back, let_go};
+use writer::{Failed, Manner, Operation, Order, Work, Writer, give_back, let_go};
 
 /// Mailboxes in a directory.
 pub struct SqliteStore {
@@ -106,9 +106,11 @@ impl SqliteStore {
         let mark = mark::MarkFile::open(&held.file(MARK))
             .map_err(|error| of_file(&held.file(MARK), "opening a file of the exchange", error))?;
         let returned = Arc::new(Returned::default());
+        let failed = Failed::default();
         let session = Session { slots: Slots::default(), desk };
-        let writer = Writer::new(session, held, ballast, mark, commits, returned.clone()).map_err(tell)?;
-        let readers = Readers::start(directory)?;
+        let writer = Writer::new(session, held, ballast, mark, commits, returned.clone(), failed.clone())
+            .map_err(tell)?;
+        let readers = Readers::start(directory, failed)?;
         let (orders, taken) = mpsc::channel(WAITING_OPERATIONS);
         let thread = std::thread::Builder::new()
             .name(writer::THREAD.to_owned())

@@ -8,6 +8,8 @@ mod conformance {
     pub(crate) mod bounds;
     pub(crate) mod deliveries;
     pub(crate) mod directory;
+    #[cfg(feature = "sqlite")]
+    mod files;
     #[path = "../../../tests/support/limit.rs"]
     pub(crate) mod limit;
     pub(crate) mod model;

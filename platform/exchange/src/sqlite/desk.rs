@@ -86,6 +86,8 @@ pub(super) struct Desk {
     pub(super) totals: Totals,
     pub(super) sent: Sent,
     pub(super) last_claim: u64,
+    /// The number of the newest mailbox; numbers are not given again while anything may remember them.
+    pub(super) last_mailbox: i64,
     wakes: Vec<Wake>,
     words: Vec<Word>,
     /// Mailboxes that the transaction has changed, and those of them whose tally is not written yet.
@@ -108,6 +110,7 @@ impl Desk {
             sent: Sent::default(),
             // Numbers of claims are never given again, not even after a new start.
             last_claim: starts << 32,
+            last_mailbox: 0,
             wakes: Vec::new(),
             words: Vec::new(),
             changed: Vec::new(),

@@ -92,8 +92,8 @@ pub(super) fn discover(
         Some(_) => connection.prepare_cached(concat!(
             "SELECT ",
             mailbox_columns!(),
-            " FROM mailbox WHERE number IN \
-             (SELECT mailbox FROM found_by WHERE what = ?2 AND word = ?3 AND mailbox > ?1) ORDER BY number"
+            " FROM found_by CROSS JOIN mailbox ON number = mailbox \
+             WHERE what = ?2 AND word = ?3 AND mailbox > ?1 ORDER BY mailbox"
         ))?,
         None => connection.prepare_cached(concat!(
             "SELECT ",

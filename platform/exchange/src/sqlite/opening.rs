@@ -27,6 +27,12 @@ const BUSY_MILLIS: u64 = 5_000;
 /// Statements that a connection keeps prepared.
 const KEPT_STATEMENTS: usize = 160;
 
+/// What of the log's file is kept when all of it is in the database, in bytes; it grows while a copy is made.
+const LOG_BYTES: u64 = 8 << 20;
+
+/// What each of its databases begins with.
+const SQLITE: &[u8] = b"SQLite format 3\0";
+
 /// Memory for pages of the database, in KiB: the writer's, and each reader's.
 const WRITER_CACHE_KIB: i64 = 64 << 10;
 const READER_CACHE_KIB: i64 = 4 << 10;
@@ -43,6 +49,9 @@ pub(super) fn go_on_without(directory: &Path) -> String {
 fn told_size(path: &Path) -> Option<u64> {
     let mut header = [0; 32];
     File::open(path).ok()?.read_exact(&mut header).ok()?;
+    if !header.starts_with(SQLITE) {
+        return None;
+    }
     let page = match u64::from(u16::from_be_bytes(header.get(16..18)?.try_into().ok()?)) {
         1 => 65536,
         page => page,
@@ -83,7 +92,8 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
     connection.busy_timeout(std::time::Duration::from_millis(BUSY_MILLIS))?;
     connection.set_prepared_statement_cache_capacity(KEPT_STATEMENTS);
     connection.execute_batch(&format!(
-        "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=0; PRAGMA foreign_keys=OFF;
+        "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=0;
+         PRAGMA journal_size_limit={LOG_BYTES};
          PRAGMA temp_store=MEMORY; PRAGMA cell_size_check=ON; PRAGMA cache_size=-{WRITER_CACHE_KIB};"
     ))?;
     Ok(connection)
@@ -153,7 +163,11 @@ pub(super) fn read_desk(desk: &mut Desk) -> Outcome<()> {
         )?,
         states: number("SELECT count(*) FROM state")?,
     };
+    let newest = number(
+        "SELECT max(coalesce((SELECT max(number) FROM mailbox), 0), coalesce((SELECT max(mailbox) FROM sent), 0))",
+    )?;
     desk.sent = Sent::load(connection)?;
+    desk.last_mailbox = super::words::column(newest);
     Ok(())
 }
 

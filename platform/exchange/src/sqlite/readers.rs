@@ -1,6 +1,7 @@
 //! Threads that read while others write: what is looked up and changes nothing.
 //!
-//! Always true: a reader sees what was committed before it began, all of it and no half of it. Neighbours:
+//! Always true: a reader sees what was committed before it began, all of it and no half of it; nobody reads any more once
+//! the disk has failed. Neighbours:
 //! [`finding`](super::finding) and [`states`](super::states) are what is read, [`writer`](super::writer) does the rest.
 
 use std::path::Path;
@@ -15,6 +16,7 @@ use crate::error::ExchangeError;
 
 use super::opening::connect_reader;
 use super::trouble::{Outcome, Trouble, of_file};
+use super::writer::Failed;
 
 /// Threads that read.
 pub const READERS: usize = 2;
@@ -30,10 +32,11 @@ pub(super) struct Readers {
     threads: Mutex<Vec<JoinHandle<()>>>,
     next: AtomicUsize,
     directory: Arc<Path>,
+    failed: Failed,
 }
 
 impl Readers {
-    pub(super) fn start(directory: &Path) -> Result<Readers, ExchangeError> {
+    pub(super) fn start(directory: &Path, failed: Failed) -> Result<Readers, ExchangeError> {
         let (mut questions, mut threads) = (Vec::new(), Vec::new());
         for number in 0..READERS {
             let connection =
@@ -55,6 +58,7 @@ impl Readers {
             threads: Mutex::new(threads),
             next: AtomicUsize::new(0),
             directory: directory.into(),
+            failed,
         })
     }
 
@@ -63,6 +67,9 @@ impl Readers {
         &self,
         question: impl FnOnce(&Connection) -> Outcome<T> + Send + 'static,
     ) -> Result<T, ExchangeError> {
+        if let Some(error) = self.failed.get() {
+            return Err(error.clone());
+        }
         let (answer, answered) = oneshot::channel();
         let reader = {
             let questions = self.questions.lock().unwrap_or_else(PoisonError::into_inner);

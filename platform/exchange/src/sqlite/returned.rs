@@ -22,6 +22,11 @@ impl Returned {
         std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// What could not be taken back yet.
+    pub(super) fn put_back(&self, returned: Vec<(Asker, Receipt)>) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend(returned);
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
     }

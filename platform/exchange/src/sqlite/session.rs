@@ -113,11 +113,8 @@ impl Session {
             None => {}
         }
         self.check_room_for_a_mailbox(asker)?;
-        let number: i64 = self
-            .desk
-            .connection
-            .prepare_cached("SELECT coalesce(max(number), 0) + 1 FROM mailbox")?
-            .query_row([], |row| row.get(0))?;
+        self.desk.last_mailbox += 1;
+        let number = self.desk.last_mailbox;
         let mut live = slots::new(number, what.clone(), asker, &usual);
         live.write(&mut self.desk, None)?;
         live.tally_mut(&mut self.desk);

@@ -22,7 +22,7 @@ use super::trouble::{Outcome, Trouble};
 use super::words::{column, count, id_bytes, list_column, list_of, moment_column, moment_of};
 
 /// Mailboxes that are kept in memory; after so many that were used since, one that was not is dropped.
-pub const KEPT_MAILBOXES: usize = 50_000;
+pub const KEPT_MAILBOXES: usize = 20_000;
 
 /// What a mailbox holds and has done, in numbers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

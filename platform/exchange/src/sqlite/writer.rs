@@ -7,13 +7,14 @@
 //! [`ballast`](super::ballast) makes room.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use rusqlite::hooks::Wal;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::asker::Asker;
+use crate::delivery::Receipt;
 use crate::error::ExchangeError;
 use crate::moment::Moment;
 use crate::store::Claimed;
@@ -33,6 +34,12 @@ pub const BATCH: usize = 512;
 
 /// Pages in the write-ahead log after which they are brought into the database: half of the ballast.
 const CHECKPOINT_PAGES: u64 = 1000;
+
+/// How often in a row nobody has asked for anything, until the writer goes on without those who asked before.
+const PATIENCE: u32 = 64;
+
+/// How often what is light is done before the rest of a round.
+const LIGHT_ROUNDS: u32 = 4;
 
 /// How long a full disk is left alone before it is tried again.
 const FULL_PAUSE: Duration = Duration::from_secs(1);
@@ -105,12 +112,59 @@ pub(super) fn give_back(returned: &Returned, claimed: Claimed) {
 /// An answer that changes nothing when it is lost.
 pub(super) fn let_go<T>(_: &Returned, _: T) {}
 
+/// Why the exchange has stopped, once it has: the disk failed.
+pub(super) type Failed = Arc<OnceLock<ExchangeError>>;
+
 /// What the writer is told.
 pub(super) enum Order {
     Do(Box<dyn Work>),
     /// Deliveries wait to be taken back.
     Look,
     Close(oneshot::Sender<Result<(), ExchangeError>>),
+}
+
+/// Where orders come in.
+struct Intake {
+    orders: mpsc::Receiver<Order>,
+    closing: Option<oneshot::Sender<Result<(), ExchangeError>>>,
+}
+
+impl Intake {
+    /// Waits for work, and a moment for as much as there was the last time; `None` where there will be no more.
+    fn wait(&mut self, expected: usize) -> Option<Vec<Box<dyn Work>>> {
+        let first = self.orders.blocking_recv()?;
+        let mut batch = Vec::with_capacity(expected.max(1));
+        self.sort(first, &mut batch);
+        Some(self.gather(batch, expected))
+    }
+
+    /// Adds what is there to `batch`, and gives those who have just been answered the time to ask again: each commit
+    /// costs a sync, however much is in it.
+    fn gather(&mut self, mut batch: Vec<Box<dyn Work>>, expected: usize) -> Vec<Box<dyn Work>> {
+        let mut idle = 0;
+        while batch.len() < BATCH && self.closing.is_none() {
+            match self.orders.try_recv() {
+                Ok(order) => {
+                    idle = 0;
+                    self.sort(order, &mut batch);
+                }
+                Err(_) if batch.len() >= expected || idle >= PATIENCE => break,
+                Err(_) => {
+                    idle += 1;
+                    std::thread::yield_now();
+                }
+            }
+        }
+        batch
+    }
+
+    fn sort(&mut self, order: Order, batch: &mut Vec<Box<dyn Work>>) {
+        match order {
+            Order::Do(work) => batch.push(work),
+            Order::Look => {}
+            Order::Close(answer) => self.closing = Some(answer),
+        }
+    }
 }
 
 pub(super) struct Writer {
@@ -124,7 +178,7 @@ pub(super) struct Writer {
     is_light: bool,
     /// Since when the disk is full, as last tried.
     full_since: Option<Moment>,
-    failed: Option<ExchangeError>,
+    failed: Failed,
 }
 
 impl Writer {
@@ -135,6 +189,7 @@ impl Writer {
         mark: MarkFile,
         commits: u64,
         returned: Arc<Returned>,
+        failed: Failed,
     ) -> Outcome<Writer> {
         let log_pages = Arc::new(std::sync::atomic::AtomicU64::new(0));
         let told = log_pages.clone();
@@ -154,31 +209,19 @@ impl Writer {
             returned,
             is_light: false,
             full_since,
-            failed: None,
+            failed,
         })
     }
 
     /// Works until it is closed, or nobody is left who could ask.
-    pub(super) fn work(mut self, mut orders: mpsc::Receiver<Order>) {
-        let mut taken = Vec::with_capacity(BATCH);
-        let closing = loop {
-            if orders.blocking_recv_many(&mut taken, BATCH) == 0 {
-                break None;
-            }
-            let mut batch = Vec::with_capacity(taken.len());
-            let mut closing = None;
-            for order in taken.drain(..) {
-                match order {
-                    Order::Do(work) => batch.push(work),
-                    Order::Look => {}
-                    Order::Close(answer) => closing = Some(answer),
-                }
-            }
-            self.do_all(batch);
-            if closing.is_some() {
-                break closing;
-            }
-        };
+    pub(super) fn work(mut self, orders: mpsc::Receiver<Order>) {
+        let mut intake = Intake { orders, closing: None };
+        let mut expected = 0;
+        while intake.closing.is_none() {
+            let Some(batch) = intake.wait(expected) else { break };
+            expected = self.do_round(batch, &mut intake);
+        }
+        let Intake { mut orders, closing } = intake;
         orders.close();
         while let Ok(order) = orders.try_recv() {
             match order {
@@ -193,9 +236,36 @@ impl Writer {
         }
     }
 
-    /// Does a batch, and answers.
+    /// Does what was asked, what is light first: those who are answered at once often ask for more, which goes to the disk
+    /// with the rest then. How much it was.
+    fn do_round(&mut self, batch: Vec<Box<dyn Work>>, intake: &mut Intake) -> usize {
+        let mut done = batch.len();
+        let (mut light, mut heavy): (Vec<_>, Vec<_>) =
+            batch.into_iter().partition(|work| work.manner().is_light);
+        for _ in 0..LIGHT_ROUNDS {
+            if light.is_empty() {
+                break;
+            }
+            let answered = light.len();
+            self.do_all(std::mem::take(&mut light));
+            let (more_light, more): (Vec<_>, Vec<_>) =
+                intake.gather(Vec::new(), answered).into_iter().partition(|work| work.manner().is_light);
+            done += more_light.len() + more.len();
+            light = more_light;
+            heavy.extend(more);
+        }
+        heavy.extend(light);
+        self.do_all(heavy);
+        // What nobody heard of goes back at once, for others may wait for it.
+        if !self.returned.is_empty() && self.failed.get().is_none() {
+            self.do_all(Vec::new());
+        }
+        done
+    }
+
+    /// Does a batch in one transaction, and answers.
     fn do_all(&mut self, mut batch: Vec<Box<dyn Work>>) {
-        if let Some(error) = &self.failed {
+        if let Some(error) = self.failed.get() {
             batch.into_iter().for_each(|work| work.fail(error.clone()));
             return;
         }
@@ -221,7 +291,7 @@ impl Writer {
             batch = self.refuse_what_takes_room(batch);
         }
         for work in batch {
-            if let Some(error) = &self.failed {
+            if let Some(error) = self.failed.get() {
                 work.fail(error.clone());
                 continue;
             }
@@ -249,13 +319,15 @@ impl Writer {
             directory = %self.directory.path().display(), %error,
             "the exchange stops: its disk failed, and what it holds is not known until it is opened anew"
         );
-        self.failed = Some(error);
+        // The first error is the one that counts.
+        drop(self.failed.set(error));
     }
 
     /// One transaction over all of `batch`.
     fn transact(&mut self, batch: &mut [Box<dyn Work>]) -> Outcome<()> {
         let place = self.session.desk.place();
-        let done = self.try_transact(batch);
+        let returned = self.returned.take();
+        let done = self.try_transact(batch, &returned);
         match done {
             Ok(()) => {
                 self.session.desk.settle();
@@ -270,12 +342,13 @@ impl Writer {
                     }
                 }
                 self.session.go_back(&place);
+                self.returned.put_back(returned);
             }
         }
         done
     }
 
-    fn try_transact(&mut self, batch: &mut [Box<dyn Work>]) -> Outcome<()> {
+    fn try_transact(&mut self, batch: &mut [Box<dyn Work>], returned: &[(Asker, Receipt)]) -> Outcome<()> {
         let is_light = batch.iter().all(|work| work.manner().is_light);
         if is_light != self.is_light {
             let level = if is_light { "NORMAL" } else { "FULL" };
@@ -284,9 +357,9 @@ impl Writer {
         }
         self.session.desk.connection.prepare_cached("BEGIN")?.execute([])?;
         let now = batch.iter().map(|work| work.manner().now).max();
-        for (asker, receipt) in self.returned.take() {
+        for (asker, receipt) in returned {
             let now = now.unwrap_or_else(|| self.session.desk.ground.now());
-            self.session.put_back(now, &asker, &receipt)?;
+            self.session.put_back(now, asker, receipt)?;
         }
         for work in batch.iter_mut() {
             work.run(&mut self.session)?;
@@ -351,9 +424,10 @@ impl Writer {
     /// Brings what is in the log into the database, where that is much.
     fn checkpoint(&mut self) {
         let pages = self.log_pages.load(std::sync::atomic::Ordering::Relaxed);
-        if self.failed.is_some() || pages < CHECKPOINT_PAGES {
+        if self.failed.get().is_some() || pages < CHECKPOINT_PAGES {
             return;
         }
+        self.log_pages.store(0, std::sync::atomic::Ordering::Relaxed);
         let done = self.session.desk.connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
         if let Err(error) = done {
             let trouble = Trouble::from(error);
@@ -376,8 +450,8 @@ impl Writer {
     /// Brings all into the database and lets go of it.
     fn close(self) -> Result<(), ExchangeError> {
         let Writer { session, directory, failed, .. } = self;
-        if let Some(error) = failed {
-            return Err(error);
+        if let Some(error) = failed.get() {
+            return Err(error.clone());
         }
         let connection = session.desk.connection;
         let checkpoint = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));

@@ -31,7 +31,7 @@ struct Hands {
 }
 
 impl SetClock {
-    fn new() -> SetClock {
+    pub(crate) fn new() -> SetClock {
         SetClock(Arc::new(Mutex::new(Hands { now: BEGINNING, sleepers: Vec::new(), sleeps: 0 })))
     }
 
@@ -104,10 +104,29 @@ impl World {
         .await
     }
 
+    /// The exchange that a directory holds.
+    #[cfg(feature = "sqlite")]
+    pub(crate) async fn at(directory: &std::path::Path) -> Result<World, ExchangeError> {
+        let (clock, gate) = (SetClock::new(), Gate::open());
+        let line = format!("sqlite://{}", directory.display());
+        let exchange = open(&line, Ground::new(clock.clone()).gate(gate.id())).await?;
+        Ok(World::on(exchange, clock, gate, 1, |_| unreachable!("it has a directory of its own")))
+    }
+
     async fn of(random_cases: u32, open: Opening) -> World {
         super::limit::watch();
         let (clock, gate) = (SetClock::new(), Gate::open());
         let exchange = open(Ground::new(clock.clone()).gate(gate.id())).await;
+        World::on(exchange, clock, gate, random_cases, open)
+    }
+
+    fn on(
+        exchange: Arc<dyn Exchange>,
+        clock: SetClock,
+        gate: Gate,
+        random_cases: u32,
+        open: Opening,
+    ) -> World {
         World {
             exchange,
             clock,
