@@ -36,6 +36,10 @@ live:
 faults *arguments:
     .ci/faults {{arguments}}
 
+# Kill an exchange again and again while others use it, and look whether anything is lost; `just crash --rounds 1000`
+crash *arguments:
+    .ci/crash {{arguments}}
+
 # Write the recorded frames of aiomas and messages of aea anew
 record:
     .ci/live record
