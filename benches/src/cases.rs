@@ -4,6 +4,7 @@ mod academy;
 mod across_workers;
 mod aiomas;
 mod dialogues;
+mod exchange;
 mod flooded_neighbour;
 mod idle_agents;
 mod links;
@@ -36,6 +37,7 @@ pub(crate) fn all() -> Vec<Group> {
         academy::group(),
         protocols::group(),
         dialogues::group(),
+        exchange::group(),
         simulated_day::group(),
     ]
 }

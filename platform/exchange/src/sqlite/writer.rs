@@ -35,8 +35,9 @@ pub const BATCH: usize = 512;
 /// Pages in the write-ahead log after which they are brought into the database: half of the ballast.
 const CHECKPOINT_PAGES: u64 = 1000;
 
-/// How often in a row nobody has asked for anything, until the writer goes on without those who asked before.
-const PATIENCE: u32 = 64;
+/// How often in a row the writer looks in vain for those who asked before, until it goes on without them: some 20 us, in which
+/// it does not yield, for on a busy machine that takes longer than a sync.
+const PATIENCE: u32 = 512;
 
 /// How often what is light is done before the rest of a round.
 const LIGHT_ROUNDS: u32 = 4;
@@ -151,7 +152,7 @@ impl Intake {
                 Err(_) if batch.len() >= expected || idle >= PATIENCE => break,
                 Err(_) => {
                     idle += 1;
-                    std::thread::yield_now();
+                    std::hint::spin_loop();
                 }
             }
         }
