@@ -228,6 +228,13 @@ impl<A: Agent> Context<A> {
         Dialogues(self.core.desk())
     }
 
+    /// Goes on in the dialogues that have outlived the agent.
+    #[doc(hidden)]
+    pub fn take_dialogues_back<P: Conversed>(&self) {
+        let again = self.core.desk::<P>().say_again();
+        again.into_iter().for_each(|saying| self.core.spawn(saying));
+    }
+
     /// The way by which the agent behind `peer` takes messages of this one.
     fn listener<I: Interface + ?Sized>(&self, peer: &Proxy<I>) -> Result<Proxy<Listener>, CallError> {
         Proxy::cast(peer).map(|listener| Proxy::spoken_by(&listener, self.own_principal()))

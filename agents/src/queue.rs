@@ -143,7 +143,6 @@ impl<A: Agent> Core<A> {
     pub(crate) fn renew(&self, state: A, last_crash: Option<String>) -> Rc<RefCell<A>> {
         let state = Rc::new(RefCell::new(state));
         self.queue.borrow_mut().set_readers_aside();
-        self.end_dialogues();
         let old = self.state.borrow_mut().replace(state.clone());
         let_go(&self.shared, old);
         self.set_last_crash(last_crash);

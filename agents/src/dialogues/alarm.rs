@@ -23,6 +23,8 @@ const ALARMS_PER_POLL: u32 = 16;
 pub(super) trait AnyDesk: Any {
     /// When there may be something to give up.
     fn next_deadline(&self) -> Option<Duration>;
+    /// Gives all up.
+    fn end_life(&self);
     /// Gives up what is due.
     fn expire(&self, now: Duration);
     /// Has the store forget what was given up.
@@ -75,11 +77,10 @@ impl Desks {
         }
     }
 
-    /// Forgets the dialogues with the agent's life, but for those that outlive it.
-    pub(crate) fn end_life(&mut self) {
+    /// Gives up the dialogues with the agent's life, but for those that outlive it.
+    pub(crate) fn end_life(&self) {
         if self.keeping.is_none() {
-            self.all.clear();
-            self.alarm = None;
+            self.all.iter().for_each(|(_, desk)| desk.end_life());
         }
     }
 

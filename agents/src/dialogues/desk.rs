@@ -303,6 +303,16 @@ impl<P: Conversed> AnyDesk for Desk<P> {
         self.dialogues.borrow().next_deadline()
     }
 
+    fn end_life(&self) {
+        let open: Vec<DialogueId> = {
+            let dialogues = self.dialogues.borrow();
+            let open = dialogues.all().filter(|(_, dialogue)| dialogue.ended().is_none());
+            open.map(|(id, _)| id).collect()
+        };
+        // They stay known for a while: what was left of them in turns and messages under way belongs to no other.
+        open.into_iter().for_each(|id| self.abandon(id));
+    }
+
     fn expire(&self, now: Duration) {
         loop {
             let expired = self.dialogues.borrow_mut().expire(now, EXPIRED_AT_ONCE);

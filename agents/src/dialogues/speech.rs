@@ -10,7 +10,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context as TaskContext, Poll};
 
-use folkmoot_protocols::dialogue::{DialogueId, ErrorReply};
+use folkmoot_protocols::dialogue::{DialogueId, ErrorReply, Side};
 use folkmoot_protocols::typed::{
     Answered, Answers, Conversed, Heard, Opens, Performative, Role, Said, Says, Spoken, State,
 };
@@ -162,13 +162,43 @@ impl<P: Conversed> Desk<P> {
     /// Keeps and sends a message that the rules allowed. Where that fails the dialogue is given up, for nobody knows how
     /// it stands.
     async fn say(self: &Rc<Self>, id: DialogueId, message: Message<P>) -> Result<(), DialogueError> {
-        let mut unsaid = Unsaid { desk: self, id, is_said: false };
-        if let Some(keeping) = self.keep(id) {
-            keeping.await?;
+        let mut unsaid = Unsaid { desk: self, id, is_over: false };
+        let said = async {
+            if let Some(keeping) = self.keep(id) {
+                keeping.await?;
+            }
+            self.hand_over(id, message).await
+        };
+        let said = said.await;
+        unsaid.is_over = true;
+        if said.is_err() {
+            self.abandon(id);
         }
-        self.hand_over(id, message).await?;
-        unsaid.is_said = true;
-        Ok(())
+        said
+    }
+
+    /// Says once more, in dialogues that have outlived the agent, what it said last: nobody knows whether that was handed
+    /// over, and twice is as good as once.
+    pub(crate) fn say_again(self: &Rc<Self>) -> Vec<LocalFuture<()>> {
+        if self.keeping.is_none() {
+            return Vec::new();
+        }
+        let dialogues = self.dialogues.borrow();
+        let ours = dialogues.all().filter_map(|(id, dialogue)| {
+            let last = dialogue.last_message().filter(|last| last.by == Side::Us)?;
+            let is_open = dialogue.ended().is_none();
+            is_open.then(|| dialogues.message(id, last.message_id)).flatten().map(|message| (id, message))
+        });
+        let again = ours.map(|(id, message)| -> LocalFuture<()> {
+            let desk = self.clone();
+            Box::pin(async move {
+                if let Err(error) = desk.say(id, message).await {
+                    let agent = desk.name();
+                    tracing::warn!(%agent, protocol = P::ID, %error, "a dialogue that was kept is given up");
+                }
+            })
+        });
+        again.collect()
     }
 
     async fn hand_over(&self, id: DialogueId, mut message: Message<P>) -> Result<(), DialogueError> {
@@ -207,16 +237,17 @@ fn refusal(envelope: &[u8]) -> DialogueError {
     }
 }
 
-/// A message that is being said: where that comes to nothing, its dialogue is given up.
+/// A message that is being said: where nobody waits for that any more, its dialogue is given up, unless it outlives the
+/// agent, whose next life says it again.
 struct Unsaid<'d, P: Conversed> {
     desk: &'d Rc<Desk<P>>,
     id: DialogueId,
-    is_said: bool,
+    is_over: bool,
 }
 
 impl<P: Conversed> Drop for Unsaid<'_, P> {
     fn drop(&mut self) {
-        if !self.is_said {
+        if !self.is_over && self.desk.keeping.is_none() {
             self.desk.abandon(self.id);
         }
     }

@@ -99,6 +99,8 @@ impl<A: Agent> Life<A> {
     pub(super) fn start_anew(&mut self, after: Duration, crash: Option<String>) {
         self.core.shared().note_restart();
         self.core.shared().set_status(Status::Restarting);
+        // Now: what comes meanwhile is the next life's.
+        self.core.end_dialogues();
         if after.is_zero() {
             self.begin(crash);
         } else {

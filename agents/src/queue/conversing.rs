@@ -78,8 +78,8 @@ impl<A: Agent> Core<A> {
     }
 
     /// The dialogues end with the agent's life, but for those that outlive it.
-    pub(super) fn end_dialogues(&self) {
-        if let Some(desks) = &mut *self.desks.borrow_mut() {
+    pub(crate) fn end_dialogues(&self) {
+        if let Some(desks) = &*self.desks.borrow() {
             desks.end_life();
         }
     }

@@ -1,8 +1,13 @@
 //! Agents that speak a protocol: handlers, answers that are awaited, refusals, and dialogues that outlive their agent.
 
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
-use folkmoot::dialogues::{Dialogue, DialogueError, MemoryDialogues, Reply, Said};
+use folkmoot::dialogues::{
+    Dialogue, DialogueError, DialogueStore, MemoryDialogues, Reply, Said, StoreError, Stored,
+};
 use folkmoot::prelude::*;
 use folkmoot::protocols::dialogue::{ErrorReply, Limits};
 use folkmoot::protocols::typed::AnyRole;
@@ -484,13 +489,76 @@ async fn dialogues_that_are_kept_outlive_a_crash_and_the_container() {
     }
 }
 
+/// A store whose process ends as soon as something is kept: nobody hears of it.
+#[derive(Clone, Default)]
+struct Fragile {
+    kept: MemoryDialogues,
+    is_broken: Arc<AtomicBool>,
+    saves: Arc<AtomicU32>,
+}
+
+impl DialogueStore for Fragile {
+    fn load(&self, agent: &str) -> Kept<Vec<Stored>> {
+        self.kept.load(agent)
+    }
+
+    fn save(&self, agent: &str, stored: Stored) -> Kept<()> {
+        let saved = self.kept.save(agent, stored);
+        self.saves.fetch_add(1, Ordering::Relaxed);
+        match self.is_broken.load(Ordering::Relaxed) {
+            true => Box::pin(std::future::pending()),
+            false => saved,
+        }
+    }
+
+    fn remove(&self, agent: &str, protocol: &str, key: &str) -> Kept<()> {
+        self.kept.remove(agent, protocol, key)
+    }
+}
+
+type Kept<T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send>>;
+
+#[folkmoot::test(crate = crate::links::left_behind)]
+async fn what_was_kept_and_perhaps_not_sent_is_said_by_the_next_life() {
+    let one = hall(Codec::MsgPack).await;
+    let patient = one.spawn("patient", Patient::default).await.unwrap();
+    let store = Fragile::default();
+    let two = hall(Codec::MsgPack).await;
+    let slow = two.spawn("slow", Slow::default).keep_dialogues(store.clone()).await.unwrap();
+    let far: Proxy<Slow> = one.connect(two.url("slow")).await.unwrap();
+    patient.ask(far, "rye".to_owned()).await.unwrap();
+    store.is_broken.store(true, Ordering::Relaxed);
+    let answering = actix::spawn(slow.answer_all());
+    // It has kept what it says, and gets no further.
+    while store.saves.load(Ordering::Relaxed) < 2 {
+        tokio::task::yield_now().await;
+    }
+    assert!(patient.offers().await.unwrap().is_empty());
+    let url = two.url("");
+    answering.abort();
+    two.shutdown().await;
+
+    store.is_broken.store(false, Ordering::Relaxed);
+    let three = Container::builder(url.trim_end_matches('/')).watched().await.unwrap();
+    three.spawn("slow", Slow::default).keep_dialogues(store.clone()).await.unwrap();
+    assert_eq!(until_offers(&patient, 1).await, ["rye"]);
+    for container in [three, one] {
+        container.shutdown().await;
+    }
+}
+
 #[folkmoot::test(crate = crate::links::left_behind)]
 async fn dialogues_that_are_not_kept_end_with_a_crash_and_the_other_side_learns_of_it() {
     let hall = hall(Codec::MsgPack).await;
     let patient = hall.spawn("patient", Patient::default).await.unwrap();
     let slow = hall.spawn("slow", Slow::default).await.unwrap();
     patient.ask(slow.clone(), "rye".to_owned()).await.unwrap();
+    assert_eq!(slow.open().await.unwrap(), 1);
     slow.crash().await.unwrap_err();
-    assert_eq!(slow.answer_all().await.unwrap(), 0);
+    assert_eq!((slow.answer_all().await.unwrap(), slow.open().await.unwrap()), (0, 0));
+    // What was begun before is over, and what begins now is another one.
+    patient.ask(slow.clone(), "oats".to_owned()).await.unwrap();
+    assert_eq!(slow.answer_all().await.unwrap(), 1);
+    assert_eq!(until_offers(&patient, 1).await, ["oats"]);
     hall.shutdown().await;
 }

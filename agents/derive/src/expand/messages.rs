@@ -160,7 +160,7 @@ pub(super) fn taking_in(root: &Root, model: &Behaviour) -> TokenStream {
         }
 
         fn take_dialogues_back(__context: &#root::Context<Self>) {
-            #(__context.dialogues::<#protocols>();)*
+            #(__context.take_dialogues_back::<#protocols>();)*
         }
     }
 }
