@@ -57,11 +57,13 @@ async fn until_stopped(serve: Serve) -> Result<()> {
     if let Some(dir) = serve.tls {
         academy = academy.tls(dir);
     }
+    // Before anybody is told that the server is there.
+    let stop = Stop::heed()?;
     let server = academy.start(&serve.listen).await.map_err(other)?;
     let mut out = std::io::stdout();
     writeln!(out, "READY {}", server.url())?;
     out.flush()?;
-    let stopped = stop_signal().await;
+    let stopped = stop.asked().await;
     server.shutdown().await;
     exchange.close().await.map_err(other)?;
     stopped
@@ -81,20 +83,41 @@ fn line(data: Option<&Path>) -> Result<String> {
     }
 }
 
-/// Ends when the server is asked to.
-async fn stop_signal() -> Result<()> {
-    #[cfg(unix)]
-    {
+/// What ends the server, heeded from when this is made.
+#[cfg(unix)]
+struct Stop([tokio::signal::unix::Signal; 2]);
+
+#[cfg(unix)]
+impl Stop {
+    fn heed() -> Result<Stop> {
         use tokio::signal::unix::{SignalKind, signal};
-        let mut terminate = signal(SignalKind::terminate())?;
+        Ok(Stop([signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?]))
+    }
+
+    async fn asked(self) -> Result<()> {
+        let Stop([mut interrupt, mut terminate]) = self;
         tokio::select! {
             biased;
-            ended = tokio::signal::ctrl_c() => Ok(ended?),
-            _ = terminate.recv() => Ok(()),
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
         }
+        Ok(())
     }
-    #[cfg(not(unix))]
-    Ok(tokio::signal::ctrl_c().await?)
+}
+
+/// What ends the server.
+#[cfg(not(unix))]
+struct Stop;
+
+#[cfg(not(unix))]
+impl Stop {
+    fn heed() -> Result<Stop> {
+        Ok(Stop)
+    }
+
+    async fn asked(self) -> Result<()> {
+        Ok(tokio::signal::ctrl_c().await?)
+    }
 }
 
 /// Each client takes a descriptor: as many as the system lets us have.
