@@ -7,7 +7,7 @@ use std::fmt;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
-use folkmoot_codecs::{ArgumentList, Arguments, CallError, Never, Principal};
+use folkmoot_codecs::{ArgumentList, Arguments, CallError, Never};
 use folkmoot_protocols::typed::{Conversed, Dialogue, Heard, Part, Performative, Role};
 use serde_bytes::ByteBuf;
 
@@ -19,7 +19,7 @@ use crate::context::Scope;
 use crate::describe::{ArgumentDescription, MethodDescription};
 use crate::interface::{Agent, LocalFuture, Refused};
 use crate::reply::{ReplySink, ReplyTo};
-use crate::turn::Ticketed;
+use crate::turn::{Origin, Ticketed};
 
 /// The answer to a handed-over message: nothing, or an envelope with an `error`.
 pub(super) type Answer = ReplyTo<Option<ByteBuf>, Never>;
@@ -135,8 +135,8 @@ impl Sealed {
 
     /// Has it taken in. Gives what is to be done before it is, if anything is.
     pub(super) fn take_in<P: Conversed>(self, desk: &Rc<Desk<P>>) -> Option<LocalFuture<()>> {
-        let caller = self.permit.head().origin.caller.clone();
-        match receive(desk.clone(), &self.envelope, self.reply, &caller, |_| false) {
+        let origin = self.permit.head().origin.clone();
+        match receive(desk.clone(), &self.envelope, self.reply, &origin, |_| false) {
             Received::Done(_) => None,
             Received::Later(later) => Some(Box::pin(async move {
                 later.await;
@@ -189,8 +189,9 @@ pub fn take_in<P: Conversed, A: Agent>(
         heard @ Incoming::Heard(_) => return Taken::Handle(request(heard)),
     };
     let desk = scope.core.desk::<P>();
-    let caller = scope.origin.map_or_else(|| desk.principal(), |origin| origin.caller.clone());
-    match receive(desk, &bytes, reply, &caller, handles) {
+    // Only timers have none, and those are no messages.
+    let Some(origin) = scope.origin else { return Taken::Done };
+    match receive(desk, &bytes, reply, origin, handles) {
         Received::Done(heard) => {
             heard.map_or(Taken::Done, |heard| Taken::Handle(request(Incoming::Heard(heard))))
         }
@@ -213,10 +214,10 @@ fn receive<P: Conversed>(
     desk: Rc<Desk<P>>,
     bytes: &[u8],
     reply: Answer,
-    caller: &Principal,
+    origin: &Origin,
     handles: impl Fn(u16) -> bool + 'static,
 ) -> Received<P> {
-    let (id, heard) = match desk.take(bytes, caller, &handles) {
+    let (id, heard) = match desk.take(bytes, origin, &handles) {
         Ok(Accepted::New(id, heard)) => (id, Some(heard)),
         Ok(Accepted::Known(id)) => (id, None),
         Err(refused) => {

@@ -11,9 +11,11 @@ use folkmoot_protocols::typed::{Conversed, Heard};
 use folkmoot_protocols::{DialogueReference, Envelope, Message, Protocol, Reading, Specification};
 use serde_bytes::ByteBuf;
 
-use super::desk::{Desk, UNREAD_MESSAGES};
+use super::desk::{Desk, Listener, UNREAD_MESSAGES};
 use super::incoming::Answer;
 use crate::chance;
+use crate::proxy::Proxy;
+use crate::turn::Origin;
 
 /// A message that the rules allow.
 pub(super) enum Accepted<P> {
@@ -46,9 +48,10 @@ impl<P: Conversed> Desk<P> {
     pub(super) fn take(
         &self,
         bytes: &[u8],
-        caller: &Principal,
+        origin: &Origin,
         handles: &impl Fn(u16) -> bool,
     ) -> Result<Accepted<P>, Box<Refused>> {
+        let caller = &origin.caller;
         let envelope = Envelope::decode(bytes, Reading::STRICT)
             .map_err(|error| Refused::unread(format!("the argument is no envelope: {error}")))?;
         let refused = |code: &'static str, error: ErrorCode, reason: String| {
@@ -74,7 +77,7 @@ impl<P: Conversed> Desk<P> {
         }
         let peer = match known {
             Some(_) => None,
-            None => Some(self.way(&envelope.sender).map_err(|reason| {
+            None => Some(self.way_back(&envelope.sender, origin).map_err(|reason| {
                 let reason = format!("the sender {:?} cannot be answered: {reason}", envelope.sender);
                 refused("no_way_back", ErrorCode::InvalidMessage, reason)
             })?),
@@ -109,6 +112,19 @@ impl<P: Conversed> Desk<P> {
         let reply = ErrorReply::to(refusal, P::ID, &envelope.message);
         let error = reply.and_then(|reply| told(reply, envelope));
         Box::new(Refused { error, code: refusal.code(), reason: refusal.to_string() })
+    }
+
+    /// The way to who says that it is at `url`.
+    ///
+    /// # Errors
+    /// What is wrong with that, as a sentence.
+    fn way_back(&self, url: &str, origin: &Origin) -> Result<Proxy<Listener>, String> {
+        let peer = self.way(url)?;
+        // Inside a container no rule is asked for: nobody outside has us speak there.
+        match Proxy::core(&peer).0.origin.inside && !origin.inside {
+            true => Err("it is an agent of this node, and the message came from elsewhere".to_owned()),
+            false => Ok(peer),
+        }
     }
 
     /// Why a message of a known dialogue is not from whom the dialogue is with.

@@ -245,6 +245,13 @@ async fn what_the_rules_do_not_allow_is_refused_with_an_error_of_the_protocol_de
     let error = other.hand_over(untyped.clone(), envelope(&me, "1", 2, -1, Accept)).await.unwrap();
     assert!(error.starts_with("INVALID_DIALOGUE the dialogue is not with"), "{error}");
     assert_eq!(baker.open().await.unwrap(), 1);
+    // From another node nobody has it speak to its neighbours.
+    let elsewhere = self::hall(Codec::MsgPack).await;
+    let outsider = elsewhere.spawn("outsider", Rude::default).await.unwrap();
+    let far: Proxy<Untyped> = elsewhere.connect(hall.url("baker")).await.unwrap();
+    let error = outsider.hand_over(far, envelope(&me, "6", 1, 0, cfp("rye"))).await.unwrap();
+    assert!(error.ends_with("it is an agent of this node, and the message came from elsewhere"), "{error}");
+    elsewhere.shutdown().await;
     hall.shutdown().await;
 }
 
