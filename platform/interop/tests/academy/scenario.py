@@ -200,7 +200,7 @@ async def main(command: str, with_data: bool) -> None:
     with contextlib.ExitStack() as stack:
         data = stack.enter_context(tempfile.TemporaryDirectory()) if with_data else None
         server = Server(command, data)
-        stack.callback(server.process.kill)
+        stack.callback(lambda: server.process.kill())
         factory = HttpExchangeFactory(server.url)
         if with_data:
             await restart(server, factory)
