@@ -1,8 +1,8 @@
 //! What AEA accepts and then breaks on, and what is probably not meant: rules about several parts of a specification.
 //!
-//! What always holds: the specification was read without an error, so all that it names is there. Neighbours:
-//! [`reading`](crate::reading) has AEA's own rules; here are [`names`], [`turns`] of a dialogue, and [`schema`],
-//! what protobuf says.
+//! What always holds: rules about what is missing, or follows from the whole, are asked of a specification alone that was
+//! read without an error, so that no mistake is told twice. Neighbours: [`reading`](crate::reading) has AEA's own rules;
+//! here are [`names`], [`turns`] of a dialogue, and [`schema`], what protobuf says.
 
 mod names;
 mod schema;
@@ -12,11 +12,14 @@ use crate::finding::{Finding, Place, Severity};
 use crate::reading::Places;
 use crate::specification::{ContentType, Element, Primitive, Specification};
 
-/// All that these rules find, in any order.
-pub(crate) fn check(specification: &Specification, places: &Places) -> Vec<Finding> {
+/// All that these rules find, in any order; `is_whole` says that the specification was read without an error.
+pub(crate) fn check(specification: &Specification, places: &Places, is_whole: bool) -> Vec<Finding> {
     let mut findings = Vec::new();
     types(specification, places, &mut findings);
     names::check(specification, places, &mut findings);
+    if !is_whole {
+        return findings;
+    }
     turns::check(specification, places, &mut findings);
     // Whose names clash is said better by the rules before.
     if !findings.iter().any(|finding| finding.severity == Severity::Error) {

@@ -37,6 +37,9 @@ struct Reader {
 }
 
 impl Specification {
+    /// Longest text that is read, in bytes.
+    pub const MAX_BYTES: usize = yaml::MAX_BYTES;
+
     /// Reads a specification, and refuses what AEA refuses and what would break later: in its bytes, in code generated
     /// from it, in dialogues. With it come the warnings.
     ///
@@ -67,8 +70,8 @@ pub(crate) fn read_again(text: &str) -> Result<Specification, Findings> {
 
 fn read(text: &[u8], strictness: Strictness) -> Result<(Specification, Findings), Findings> {
     let (specification, mut reader) = parts(text, strictness)?;
-    if let Some(specification) = specification.as_ref().filter(|_| !reader.findings.has_errors()) {
-        for finding in checking::check(specification, &reader.places) {
+    if let Some(specification) = &specification {
+        for finding in checking::check(specification, &reader.places, !reader.findings.has_errors()) {
             reader.strict(finding);
         }
     }

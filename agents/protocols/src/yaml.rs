@@ -58,7 +58,7 @@ pub(crate) fn documents(bytes: &[u8]) -> Result<Vec<Rc<Node>>, Finding> {
 /// The text, where it is UTF-8 and has nothing in it that YAML refuses.
 fn printable(bytes: &[u8]) -> Result<&str, Finding> {
     if bytes.len() > MAX_BYTES {
-        let text = format!("the text has {} bytes, which is more than {MAX_BYTES}", bytes.len());
+        let text = format!("the text has more than {MAX_BYTES} bytes");
         return Err(Finding::error("too-large", Place::START, text));
     }
     let text = std::str::from_utf8(bytes).map_err(|error| {

@@ -88,6 +88,12 @@ fn a_file_that_cannot_be_read_keeps_no_other_from_being_checked() {
          bytes.yaml:2:9: error[not-utf8]: the text is not UTF-8 from here on; save the file as UTF-8\n"
     );
     assert!(err.starts_with("folkmoot: none.yaml cannot be read: "), "{err}");
+    #[cfg(target_os = "linux")]
+    {
+        // It has no end.
+        let (out, _) = folkmoot(&folder, &["protocol", "check", "/dev/zero"]).differs();
+        assert_eq!(out, "/dev/zero:1:1: error[too-large]: the text has more than 1048576 bytes\n");
+    }
     folkmoot(&folder, &["protocol", "check"]).misunderstands();
     let err = folkmoot(&folder, &["protocol", "check", "fipaa"]).fails();
     assert!(err.contains("fipaa is no file, and none of: ") && err.contains(" fipa,"), "{err}");

@@ -431,3 +431,13 @@ fn documents_are_counted_and_known_by_what_is_in_them() {
     let (empty, _) = Specification::read(format!("{header}--- {{}}\n--- {{}}\n")).unwrap();
     assert_eq!(empty.dialogue, None);
 }
+
+#[test]
+fn what_aea_refuses_hides_nothing_that_it_breaks_on() {
+    let broken = edited("author: fair", "author: fair\ntags: []")
+        .replace("  walk_away: {}", "  walk_away: {}\n  class: {by: 'pt:dict[pt:float, pt:int]'}");
+    let codes: Vec<&str> = strict(&broken).iter().map(|finding| finding.code).collect();
+    for code in ["unknown-field", "reserved-name", "map-key"] {
+        assert!(codes.contains(&code), "{code} in {codes:?}");
+    }
+}

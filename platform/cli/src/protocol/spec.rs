@@ -2,6 +2,8 @@
 //!
 //! Neighbours: all verbs take one this way.
 
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -17,7 +19,7 @@ pub(super) fn text(spec: &Path) -> Result<Vec<u8>> {
     if let Some(text) = spec.to_str().and_then(Specification::shipped_text) {
         return Ok(text.as_bytes().to_owned());
     }
-    std::fs::read(spec).map_err(|error| {
+    read(spec).map_err(|error| {
         let bare = spec.components().count() == 1 && spec.extension().is_none();
         let names: Vec<&str> = Specification::shipped_names().collect();
         match bare && error.kind() == std::io::ErrorKind::NotFound {
@@ -25,6 +27,13 @@ pub(super) fn text(spec: &Path) -> Result<Vec<u8>> {
             false => format!("{} cannot be read: {error}", spec.display()).into(),
         }
     })
+}
+
+/// So much of a file that it shows whether it is too large: it may have no end.
+fn read(spec: &Path) -> std::io::Result<Vec<u8>> {
+    let mut text = Vec::new();
+    File::open(spec)?.take(Specification::MAX_BYTES as u64 + 1).read_to_end(&mut text)?;
+    Ok(text)
 }
 
 /// A specification without mistakes.
