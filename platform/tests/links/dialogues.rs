@@ -409,6 +409,27 @@ impl Slow {
         panic!("for the test");
     }
 
+    /// Crashes once a message has been taken in, which waits for its turn meanwhile.
+    #[expose]
+    async fn crash_once_asked(&mut self, ctx: &Context<Self>) {
+        while ctx.dialogues::<Fipa>().open() == 0 {
+            ctx.sleep(Duration::from_millis(1)).await;
+        }
+        panic!("for the test");
+    }
+
+    /// What became of each, in the order in which they came.
+    #[expose]
+    async fn answer_each(&mut self, ctx: &Context<Self>) -> Vec<String> {
+        let mut said = Vec::new();
+        for (cfp, dialogue) in std::mem::take(&mut self.asked) {
+            let proposal = types::Description { description_bytes: cfp.query.query_bytes };
+            let replied = ctx.reply(dialogue, Propose { proposal }).await;
+            said.push(replied.map_or_else(|error| error.to_string(), |_| "said".to_owned()));
+        }
+        said
+    }
+
     #[expose]
     async fn answer_all(&mut self, ctx: &Context<Self>) -> Result<usize, String> {
         let count = self.asked.len();
@@ -431,6 +452,21 @@ impl Patient {
     #[expose]
     async fn ask(&self, ctx: &Context<Self>, whom: Proxy<Slow>, what: String) -> Result<(), String> {
         ctx.open_as::<Buyer, _>(&whom, cfp(&what)).await.map(drop).map_err(|error| error.to_string())
+    }
+
+    /// Shared, so that a crash does not wait for it.
+    #[expose]
+    async fn ask_and_wait(&self, ctx: &Context<Self>, whom: Proxy<Slow>) -> Result<(), String> {
+        let answer = ctx.open_as::<Buyer, _>(&whom, cfp("rye")).answer().await;
+        answer.map(drop).map_err(|error| error.to_string())
+    }
+
+    #[expose]
+    async fn crash_once_waiting(&self, ctx: &Context<Self>) {
+        while ctx.dialogues::<Fipa>().open() == 0 {
+            ctx.sleep(Duration::from_millis(1)).await;
+        }
+        panic!("for the test");
     }
 
     #[handles(Fipa)]
@@ -567,5 +603,36 @@ async fn dialogues_that_are_not_kept_end_with_a_crash_and_the_other_side_learns_
     patient.ask(slow.clone(), "oats".to_owned()).await.unwrap();
     assert_eq!(slow.answer_all().await.unwrap(), 1);
     assert_eq!(until_offers(&patient, 1).await, ["oats"]);
+    hall.shutdown().await;
+}
+
+#[folkmoot::test(crate = crate::links::left_behind)]
+async fn what_was_asked_before_a_crash_is_not_answered_to_who_asks_after_it() {
+    let hall = hall(Codec::MsgPack).await;
+    let before = hall.spawn("before", Patient::default).await.unwrap();
+    let after = hall.spawn("after", Patient::default).await.unwrap();
+    let slow = hall.spawn("slow", Slow::default).await.unwrap();
+    let (crashed, asked) = tokio::join!(slow.crash_once_asked(), before.ask(slow.clone(), "rye".to_owned()));
+    crashed.unwrap_err();
+    asked.unwrap();
+    after.ask(slow.clone(), "wheat".to_owned()).await.unwrap();
+    let said = slow.answer_each().await.unwrap();
+    assert_eq!(said.len(), 2, "the first waited for its turn when the agent crashed");
+    assert!(said[0].contains("abandoned"), "{said:?}");
+    assert_eq!(said[1], "said");
+    assert_eq!(until_offers(&after, 1).await, ["wheat"]);
+    assert!(before.offers().await.unwrap().is_empty());
+    hall.shutdown().await;
+}
+
+#[folkmoot::test(crate = crate::links::left_behind)]
+async fn who_waits_for_an_answer_is_told_when_its_own_agent_crashes() {
+    let hall = hall(Codec::MsgPack).await;
+    let patient = hall.spawn("patient", Patient::default).await.unwrap();
+    let slow = hall.spawn("slow", Slow::default).await.unwrap();
+    let (waited, crashed) = tokio::join!(patient.ask_and_wait(slow), patient.crash_once_waiting());
+    crashed.unwrap_err();
+    let error = waited.unwrap_err().to_string();
+    assert!(error.contains("has ended before an answer came: abandoned"), "{error}");
     hall.shutdown().await;
 }
