@@ -52,7 +52,8 @@ pub trait DialogueStore: Send + Sync + 'static {
     /// Why it cannot be read: then the agent does not start.
     fn load(&self, agent: &str) -> BoxFuture<'static, Result<Vec<Stored>, StoreError>>;
 
-    /// Keeps a dialogue in the place of what was kept of it. Done when it will be found again.
+    /// Keeps a dialogue in the place of what was kept of it. Done when it will be found again. A call for a dialogue may
+    /// come before an earlier one is done: what holds in the end is the one that was made last.
     ///
     /// # Errors
     /// Why it is not kept: then the agent gives the dialogue up.

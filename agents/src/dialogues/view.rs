@@ -46,7 +46,8 @@ impl<P: Conversed> Dialogues<P> {
         self.0.dialogues.borrow_mut().set_validation(validation);
     }
 
-    /// Looks at a dialogue, as long as it is known.
+    /// Looks at a dialogue, as long as it is known. What changes dialogues of the protocol is done after `look`, not
+    /// within: that would panic.
     pub fn look<T>(&self, id: DialogueId, look: impl FnOnce(dialogue::Dialogue<'_, P>) -> T) -> Option<T> {
         self.0.dialogues.borrow().get(id).map(look)
     }
