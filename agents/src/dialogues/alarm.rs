@@ -25,6 +25,8 @@ pub(super) trait AnyDesk: Any {
     fn next_deadline(&self) -> Option<Duration>;
     /// Gives all up.
     fn end_life(&self);
+    /// No message waits for its handler's turn any more.
+    fn nothing_is_queued(&self);
     /// Gives up what is due.
     fn expire(&self, now: Duration);
     /// Has the store forget what was given up.
@@ -75,6 +77,11 @@ impl Desks {
             Some((_, desk)) => Ok(desk.clone().take_in(*message)),
             None => Err(message),
         }
+    }
+
+    /// No message waits for its handler's turn any more.
+    pub(crate) fn nothing_is_queued(&self) {
+        self.all.iter().for_each(|(_, desk)| desk.nothing_is_queued());
     }
 
     /// Gives up the dialogues with the agent's life, but for those that outlive it.

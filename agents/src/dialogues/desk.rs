@@ -14,7 +14,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use folkmoot_codecs::{Never, Principal};
-use folkmoot_protocols::dialogue::{DialogueId, Dialogues, Limits, Rules, Side};
+use folkmoot_protocols::dialogue::{DialogueId, Dialogues, Limits, Refusal, Rules, Side};
 use folkmoot_protocols::typed::{Conversed, Heard};
 use serde_bytes::ByteBuf;
 use tokio::sync::oneshot;
@@ -101,6 +101,8 @@ pub(super) struct Beside<P> {
     pub(super) principal: Option<Principal>,
     pub(super) waiter: Option<Waiter<P>>,
     pub(super) unread: VecDeque<Heard<P>>,
+    /// How many of its messages wait for their handler's turn.
+    pub(super) queued: u32,
 }
 
 /// One agent's dialogues in one protocol.
@@ -108,6 +110,8 @@ pub(crate) struct Desk<P: Conversed> {
     pub(super) dialogues: RefCell<Dialogues<P>>,
     pub(super) beside: RefCell<HashMap<DialogueId, Beside<P>>>,
     pub(super) keeping: Option<Rc<Keeping>>,
+    /// The dialogues that others have begun, by who has proven to be there; perhaps with some that have ended.
+    by_principal: RefCell<HashMap<Principal, Vec<DialogueId>>>,
     /// What the store is being asked to forget.
     forgetting: RefCell<Vec<BoxFuture<'static, Result<(), StoreError>>>>,
     host: Arc<dyn Host>,
@@ -129,6 +133,7 @@ impl<P: Conversed> Desk<P> {
             dialogues: RefCell::new(dialogues),
             beside: RefCell::new(HashMap::new()),
             keeping,
+            by_principal: RefCell::default(),
             forgetting: RefCell::default(),
             host,
             agent,
@@ -172,6 +177,39 @@ impl<P: Conversed> Desk<P> {
         Proxy::pointing_at(&self.host, self.principal(), url).map_err(|fault| fault.to_string())
     }
 
+    /// Whether who has proven to be `caller` may begin one more dialogue. By its address alone the rules count, and that
+    /// it may choose anew each time.
+    ///
+    /// # Errors
+    /// It has as many open as one peer may have.
+    pub(super) fn check_room(&self, caller: &Principal) -> Result<(), Refusal> {
+        let mut by_principal = self.by_principal.borrow_mut();
+        let Some(begun) = by_principal.get_mut(caller) else { return Ok(()) };
+        let dialogues = self.dialogues.borrow();
+        let limit = dialogues.limits().open_per_peer;
+        if begun.len() < limit {
+            return Ok(());
+        }
+        begun.retain(|id| is_open(&dialogues, *id));
+        match begun.len() < limit {
+            true => Ok(()),
+            false => Err(Refusal::TooManyWithPeer { peer: caller.to_string(), limit }),
+        }
+    }
+
+    /// Counts a dialogue that another side has begun, where it has proven who it is.
+    pub(super) fn count(&self, id: DialogueId, caller: &Principal) {
+        if caller.is_anonymous() {
+            return;
+        }
+        let mut by_principal = self.by_principal.borrow_mut();
+        by_principal.entry(caller.clone()).or_default().push(id);
+        let dialogues = self.dialogues.borrow();
+        if by_principal.len() > 2 * dialogues.open() + FORGOTTEN_SLACK {
+            by_principal.retain(|_, begun| begun.iter().any(|id| is_open(&dialogues, *id)));
+        }
+    }
+
     /// Puts down what is known of a dialogue that begins.
     pub(super) fn enter(
         &self,
@@ -180,7 +218,7 @@ impl<P: Conversed> Desk<P> {
         known_as: Arc<str>,
         principal: Option<Principal>,
     ) {
-        let entry = Beside { peer, known_as, principal, waiter: None, unread: VecDeque::new() };
+        let entry = Beside { peer, known_as, principal, waiter: None, unread: VecDeque::new(), queued: 0 };
         let mut beside = self.beside.borrow_mut();
         beside.insert(id, entry);
         let dialogues = self.dialogues.borrow();
@@ -268,7 +306,14 @@ impl<P: Conversed> Desk<P> {
         let snapshot = record.snapshot::<P>(&self.dialogues.borrow().rules().clone())?;
         let ids =
             self.dialogues.borrow_mut().put_back(snapshot, self.now()).map_err(|error| error.to_string())?;
-        ids.into_iter().for_each(|id| self.enter(id, peer.clone(), known_as.clone(), principal.clone()));
+        for id in ids {
+            self.enter(id, peer.clone(), known_as.clone(), principal.clone());
+            let is_theirs =
+                self.dialogues.borrow().get(id).is_some_and(|known| known.started_by() == Side::Them);
+            if let Some(principal) = principal.as_ref().filter(|_| is_theirs) {
+                self.count(id, principal);
+            }
+        }
         Ok(())
     }
 
@@ -313,6 +358,10 @@ impl<P: Conversed> AnyDesk for Desk<P> {
         open.into_iter().for_each(|id| self.abandon(id));
     }
 
+    fn nothing_is_queued(&self) {
+        self.beside.borrow_mut().values_mut().for_each(|beside| beside.queued = 0);
+    }
+
     fn expire(&self, now: Duration) {
         loop {
             let expired = self.dialogues.borrow_mut().expire(now, EXPIRED_AT_ONCE);
@@ -345,6 +394,10 @@ impl<P: Conversed> AnyDesk for Desk<P> {
     fn into_any(self: Rc<Self>) -> Rc<dyn Any> {
         self
     }
+}
+
+fn is_open<P: Conversed>(dialogues: &Dialogues<P>, id: DialogueId) -> bool {
+    dialogues.get(id).is_some_and(|dialogue| dialogue.ended().is_none())
 }
 
 /// By which name a dialogue is kept: the responder's reference, which comes later, is no part of it.

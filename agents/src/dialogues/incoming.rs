@@ -55,11 +55,17 @@ impl<P: Conversed> Incoming<P> {
         }
     }
 
-    /// What was said, and the rest, where it was taken in.
-    pub fn heard(self) -> Option<(P, Part)> {
+    /// What was said, and the rest, where it was taken in: its handler's turn begins.
+    pub fn begin<A: Agent>(self, scope: &Scope<'_, A>) -> Option<(P, Part)> {
         match self {
             Incoming::Sealed(..) => None,
-            Incoming::Heard(heard) => Some(heard.part()),
+            Incoming::Heard(heard) => {
+                let desk = scope.core.desk::<P>();
+                if let Some(beside) = desk.beside.borrow_mut().get_mut(&heard.id()) {
+                    beside.queued = beside.queued.saturating_sub(1);
+                }
+                Some(heard.part())
+            }
         }
     }
 

@@ -82,6 +82,9 @@ impl<P: Conversed> Desk<P> {
                 refused("no_way_back", ErrorCode::InvalidMessage, reason)
             })?),
         };
+        if known.is_none() {
+            self.check_room(caller).map_err(|refusal| self.refused(&refusal, &envelope))?;
+        }
         let now = self.now();
         let taken = Heard::take(&mut self.dialogues.borrow_mut(), message, now);
         match taken {
@@ -90,6 +93,7 @@ impl<P: Conversed> Desk<P> {
                 self.counters().messages_in.increment(1);
                 if let Some(peer) = peer {
                     self.enter(id, peer, envelope.to.as_str().into(), Some(caller.clone()));
+                    self.count(id, caller);
                 }
                 if let Some(beside) = self.beside.borrow_mut().get_mut(&id) {
                     beside.principal.get_or_insert_with(|| caller.clone());
@@ -158,6 +162,7 @@ impl<P: Conversed> Desk<P> {
             None => heard,
         };
         if handles(heard.said.performative()) {
+            beside.queued += 1;
             return Some(heard);
         }
         if beside.unread.len() < UNREAD_MESSAGES {

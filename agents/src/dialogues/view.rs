@@ -67,10 +67,12 @@ impl<P: Conversed> Dialogues<P> {
     }
 
     /// What the other sides have said and this agent has not answered, in open dialogues: where to go on after a new
-    /// start, if dialogues outlive the agent. In no order that means anything.
+    /// start, if dialogues outlive the agent. What still waits for its handler's turn is not among it. In no order that
+    /// means anything.
     pub fn unanswered(&self) -> Vec<Heard<P>> {
-        let dialogues = self.0.dialogues.borrow();
-        let open = dialogues.all().filter(|(_, dialogue)| dialogue.ended().is_none());
+        let (dialogues, besides) = (self.0.dialogues.borrow(), self.0.beside.borrow());
+        let is_queued = |id: DialogueId| besides.get(&id).is_some_and(|beside| beside.queued > 0);
+        let open = dialogues.all().filter(|(id, dialogue)| dialogue.ended().is_none() && !is_queued(*id));
         open.filter_map(|(id, _)| Heard::last(&dialogues, id)).collect()
     }
 }

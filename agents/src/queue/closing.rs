@@ -66,6 +66,7 @@ impl<A: Agent> Core<A> {
                 let_go(&self.shared, refused);
             }
         }
+        self.no_message_is_queued();
         self.queued_timers.set(0);
     }
 

@@ -77,6 +77,13 @@ impl<A: Agent> Core<A> {
         desks.find_or_add(|keeping| Desk::new(self.host.clone(), self.shared.clone(), keeping))
     }
 
+    /// The messages that waited for their handlers' turns are let go; kept dialogues have them still.
+    pub(super) fn no_message_is_queued(&self) {
+        if let Some(desks) = &*self.desks.borrow() {
+            desks.nothing_is_queued();
+        }
+    }
+
     /// The dialogues end with the agent's life, but for those that outlive it.
     pub(crate) fn end_dialogues(&self) {
         if let Some(desks) = &*self.desks.borrow() {

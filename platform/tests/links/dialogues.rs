@@ -374,6 +374,37 @@ async fn a_rule_of_the_gate_names_a_protocol_by_its_id() {
     }
 }
 
+#[folkmoot::test(crate = crate::links::left_behind)]
+async fn who_changes_its_address_has_no_more_dialogues_for_that() {
+    let dir = tempfile::tempdir().unwrap();
+    let certs = DevCerts::in_dir(dir.path()).unwrap();
+    let node = |name: &str| Container::builder("tls://127.0.0.1:0").certs(certs.node(name).unwrap());
+    let bakery =
+        node("bakery").allow("spiffe://demo/node/town", "baker", "fetchai/*").watched().await.unwrap();
+    let town = node("town").watched().await.unwrap();
+    let baker = bakery.spawn("baker", Slow::default).await.unwrap();
+    baker.allow_each(3).await.unwrap();
+    let rude = town.spawn("rude", Rude::default).await.unwrap();
+    let far: Proxy<Untyped> = town.connect(bakery.url("baker")).await.unwrap();
+    let mut answers = Vec::new();
+    for number in 0..5 {
+        let sender = format!("tls://127.0.0.1:9/somebody{number}");
+        let bytes = envelope(&sender, &number.to_string(), 1, 0, cfp("rye"));
+        answers.push(rude.hand_over(far.clone(), bytes).await.unwrap());
+    }
+    assert_eq!(answers[..3], ["taken", "taken", "taken"]);
+    for refused in &answers[3..] {
+        assert!(
+            refused.starts_with("INVALID_DIALOGUE 3 dialogues with spiffe://demo/node/town"),
+            "{refused}"
+        );
+    }
+    assert_eq!(baker.open().await.unwrap(), 3);
+    for container in [town, bakery] {
+        container.shutdown().await;
+    }
+}
+
 /// Answers later than its handler, so that it may crash between.
 #[derive(Agent, Default)]
 struct Slow {
@@ -428,6 +459,22 @@ impl Slow {
             said.push(replied.map_or_else(|error| error.to_string(), |_| "said".to_owned()));
         }
         said
+    }
+
+    /// Holds up what comes, until there are so many, and then crashes.
+    #[expose]
+    async fn crash_before(&mut self, ctx: &Context<Self>, open: usize) {
+        while ctx.dialogues::<Fipa>().open() < open {
+            ctx.sleep(Duration::from_millis(1)).await;
+        }
+        panic!("for the test");
+    }
+
+    #[expose]
+    fn allow_each(&self, ctx: &Context<Self>, count: usize) {
+        let mut limits = Limits::default();
+        limits.open_per_peer = count;
+        ctx.dialogues::<Fipa>().set_limits(limits);
     }
 
     #[expose]
@@ -511,6 +558,12 @@ async fn dialogues_that_are_kept_outlive_a_crash_and_the_container() {
     slow.crash().await.unwrap_err();
     assert_eq!(slow.answer_all().await.unwrap(), 2);
     assert_eq!(until_offers(&patient, 2).await, ["rye", "wheat"]);
+    // What waits for its turn when the agent crashes has it once.
+    let crashing = actix::spawn(slow.crash_before(1));
+    patient.ask(far.clone(), "barley".to_owned()).await.unwrap();
+    crashing.await.unwrap().unwrap_err();
+    assert_eq!(slow.answer_all().await.unwrap(), 1);
+    assert_eq!(until_offers(&patient, 3).await[2], "barley");
     // What has ended is kept no more.
     patient.ask(far, "oats".to_owned()).await.unwrap();
     while store.len() != 1 {
@@ -523,7 +576,7 @@ async fn dialogues_that_are_kept_outlive_a_crash_and_the_container() {
     let three = Container::builder(url.trim_end_matches('/')).watched().await.unwrap();
     let slow = three.spawn("slow", Slow::default).keep_dialogues(store.clone()).await.unwrap();
     assert_eq!(slow.answer_all().await.unwrap(), 1);
-    assert_eq!(until_offers(&patient, 3).await[2], "oats");
+    assert_eq!(until_offers(&patient, 4).await[3], "oats");
     while !store.is_empty() {
         tokio::task::yield_now().await;
     }

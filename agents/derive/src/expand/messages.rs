@@ -172,7 +172,7 @@ pub(super) fn run(root: &Root, model: &Behaviour) -> Vec<TokenStream> {
         let tries = handled.handlers.iter().map(|handler| one(root, model, handler));
         quote! {
             #request::#variant(__incoming) => {
-                let ::core::option::Option::Some((__said, __part)) = __incoming.heard() else {
+                let ::core::option::Option::Some((__said, __part)) = __incoming.begin(__scope) else {
                     return #root::Step::Done(::core::option::Option::None);
                 };
                 #(#tries)*
