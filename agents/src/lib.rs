@@ -28,6 +28,7 @@ mod life;
 pub mod linked;
 pub mod local;
 mod lookup;
+pub mod mail;
 pub mod monitor;
 mod nearest;
 mod neighbours;

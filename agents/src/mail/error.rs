@@ -1,0 +1,58 @@
+//! Why mail was not taken, or a mailbox could not be used.
+//!
+//! Always true: what is refused has changed nothing. Neighbours: [`OwnMailbox`](super::OwnMailbox) and the container's
+//! host give these.
+
+/// Why an exchange, or the gate before it, refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum MailError {
+    /// The container has no exchange.
+    #[error("the container has no exchange; give its builder one, such as `.exchange(\"memory:\")`")]
+    NoExchange,
+    /// The agent has no mailbox of its own.
+    #[error("agent \"{agent}\" has no mailbox; spawn it with `.durable()`")]
+    NotDurable {
+        /// Its name.
+        agent: String,
+    },
+    /// Nobody has a mailbox by that address.
+    #[error("there is no mailbox \"{to}\": {hint}")]
+    NoSuchMailbox {
+        /// The address.
+        to: String,
+        /// What to do.
+        hint: String,
+    },
+    /// The mailbox is over, for ever.
+    #[error("mailbox \"{to}\" was terminated")]
+    Terminated {
+        /// The address.
+        to: String,
+    },
+    /// The gate refused; the reason.
+    #[error("the gate refused the mail: {0}")]
+    Denied(String),
+    /// The mailbox, or the exchange, is full for now.
+    #[error("{0}")]
+    Full(String),
+    /// The mail cannot be taken as it is: it is too large, too late, or its id was used for another one.
+    #[error("{0}")]
+    Invalid(String),
+    /// The mailbox belongs to another owner now, or nobody can say: what this one has not had kept is not kept.
+    #[error("the mailbox has another owner now: {0}")]
+    NotTheOwner(String),
+    /// What was to be replaced is not what was read.
+    #[error("{0}")]
+    Revision(String),
+    /// The exchange failed, or is out of reach.
+    #[error("{0}")]
+    Failed(String),
+}
+
+impl MailError {
+    /// Whether the same may go well a while later.
+    pub fn is_passing(&self) -> bool {
+        matches!(self, MailError::Full(_) | MailError::Failed(_))
+    }
+}
