@@ -22,7 +22,7 @@ use crate::mailbox::{Found, Lease, MailboxStats, Query, Registered, Registration
 use crate::mailbox_id::MailboxId;
 use crate::moment::Moment;
 use crate::posting::{Accepted, Posting};
-use crate::step::{Committed, State, Step};
+use crate::step::{Committed, State, StateQuery, Step};
 use crate::store::{Claim, Store};
 use crate::validity;
 
@@ -324,6 +324,14 @@ impl<S: Store> Exchange for Engine<S> {
             container_only(asker, "reading states")?;
             validity::state_key(&key)?;
             self.store.state(self.now()?, key).await
+        })
+    }
+
+    fn states<'a>(&'a self, asker: &'a Asker, query: StateQuery) -> Reply<'a, Vec<(Arc<str>, State)>> {
+        Box::pin(async move {
+            container_only(asker, "reading states")?;
+            validity::state_query(&query)?;
+            self.store.states(self.now()?, query).await
         })
     }
 

@@ -26,7 +26,7 @@ use crate::mailbox::{Found, Lease, MailboxStats, Query, Registered, Registration
 use crate::mailbox_id::MailboxId;
 use crate::moment::Moment;
 use crate::posting::{Accepted, Posting};
-use crate::step::{Committed, State, Step};
+use crate::step::{Committed, State, StateQuery, Step};
 
 /// What an operation gives, some time.
 pub type Reply<'a, T> = BoxFuture<'a, Result<T, ExchangeError>>;
@@ -202,6 +202,13 @@ pub trait Exchange: Send + Sync + fmt::Debug + 'static {
     /// # Errors
     /// `ContainerOnly`, `Invalid` where the key is none that can be.
     fn state<'a>(&'a self, asker: &'a Asker, key: Arc<str>) -> Reply<'a, Option<State>>;
+
+    /// What is kept under keys that begin alike, in the order of the keys' bytes. A page may end before it is as long as was
+    /// asked for ([`MAX_STATES_BYTES`](crate::limits::MAX_STATES_BYTES)): only an empty one says that there are no more.
+    ///
+    /// # Errors
+    /// `ContainerOnly`, `Invalid` where the keys are none that can be or the page is too long.
+    fn states<'a>(&'a self, asker: &'a Asker, query: StateQuery) -> Reply<'a, Vec<(Arc<str>, State)>>;
 
     /// Takes mail that `gate` admitted, too: that of another container which uses this exchange.
     fn trust(&self, gate: GateId);

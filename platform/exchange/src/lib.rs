@@ -55,5 +55,5 @@ pub use moment::{ExchangeClock, Moment};
 pub use posting::{Accepted, Posting};
 #[cfg(feature = "sqlite")]
 pub use sqlite::SqliteStore;
-pub use step::{Committed, Fence, State, StatePut, Step};
+pub use step::{Committed, Fence, State, StatePut, StateQuery, Step};
 pub use store::{Claim, Claimed, Store};

@@ -22,6 +22,9 @@ pub const MAX_GROUPS: usize = 64;
 /// Most entries in one answer: mailboxes found, mails peeked at, dead letters listed, deliveries of one recv.
 pub const MAX_PAGE: usize = 1000;
 
+/// The bytes of the states of one page, after which it ends however many were asked for; the last state may go beyond.
+pub const MAX_STATES_BYTES: usize = 16 << 20;
+
 /// Most acknowledgements, states and mails in one step.
 pub const MAX_STEP: usize = 1000;
 

@@ -27,7 +27,7 @@ use crate::mailbox::{Found, Lease, MailboxStats, Query, Registered, Registration
 use crate::mailbox_id::MailboxId;
 use crate::moment::Moment;
 use crate::posting::{Accepted, Posting};
-use crate::step::{Committed, State, Step};
+use crate::step::{Committed, State, StateQuery, Step};
 use crate::store::{Claim, Claimed, Store};
 
 use ledger::Ledger;
@@ -87,6 +87,7 @@ impl Store for MemoryStore {
         renew_lease(now, mailbox: MailboxId, epoch: u64, time: Duration) -> Lease;
         give_up_lease(now, mailbox: MailboxId, epoch: u64) -> ();
         state(now, key: Arc<str>) -> Option<State>;
+        states(now, query: StateQuery) -> Vec<(Arc<str>, State)>;
     }
 
     fn send(&self, now: Moment, posting: Admitted<Posting>) -> Reply<'_, Accepted> {

@@ -59,7 +59,7 @@ use crate::mailbox::{
 use crate::mailbox_id::MailboxId;
 use crate::moment::Moment;
 use crate::posting::{Accepted, Posting};
-use crate::step::{Committed, State, Step};
+use crate::step::{Committed, State, StateQuery, Step};
 use crate::store::{Claim, Claimed, Store};
 
 use desk::Desk;
@@ -413,6 +413,10 @@ impl Store for SqliteStore {
 
     fn state<'a>(&'a self, _: Moment, key: Arc<str>) -> Reply<'a, Option<State>> {
         Box::pin(self.readers.ask(move |connection| states::read(connection, &key)))
+    }
+
+    fn states<'a>(&'a self, _: Moment, query: StateQuery) -> Reply<'a, Vec<(Arc<str>, State)>> {
+        Box::pin(self.readers.ask(move |connection| states::list(connection, &query)))
     }
 
     fn close(&self) -> Reply<'_, ()> {

@@ -30,7 +30,7 @@ use crate::mailbox::{Found, Lease, MailboxStats, Query, Registered, Registration
 use crate::mailbox_id::MailboxId;
 use crate::moment::Moment;
 use crate::posting::{Accepted, Posting};
-use crate::step::{Committed, State, Step};
+use crate::step::{Committed, State, StateQuery, Step};
 
 /// What a receiver claims.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -139,6 +139,7 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
     ) -> Reply<'a, Lease>;
     fn give_up_lease<'a>(&'a self, now: Moment, mailbox: MailboxId, epoch: u64) -> Reply<'a, ()>;
     fn state<'a>(&'a self, now: Moment, key: Arc<str>) -> Reply<'a, Option<State>>;
+    fn states<'a>(&'a self, now: Moment, query: StateQuery) -> Reply<'a, Vec<(Arc<str>, State)>>;
     /// Writes its last and lets go of its files.
     fn close(&self) -> Reply<'_, ()>;
 }

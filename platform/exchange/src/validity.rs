@@ -14,7 +14,7 @@ use crate::limits::{
 };
 use crate::mail::{HIGHEST_PRIORITY, Mail, OWN_KINDS, Tracking};
 use crate::mailbox::{Query, Registration};
-use crate::step::Step;
+use crate::step::{StateQuery, Step};
 
 type Checked = Result<(), ExchangeError>;
 
@@ -26,6 +26,15 @@ pub(crate) fn text(what: &str, text: &str) -> Checked {
 /// The key of a state.
 pub(crate) fn state_key(key: &str) -> Checked {
     bounded_text("the key of a state", key, MAX_STATE_KEY_BYTES)
+}
+
+/// Which states are looked for.
+pub(crate) fn state_query(query: &StateQuery) -> Checked {
+    page_size(query.max)?;
+    if !query.prefix.is_empty() {
+        bounded_text("what keys begin with", &query.prefix, MAX_STATE_KEY_BYTES)?;
+    }
+    query.after.as_deref().map_or(Ok(()), state_key)
 }
 
 fn bounded_text(what: &str, text: &str, limit: usize) -> Checked {

@@ -76,6 +76,8 @@ macro_rules! engines {
                 a_step_is_done_all_at_once,
                 of_a_step_that_is_refused_nothing_was_done,
                 a_state_is_written_only_over_the_revision_that_was_read,
+                states_are_listed_by_what_their_keys_begin_with,
+                a_page_of_large_states_ends_early,
                 an_answer_to_nobody_keeps_no_step_from_being_done,
                 a_step_sees_what_it_has_done_itself
             ]);

@@ -4,7 +4,8 @@
 //! [`sending`](super::sending) and [`owning`](super::owning) have the rest of the operations,
 //! [`mailbox`](super::mailbox) one mailbox.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::ops::Bound;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,7 +22,7 @@ use crate::mailbox::{
 };
 use crate::mailbox_id::MailboxId;
 use crate::moment::Moment;
-use crate::step::State;
+use crate::step::{State, StatePage, StateQuery};
 use crate::store::{Claim, Claimed};
 
 use super::directory::Directory;
@@ -45,7 +46,7 @@ pub(super) struct Ledger {
     terminated: VecDeque<MailboxId>,
     live: u64,
     live_of_user: HashMap<Arc<str>, u64>,
-    pub(super) states: HashMap<Arc<str>, (u64, Bytes)>,
+    pub(super) states: BTreeMap<Arc<str>, (u64, Bytes)>,
     /// What all mail and dead letters count for.
     pub(super) bytes: u64,
     pub(super) repeats: Repeats,
@@ -61,7 +62,7 @@ impl Ledger {
             terminated: VecDeque::new(),
             live: 0,
             live_of_user: HashMap::new(),
-            states: HashMap::new(),
+            states: BTreeMap::new(),
             bytes: 0,
             repeats: Repeats::default(),
             last_claim: 0,
@@ -357,5 +358,16 @@ impl Ledger {
     pub(super) fn state(&mut self, _: Moment, key: Arc<str>) -> Outcome<Option<State>> {
         let state = self.states.get(&key);
         Ok(state.map(|(revision, bytes)| State { revision: *revision, bytes: bytes.clone() }))
+    }
+
+    pub(super) fn states(&mut self, _: Moment, query: StateQuery) -> Outcome<Vec<(Arc<str>, State)>> {
+        let mut page = StatePage::new(query.max);
+        for (key, (revision, bytes)) in self.states.range::<str, _>((query.begin(), Bound::Unbounded)) {
+            if page.is_full() || !key.starts_with(&*query.prefix) {
+                break;
+            }
+            page.push(key.clone(), State { revision: *revision, bytes: bytes.clone() });
+        }
+        Ok(page.into_states())
     }
 }

@@ -3,10 +3,13 @@
 //! Always true: a state is handed over with the checksum it was written with, or as damaged. Neighbours:
 //! [`sending`](super::sending) writes states in steps, [`readers`](super::readers) reads them.
 
+use std::ops::Bound;
+use std::sync::Arc;
+
 use bytes::Bytes;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use crate::step::State;
+use crate::step::{State, StatePage, StateQuery};
 
 use super::sum::sum_of;
 use super::trouble::{Outcome, Trouble};
@@ -28,15 +31,41 @@ pub(super) fn read(connection: &Connection, key: &str) -> Outcome<Option<State>>
     let mut statement = connection.prepare_cached("SELECT revision, bytes, sum FROM state WHERE key = ?1")?;
     let found: Option<(i64, Vec<u8>, i64)> =
         statement.query_row([key], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).optional()?;
-    match found {
-        None => Ok(None),
-        Some((revision, bytes, its_sum)) if its_sum == i64::from(sum(key, revision, &bytes)) => {
-            Ok(Some(State { revision: count(revision), bytes: Bytes::from(bytes) }))
-        }
-        Some(_) => Err(Trouble::Damaged(format!(
+    found.map(|(revision, bytes, its_sum)| state(key, revision, bytes, its_sum)).transpose()
+}
+
+/// What a row says, if that is what was written.
+fn state(key: &str, revision: i64, bytes: Vec<u8>, its_sum: i64) -> Outcome<State> {
+    match its_sum == i64::from(sum(key, revision, &bytes)) {
+        true => Ok(State { revision: count(revision), bytes: Bytes::from(bytes) }),
+        false => Err(Trouble::Damaged(format!(
             "the state {key:?}; other states can be used, restore this one from a backup or forget it"
         ))),
     }
+}
+
+/// Those that are looked for, by key.
+pub(super) fn list(connection: &Connection, query: &StateQuery) -> Outcome<Vec<(Arc<str>, State)>> {
+    let from = "SELECT key, revision, bytes, sum FROM state WHERE key";
+    let (sql, begin) = match query.begin() {
+        Bound::Excluded(after) => (format!("{from} > ?1 ORDER BY key"), after),
+        Bound::Included(first) => (format!("{from} >= ?1 ORDER BY key"), first),
+        Bound::Unbounded => (format!("{from} >= ?1 ORDER BY key"), ""),
+    };
+    let mut statement = connection.prepare_cached(&sql)?;
+    let mut rows = statement.query([begin])?;
+    let mut page = StatePage::new(query.max);
+    while !page.is_full()
+        && let Some(row) = rows.next()?
+    {
+        let key: String = row.get(0)?;
+        if !key.starts_with(&*query.prefix) {
+            break;
+        }
+        let state = state(&key, row.get(1)?, row.get(2)?, row.get(3)?)?;
+        page.push(key.into(), state);
+    }
+    Ok(page.into_states())
 }
 
 pub(super) fn write(connection: &Connection, key: &str, revision: u64, bytes: &[u8]) -> Outcome<()> {

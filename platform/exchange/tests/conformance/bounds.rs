@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use folkmoot_exchange::{
     Asker, ExchangeError, ExchangeLimits, Mail, MailId, MailboxId, MailboxLimits, MailboxState, Page, Recv,
-    Refusal, Registered, Registration, Step,
+    Refusal, Registered, Registration, StateQuery, Step,
 };
 
 use super::world::{SECOND, World};
@@ -153,6 +153,16 @@ pub(crate) async fn what_cannot_be_is_refused_with_what_to_do(world: World) {
     }
     faults.push(world.exchange.peek(&Asker::Container, agent, Page::first(0)).await.unwrap_err());
     faults.push(world.exchange.state(&Asker::Container, "".into()).await.unwrap_err());
+    let of_agents = StateQuery::under("agents/");
+    for query in [
+        of_agents.clone().at_most(0),
+        of_agents.clone().at_most(1001),
+        of_agents.after("".into()),
+        StateQuery::under("\u{7}"),
+        StateQuery::under("a".repeat(513)),
+    ] {
+        faults.push(world.exchange.states(&Asker::Container, query).await.unwrap_err());
+    }
     faults.push(world.exchange.share(&Asker::Container, agent, "\u{7}".into()).await.unwrap_err());
     for error in faults {
         assert!(matches!(error, ExchangeError::Invalid { .. }), "{error}");

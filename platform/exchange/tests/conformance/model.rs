@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use folkmoot_exchange::{
     Again, Asker, ExchangeError, ExchangeLimits, Mail, MailId, MailboxId, MailboxLimits, Page, Purge,
-    Receipt, Recv, Refusal, Registration, StatePut, Step,
+    Receipt, Recv, Refusal, Registration, StatePut, StateQuery, Step,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -150,6 +150,7 @@ async fn check(world: World, operations: Vec<Operation>) {
             let told = both.look(number).await;
             assert_eq!(told, both.simple.look(number), "mailbox {number} after {operation:?}");
         }
+        assert_eq!(both.states().await, both.simple.states(), "after {operation:?}");
     }
 }
 
@@ -310,6 +311,12 @@ impl Both {
             }
         };
         assert_eq!(real.map_err(|error| fault(&error)), model, "{operation:?}");
+    }
+
+    /// The keys and revisions of all states.
+    async fn states(&self) -> Vec<(String, u64)> {
+        let all = self.world.exchange.states(&Asker::Container, StateQuery::under("key ")).await.unwrap();
+        all.into_iter().map(|(key, state)| (key.to_string(), state.revision)).collect()
     }
 
     /// All that can be seen of a mailbox.

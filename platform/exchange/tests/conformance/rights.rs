@@ -3,7 +3,7 @@
 use folkmoot_codecs::Principal;
 use folkmoot_exchange::{
     Asker, ExchangeError, MailboxId, MailboxState, Page, Posting, Purge, Query, Recv, Refusal, Registered,
-    Registration,
+    Registration, StateQuery,
 };
 use folkmoot_gateway::Gate;
 
@@ -135,6 +135,7 @@ pub(crate) async fn states_and_leases_are_the_containers_alone(world: World) {
         world.exchange.renew_lease(&ada, agent, 1, SECOND).await.unwrap_err(),
         world.exchange.give_up_lease(&ada, agent, 1).await.unwrap_err(),
         world.exchange.state(&ada, "key".into()).await.unwrap_err(),
+        world.exchange.states(&ada, StateQuery::under("key")).await.unwrap_err(),
         world.exchange.commit(&ada, step).await.unwrap_err(),
     ] {
         assert!(matches!(error, ExchangeError::ContainerOnly { .. }), "{error}");

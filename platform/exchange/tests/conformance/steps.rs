@@ -1,8 +1,9 @@
 //! Steps, which are done as a whole or not at all, and the states that they write.
 
+use bytes::Bytes;
 use folkmoot_exchange::{
     Accepted, Asker, Committed, ExchangeError, ExchangeLimits, Fence, MailboxId, MailboxLimits, State,
-    StatePut, Step,
+    StatePut, StateQuery, Step,
 };
 
 use super::world::{SECOND, World, text};
@@ -103,6 +104,52 @@ pub(crate) async fn a_state_is_written_only_over_the_revision_that_was_read(worl
     commit(&world, World::state_step("key", 1, "b")).await.unwrap();
     let error = commit(&world, World::state_step("other", 0, "a")).await.unwrap_err();
     assert!(matches!(error, ExchangeError::Full { what: "states", limit: 1, .. }), "{error}");
+}
+
+/// The keys of a page, with their revisions.
+async fn page(world: &World, query: StateQuery) -> Vec<(String, u64)> {
+    let states = world.exchange.states(&Asker::Container, query).await.unwrap();
+    states.into_iter().map(|(key, state)| (key.to_string(), state.revision)).collect()
+}
+
+pub(crate) async fn states_are_listed_by_what_their_keys_begin_with(world: World) {
+    for key in ["b/2", "a", "b/10", "b", "b/é", "b0", "b/1", "b/\u{10ffff}"] {
+        commit(&world, World::state_step(key, 0, "x")).await.unwrap();
+    }
+    commit(&world, World::state_step("b/2", 1, "y")).await.unwrap();
+    let of = |keys: &[&str]| {
+        let revision = |key: &str| if key == "b/2" { 2 } else { 1 };
+        keys.iter().map(|key| ((*key).to_owned(), revision(key))).collect::<Vec<_>>()
+    };
+    let under_b = ["b/1", "b/10", "b/2", "b/é", "b/\u{10ffff}"];
+    assert_eq!(page(&world, StateQuery::under("b/")).await, of(&under_b));
+    let by_two = StateQuery::under("b/").at_most(2);
+    assert_eq!(page(&world, by_two.clone()).await, of(&under_b[..2]));
+    assert_eq!(page(&world, by_two.clone().after("b/10".into())).await, of(&under_b[2..4]));
+    assert_eq!(page(&world, by_two.clone().after("b/é".into())).await, of(&under_b[4..]));
+    assert_eq!(page(&world, by_two.clone().after("b/\u{10ffff}".into())).await, []);
+    assert_eq!(page(&world, by_two.clone().after("a".into())).await, of(&under_b[..2]), "before all of them");
+    assert_eq!(page(&world, by_two.after("c".into())).await, [], "behind all of them");
+    assert_eq!(page(&world, StateQuery::under("c")).await, []);
+    let all = ["a", "b", "b/1", "b/10", "b/2", "b/é", "b/\u{10ffff}", "b0"];
+    assert_eq!(page(&world, StateQuery::under("")).await, of(&all));
+    let states = world.exchange.states(&Asker::Container, StateQuery::under("b/2")).await.unwrap();
+    assert_eq!(states, [("b/2".into(), State { revision: 2, bytes: "y".into() })]);
+    let forget = StatePut { key: "b/2".into(), expected: 2, bytes: None };
+    commit(&world, Step { states: vec![forget], ..Step::default() }).await.unwrap();
+    assert_eq!(page(&world, StateQuery::under("b/2")).await, []);
+}
+
+pub(crate) async fn a_page_of_large_states_ends_early(world: World) {
+    let large = Bytes::from(vec![7; 6 << 20]);
+    for key in ["1", "2", "3", "4"] {
+        let put = StatePut { key: key.into(), expected: 0, bytes: Some(large.clone()) };
+        commit(&world, Step { states: vec![put], ..Step::default() }).await.unwrap();
+    }
+    let keys = |keys: &[&str]| keys.iter().map(|key| ((*key).to_owned(), 1)).collect::<Vec<_>>();
+    assert_eq!(page(&world, StateQuery::under("")).await, keys(&["1", "2", "3"]));
+    assert_eq!(page(&world, StateQuery::under("").after("3".into())).await, keys(&["4"]));
+    assert_eq!(page(&world, StateQuery::under("").after("4".into())).await, []);
 }
 
 pub(crate) async fn an_answer_to_nobody_keeps_no_step_from_being_done(world: World) {

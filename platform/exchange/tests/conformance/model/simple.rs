@@ -446,6 +446,12 @@ impl Simple {
         Ok(accepted)
     }
 
+    pub(crate) fn states(&self) -> Vec<(String, u64)> {
+        let mut states = self.states.clone();
+        states.sort();
+        states
+    }
+
     pub(crate) fn look(&mut self, number: u128) -> Look {
         let mailbox = self.mailbox(number).ok()?;
         let count =
