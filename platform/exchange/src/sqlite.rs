@@ -11,6 +11,7 @@ mod check;
 mod desk;
 mod directory;
 mod finding;
+mod log_file;
 mod mails;
 mod mark;
 mod opening;

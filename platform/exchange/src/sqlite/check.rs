@@ -79,6 +79,7 @@ fn describe(trouble: Trouble) -> String {
         Trouble::Refused(error) => error.to_string(),
         Trouble::Sql(error) => error.to_string(),
         Trouble::Damaged(what) => what,
+        Trouble::Unsynced(error) => error.to_string(),
     }
 }
 

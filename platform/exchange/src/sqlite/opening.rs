@@ -8,6 +8,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use crate::error::ExchangeError;
@@ -91,6 +92,7 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(std::time::Duration::from_millis(BUSY_MILLIS))?;
     connection.set_prepared_statement_cache_capacity(KEPT_STATEMENTS);
+    steady(&connection)?;
     connection.execute_batch(&format!(
         "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=0;
          PRAGMA journal_size_limit={LOG_BYTES};
@@ -99,12 +101,18 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
+/// Statements are compiled once: without this SQLite compiles some again whenever other values are bound.
+fn steady(connection: &Connection) -> rusqlite::Result<()> {
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map(|_| ())
+}
+
 /// Opens a connection that only reads.
 pub(super) fn connect_reader(directory: &Path) -> rusqlite::Result<Connection> {
     let flags =
         OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_EXRESCODE;
     let connection = Connection::open_with_flags(directory.join(DATABASE), flags)?;
     connection.busy_timeout(std::time::Duration::from_millis(BUSY_MILLIS))?;
+    steady(&connection)?;
     connection
         .execute_batch(&format!("PRAGMA cache_size=-{READER_CACHE_KIB}; PRAGMA cell_size_check=ON;"))?;
     Ok(connection)

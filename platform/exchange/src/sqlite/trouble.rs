@@ -22,6 +22,8 @@ pub(super) enum Trouble {
     Sql(rusqlite::Error),
     /// Something that is stored is not what was stored; where, and what to do.
     Damaged(String),
+    /// The disk did not take what was written.
+    Unsynced(std::io::Error),
 }
 
 /// What an operation within the store gives.
@@ -44,6 +46,7 @@ impl Trouble {
         match self {
             Trouble::Refused(_) => None,
             Trouble::Damaged(_) => Some(Ill::Damaged),
+            Trouble::Unsynced(_) => Some(Ill::Failed),
             Trouble::Sql(rusqlite::Error::SqliteFailure(error, _)) => Some(match error.code {
                 ErrorCode::DiskFull => Ill::Full,
                 _ if error.extended_code == NO_ROOM_FOR_THE_INDEX => Ill::Full,
@@ -61,6 +64,10 @@ impl Trouble {
         match (self, ill) {
             (Trouble::Refused(error), _) => error,
             (_, Some(Ill::Full)) => ExchangeError::DiskFull,
+            (Trouble::Unsynced(error), _) => ExchangeError::Failed {
+                what: format!("waiting for the disk to keep its log in {}", directory.display()),
+                source: Arc::new(error),
+            },
             (Trouble::Damaged(what), _) => ExchangeError::Damaged { what },
             (Trouble::Sql(error), Some(Ill::Damaged)) => ExchangeError::Damaged {
                 what: format!(

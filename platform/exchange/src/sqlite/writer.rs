@@ -21,6 +21,7 @@ use crate::store::Claimed;
 
 use super::ballast::Ballast;
 use super::directory::Directory;
+use super::log_file::LogFile;
 use super::mark::{Mark, MarkFile};
 use super::returned::Returned;
 use super::session::Session;
@@ -173,10 +174,12 @@ pub(super) struct Writer {
     directory: Directory,
     ballast: Ballast,
     mark: MarkFile,
+    log: LogFile,
     commits: u64,
     log_pages: Arc<std::sync::atomic::AtomicU64>,
+    /// A light commit is in the log that the disk may not have yet.
+    is_unsynced: bool,
     returned: Arc<Returned>,
-    is_light: bool,
     /// Since when the disk is full, as last tried.
     full_since: Option<Moment>,
     failed: Failed,
@@ -199,16 +202,19 @@ impl Writer {
             Ok(())
         };
         session.desk.connection.wal_hook(Some(hook))?;
+        // From here on commits are brought to the disk by the log file.
+        session.desk.connection.execute_batch("PRAGMA synchronous=NORMAL")?;
         let full_since = (!ballast.is_in()).then_some(Moment::EPOCH);
         Ok(Writer {
             session,
+            log: LogFile::of(&directory),
             directory,
             ballast,
             mark,
             commits,
             log_pages,
+            is_unsynced: false,
             returned,
-            is_light: false,
             full_since,
             failed,
         })
@@ -278,6 +284,11 @@ impl Writer {
         }
         match self.transact(&mut batch) {
             Ok(()) => batch.into_iter().for_each(Work::answer),
+            Err(trouble @ Trouble::Unsynced(_)) => {
+                let error = trouble.tell(self.directory.path());
+                self.fail_stop(error.clone());
+                batch.into_iter().for_each(|work| work.fail(error.clone()));
+            }
             Err(trouble) => self.take_apart(batch, &trouble),
         }
         self.checkpoint();
@@ -351,12 +362,8 @@ impl Writer {
 
     fn try_transact(&mut self, batch: &mut [Box<dyn Work>], returned: &[(Asker, Receipt)]) -> Outcome<()> {
         let is_light = batch.iter().all(|work| work.manner().is_light);
-        if is_light != self.is_light {
-            let level = if is_light { "NORMAL" } else { "FULL" };
-            self.session.desk.connection.execute_batch(&format!("PRAGMA synchronous={level}"))?;
-            self.is_light = is_light;
-        }
         self.session.desk.connection.prepare_cached("BEGIN")?.execute([])?;
+        let before = self.session.desk.connection.total_changes();
         let now = batch.iter().map(|work| work.manner().now).max();
         for (asker, receipt) in returned {
             let now = now.unwrap_or_else(|| self.session.desk.ground.now());
@@ -366,7 +373,7 @@ impl Writer {
             work.run(&mut self.session)?;
         }
         self.session.write_tallies()?;
-        let has_changed = !self.session.desk.changed.is_empty();
+        let has_changed = self.session.desk.connection.total_changes() != before;
         if !is_light && has_changed {
             if let Some(now) = now {
                 let bounds = *self.session.desk.bounds();
@@ -380,6 +387,11 @@ impl Writer {
                 .execute([super::words::column(self.commits + 1)])?;
         }
         self.session.desk.connection.prepare_cached("COMMIT")?.execute([])?;
+        self.is_unsynced |= has_changed;
+        if !is_light && self.is_unsynced {
+            self.log.sync()?;
+            self.is_unsynced = false;
+        }
         if !is_light && has_changed {
             self.commits += 1;
             if let Err(error) = self.mark.write(Mark(self.commits)) {
