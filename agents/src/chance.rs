@@ -27,3 +27,28 @@ pub(crate) fn fill(bytes: &mut [u8]) -> Result<(), getrandom::Error> {
     }
     getrandom::fill(bytes)
 }
+
+/// A number that nobody else has, as a UUID of version 4. Where the system gives no random bits it can be guessed, and the
+/// log says so.
+pub fn uuid() -> u128 {
+    let mut bytes = [0; 16];
+    if let Err(error) = fill(&mut bytes) {
+        tracing::warn!(%error, "no random bits: a number is made that can be guessed");
+        fastrand::fill(&mut bytes);
+    }
+    let random = u128::from_be_bytes(bytes);
+    // What RFC 9562 wants of the bits 48 to 51 and 64 to 65.
+    random & !(0xf << 76) & !(0x3 << 62) | (0x4 << 76) | (0x2 << 62)
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_uuid_says_its_version_and_is_another_each_time() {
+        let (one, another) = (super::uuid(), super::uuid());
+        assert_ne!(one, another);
+        for uuid in [one, another] {
+            assert_eq!(((uuid >> 76) & 0xf, (uuid >> 62) & 0x3), (4, 2), "{uuid:032x}");
+        }
+    }
+}

@@ -8,7 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use folkmoot_agents::counters::Counters;
-use folkmoot_agents::{Clock, Timestamp};
+use folkmoot_agents::{Clock, Timestamp, chance};
+use folkmoot_codecs::Principal;
 use folkmoot_exchange::{
     Accepted, Exchange, ExchangeClock, ExchangeError, ExchangeLimits, Ground, Happening, Moment, Posting,
     open,
@@ -101,6 +102,19 @@ impl Mailroom {
                     tracing::error!(node, %error, "the exchange did not close well");
                 }
             }
+        }
+    }
+
+    /// A number for a mailbox, a mail or a request that nobody else has.
+    pub fn unused_number() -> u128 {
+        chance::uuid()
+    }
+
+    /// Whom mail is sent by that goes through this gate and is nobody's from outside: the container, where it is a container's.
+    pub fn principal(&self) -> Principal {
+        match &self.door {
+            Door::Own(_) => Principal::anonymous(),
+            Door::OfContainer(tables, _) => tables.principal.clone(),
         }
     }
 

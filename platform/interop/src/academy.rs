@@ -7,13 +7,17 @@
 
 mod answers;
 mod asking;
+mod body;
+mod client;
 mod connection;
 mod dialects;
 mod door;
 mod entity;
+mod envelope;
 mod error;
 mod fields;
 mod held;
+mod json;
 mod mailboxes;
 mod message;
 mod receiving;
@@ -27,6 +31,7 @@ mod tls;
 mod token_file;
 mod wire;
 
+pub use client::{AcademyClient, Action, Asking, ClientSetup, Ending, Handle, HandleError};
 pub use error::AcademyError;
 pub use server::{Academy, AcademyServer};
 pub use token_file::TokenFault;

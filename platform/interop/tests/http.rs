@@ -7,6 +7,8 @@
 mod client;
 #[path = "http/delivery.rs"]
 mod delivery;
+#[path = "http/handles.rs"]
+mod handles;
 #[path = "http/hostile.rs"]
 mod hostile;
 #[path = "http/older_clients.rs"]

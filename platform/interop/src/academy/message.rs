@@ -10,15 +10,10 @@ use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use super::body::{Answer, codes};
 use super::entity::{EntityId, Number};
+use super::envelope::Envelope;
 use super::terminated_error::pickled;
-
-/// What of Academy's protocol the server's own messages speak.
-const PROTOCOL_VERSION: &str = "1.1";
-/// The release of Academy whose messages the server's own are like.
-const ACADEMY_VERSION: &str = "1.0.0";
-/// Academy's number of the error that a mailbox was terminated.
-const CODE_TERMINATED: u8 = 0;
 
 /// Whether a message asks or answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
@@ -137,58 +132,14 @@ pub(crate) struct Terminated {
 impl Terminated {
     /// The answer as a client of that dialect reads it.
     pub(crate) fn write(self, dialect: Dialect) -> String {
-        #[derive(Serialize)]
-        struct Message<B> {
-            header: Fields,
-            body: B,
-        }
-        #[derive(Serialize)]
-        struct Fields {
-            src: EntityId,
-            dest: EntityId,
-            tag: Number,
-            label: Option<Number>,
-            kind: Direction,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            protocol_version: Option<&'static str>,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            academy_version: Option<&'static str>,
-        }
-        #[derive(Serialize)]
-        struct CodedError {
-            error_code: u8,
-            mailbox_id: EntityId,
-            kind: &'static str,
-        }
-        #[derive(Serialize)]
-        struct PickledError {
-            exception: String,
-            kind: &'static str,
-        }
-        let header = Fields {
-            src: self.mailbox.clone(),
-            dest: self.requester,
-            tag: Number(self.tag),
-            label: self.label.map(Number),
-            kind: Direction::Response,
-            protocol_version: (dialect != Dialect::Old).then_some(PROTOCOL_VERSION),
-            academy_version: (dialect == Dialect::New).then_some(ACADEMY_VERSION),
-        };
-        let written = match dialect {
-            Dialect::Old => {
-                let body = PickledError { exception: pickled(&self.mailbox), kind: "error-response" };
-                serde_json::to_string(&Message { header, body })
-            }
+        let Terminated { mailbox, requester, tag, label } = self;
+        let answer = match dialect {
+            Dialect::Old => Answer::Pickled { exception: pickled(&mailbox) },
             Dialect::Middle | Dialect::New => {
-                let body = CodedError {
-                    error_code: CODE_TERMINATED,
-                    mailbox_id: self.mailbox,
-                    kind: "academy-error-response",
-                };
-                serde_json::to_string(&Message { header, body })
+                Answer::refused(codes::MAILBOX_TERMINATED, Some(mailbox.clone()))
             }
         };
-        // Structs of texts and numbers always have a JSON.
-        written.unwrap_or_default()
+        let direction = Direction::Response;
+        Envelope { src: mailbox, dest: requester, tag, label, direction, dialect }.write(&answer)
     }
 }

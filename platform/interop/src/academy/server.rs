@@ -17,6 +17,7 @@ use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 
 use super::asking::Asking;
+use super::client::ClientSetup;
 use super::connection::{Shared, serve};
 use super::dialects::Dialects;
 use super::door::{Door, routes};
@@ -30,7 +31,7 @@ const LISTEN_TIMEOUT: Duration = Duration::from_secs(60);
 /// The longest that it may be told: a day.
 const LONGEST_LISTEN_TIMEOUT: Duration = Duration::from_secs(24 * 3600);
 /// Longest message in bytes, unless told otherwise: the most that a client reads of a stream.
-const MAX_MESSAGE_BYTES: usize = 512 << 10;
+pub(crate) const MAX_MESSAGE_BYTES: usize = 512 << 10;
 /// The most that it may be told: what an exchange takes as one mail.
 const MOST_MESSAGE_BYTES: usize = 1 << 20;
 /// Longest body of a request in bytes, where messages are not longer than [`MAX_MESSAGE_BYTES`].
@@ -82,6 +83,11 @@ impl Academy {
             max_message: MAX_MESSAGE_BYTES,
             max_connections: MAX_CONNECTIONS,
         }
+    }
+
+    /// A client of the agents that have their mailboxes in the exchange of `mailroom`, in this process and without HTTP.
+    pub fn client(mailroom: &Mailroom) -> ClientSetup {
+        ClientSetup::new(mailroom)
     }
 
     /// Lets in only who shows a bearer token of that file: `tokens: {<token>: {user: <name>, groups: [<group>, ..]}}` in
