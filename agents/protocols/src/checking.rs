@@ -1,7 +1,7 @@
 //! What AEA accepts and then breaks on, and what is probably not meant: rules about several parts of a specification.
 //!
-//! What always holds: rules about what is missing, or follows from the whole, are asked of a specification alone that was
-//! read without an error, so that no mistake is told twice. Neighbours: [`reading`](crate::reading) has AEA's own rules;
+//! What always holds: rules about what is missing, or follows from several parts, are asked where these parts were read
+//! without a mistake, so that no mistake is told twice. Neighbours: [`reading`](crate::reading) has AEA's own rules;
 //! here are [`names`], [`turns`] of a dialogue, and [`schema`], what protobuf says.
 
 mod names;
@@ -9,22 +9,18 @@ mod schema;
 mod turns;
 
 use crate::finding::{Finding, Place, Severity};
-use crate::reading::Places;
+use crate::reading::{Places, Sound};
 use crate::specification::{ContentType, Element, Primitive, Specification};
 
-/// All that these rules find, in any order; `is_whole` says that the specification was read without an error.
-pub(crate) fn check(specification: &Specification, places: &Places, is_whole: bool) -> Vec<Finding> {
+/// All that these rules find, in any order; `sound` says which parts were read without a mistake.
+pub(crate) fn check(specification: &Specification, places: &Places, sound: Sound) -> Vec<Finding> {
     let mut findings = Vec::new();
     types(specification, places, &mut findings);
     names::check(specification, places, &mut findings);
-    if !is_whole {
-        return findings;
-    }
-    turns::check(specification, places, &mut findings);
-    // Whose names clash is said better by the rules before.
-    if !findings.iter().any(|finding| finding.severity == Severity::Error) {
-        schema::check(specification, places, &mut findings);
-    }
+    turns::check(specification, places, sound, &mut findings);
+    // Whose names clash, or what has no form, is said better by the rules before.
+    let is_whole = sound.whole && !findings.iter().any(|finding| finding.severity == Severity::Error);
+    schema::check(specification, places, is_whole, &mut findings);
     findings
 }
 

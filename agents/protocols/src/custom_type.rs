@@ -142,11 +142,12 @@ impl Specification {
     /// Where a specification that was read leniently has fields that protobuf refuses.
     pub fn custom_type_structures(&self) -> Result<BTreeMap<String, Message>, Findings> {
         let message = compiled::compile(self, &ProtoSchema::of(self)).map_err(|broken| {
-            Findings::from(Finding::error(
-                "protobuf",
-                Place::START,
-                format!("protobuf refuses the schema: {}", broken.text),
-            ))
+            let mut findings = Findings::default();
+            for broken in broken {
+                let text = format!("protobuf refuses the schema: {}", broken.text);
+                findings.push(Finding::error("protobuf", Place::START, text));
+            }
+            findings
         })?;
         let custom = message.child_messages().filter(|child| self.custom_types.contains_key(child.name()));
         Ok(custom.map(|child| (child.name().to_owned(), describing::message(&child, &message))).collect())

@@ -120,6 +120,11 @@ impl Findings {
         self.0.iter().any(|finding| finding.severity == Severity::Error)
     }
 
+    /// How many of them are errors.
+    pub(crate) fn errors(&self) -> usize {
+        self.0.iter().filter(|finding| finding.severity == Severity::Error).count()
+    }
+
     /// The same, told of a file.
     #[must_use]
     pub fn in_file(mut self, file: impl AsRef<Path>) -> Findings {

@@ -53,14 +53,7 @@ impl Specification {
 
 impl ProtoSchema {
     pub(crate) fn of(specification: &Specification) -> ProtoSchema {
-        let mut schema = ProtoSchema { text: String::new(), custom_types: BTreeMap::new() };
-        let (package, name) = (specification.proto_package(), specification.message_name());
-        schema.line(0, "syntax = \"proto3\";\n");
-        schema.line(0, &format!("package {package};\n"));
-        schema.line(0, &format!("message {name} {{"));
-        for (name, fields) in &specification.custom_types {
-            schema.custom_type(name, fields);
-        }
+        let mut schema = ProtoSchema::begun(specification, |_| true);
         for performative in &specification.speech_acts {
             schema.line(1, &format!("message {} {{", performative_message(&performative.name)));
             for field in fields::fields(&performative.contents) {
@@ -76,6 +69,38 @@ impl ProtoSchema {
         schema.line(1, "}");
         schema.line(0, "}");
         schema
+    }
+
+    /// The custom types without the performatives: what is wrong with the types is so whatever holds them. None that is
+    /// not called as a type.
+    pub(crate) fn of_custom_types(specification: &Specification) -> ProtoSchema {
+        let is_name = |name: &str| {
+            name.starts_with(|first: char| first.is_ascii_uppercase())
+                && name.chars().all(|next| next.is_ascii_alphanumeric())
+        };
+        let mut schema = ProtoSchema::begun(specification, is_name);
+        schema.line(0, "}");
+        schema
+    }
+
+    /// As far as the custom types.
+    fn begun(specification: &Specification, is_taken: impl Fn(&str) -> bool) -> ProtoSchema {
+        let mut schema = ProtoSchema { text: String::new(), custom_types: BTreeMap::new() };
+        let (package, name) = (specification.proto_package(), specification.message_name());
+        schema.line(0, "syntax = \"proto3\";\n");
+        schema.line(0, &format!("package {package};\n"));
+        schema.line(0, &format!("message {name} {{"));
+        for (name, fields) in specification.custom_types.iter().filter(|(name, _)| is_taken(name)) {
+            schema.custom_type(name, fields);
+        }
+        schema
+    }
+
+    /// In whose fields a byte of the text stands, and where these are.
+    pub(crate) fn custom_type_at(&self, at: usize) -> Option<(&str, &Range<usize>)> {
+        // What lacks an end is told of at the bracket after it.
+        let found = self.custom_types.iter().find(|(_, range)| at >= range.start && at <= range.end + 4);
+        found.map(|(name, range)| (name.as_str(), range))
     }
 
     fn line(&mut self, depth: usize, text: &str) {

@@ -1,8 +1,9 @@
 //! Reads specifications: one to three YAML documents to the model, with all that is wrong in them.
 //!
 //! What a document says is read in one file each: [`header`], [`speech_acts`] and [`dialogue`]; [`custom_types`] reads
-//! the second. Mistakes are collected, so one reading tells all of them. Neighbours: [`yaml`](crate::yaml) has the
-//! documents.
+//! the second. Mistakes are collected, so one reading tells all of them: what cannot be read is left out, and nothing
+//! that only follows from that is told. Neighbours: [`yaml`](crate::yaml) has the documents,
+//! [`checking`](crate::checking) looks at what was read.
 
 mod beyond_aea;
 mod custom_types;
@@ -13,9 +14,11 @@ mod places;
 mod speech_acts;
 mod type_text;
 
+use std::collections::BTreeMap;
+
 use crate::checking;
 use crate::finding::{Finding, Findings, Place, Severity};
-use crate::specification::Specification;
+use crate::specification::{Specification, SpecificationId};
 use crate::yaml::{self, Node};
 
 pub(crate) use places::Places;
@@ -33,8 +36,29 @@ pub(crate) enum Strictness {
 struct Reader {
     strictness: Strictness,
     findings: Findings,
+    /// How many errors were made warnings of, for a lenient reader.
+    softened: usize,
     places: Places,
+    sound: Sound,
 }
+
+/// Which parts were read without a mistake: what follows from a part is looked at where it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Sound {
+    /// All of it.
+    pub(crate) whole: bool,
+    /// The names of the performatives.
+    pub(crate) names: bool,
+    /// With what dialogues begin.
+    pub(crate) initiation: bool,
+    /// What answers what.
+    pub(crate) reply: bool,
+    /// What ends dialogues.
+    pub(crate) termination: bool,
+}
+
+/// Stands for a name that cannot be read, in what is looked at all the same and given to nobody.
+const UNREAD: &str = "unread";
 
 impl Specification {
     /// Longest text that is read, in bytes.
@@ -71,7 +95,8 @@ pub(crate) fn read_again(text: &str) -> Result<Specification, Findings> {
 fn read(text: &[u8], strictness: Strictness) -> Result<(Specification, Findings), Findings> {
     let (specification, mut reader) = parts(text, strictness)?;
     if let Some(specification) = &specification {
-        for finding in checking::check(specification, &reader.places, !reader.findings.has_errors()) {
+        reader.sound.whole = reader.mistakes() == 0;
+        for finding in checking::check(specification, &reader.places, reader.sound) {
             reader.strict(finding);
         }
     }
@@ -81,7 +106,9 @@ fn read(text: &[u8], strictness: Strictness) -> Result<(Specification, Findings)
 /// What the documents say, one by one.
 fn parts(text: &[u8], strictness: Strictness) -> Result<(Option<Specification>, Reader), Findings> {
     let documents = yaml::documents(text)?;
-    let mut reader = Reader { strictness, findings: Findings::default(), places: Places::default() };
+    let sound = Sound { whole: true, names: true, initiation: true, reply: true, termination: true };
+    let (findings, places) = (Findings::default(), Places::default());
+    let mut reader = Reader { strictness, findings, softened: 0, places, sound };
     let specification = reader.specification(&documents.iter().map(|node| &**node).collect::<Vec<_>>());
     Ok((specification, reader))
 }
@@ -98,8 +125,10 @@ fn settled(
 }
 
 impl Reader {
+    /// What the documents say, with something in the place of what cannot be read. None where there is nothing.
     fn specification(&mut self, documents: &[&Node]) -> Option<Specification> {
-        let (header, custom_types, dialogue) = match documents {
+        let is_dialogue = |node: &Node| node.map().is_some_and(|mapping| mapping.get("initiation").is_some());
+        let (header, custom_types, dialogue, surplus) = match documents {
             [] => {
                 self.error(
                     "documents",
@@ -108,41 +137,47 @@ impl Reader {
                 );
                 return None;
             }
-            [header] => (header, None, None),
-            [header, second] => match second.map().is_some_and(|mapping| mapping.get("initiation").is_some())
-            {
-                true => (header, None, Some(*second)),
-                false => (header, Some(*second), None),
-            },
-            [header, custom_types, dialogue] => (header, Some(*custom_types), Some(*dialogue)),
-            [_, _, _, fourth, ..] => {
-                let count = documents.len();
-                self.error(
-                    "documents",
-                    fourth.place,
-                    format!("there are {count} documents, and at most three have a meaning"),
-                );
-                return None;
-            }
+            [header] => (header, None, None, None),
+            [header, second] if is_dialogue(second) => (header, None, Some(*second), None),
+            [header, second] => (header, Some(*second), None, None),
+            [header, custom_types, dialogue] => (header, Some(*custom_types), Some(*dialogue), None),
+            // Which of the others means what, nobody knows.
+            [header, _, _, fourth, ..] => (header, None, None, Some(*fourth)),
         };
+        if let Some(surplus) = surplus {
+            let count = documents.len();
+            let text = format!("there are {count} documents, and at most three have a meaning");
+            self.error("documents", surplus.place, text);
+        }
         let header = self.header(header);
-        let speech_acts = header.as_ref().and_then(|header| header.speech_acts);
-        let speech_acts = speech_acts.map(|node| self.speech_acts(node)).unwrap_or_default();
-        let custom_types = self.custom_types(custom_types, &speech_acts);
-        let dialogue = dialogue.and_then(|node| self.dialogue(node, &speech_acts.performatives));
-        let header = header?;
+        let acts = self.speech_acts(header.speech_acts);
+        let custom_types = match surplus {
+            None => self.custom_types(custom_types, &acts),
+            Some(_) => BTreeMap::new(),
+        };
+        let dialogue = dialogue.and_then(|node| self.dialogue(node, &acts));
+        let unread = || UNREAD.to_owned();
         Some(Specification {
-            name: header.name?,
-            author: header.author?,
-            version: header.version?,
-            description: header.description?,
-            license: header.license?,
-            aea_version: header.aea_version?,
-            id: header.id?,
-            speech_acts: speech_acts.performatives,
+            name: header.name.unwrap_or_else(unread),
+            author: header.author.unwrap_or_else(unread),
+            version: header.version.unwrap_or_default(),
+            description: header.description.unwrap_or_default(),
+            license: header.license.unwrap_or_default(),
+            aea_version: header.aea_version.unwrap_or_default(),
+            id: header.id.unwrap_or_else(|| SpecificationId {
+                author: unread(),
+                name: unread(),
+                version: "1.0.0".to_owned(),
+            }),
+            speech_acts: acts.performatives,
             custom_types,
             dialogue,
         })
+    }
+
+    /// How many mistakes were found, whatever is made of them.
+    fn mistakes(&self) -> usize {
+        self.findings.errors() + self.softened
     }
 
     fn is_strict(&self) -> bool {
@@ -156,6 +191,7 @@ impl Reader {
     /// What AEA accepts: no more than a warning where that is enough.
     fn strict(&mut self, finding: Finding) {
         let severity = if self.is_strict() { finding.severity } else { Severity::Warning };
+        self.softened += usize::from(severity != finding.severity);
         self.findings.push(Finding { severity, ..finding });
     }
 

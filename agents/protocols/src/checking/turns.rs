@@ -3,11 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::finding::Finding;
-use crate::reading::Places;
+use crate::reading::{Places, Sound};
 use crate::specification::{DialogueRules, Specification};
 
-pub(super) fn check(specification: &Specification, places: &Places, findings: &mut Vec<Finding>) {
-    let Some(rules) = &specification.dialogue else {
+pub(super) fn check(
+    specification: &Specification,
+    places: &Places,
+    sound: Sound,
+    findings: &mut Vec<Finding>,
+) {
+    let Some(rules) = specification.dialogue.as_ref().filter(|_| sound.names && sound.reply) else {
         return;
     };
     let said = closure(&rules.initiation, &rules.reply);
@@ -16,12 +21,12 @@ pub(super) fn check(specification: &Specification, places: &Places, findings: &m
     for performative in &specification.speech_acts {
         let name = performative.name.as_str();
         let place = places.performative(name);
-        if !said.contains(name) {
+        if sound.initiation && !said.contains(name) {
             let text = format!(
                 "`{name}` is never said: no dialogue begins with it, and it answers nothing that is said"
             );
             findings.push(Finding::warning("unreachable", place, text));
-        } else if !ending.contains(name) {
+        } else if sound.termination && !ending.contains(name) {
             let text = format!("a dialogue that comes to `{name}` never ends");
             findings.push(Finding::warning("endless", place, text).hint("let something answer that ends it"));
         } else if rules.initiation.iter().any(|first| first == name)

@@ -3,6 +3,9 @@
 //! What always holds: the authors' fields stay within their own message, and nest no deeper than the compiler's
 //! recursion is fit for. Neighbour: [`super`] makes the text.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
 use miette::Diagnostic;
 use protox::Compiler;
 use protox::file::{File, FileResolver};
@@ -21,45 +24,96 @@ pub(crate) struct Broken {
     pub(crate) text: String,
     /// Where in [`ProtoSchema::text`], in bytes.
     pub(crate) at: Option<usize>,
+    /// What is wrong there.
+    pub(crate) part: Part,
+}
+
+/// What of a custom type is wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// The statement at that place.
+    Statement,
+    /// The statement that should have ended before that place.
+    StatementBefore,
+    /// The line at that place.
+    Line,
+    /// All from that place on, for nobody knows where its parts begin and end.
+    Rest,
+    /// What it means, though it is well-formed.
+    Meaning,
 }
 
 /// The one message of the schema.
 ///
 /// # Errors
-/// What protobuf refuses.
+/// What protobuf refuses, as far as it looks at once; at least one thing.
 pub(crate) fn compile(
     specification: &Specification,
     schema: &ProtoSchema,
-) -> Result<MessageDescriptor, Broken> {
-    for range in schema.custom_types.values() {
-        within_itself(schema.text.get(range.clone()).unwrap_or_default(), range.start)?;
-    }
+) -> Result<MessageDescriptor, Vec<Broken>> {
+    let texts = schema.custom_types.values();
+    let unclosed = texts.filter_map(|range| {
+        within_itself(schema.text.get(range.clone()).unwrap_or_default(), range.start).err()
+    });
+    all_right(unclosed.collect())?;
     let name = "protocol.proto";
     let mut compiler = Compiler::with_file_resolver(InMemory(schema.text.clone()));
     compiler.include_source_info(true);
     if let Err(error) = compiler.open_file(name) {
-        // Of two places the later one is the one that cannot stay.
-        let at = error.labels().and_then(|labels| labels.map(|label| label.offset()).max());
-        return Err(Broken { text: error.to_string(), at });
+        return Err(told(&error));
     }
     let whole = format!("{}.{}", specification.proto_package(), specification.message_name());
     let message = compiler.descriptor_pool().get_message_by_name(&whole);
-    let message = message.ok_or_else(|| Broken { text: format!("it has no message `{whole}`"), at: None })?;
-    for child in
-        message.child_messages().filter(|child| specification.custom_types.contains_key(child.name()))
-    {
-        names_custom_types_alone(&child, specification, schema, &message)?;
-    }
+    let message = message.ok_or_else(|| {
+        vec![Broken { text: format!("it has no message `{whole}`"), at: None, part: Part::Meaning }]
+    })?;
+    let customs = message.child_messages();
+    let customs = customs.filter(|child| specification.custom_types.contains_key(child.name()));
+    all_right(
+        customs.flat_map(|child| other_than_custom_types(&child, specification, schema, &message)).collect(),
+    )?;
     Ok(message)
 }
 
+fn all_right(broken: Vec<Broken>) -> Result<(), Vec<Broken>> {
+    if broken.is_empty() { Ok(()) } else { Err(broken) }
+}
+
+/// What the compiler says: of what cannot be parsed the first, for the others may follow from that.
+fn told(error: &protox::Error) -> Vec<Broken> {
+    let one = |error: &dyn Diagnostic| {
+        // Of two places the later one is the one that cannot stay.
+        let at = error.labels().and_then(|labels| labels.map(|label| label.offset()).max());
+        let text = error.to_string();
+        let part = match text.starts_with("expected ';'") {
+            true => Part::StatementBefore,
+            false => Part::Statement,
+        };
+        Broken { text, at, part }
+    };
+    let others = error.related().filter(|_| !error.is_parse()).into_iter().flatten();
+    let mut told: BTreeMap<Option<usize>, Broken> = BTreeMap::new();
+    for broken in std::iter::once(one(error)).chain(others.map(one)) {
+        // One that is there twice clashes in each of its forms.
+        match told.entry(broken.at) {
+            Entry::Vacant(place) => drop(place.insert(broken)),
+            Entry::Occupied(mut known) if broken.text.ends_with("is defined twice") => {
+                drop(known.insert(broken));
+            }
+            Entry::Occupied(_) => {}
+        }
+    }
+    told.into_values().collect()
+}
+
 /// A field of a custom type cannot hold a message of the protocol itself, nor a performative's.
-fn names_custom_types_alone(
+fn other_than_custom_types(
     custom: &MessageDescriptor,
     specification: &Specification,
     schema: &ProtoSchema,
     protocol: &MessageDescriptor,
-) -> Result<(), Broken> {
+) -> Vec<Broken> {
+    let mut broken = Vec::new();
     let mut within = vec![custom.clone()];
     while let Some(message) = within.pop() {
         for field in message.fields() {
@@ -71,15 +125,13 @@ fn names_custom_types_alone(
                 && !outermost(name).is_some_and(|outer| specification.custom_types.contains_key(&outer))
             {
                 let text = format!("the field `{}` holds `{name}`, which is no custom type", field.name());
-                return Err(Broken {
-                    text,
-                    at: schema.custom_types.get(custom.name()).map(|range| range.start),
-                });
+                let at = schema.custom_types.get(custom.name()).map(|range| range.start);
+                broken.push(Broken { text, at, part: Part::Meaning });
             }
         }
         within.extend(message.child_messages());
     }
-    Ok(())
+    broken
 }
 
 /// Nothing but the schema: what it imports is not there.
@@ -97,7 +149,9 @@ impl FileResolver for InMemory {
 /// Whether each bracket closes within the text, and none before it opens: otherwise the text would end its own message.
 fn within_itself(text: &str, offset: usize) -> Result<(), Broken> {
     let mut open: Vec<(usize, u8)> = Vec::new();
-    let broken = |at: usize, told: &str| Err(Broken { text: told.to_owned(), at: Some(offset + at) });
+    let broken = |at: usize, told: &str, part: Part| {
+        Err(Broken { text: told.to_owned(), at: Some(offset + at), part })
+    };
     let mut rest = text.bytes().enumerate().peekable();
     while let Some((at, byte)) = rest.next() {
         match byte {
@@ -116,7 +170,7 @@ fn within_itself(text: &str, offset: usize) -> Result<(), Broken> {
                     }
                 }
                 if !ended {
-                    return broken(at, "the quotes that open here do not close in this line");
+                    return broken(at, "the quotes that open here do not close in this line", Part::Line);
                 }
             }
             b'/' if rest.next_if(|(_, next)| *next == b'/').is_some() => {
@@ -128,27 +182,27 @@ fn within_itself(text: &str, offset: usize) -> Result<(), Broken> {
                     match rest.next() {
                         Some((_, b'/')) if star => break,
                         Some((_, next)) => star = next == b'*',
-                        None => return broken(at, "the comment that begins here does not end"),
+                        None => return broken(at, "the comment that begins here does not end", Part::Rest),
                     }
                 }
             }
             b'{' | b'[' => {
                 open.push((at, byte));
                 if open.len() > MAX_DEPTH {
-                    return broken(at, "brackets stand too deep in each other");
+                    return broken(at, "brackets stand too deep in each other", Part::Rest);
                 }
             }
             b'}' | b']' => {
                 let opened = if byte == b'}' { b'{' } else { b'[' };
                 if open.pop().is_none_or(|(_, open)| open != opened) {
-                    return broken(at, "this bracket closes what was not opened");
+                    return broken(at, "this bracket closes what was not opened", Part::Line);
                 }
             }
             _ => {}
         }
     }
     match open.pop() {
-        Some((at, _)) => broken(at, "this bracket is not closed"),
+        Some((at, _)) => broken(at, "this bracket is not closed", Part::Rest),
         None => Ok(()),
     }
 }

@@ -71,7 +71,7 @@ impl Reader {
                 true => self.findings.push(warned),
                 false => self.error("unused-custom-type", key.place, warned.text),
             }
-        } else if !acts.found_by_aea.contains(name) && !acts.broken {
+        } else if !acts.found_by_aea.contains(name) && !acts.may_use(name) {
             let text = format!("no content has the custom type `ct:{}`", short(name));
             let hint = "take it out; a type that another one needs is nested in that one";
             self.findings.push(Finding::error("unused-custom-type", key.place, text).hint(hint));

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use super::header::nearest;
-use super::speech_acts::short;
+use super::speech_acts::{Names, SpeechActs, short};
 use super::{Places, Reader};
 use crate::finding::{Finding, Place};
-use crate::specification::{DialogueRules, Performative};
+use crate::specification::DialogueRules;
 use crate::yaml::{Kind, Mapping, Node};
 
 const FIELDS: [&str; 6] =
@@ -16,7 +16,8 @@ const FIELDS: [&str; 6] =
 const END_STATE_OF: &str = "end_state_of";
 
 impl Reader {
-    pub(super) fn dialogue(&mut self, node: &Node, performatives: &[Performative]) -> Option<DialogueRules> {
+    /// The rules, with nothing in the place of what cannot be read. None where there are none.
+    pub(super) fn dialogue(&mut self, node: &Node, acts: &SpeechActs) -> Option<DialogueRules> {
         if node.is_null() || node.map().is_some_and(Mapping::is_empty) {
             return None;
         }
@@ -35,35 +36,53 @@ impl Reader {
                 self.findings.push(Finding::warning("unknown-field", key.place, text));
             }
         }
-        let known: BTreeSet<&str> =
-            performatives.iter().map(|performative| performative.name.as_str()).collect();
-        let initiation =
-            mapping.get("initiation").map(|node| self.some_performatives(node, "initiation", &known));
-        let reply = mapping.get("reply").map(|node| self.reply(node, &known));
-        let termination =
-            mapping.get("termination").map(|node| self.termination(node, mapping.get("reply"), &known));
-        let roles = mapping.get("roles").map(|node| self.roles(node));
-        let says = mapping.get("roles").map(|node| self.says(node, &known)).unwrap_or_default();
-        let end_states = mapping.get("end_states").map(|node| self.end_states(node));
-        let end_state_of = mapping.get(END_STATE_OF).map(|node| {
-            let (terminal, states) = (termination.as_deref(), end_states.as_deref());
-            self.end_state_of(node, &known, terminal.unwrap_or_default(), states.unwrap_or_default())
+        let names = acts.names();
+        self.sound.names = names.are_all();
+        let (initiation, is_sound) = self.part(mapping.get("initiation"), |reader, node| {
+            reader.some_performatives(node, "initiation", &names)
         });
-        let keep = mapping.get("keep_terminal_state_dialogues").map(|node| self.keep(node));
+        self.sound.initiation = is_sound;
+        let (reply, is_sound) = self.part(mapping.get("reply"), |reader, node| reader.reply(node, &names));
+        self.sound.reply = is_sound;
+        let (termination, is_sound) = self.part(mapping.get("termination"), |reader, node| {
+            reader.termination(node, mapping.get("reply"), &names)
+        });
+        self.sound.termination = is_sound;
+        let (roles, _) = self.part(mapping.get("roles"), Reader::roles);
+        let (says, _) = self.part(mapping.get("roles"), |reader, node| reader.says(node, &names));
+        let (end_states, states_are_sound) = self.part(mapping.get("end_states"), Reader::end_states);
+        let terminal = Names::of(&termination, !self.sound.termination || !names.are_all());
+        let states = Names::of(&end_states, !states_are_sound);
+        let (end_state_of, _) = self.part(mapping.get(END_STATE_OF), |reader, node| {
+            reader.end_state_of(node, &names, &terminal, &states)
+        });
+        let (keep, _) = self.part(mapping.get("keep_terminal_state_dialogues"), Reader::keep);
         Some(DialogueRules {
-            initiation: initiation?,
-            reply: reply?,
-            termination: termination?,
-            roles: roles?,
+            initiation,
+            reply,
+            termination,
+            roles,
             says,
-            end_states: end_states?,
-            end_state_of: end_state_of.unwrap_or_default(),
-            keep_terminal_state_dialogues: keep?,
+            end_states,
+            end_state_of,
+            keep_terminal_state_dialogues: keep,
         })
     }
 
+    /// What a part says, and whether it was there and read without a mistake.
+    fn part<T: Default>(
+        &mut self,
+        node: Option<&Node>,
+        read: impl FnOnce(&mut Reader, &Node) -> T,
+    ) -> (T, bool) {
+        let Some(node) = node else { return (T::default(), false) };
+        let before = self.mistakes();
+        let said = read(self, node);
+        (said, self.mistakes() == before)
+    }
+
     /// A list of performatives that must not be empty.
-    fn some_performatives(&mut self, node: &Node, field: &str, known: &BTreeSet<&str>) -> Vec<String> {
+    fn some_performatives(&mut self, node: &Node, field: &str, names: &Names<'_>) -> Vec<String> {
         let Some(items) = node.list() else {
             self.expected(&format!("`{field}`"), "a list of performatives", node);
             return Vec::new();
@@ -72,18 +91,18 @@ impl Reader {
             let code = if field == "initiation" { "no-initiation" } else { "no-termination" };
             self.error(code, node.place, format!("`{field}` must name at least one performative"));
         }
-        self.performatives_of(items, &format!("`{field}`"), known)
+        self.performatives_of(items, &format!("`{field}`"), names)
     }
 
-    fn performatives_of(&mut self, items: &[Rc<Node>], of: &str, known: &BTreeSet<&str>) -> Vec<String> {
-        let mut names: Vec<String> = Vec::new();
+    fn performatives_of(&mut self, items: &[Rc<Node>], of: &str, names: &Names<'_>) -> Vec<String> {
+        let mut found: Vec<String> = Vec::new();
         for item in items {
-            let Some(name) = item.text().filter(|name| known.contains(name)) else {
-                self.unknown_performative(item, of, known);
+            let Some(name) = item.text().filter(|name| names.known.contains(name)) else {
+                self.unknown_performative(item, of, names);
                 continue;
             };
-            if !names.iter().any(|other| other == name) {
-                names.push(name.to_owned());
+            if !found.iter().any(|other| other == name) {
+                found.push(name.to_owned());
             } else if of == "`termination`" {
                 let text = format!("`{name}` stands in {of} twice");
                 self.error("duplicate", item.place, text);
@@ -92,34 +111,38 @@ impl Reader {
                 self.findings.push(Finding::warning("duplicate", item.place, text));
             }
         }
-        names
+        found
     }
 
-    fn unknown_performative(&mut self, node: &Node, of: &str, known: &BTreeSet<&str>) {
+    fn unknown_performative(&mut self, node: &Node, of: &str, names: &Names<'_>) {
+        if node.scalar().is_some_and(|scalar| names.may_be(&scalar.text)) {
+            return;
+        }
         let text = format!("{of} names {}, which is no performative", node.told());
         let finding = Finding::error("unknown-performative", node.place, text);
-        let near = node.text().and_then(|name| nearest(name, known.iter().copied()));
+        let near = node.text().and_then(|name| nearest(name, names.known.iter().copied()));
         self.findings.push(match near {
             Some(near) => finding.hint(format!("did you mean `{near}`?")),
             None => finding,
         });
     }
 
-    fn reply(&mut self, node: &Node, known: &BTreeSet<&str>) -> BTreeMap<String, Vec<String>> {
-        let mut rules = BTreeMap::new();
+    fn reply(&mut self, node: &Node, names: &Names<'_>) -> BTreeMap<String, Vec<String>> {
+        let (mut rules, mut meant) = (BTreeMap::new(), BTreeSet::new());
         let Some(mapping) = node.map() else {
             self.expected("`reply`", "a mapping of performatives to lists of their replies", node);
             return rules;
         };
         self.tell_duplicates(node);
         for (key, value) in mapping.iter() {
-            let Some(name) = key.text().filter(|name| known.contains(name)) else {
-                self.unknown_performative(key, "`reply`", known);
+            let Some(name) = key.text().filter(|name| names.known.contains(name)) else {
+                meant.extend(key.text().and_then(|name| nearest(name, names.known.iter().copied())));
+                self.unknown_performative(key, "`reply`", names);
                 continue;
             };
             let of = format!("the reply to `{name}`");
             let replies = match value.list() {
-                Some(items) => self.performatives_of(items, &of, known),
+                Some(items) => self.performatives_of(items, &of, names),
                 None => {
                     self.expected(&of, "a list, `[]` where it ends the dialogue", value);
                     Vec::new()
@@ -127,7 +150,9 @@ impl Reader {
             };
             rules.insert(name.to_owned(), replies);
         }
-        for name in known.iter().filter(|name| !rules.contains_key(**name)) {
+        // One whose name was mistyped is not missing too.
+        let is_missing = |name: &&&str| !rules.contains_key(**name) && !meant.contains(**name);
+        for name in names.known.iter().filter(is_missing) {
             let text = format!("`reply` does not say what answers `{name}`");
             let finding = Finding::error("missing-reply", node.place, text);
             self.findings.push(finding.hint(format!("add `{name}: []` where it ends the dialogue")));
@@ -135,26 +160,33 @@ impl Reader {
         rules
     }
 
-    fn termination(&mut self, node: &Node, reply: Option<&Node>, known: &BTreeSet<&str>) -> Vec<String> {
-        let names = self.some_performatives(node, "termination", known);
+    fn termination(&mut self, node: &Node, reply: Option<&Node>, names: &Names<'_>) -> Vec<String> {
+        let terminal = self.some_performatives(node, "termination", names);
         let (Some(items), Some(reply)) = (node.list(), reply.and_then(Node::map)) else {
-            return names;
+            return terminal;
         };
         // As it is written, so that a reply that is no performative is told of once.
         let answered = |name: &str| reply.get(name).and_then(Node::list).map(|replies| !replies.is_empty());
+        let mut told = BTreeSet::new();
         for item in items {
-            if let Some(name) = item.text().filter(|name| answered(name) == Some(true)) {
+            if let Some(name) = item.text().filter(|name| answered(name) == Some(true) && told.insert(*name))
+            {
                 let text = format!("`{name}` ends a dialogue, and yet `reply` has answers to it");
                 self.error("terminal-with-replies", item.place, text);
             }
         }
-        let unsaid =
-            |name: &&&str| answered(name) == Some(false) && !names.iter().any(|other| other == *name);
-        for name in known.iter().filter(unsaid) {
+        let mistyped = items.iter().filter_map(|item| item.text()).filter(|name| !names.known.contains(name));
+        let meant: BTreeSet<&str> =
+            mistyped.filter_map(|name| nearest(name, names.known.iter().copied())).collect();
+        let unsaid = |name: &&&str| {
+            let is_said = terminal.iter().any(|other| other == **name) || meant.contains(**name);
+            answered(name) == Some(false) && !is_said
+        };
+        for name in names.known.iter().filter(unsaid) {
             let text = format!("`{name}` has no replies and does not stand in `termination`");
             self.error("not-terminal", node.place, text);
         }
-        names
+        terminal
     }
 
     fn roles(&mut self, node: &Node) -> Vec<String> {

@@ -30,10 +30,10 @@ const FIELDS: [&str; 8] = [
 ];
 
 impl Reader {
-    pub(super) fn header<'a>(&mut self, node: &'a Node) -> Option<Header<'a>> {
+    pub(super) fn header<'a>(&mut self, node: &'a Node) -> Header<'a> {
         let Some(mapping) = node.map() else {
             self.expected("the first document", "a mapping with `name`, `author` and so on", node);
-            return None;
+            return Header::default();
         };
         self.tell_duplicates(node);
         for (key, value) in mapping.iter() {
@@ -49,7 +49,7 @@ impl Reader {
         let name = "a letter or `_`, then letters, digits and `_`, at most 128 in all";
         let version = "a semantic version, as 1.0.0";
         let text = |_: &str| true;
-        Some(Header {
+        Header {
             name: self.field(mapping.get("name"), "name", "bad-name", name, form::is_identifier),
             author: self.field(mapping.get("author"), "author", "bad-name", name, form::is_identifier),
             version: self.field(mapping.get("version"), "version", "bad-version", version, form::is_version),
@@ -72,7 +72,7 @@ impl Reader {
                 )
                 .and_then(|text| form::identifier(&text)),
             speech_acts: mapping.get("speech_acts"),
-        })
+        }
     }
 
     /// AEA takes this one out before it looks, which it does for another kind of file.

@@ -18,19 +18,68 @@ pub(super) struct SpeechActs {
     pub(super) found_by_aea: BTreeSet<String>,
     /// All of them.
     pub(super) custom_types: BTreeSet<String>,
-    /// Whether something in there could not be read, so that what is missing later may be that.
-    pub(super) broken: bool,
+    /// The custom types that are named where nothing could be read, in small letters.
+    unread: BTreeSet<String>,
+    /// What was to be the name of a performative and is none: who names it elsewhere makes no second mistake.
+    misnamed: BTreeSet<String>,
+    /// Whether nobody knows which performatives there are.
+    is_unknown: bool,
+}
+
+impl SpeechActs {
+    /// Whether a custom type may be used where nothing could be read.
+    pub(super) fn may_use(&self, name: &str) -> bool {
+        self.is_unknown || self.unread.contains(&name.to_ascii_lowercase())
+    }
+
+    /// The names of the performatives, for who looks for one.
+    pub(super) fn names(&self) -> Names<'_> {
+        Names {
+            known: self.performatives.iter().map(|performative| performative.name.as_str()).collect(),
+            misnamed: self.misnamed.iter().map(String::as_str).collect(),
+            is_unknown: self.is_unknown,
+        }
+    }
+}
+
+/// Names that may stand somewhere.
+pub(super) struct Names<'a> {
+    /// Those that are right.
+    pub(super) known: BTreeSet<&'a str>,
+    misnamed: BTreeSet<&'a str>,
+    is_unknown: bool,
+}
+
+impl<'a> Names<'a> {
+    /// Exactly those; or any where `is_unknown`, since what names them could not be read.
+    pub(super) fn of(known: &'a [String], is_unknown: bool) -> Names<'a> {
+        let known = known.iter().map(String::as_str).collect();
+        Names { known, misnamed: BTreeSet::new(), is_unknown }
+    }
+
+    /// Whether all names that there are could be read.
+    pub(super) fn are_all(&self) -> bool {
+        !self.is_unknown && self.misnamed.is_empty()
+    }
+
+    /// Whether a text that is none of the known names is a mistake that was told of before, or may be no mistake.
+    pub(super) fn may_be(&self, text: &str) -> bool {
+        self.is_unknown || self.misnamed.contains(text)
+    }
 }
 
 /// The first use of a content's name: the performative, the type's text, its line.
 type Known = BTreeMap<String, (String, String, usize)>;
 
 impl Reader {
-    pub(super) fn speech_acts(&mut self, node: &Node) -> SpeechActs {
+    pub(super) fn speech_acts(&mut self, node: Option<&Node>) -> SpeechActs {
         let mut acts = SpeechActs::default();
+        let unknown = || SpeechActs { is_unknown: true, ..SpeechActs::default() };
+        // That it is missing is told of where it should be.
+        let Some(node) = node else { return unknown() };
         let Some(mapping) = node.map() else {
             self.expected("`speech_acts`", "a mapping of performatives", node);
-            return SpeechActs { broken: true, ..acts };
+            return unknown();
         };
         self.tell_duplicates(node);
         if mapping.is_empty() {
@@ -39,12 +88,16 @@ impl Reader {
                 node.place,
                 "there must be at least one performative in `speech_acts`",
             );
+            return unknown();
         }
         let mut known = Known::new();
         for (key, value) in mapping.iter() {
             match self.performative(key, value, &mut known, &mut acts) {
                 Some(performative) => acts.performatives.push(performative),
-                None => acts.broken = true,
+                None => {
+                    acts.unread.extend(customs_in(value));
+                    acts.misnamed.extend(key.scalar().map(|scalar| scalar.text.clone()));
+                }
             }
         }
         acts
@@ -66,14 +119,14 @@ impl Reader {
                 "a mapping, `{}` for none",
                 value,
             );
-            acts.broken = true;
+            acts.unread.extend(customs_in(value));
             return Some(performative);
         };
         self.tell_duplicates(value);
         for (key, value) in contents.iter() {
             match self.content(&performative.name, key, value, known, acts) {
                 Some(content) => performative.contents.push(content),
-                None => acts.broken = true,
+                None => acts.unread.extend(customs_in(value)),
             }
         }
         Some(performative)
@@ -160,6 +213,21 @@ impl Reader {
         self.findings.push(Finding::error("bad-name", key.place, told).hint(hint));
         None
     }
+}
+
+/// The custom types that a node names which could not be read, in small letters.
+fn customs_in(node: &Node) -> BTreeSet<String> {
+    let (mut names, mut left) = (BTreeSet::new(), vec![node]);
+    while let Some(node) = left.pop() {
+        let text = node.scalar().map(|scalar| scalar.text.as_str()).unwrap_or_default();
+        names.extend(text.split("ct:").skip(1).map(|rest| {
+            let end = rest.find(|next: char| !next.is_ascii_alphanumeric()).unwrap_or(rest.len());
+            rest.get(..end).unwrap_or_default().to_ascii_lowercase()
+        }));
+        left.extend(node.list().into_iter().flatten().map(|item| &**item));
+        left.extend(node.map().into_iter().flat_map(|mapping| mapping.iter()).map(|(_, value)| value));
+    }
+    names
 }
 
 fn with_article(what: &str) -> String {

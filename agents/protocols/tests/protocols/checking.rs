@@ -441,3 +441,83 @@ fn what_aea_refuses_hides_nothing_that_it_breaks_on() {
         assert!(codes.contains(&code), "{code} in {codes:?}");
     }
 }
+
+/// `unknown-field` of `1:2: error[unknown-field]: ..`.
+fn code(told: &str) -> &str {
+    told.split_once('[').and_then(|(_, rest)| rest.split_once(']')).map_or("", |(code, _)| code)
+}
+
+#[test]
+fn no_mistake_hides_another_and_none_brings_another_along() {
+    let cases: Vec<&Case> = REFUSED.iter().chain(BROKEN_LATER).collect();
+    let mut wrong = Vec::new();
+    let mut pairs = 0;
+    for (index, (from, to, expected)) in cases.iter().enumerate() {
+        for (other_from, other_to, other_expected) in &cases[..index] {
+            let text = edited(from, to);
+            // What both would change can have one of the mistakes only; a type that nobody uses may be the one that is
+            // called almost so.
+            let is_one =
+                text.matches(other_from).count() != 1 || to.contains(other_from) || other_to.contains(from);
+            if is_one || other_to.contains("ct:wish") && code(expected) == "unused-custom-type" {
+                continue;
+            }
+            pairs += 1;
+            let text = text.replace(other_from, other_to);
+            let findings = strict(&text);
+            let mut found: Vec<&str> = findings.iter().map(|finding| finding.code).collect();
+            let mut wanted = [code(expected), code(other_expected)];
+            found.sort_unstable();
+            wanted.sort_unstable();
+            if found != wanted {
+                let told: Vec<String> = findings.iter().map(ToString::to_string).collect();
+                wrong.push(format!("{to:?} and {other_to:?}: {told:#?}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty() && pairs > 1_000, "{} of {pairs}: {}", wrong.len(), wrong.join("\n"));
+}
+
+#[test]
+fn all_that_protobuf_refuses_is_told_at_once_beside_the_rest() {
+    let broken = edited(
+        "  repeated string goods = 2;\n",
+        "  repeated strings goods = 2;
+  int32 count = 3
+  int32 weight = 4;
+  enun Colour { RED = 0; }
+  Colour colour = 5;
+  oneof price { string coin = 6; strin barter = 7; }
+  int32 weight = 8;
+  map<float, string> names = 9;
+  Walk_Away_Performative off = 10;
+  int32 same = 1;
+ct:Spare: |
+  } int32 spare = 1;
+  Wish.Colour colour = 2;
+  integer last = 3;
+",
+    )
+    .replace("    LOW = 0;", "    LOW = 3;")
+    .replace("author: fair", "author: yes")
+    .replace("rating: pt:float", "rating: ct:Spare");
+    let found: Vec<String> = strict(&broken).iter().map(ToString::to_string).collect();
+    let begins = [
+        "4:9: error[wrong-type]: `author` must be a text",
+        "28:11: error[protobuf]: protobuf refuses the fields of `ct:Wish`: ",
+        "32:12: error[protobuf]: protobuf refuses the fields of `ct:Wish`: name 'strings' is not defined",
+        "34:3: error[protobuf]: protobuf refuses the fields of `ct:Wish`: expected ';'",
+        "35:15: error[protobuf]: protobuf refuses the fields of `ct:Wish`: expected",
+        "37:34: error[protobuf]: protobuf refuses the fields of `ct:Wish`: name 'strin' is not defined",
+        "38:9: error[protobuf]: protobuf refuses the fields of `ct:Wish`: name",
+        "39:7: error[protobuf]: protobuf refuses the fields of `ct:Wish`: ",
+        "40:3: error[protobuf]: protobuf refuses the fields of `ct:Wish`: name 'Walk_Away_Performative'",
+        "41:16: error[protobuf]: protobuf refuses the fields of `ct:Wish`: ",
+        "43:3: error[protobuf]: protobuf refuses the fields of `ct:Spare`: this bracket closes",
+        "45:3: error[protobuf]: protobuf refuses the fields of `ct:Spare`: name 'integer' is not defined",
+    ];
+    assert_eq!(found.len(), begins.len(), "{found:#?}");
+    for (found, begin) in found.iter().zip(begins) {
+        assert!(found.starts_with(begin), "{begin}\n{found}");
+    }
+}
