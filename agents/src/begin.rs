@@ -14,8 +14,10 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use folkmoot_codecs::{ArgumentList, Arguments, CallError, Never};
+use folkmoot_protocols::typed::Conversed;
 
 use crate::context::{Context, Scope};
+use crate::dialogues::Handled;
 use crate::interface::{Agent, HookOutcome, LocalFuture, Method, Refused, Step};
 use crate::panics::{Attended, Panic, attend, guard};
 use crate::reply::{Outcome, Plain, ReplySink, ReplyTo};
@@ -125,10 +127,16 @@ pub fn timer_outcome(agent: &Arc<str>, method: &str, returned: impl HookOutcome)
     Plain(())
 }
 
-/// What came of a handler of messages: a failure goes to the log, for nobody waits for it.
-pub fn handler_outcome(agent: &Arc<str>, method: &str, returned: impl HookOutcome) -> Plain<()> {
+/// What came of a handler of messages: a failure goes to the log, and to the other side, which would wait for an answer.
+pub fn handler_outcome<P: Conversed>(
+    agent: &Arc<str>,
+    method: &str,
+    handled: &Handled<P>,
+    returned: impl HookOutcome,
+) -> Plain<()> {
     if let Err(error) = returned.into_outcome() {
         tracing::warn!(%agent, method, %error, "a handler of a message failed");
+        handled.failed(method, &error);
     }
     Plain(())
 }

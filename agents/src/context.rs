@@ -15,7 +15,7 @@ use folkmoot_protocols::typed::{Answered, Answers, AnyRole, Conversed, Opens, Ro
 
 use crate::clock::Clock;
 use crate::connect::Connect;
-use crate::dialogues::{self, DialogueError, Dialogues, Listener, Reply, Speech};
+use crate::dialogues::{self, DialogueError, Dialogues, Listener, Reply, ReplyError, Speech};
 use crate::group::Group;
 use crate::host::Wanted;
 use crate::interface::{Agent, Interface};
@@ -201,8 +201,9 @@ impl<A: Agent> Context<A> {
     /// there does not compile.
     ///
     /// # Errors
-    /// Those of [`DialogueError`](crate::dialogues::DialogueError), when it is awaited.
-    pub fn reply<D, N>(&self, dialogue: D, said: N) -> Speech<D::Role, N>
+    /// A [`ReplyError`](crate::dialogues::ReplyError) when it is awaited, which gives the dialogue back where that is as
+    /// it was.
+    pub fn reply<D, N>(&self, dialogue: D, said: N) -> Speech<D::Role, N, ReplyError<D>>
     where
         D: State + 'static,
         N: Answers<D::Last>,

@@ -12,16 +12,22 @@
 
 mod alarm;
 mod desk;
+mod ended;
 mod error;
 pub(crate) mod incoming;
 mod judging;
 mod kept;
+mod notice;
 mod speech;
 mod view;
 
-pub use error::DialogueError;
+pub use ended::Cause;
+pub use error::{DialogueError, ReplyError};
 pub use folkmoot_protocols::typed::{AnyRole, Dialogue, Heard, Said};
 pub use kept::{DialogueStore, MemoryDialogues, StoreError, Stored};
+#[doc(hidden)]
+pub use notice::Handled;
+pub use notice::NOTICES_AT_END;
 pub(crate) use speech::answer;
 pub use speech::{Reply, Speech};
 pub use view::Dialogues;

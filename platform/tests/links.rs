@@ -15,6 +15,7 @@ mod links {
     #[path = "../support/events.rs"]
     mod events;
     mod gathering;
+    mod given_up;
     mod idle;
     mod joining;
     #[path = "../support/left_behind.rs"]

@@ -61,7 +61,7 @@ pub fn derive_serializable(input: TokenStream) -> TokenStream {
 /// | marker | on | takes | returns |
 /// |---|---|---|---|
 /// | `#[expose]`, `#[expose(idempotent)]` | `fn` or `async fn` with `&self` or `&mut self` | up to 12 owned arguments and `ctx: &Context<Self>` | a value, nothing, or `Result<T, E>` |
-/// | `#[handles(Fipa)]` | `fn` or `async fn` with `&self` or `&mut self` | a performative, as `cfp: Cfp`; perhaps its dialogue, `Dialogue<Seller, Cfp>`; `ctx: &Context<Self>` | nothing, or `Result<(), E>` whose error is logged |
+/// | `#[handles(Fipa)]` | `fn` or `async fn` with `&self` or `&mut self` | a performative, as `cfp: Cfp`; perhaps its dialogue, `Dialogue<Seller, Cfp>`; `ctx: &Context<Self>` | nothing, or `Result<(), E>`, whose error is logged and gives the dialogue up |
 /// | `#[every(seconds = 5)]` | `fn` or `async fn` with `&self` or `&mut self` | `ctx: &Context<Self>` or nothing | nothing, or `Result<(), E>` whose error is logged |
 /// | `#[run]` | `async fn` without `self` | `ctx: Context<Self>` or `ctx: &Context<Self>` | nothing |
 /// | `#[start]`, `#[stop]` | `fn` or `async fn` with `&self` or `&mut self`; one each | `ctx: &Context<Self>` or nothing | nothing, or `Result<(), E>` |

@@ -23,8 +23,8 @@ const ALARMS_PER_POLL: u32 = 16;
 pub(super) trait AnyDesk: Any {
     /// When there may be something to give up.
     fn next_deadline(&self) -> Option<Duration>;
-    /// Gives all up.
-    fn end_life(&self);
+    /// Gives all up, and tells the other sides why.
+    fn end_life(&self, reason: &str);
     /// No message waits for its handler's turn any more.
     fn nothing_is_queued(&self);
     /// Gives up what is due.
@@ -85,9 +85,9 @@ impl Desks {
     }
 
     /// Gives up the dialogues with the agent's life, but for those that outlive it.
-    pub(crate) fn end_life(&self) {
+    pub(crate) fn end_life(&self, reason: &str) {
         if self.keeping.is_none() {
-            self.all.iter().for_each(|(_, desk)| desk.end_life());
+            self.all.iter().for_each(|(_, desk)| desk.end_life(reason));
         }
     }
 

@@ -6,7 +6,7 @@
 
 use std::any::Any;
 use std::cell::RefCell;
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::marker::PhantomData;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -19,6 +19,7 @@ use folkmoot_protocols::typed::{Conversed, Heard};
 use serde_bytes::ByteBuf;
 use tokio::sync::oneshot;
 
+use super::Cause;
 use super::alarm::AnyDesk;
 use super::incoming::Sealed;
 use super::kept::{Keeping, Record, StoreError, Stored};
@@ -35,6 +36,9 @@ pub const UNREAD_MESSAGES: usize = 64;
 
 /// How many dialogues are given up in one go.
 const EXPIRED_AT_ONCE: usize = 1_000;
+
+/// Of how many peers it is remembered that they denied an answer, so that it is logged once.
+const DENIED_PEERS: usize = 256;
 
 /// What is known beside dialogues that are not known any more is looked through from so many on.
 const FORGOTTEN_SLACK: usize = 64;
@@ -89,7 +93,7 @@ impl<P: Conversed> Method for Tell<P> {
 /// What waits for a message that answers the one of that number.
 pub(super) struct Waiter<P> {
     pub(super) target: i32,
-    pub(super) tell: oneshot::Sender<Result<Heard<P>, String>>,
+    pub(super) tell: oneshot::Sender<Result<Heard<P>, Cause>>,
 }
 
 /// What is known of a dialogue beside its messages.
@@ -103,6 +107,8 @@ pub(super) struct Beside<P> {
     pub(super) unread: VecDeque<Heard<P>>,
     /// How many of its messages wait for their handler's turn.
     pub(super) queued: u32,
+    /// Why it is over, where the rules know nothing of that.
+    pub(super) over: Option<Cause>,
 }
 
 /// One agent's dialogues in one protocol.
@@ -114,6 +120,8 @@ pub(crate) struct Desk<P: Conversed> {
     by_principal: RefCell<HashMap<Principal, Vec<DialogueId>>>,
     /// What the store is being asked to forget.
     forgetting: RefCell<Vec<BoxFuture<'static, Result<(), StoreError>>>>,
+    /// Peers whose nodes have let nobody speak to them.
+    denied: RefCell<HashSet<String>>,
     host: Arc<dyn Host>,
     agent: Arc<AgentShared>,
 }
@@ -128,13 +136,15 @@ impl<P: Conversed> Desk<P> {
             let mut nonce = [0; 32];
             chance::fill(&mut nonce).ok().map(|()| nonce)
         };
-        let dialogues = Dialogues::new(Arc::new(rules), &**agent.name(), nonce);
+        let mut dialogues = Dialogues::new(Arc::new(rules), &**agent.name(), nonce);
+        dialogues.confirm_ends();
         let desk = Desk {
             dialogues: RefCell::new(dialogues),
             beside: RefCell::new(HashMap::new()),
             keeping,
             by_principal: RefCell::default(),
             forgetting: RefCell::default(),
+            denied: RefCell::default(),
             host,
             agent,
         };
@@ -218,7 +228,15 @@ impl<P: Conversed> Desk<P> {
         known_as: Arc<str>,
         principal: Option<Principal>,
     ) {
-        let entry = Beside { peer, known_as, principal, waiter: None, unread: VecDeque::new(), queued: 0 };
+        let entry = Beside {
+            peer,
+            known_as,
+            principal,
+            waiter: None,
+            unread: VecDeque::new(),
+            queued: 0,
+            over: None,
+        };
         let mut beside = self.beside.borrow_mut();
         beside.insert(id, entry);
         let dialogues = self.dialogues.borrow();
@@ -231,29 +249,39 @@ impl<P: Conversed> Desk<P> {
         }
     }
 
-    /// How a dialogue ended, if it did.
-    pub(super) fn end_of(&self, id: DialogueId) -> Option<String> {
+    /// Why a dialogue is over, if it is.
+    pub(super) fn end_of(&self, id: DialogueId) -> Option<Cause> {
         let dialogues = self.dialogues.borrow();
         match dialogues.get(id) {
-            None => Some("forgotten".to_owned()),
-            Some(dialogue) => dialogue.ended().map(|ended| ended.word(dialogues.rules()).to_owned()),
+            None => Some(Cause::Forgotten),
+            Some(dialogue) => dialogue.ended().map(|ended| Cause::of(ended, dialogues.rules())),
         }
+    }
+
+    /// Whether a dialogue is known and goes on.
+    pub(super) fn is_open(&self, id: DialogueId) -> bool {
+        is_open(&self.dialogues.borrow(), id)
     }
 
     /// Tells whoever waits in a dialogue that it has ended.
     pub(super) fn tell_end(&self, id: DialogueId) {
         let Some(end) = self.end_of(id) else { return };
-        let waiter = self.beside.borrow_mut().get_mut(&id).and_then(|beside| beside.waiter.take());
-        if let Some(waiter) = waiter {
+        let waiting = self.beside.borrow_mut().get_mut(&id).and_then(|beside| {
+            let cause = beside.over.clone().unwrap_or(end);
+            beside.waiter.take().map(|waiter| (waiter, cause))
+        });
+        if let Some((waiter, cause)) = waiting {
             // Whoever waited may have gone.
-            waiter.tell.send(Err(end)).ok();
+            waiter.tell.send(Err(cause)).ok();
         }
     }
 
-    /// Gives a dialogue up, and tells whoever waits in it.
-    pub(super) fn abandon(&self, id: DialogueId) {
-        // One that has ended already is as it should be.
-        self.dialogues.borrow_mut().abandon(id, self.now()).ok();
+    /// Gives a dialogue up, and tells whoever waits in it here.
+    pub(super) fn abandon(&self, id: DialogueId, cause: &Cause) {
+        let was_open = self.dialogues.borrow_mut().abandon(id, self.now()).is_ok();
+        if was_open && let Some(beside) = self.beside.borrow_mut().get_mut(&id) {
+            beside.over = Some(cause.clone());
+        }
         self.tell_end(id);
         self.forget(id);
     }
@@ -337,6 +365,21 @@ impl<P: Conversed> Desk<P> {
         }
     }
 
+    /// Logs once of each peer that it lets nobody answer it, and what to do about that.
+    pub(super) fn note_denied(&self, id: DialogueId) {
+        let Some(peer) = self.beside.borrow().get(&id).map(|beside| Proxy::url(&beside.peer)) else { return };
+        let mut denied = self.denied.borrow_mut();
+        if denied.len() >= DENIED_PEERS {
+            denied.clear();
+        }
+        if denied.insert(peer.clone()) {
+            let (agent, principal) = (self.full_name(), self.principal());
+            let told = peer.rsplit(['/', ':']).next().unwrap_or_default();
+            let rule = format!(".allow({:?}, {told:?}, {:?})", principal.node_name(), P::ID);
+            tracing::warn!(%agent, protocol = P::ID, peer, rule, "no rule of the other side's node lets this agent speak there: its node needs that rule");
+        }
+    }
+
     /// The call that hands a message over.
     pub(super) fn tell(peer: &Proxy<Listener>, envelope: Vec<u8>) -> crate::call::Call<Tell<P>> {
         crate::call::Call::new(Proxy::core(peer), (ByteBuf::from(envelope),))
@@ -348,14 +391,8 @@ impl<P: Conversed> AnyDesk for Desk<P> {
         self.dialogues.borrow().next_deadline()
     }
 
-    fn end_life(&self) {
-        let open: Vec<DialogueId> = {
-            let dialogues = self.dialogues.borrow();
-            let open = dialogues.all().filter(|(_, dialogue)| dialogue.ended().is_none());
-            open.map(|(id, _)| id).collect()
-        };
-        // They stay known for a while: what was left of them in turns and messages under way belongs to no other.
-        open.into_iter().for_each(|id| self.abandon(id));
+    fn end_life(&self, reason: &str) {
+        self.give_all_up(reason);
     }
 
     fn nothing_is_queued(&self) {

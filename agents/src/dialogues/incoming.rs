@@ -11,9 +11,9 @@ use folkmoot_codecs::{ArgumentList, Arguments, CallError, Never};
 use folkmoot_protocols::typed::{Conversed, Dialogue, Heard, Part, Performative, Role};
 use serde_bytes::ByteBuf;
 
-use super::StoreError;
 use super::desk::Desk;
 use super::judging::Accepted;
+use super::{Cause, StoreError};
 use crate::chain::Mode;
 use crate::context::Scope;
 use crate::describe::{ArgumentDescription, MethodDescription};
@@ -226,6 +226,10 @@ fn receive<P: Conversed>(
     let (id, heard) = match desk.take(bytes, origin, &handles) {
         Ok(Accepted::New(id, heard)) => (id, Some(heard)),
         Ok(Accepted::Known(id)) => (id, None),
+        Ok(Accepted::Notice) => {
+            reply.send(Ok(None));
+            return Received::Done(None);
+        }
         Err(refused) => {
             desk.refuse(*refused, reply);
             return Received::Done(None);
@@ -233,7 +237,7 @@ fn receive<P: Conversed>(
     };
     let finish = move |desk: &Desk<P>, kept: Result<(), StoreError>| {
         if let Err(error) = kept {
-            desk.abandon(id);
+            desk.give_up(id, &Cause::Abandoned, "its messages cannot be kept there");
             let (agent, protocol) = (desk.full_name(), P::ID);
             tracing::error!(%agent, protocol, %error, "a message came that could not be kept; its dialogue is given up");
             reply.refuse(CallError::BadReply { reason: format!("the message could not be kept: {error}") });

@@ -11,6 +11,7 @@ use folkmoot_protocols::typed::{Conversed, Heard};
 use folkmoot_protocols::{DialogueReference, Envelope, Message, Protocol, Reading, Specification};
 use serde_bytes::ByteBuf;
 
+use super::Cause;
 use super::desk::{Desk, Listener, UNREAD_MESSAGES};
 use super::incoming::Answer;
 use crate::chance;
@@ -23,6 +24,8 @@ pub(super) enum Accepted<P> {
     New(DialogueId, Heard<P>),
     /// One that changes nothing for anybody who waits: it came before, or crossed the end.
     Known(DialogueId),
+    /// The other side has told that it gave a dialogue up.
+    Notice,
 }
 
 /// A message that is not taken.
@@ -54,6 +57,9 @@ impl<P: Conversed> Desk<P> {
         let caller = &origin.caller;
         let envelope = Envelope::decode(bytes, Reading::STRICT)
             .map_err(|error| Refused::unread(format!("the argument is no envelope: {error}")))?;
+        if self.take_notice(&envelope, caller) {
+            return Ok(Accepted::Notice);
+        }
         let refused = |code: &'static str, error: ErrorCode, reason: String| {
             let reply = ErrorReply::new(error, reason.clone(), P::ID, &envelope.message);
             Box::new(Refused { error: told(reply, &envelope), code, reason })
@@ -132,7 +138,7 @@ impl<P: Conversed> Desk<P> {
     }
 
     /// Why a message of a known dialogue is not from whom the dialogue is with.
-    fn stranger(&self, id: DialogueId, caller: &Principal) -> Option<String> {
+    pub(super) fn stranger(&self, id: DialogueId, caller: &Principal) -> Option<String> {
         let beside = self.beside.borrow();
         let principal = beside.get(&id)?.principal.as_ref()?;
         // With whom it is, a stranger is not told.
@@ -173,7 +179,7 @@ impl<P: Conversed> Desk<P> {
         self.counters().messages_unread.increment(1);
         let agent = self.full_name();
         tracing::warn!(%agent, protocol = P::ID, limit = UNREAD_MESSAGES, "nobody reads the messages of a dialogue; it is given up");
-        self.abandon(id);
+        self.give_up(id, &Cause::Unread, "nobody reads its messages there");
         None
     }
 
@@ -202,7 +208,7 @@ fn told(reply: ErrorReply, envelope: &Envelope) -> Option<(ErrorReply, String, S
 }
 
 /// The protocol in which mistakes are told.
-const ERRORS: &str = "fetchai/default:1.0.0";
+pub(super) const ERRORS: &str = "fetchai/default:1.0.0";
 
 /// That protocol, made ready once.
 pub(super) fn errors() -> Option<&'static Arc<Protocol>> {
@@ -214,7 +220,7 @@ pub(super) fn errors() -> Option<&'static Arc<Protocol>> {
 }
 
 /// An `error` in its envelope, in a dialogue of its own that it ends.
-fn sealed(error: ErrorReply, from: String, to: String) -> Option<Vec<u8>> {
+pub(super) fn sealed(error: ErrorReply, from: String, to: String) -> Option<Vec<u8>> {
     let body = error.body(errors()?).ok()?;
     let mut nonce = [0; 32];
     chance::fill(&mut nonce).ok()?;

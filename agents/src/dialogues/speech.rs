@@ -10,16 +10,17 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context as TaskContext, Poll};
 
-use folkmoot_protocols::dialogue::{DialogueId, ErrorReply, Side};
+use folkmoot_codecs::CallError;
+use folkmoot_protocols::dialogue::{DialogueId, ErrorReply, Refusal, Side};
 use folkmoot_protocols::typed::{
     Answered, Answers, Conversed, Heard, Opens, Performative, Role, Said, Says, Spoken, State,
 };
 use folkmoot_protocols::{Body, Envelope, Message, Reading};
 use tokio::sync::oneshot;
 
-use super::DialogueError;
 use super::desk::{Desk, Listener, Waiter};
 use super::judging::errors;
+use super::{Cause, DialogueError, ReplyError};
 use crate::chain;
 use crate::interface::LocalFuture;
 use crate::proxy::Proxy;
@@ -33,18 +34,22 @@ pub type Reply<R, N> = <N as Answered>::By<R>;
 /// Judges a message by the rules and gives it.
 type Make<R, N> = Box<dyn FnOnce(&Desk<Of<R>>) -> Result<Spoken<R, N>, DialogueError>>;
 
+/// What is made of a failure: the error, and whether the dialogue is as it was.
+type Fail<E> = Box<dyn FnOnce(DialogueError, bool) -> E>;
+
 /// Something that is said once this is awaited; with [`answer`](Speech::answer), the other side's answer is awaited too.
 ///
 /// Awaited as it is, it gives the dialogue as soon as the other side has taken the message in. What answers it then goes
 /// to the handler of its performative; where there is none, it is kept for
 /// [`Context::answer`](crate::Context::answer).
 #[must_use = "nothing is said until this is awaited"]
-pub struct Speech<R: Role, N> {
+pub struct Speech<R: Role, N, E = DialogueError> {
     desk: Rc<Desk<Of<R>>>,
     make: Make<R, N>,
+    fail: Fail<E>,
 }
 
-impl<R: Role, N> fmt::Debug for Speech<R, N> {
+impl<R: Role, N, E> fmt::Debug for Speech<R, N, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Speech").field("agent", self.desk.name()).finish_non_exhaustive()
     }
@@ -54,7 +59,7 @@ impl<R: Role, N> Speech<R, N> {
     /// Something that begins a dialogue.
     pub(crate) fn opening(
         desk: Rc<Desk<Of<R>>>,
-        peer: Result<Proxy<Listener>, folkmoot_codecs::CallError>,
+        peer: Result<Proxy<Listener>, CallError>,
         said: N,
     ) -> Speech<R, N>
     where
@@ -69,53 +74,85 @@ impl<R: Role, N> Speech<R, N> {
             desk.enter(spoken.0.id(), peer, known_as, None);
             Ok(spoken)
         };
-        Speech { desk, make: Box::new(make) }
+        Speech { desk, make: Box::new(make), fail: Box::new(|cause, _| cause) }
     }
+}
 
+impl<R, N, D> Speech<R, N, ReplyError<D>>
+where
+    R: Role + Says<N>,
+    N: Answers<D::Last>,
+    D: State<Role = R> + 'static,
+{
     /// Something that is said next in a dialogue.
-    pub(crate) fn next<D>(desk: Rc<Desk<Of<R>>>, dialogue: D, said: N) -> Speech<R, N>
-    where
-        D: State<Role = R> + 'static,
-        N: Answers<D::Last>,
-        R: Says<N>,
-    {
+    pub(crate) fn next(desk: Rc<Desk<Of<R>>>, dialogue: D, said: N) -> Self {
+        let again = dialogue.twin();
         let make = move |desk: &Desk<Of<R>>| {
             let now = desk.now();
             let said = dialogue.say(&mut desk.dialogues.borrow_mut(), said, now);
             said.map_err(|unsaid| DialogueError::Refusal(unsaid.refusal))
         };
-        Speech { desk, make: Box::new(make) }
+        let fail = |cause, is_as_it_was: bool| ReplyError { cause, dialogue: is_as_it_was.then_some(again) };
+        Speech { desk, make: Box::new(make), fail: Box::new(fail) }
     }
 }
 
-impl<R: Role, N: Performative<Protocol = Of<R>>> Speech<R, N> {
+impl<R: Role, N: Performative<Protocol = Of<R>>, E> Speech<R, N, E> {
     /// Says it and awaits what the other side answers, which goes to no handler then. It is waited for until the dialogue
     /// ends or times out; dropped, what comes later goes to handlers again.
     ///
     /// # Errors
-    /// As the message itself; `Ended`, where the dialogue ended in another way.
-    pub async fn answer(self) -> Result<Reply<R, N>, DialogueError>
+    /// As the message itself; `GivenUp`, where the other side gave the dialogue up; `Ended`, where it ended in another way.
+    pub async fn answer(self) -> Result<Reply<R, N>, E>
     where
         N: Answered,
     {
-        let Speech { desk, make } = self;
-        let (said, message) = make(&desk)?;
+        let Speech { desk, make, fail } = self;
+        let (said, message) = match make(&desk) {
+            Ok(spoken) => spoken,
+            Err(cause) => return Err(refused(cause, fail)),
+        };
         // First: the answer may be here before the way out has been.
-        let answer = desk.wait(said.id(), said.message_id())?;
-        desk.say(said.id(), message).await?;
-        take(said, answer.await?)
+        let answer = match desk.wait(said.id(), said.message_id()) {
+            Ok(answer) => answer,
+            Err(cause) => return Err(fail(cause, false)),
+        };
+        if let Err(unsent) = desk.say(said.id(), message).await {
+            return Err(fail(unsent.cause, unsent.is_taken_back));
+        }
+        let answered = match answer.await {
+            Ok(heard) => take(said, heard),
+            Err(cause) => Err(cause),
+        };
+        answered.map_err(|cause| fail(cause, false))
     }
 }
 
-impl<R: Role, N: Performative<Protocol = Of<R>>> IntoFuture for Speech<R, N> {
-    type Output = Result<Said<R, N>, DialogueError>;
+/// What the rules did not allow has changed nothing.
+fn refused<E>(cause: DialogueError, fail: Fail<E>) -> E {
+    let is_as_it_was = match &cause {
+        DialogueError::Refusal(Refusal::Ended { .. } | Refusal::TimedOut { .. } | Refusal::Gone) => false,
+        DialogueError::Refusal(_) => true,
+        _ => false,
+    };
+    fail(cause, is_as_it_was)
+}
+
+impl<R: Role, N: Performative<Protocol = Of<R>>, E: 'static> IntoFuture for Speech<R, N, E> {
+    type Output = Result<Said<R, N>, E>;
     type IntoFuture = LocalFuture<Self::Output>;
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
-            let (said, message) = (self.make)(&self.desk)?;
-            self.desk.say(said.id(), message).await?;
-            Ok(said)
+            let Speech { desk, make, fail } = self;
+            let (said, message) = match make(&desk) {
+                Ok(spoken) => spoken,
+                Err(cause) => return Err(refused(cause, fail)),
+            };
+            match desk.say(said.id(), message).await {
+                Ok(()) => Ok(said),
+                Err(unsent) => Err(fail(unsent.cause, unsent.is_taken_back)),
+            }
         })
     }
 }
@@ -142,7 +179,7 @@ impl<P: Conversed> Desk<P> {
     fn wait(self: &Rc<Self>, id: DialogueId, target: i32) -> Result<Waiting<P>, DialogueError> {
         let mut besides = self.beside.borrow_mut();
         let Some(beside) = besides.get_mut(&id) else {
-            return Err(DialogueError::Ended { end: "forgotten".to_owned() });
+            return Err(Cause::Forgotten.into());
         };
         let came = beside.unread.iter().position(|heard| heard.target == target);
         let (tell, told) = oneshot::channel();
@@ -151,18 +188,19 @@ impl<P: Conversed> Desk<P> {
             tell.send(Ok(heard)).ok();
         } else if beside.waiter.as_ref().is_some_and(|waiter| !waiter.tell.is_closed()) {
             return Err(DialogueError::Awaited);
-        } else if let Some(end) = self.end_of(id) {
-            return Err(DialogueError::Ended { end });
+        } else if let Some(cause) = beside.over.clone().or_else(|| self.end_of(id)) {
+            return Err(cause.into());
         } else {
             beside.waiter = Some(Waiter { target, tell });
         }
         Ok(Waiting { desk: self.clone(), id, told })
     }
 
-    /// Keeps and sends a message that the rules allowed. Where that fails the dialogue is given up, for nobody knows how
-    /// it stands.
-    async fn say(self: &Rc<Self>, id: DialogueId, message: Message<P>) -> Result<(), DialogueError> {
+    /// Keeps and sends a message that the rules allowed. One that certainly was not taken is taken back, and the dialogue
+    /// is as it was; else it is given up where that fails, for nobody knows how it stands.
+    async fn say(self: &Rc<Self>, id: DialogueId, message: Message<P>) -> Result<(), Unsent> {
         let mut unsaid = Unsaid { desk: self, id, is_over: false };
+        let message_id = message.message_id;
         let said = async {
             if let Some(keeping) = self.keep(id) {
                 keeping.await?;
@@ -170,11 +208,28 @@ impl<P: Conversed> Desk<P> {
             self.hand_over(id, message).await
         };
         let said = said.await;
-        unsaid.is_over = true;
-        if said.is_err() {
-            self.abandon(id);
+        let Err(cause) = said else {
+            unsaid.is_over = true;
+            self.dialogues.borrow_mut().confirm(id);
+            return Ok(());
+        };
+        let mut is_taken_back = cause.was_not_taken() && self.unsay(id, message_id);
+        if is_taken_back && let Some(keeping) = self.keep(id) {
+            is_taken_back = keeping.await.is_ok();
         }
-        said
+        unsaid.is_over = true;
+        if let DialogueError::Unsent(CallError::Denied { .. }) = &cause {
+            self.note_denied(id);
+        }
+        if !is_taken_back {
+            self.abandon(id, &Cause::Unsent { reason: cause.to_string() });
+        }
+        Err(Unsent { cause, is_taken_back })
+    }
+
+    fn unsay(&self, id: DialogueId, message_id: i32) -> bool {
+        let now = self.now();
+        self.dialogues.borrow_mut().unsay(id, message_id, now)
     }
 
     /// Says once more, in dialogues that have outlived the agent, what it said last: nobody knows whether that was handed
@@ -192,7 +247,8 @@ impl<P: Conversed> Desk<P> {
         let again = ours.map(|(id, message)| -> LocalFuture<()> {
             let desk = self.clone();
             Box::pin(async move {
-                if let Err(error) = desk.say(id, message).await {
+                if let Err(Unsent { cause: error, .. }) = desk.say(id, message).await {
+                    desk.abandon(id, &Cause::Unsent { reason: error.to_string() });
                     let agent = desk.name();
                     tracing::warn!(%agent, protocol = P::ID, %error, "a dialogue that was kept is given up");
                 }
@@ -204,7 +260,7 @@ impl<P: Conversed> Desk<P> {
     async fn hand_over(&self, id: DialogueId, mut message: Message<P>) -> Result<(), DialogueError> {
         let way = self.beside.borrow().get(&id).map(|beside| (beside.peer.clone(), beside.known_as.clone()));
         let Some((peer, known_as)) = way else {
-            return Err(DialogueError::Ended { end: "forgotten".to_owned() });
+            return Err(Cause::Forgotten.into());
         };
         message.sender = Some(known_as.to_string());
         let envelope = Envelope::new(&message)
@@ -237,6 +293,12 @@ fn refusal(envelope: &[u8]) -> DialogueError {
     }
 }
 
+/// Why a message was not said, and whether the dialogue is as it was.
+struct Unsent {
+    cause: DialogueError,
+    is_taken_back: bool,
+}
+
 /// A message that is being said: where nobody waits for that any more, its dialogue is given up, unless it outlives the
 /// agent, whose next life says it again.
 struct Unsaid<'d, P: Conversed> {
@@ -248,7 +310,7 @@ struct Unsaid<'d, P: Conversed> {
 impl<P: Conversed> Drop for Unsaid<'_, P> {
     fn drop(&mut self) {
         if !self.is_over && self.desk.keeping.is_none() {
-            self.desk.abandon(self.id);
+            self.desk.abandon(self.id, &Cause::Abandoned);
         }
     }
 }
@@ -257,7 +319,7 @@ impl<P: Conversed> Drop for Unsaid<'_, P> {
 struct Waiting<P: Conversed> {
     desk: Rc<Desk<P>>,
     id: DialogueId,
-    told: oneshot::Receiver<Result<Heard<P>, String>>,
+    told: oneshot::Receiver<Result<Heard<P>, Cause>>,
 }
 
 impl<P: Conversed> Future for Waiting<P> {
@@ -267,9 +329,9 @@ impl<P: Conversed> Future for Waiting<P> {
         let told = std::task::ready!(Pin::new(&mut self.told).poll(cx));
         Poll::Ready(match told {
             Ok(Ok(heard)) => Ok(heard),
-            Ok(Err(end)) => Err(DialogueError::Ended { end }),
+            Ok(Err(cause)) => Err(cause.into()),
             // Its desk is gone, with the agent's life that began the dialogue.
-            Err(_) => Err(DialogueError::Ended { end: "forgotten".to_owned() }),
+            Err(_) => Err(Cause::Forgotten.into()),
         })
     }
 }

@@ -10,6 +10,7 @@ use folkmoot_protocols::Message;
 use folkmoot_protocols::dialogue::{self, DialogueId, Limits, Refusal, Statistics};
 use folkmoot_protocols::typed::{Conversed, Heard};
 
+use super::Cause;
 use super::desk::Desk;
 
 /// An agent's dialogues in one protocol.
@@ -61,9 +62,9 @@ impl<P: Conversed> Dialogues<P> {
         self.0.dialogues.borrow_mut().set_time_out(id, time_out, now)
     }
 
-    /// Gives a dialogue up. The other side is not told; whoever waits here is.
+    /// Gives a dialogue up. The other side is told, as far as a way leads there, and whoever waits here.
     pub fn abandon(&self, id: DialogueId) {
-        self.0.abandon(id);
+        self.0.give_up(id, &Cause::Abandoned, "it was abandoned there");
     }
 
     /// What the other sides have said and this agent has not answered, in open dialogues: where to go on after a new

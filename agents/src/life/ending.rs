@@ -27,6 +27,7 @@ impl<A: Agent> Life<A> {
         self.core.shared().note_end(cause);
         self.core.leave();
         self.drop_beside();
+        self.core.end_dialogues("the agent has ended");
         self.core.close();
         let done = match &mut self.phase {
             Phase::Draining(draining) => std::mem::take(&mut draining.request.done),

@@ -103,7 +103,7 @@ impl<A: Agent> Life<A> {
         // Futures of the phase may hold the state.
         self.enter(Phase::Down(Box::new(Down { crash })));
         self.core.let_state_go();
-        self.core.end_dialogues();
+        self.core.end_dialogues("the agent lies down");
         // What a destructor or a late turn left belongs to the life that is over.
         self.core.take_crash();
     }

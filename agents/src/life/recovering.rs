@@ -100,7 +100,7 @@ impl<A: Agent> Life<A> {
         self.core.shared().note_restart();
         self.core.shared().set_status(Status::Restarting);
         // Now: what comes meanwhile is the next life's.
-        self.core.end_dialogues();
+        self.core.end_dialogues(if crash.is_some() { "the agent crashed" } else { "the agent has ended" });
         if after.is_zero() {
             self.begin(crash);
         } else {

@@ -85,9 +85,9 @@ impl<A: Agent> Core<A> {
     }
 
     /// The dialogues end with the agent's life, but for those that outlive it.
-    pub(crate) fn end_dialogues(&self) {
+    pub(crate) fn end_dialogues(&self, reason: &str) {
         if let Some(desks) = &*self.desks.borrow() {
-            desks.end_life();
+            desks.end_life(reason);
         }
     }
 

@@ -302,7 +302,7 @@ impl Asker {
         // A counter-proposal, to which this baker has nothing to say.
         let proposal = types::Description::default();
         match ctx.reply(dialogue, Propose { proposal }).answer().await {
-            Err(DialogueError::Ended { end }) if end == "timed_out" => {}
+            Err(error) if error.to_string().ends_with("timed_out") => {}
             other => return Err(format!("{other:?}")),
         }
         match dialogues.open() {
@@ -524,7 +524,8 @@ impl Patient {
         ctx: &Context<Self>,
     ) -> Result<(), DialogueError> {
         self.offers.push(String::from_utf8_lossy(&offer.proposal.description_bytes).into_owned());
-        ctx.reply(dialogue, Decline).await.map(drop)
+        ctx.reply(dialogue, Decline).await?;
+        Ok(())
     }
 
     #[expose]

@@ -169,7 +169,7 @@ pub(super) fn taking_in(root: &Root, model: &Behaviour) -> TokenStream {
 pub(super) fn run(root: &Root, model: &Behaviour) -> Vec<TokenStream> {
     let request = request_ident();
     let arms = protocols(model).map(|(variant, handled)| {
-        let tries = handled.handlers.iter().map(|handler| one(root, model, handler));
+        let tries = handled.handlers.iter().map(|handler| one(root, model, &handled.protocol, handler));
         quote! {
             #request::#variant(__incoming) => {
                 let ::core::option::Option::Some((__said, __part)) = __incoming.begin(__scope) else {
@@ -186,11 +186,11 @@ pub(super) fn run(root: &Root, model: &Behaviour) -> Vec<TokenStream> {
 }
 
 /// Runs a handler, where it takes what was said.
-fn one(root: &Root, model: &Behaviour, handler: &Handler) -> TokenStream {
+fn one(root: &Root, model: &Behaviour, protocol: &syn::Type, handler: &Handler) -> TokenStream {
     let routine = &handler.routine;
     let (performative, name) = (performative(root, handler), plain_name(&routine.name));
     let called = call(routine, &method_path(model, None, routine));
-    let outcome = quote!(#root::handler_outcome(&__name, #name, #called));
+    let outcome = quote!(#root::handler_outcome(&__name, #name, &__handled, #called));
     let nowhere = quote!(#root::ReplyTo::encoded(::core::option::Option::None));
     let way = Way { marker: quote!(#root::Timed<Self>), reply: nowhere };
     let turn = turn(root, &state_reference(model, routine), routine, &way, &outcome);
@@ -201,6 +201,7 @@ fn one(root: &Root, model: &Behaviour, handler: &Handler) -> TokenStream {
             ::core::result::Result::Ok(__0) => {
                 #dialogue
                 let __name = ::std::sync::Arc::clone(__scope.full_name());
+                let __handled = #root::Handled::<#protocol>::new(__scope, &__part);
                 return #turn;
             }
             ::core::result::Result::Err(__said) => __said,

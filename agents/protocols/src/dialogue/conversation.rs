@@ -60,6 +60,8 @@ pub(super) struct Conversation<B> {
     pub(super) started_by: Side,
     pub(super) role: Option<u16>,
     pub(super) ended: Option<Ended>,
+    /// Whether nobody has told yet that the end, which we said, has gone out: it does not count.
+    pub(super) is_unconfirmed: bool,
     /// `u64::MAX` for none.
     time_out: u64,
     pub(super) deadline: u64,
@@ -75,6 +77,7 @@ impl<B: Speech> Conversation<B> {
             started_by,
             role,
             ended: None,
+            is_unconfirmed: false,
             time_out: u64::MAX,
             deadline: u64::MAX,
             history: History::new(),

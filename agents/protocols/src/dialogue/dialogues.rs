@@ -138,6 +138,12 @@ impl<B: Speech> Dialogues<B> {
         self.validation = Some(Box::new(validation));
     }
 
+    /// Has an end that this side says count once [`confirm`](Dialogues::confirm) tells that it has gone out: for who
+    /// sends where that can fail.
+    pub fn confirm_ends(&mut self) {
+        self.keeper.confirms_ends = true;
+    }
+
     /// Whose dialogues these are.
     pub fn address(&self) -> &str {
         &self.address

@@ -206,6 +206,17 @@ impl<B: Speech> History<B> {
         }
     }
 
+    /// Takes the last message back, as if it had not been said. What was forgotten for it stays so.
+    pub(super) fn pop(&mut self) {
+        let [before, last] = &mut self.recent;
+        let Some(said) = std::mem::replace(last, before.take()) else { return };
+        *before = self.older.pop_back();
+        self.body_bytes -= said.weight as usize;
+        let [starter, responder] = &mut self.last;
+        *(if said.message_id > 0 { starter } else { responder }) -= 1;
+        self.without_body = self.without_body.min(self.len() as u32);
+    }
+
     fn forget_first(&mut self) {
         let first = self.older.pop_front().or_else(|| self.recent.iter_mut().find_map(Option::take));
         if let Some(first) = first {
@@ -308,6 +319,25 @@ mod tests {
         assert_eq!(with_body(&history), [vec![false; 11], vec![true; 7], vec![false, true]].concat());
         history.strip();
         assert_eq!((history.body_bytes(), history.messages().count()), (0, 20));
+    }
+
+    #[test]
+    fn what_is_taken_back_was_never_said() {
+        let mut random = fastrand::Rng::with_seed(5);
+        for count in 1..40 {
+            let (mut history, ids) = spoken(&mut random, count, 20, 16);
+            let next = history.count(1) as i32 + 1;
+            let before = history.counts();
+            history.push(said(next), 20, 16);
+            history.pop();
+            assert_eq!(history.counts(), before);
+            assert!(matches!(history.find(next), Place::Nowhere));
+            assert_eq!(history.last_message().map(|said| said.message_id), ids.last().copied());
+            history.push(said(next), 20, 16);
+            assert!(matches!(history.find(next), Place::Here(_)));
+            let weights: u32 = history.messages().map(|said| said.weight).sum();
+            assert_eq!(history.body_bytes(), weights as usize);
+        }
     }
 
     #[test]

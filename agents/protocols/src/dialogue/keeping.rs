@@ -32,6 +32,8 @@ pub(super) struct Keeper<B> {
     pub(super) statistics: Statistics,
     pub(super) table: Table<B>,
     pub(super) open: usize,
+    /// Whether ends that this side says count when they are confirmed.
+    pub(super) confirms_ends: bool,
     wheel: TimeWheel,
     ended_links: Links,
     /// By when they ended.
@@ -55,6 +57,7 @@ impl<B: Speech> Keeper<B> {
             statistics: Statistics::default(),
             table: Table::new(),
             open: 0,
+            confirms_ends: false,
             wheel: TimeWheel::new(),
             ended_links: Links::default(),
             ended: List::EMPTY,
@@ -204,8 +207,10 @@ impl<B: Speech> Keeper<B> {
             return;
         };
         conversation.ended = Some(ended);
-        let started_by = conversation.started_by;
-        self.statistics.begun_by_mut(started_by).end(&ended, &self.rules);
+        conversation.is_unconfirmed = self.confirms_ends && matches!(ended, Ended::Said { by: Side::Us, .. });
+        if !conversation.is_unconfirmed {
+            self.statistics.begun_by_mut(conversation.started_by).end(&ended, &self.rules);
+        }
         self.table.count_ended(place);
         self.open -= 1;
         self.wheel.remove(place);
@@ -216,7 +221,7 @@ impl<B: Speech> Keeper<B> {
     pub(super) fn keep_ended(&mut self, place: u32, until: u64) {
         if let Some(conversation) = self.table.at_mut(place) {
             conversation.deadline = until;
-            if !self.rules.keeps_ended() {
+            if !self.rules.keeps_ended() && !conversation.is_unconfirmed {
                 self.body_bytes -= conversation.history.body_bytes();
                 conversation.history.strip();
             }
@@ -240,11 +245,54 @@ impl<B: Speech> Keeper<B> {
         }
         if let Some(ended) = end {
             let counts = self.statistics.begun_by_mut(conversation.started_by);
-            if let Some(before) = conversation.ended.replace(ended) {
+            let is_counted = !std::mem::take(&mut conversation.is_unconfirmed);
+            if let Some(before) = conversation.ended.replace(ended).filter(|_| is_counted) {
                 counts.take_back(&before, &self.rules);
             }
             counts.end(&ended, &self.rules);
         }
+    }
+
+    /// An end that this side said counts now; as another one, where `instead` is given. Says whether there was one that
+    /// did not count.
+    pub(super) fn confirm(&mut self, place: u32, instead: Option<Ended>) -> bool {
+        let unconfirmed = self.table.at_mut(place).filter(|conversation| conversation.is_unconfirmed);
+        let Some(conversation) = unconfirmed else { return false };
+        conversation.is_unconfirmed = false;
+        conversation.ended = instead.or(conversation.ended);
+        if let Some(ended) = &conversation.ended {
+            self.statistics.begun_by_mut(conversation.started_by).end(ended, &self.rules);
+        }
+        if !self.rules.keeps_ended() {
+            self.body_bytes -= conversation.history.body_bytes();
+            conversation.history.strip();
+        }
+        true
+    }
+
+    /// Takes back what this side said last, if nothing came after it. Says whether it could.
+    pub(super) fn unsay(&mut self, place: u32, message_id: i32) -> bool {
+        let Some(conversation) = self.table.at_mut(place) else { return false };
+        let last = conversation.history.last_message().map(|said| said.message_id);
+        let is_ours = conversation.speaker(message_id) == Side::Us && conversation.history.total() > 1;
+        let is_open = conversation.ended.is_none() || conversation.is_unconfirmed;
+        if last != Some(message_id) || !is_ours || !is_open {
+            return false;
+        }
+        let before = conversation.history.body_bytes();
+        conversation.history.pop();
+        self.body_bytes = self.body_bytes - before + conversation.history.body_bytes();
+        if conversation.ended.take().is_some() {
+            conversation.is_unconfirmed = false;
+            // As if it had never been in the wheel.
+            conversation.deadline = u64::MAX;
+            self.ended_links.remove(&mut self.ended, place);
+            self.ended_count -= 1;
+            self.open += 1;
+            self.table.count_open(place);
+        }
+        self.file(place);
+        true
     }
 
     /// Forgets a dialogue that has ended.
@@ -330,9 +378,29 @@ impl<B: Speech> Dialogues<B> {
     /// The dialogue has ended.
     pub fn abandon(&mut self, id: DialogueId, now: Duration) -> Result<(), Refusal> {
         self.keeper.tell_time(now);
+        // An end that has not gone out is none.
+        let place = self.keeper.table.place(id);
+        if place.is_some_and(|place| self.keeper.confirm(place, Some(Ended::Abandoned))) {
+            return Ok(());
+        }
         let place = self.open_place(id)?;
         self.keeper.end(place, Ended::Abandoned);
         Ok(())
+    }
+
+    /// What this side said last has gone out: where that ended the dialogue, the end counts now.
+    pub fn confirm(&mut self, id: DialogueId) {
+        if let Some(place) = self.keeper.table.place(id) {
+            self.keeper.confirm(place, None);
+        }
+    }
+
+    /// Takes the message of that number back, which this side said and which has not gone out: the dialogue is as it was
+    /// before. Says whether that could be, for something may have come since, and a first message is not taken back.
+    pub fn unsay(&mut self, id: DialogueId, message_id: i32, now: Duration) -> bool {
+        self.keeper.tell_time(now);
+        let place = self.keeper.table.place(id);
+        place.is_some_and(|place| self.keeper.unsay(place, message_id))
     }
 
     fn open_place(&self, id: DialogueId) -> Result<u32, Refusal> {

@@ -146,6 +146,13 @@ impl<B: Speech> Table<B> {
         }
     }
 
+    /// A dialogue that had ended is open after all.
+    pub(super) fn count_open(&mut self, place: u32) {
+        if let Some(peer) = self.at(place).map(|conversation| conversation.peer) {
+            self.peers.count_open(peer, |open| open + 1);
+        }
+    }
+
     /// Forgets a dialogue.
     pub(super) fn remove(&mut self, place: u32) -> Option<Conversation<B>> {
         let hash = self.hash(self.at(place)?);

@@ -223,6 +223,18 @@ pub struct Part {
 }
 
 impl Part {
+    /// The dialogue.
+    #[doc(hidden)]
+    pub fn id(&self) -> DialogueId {
+        self.at.id
+    }
+
+    /// The message's number.
+    #[doc(hidden)]
+    pub fn message_id(&self) -> i32 {
+        self.at.message_id
+    }
+
     /// The dialogue in which `S` was said.
     #[doc(hidden)]
     pub fn dialogue<R, S>(&self) -> Dialogue<R, S> {
@@ -306,6 +318,10 @@ pub trait State: fmt::Debug + Sized + sealed::Sealed {
 
     /// The number of the message that was said last.
     fn message_id(&self) -> i32;
+
+    /// The same state once more, for who gives it back where what was said in it has not gone out.
+    #[doc(hidden)]
+    fn twin(&self) -> Self;
 
     /// Says what may come next, as [`Dialogue::reply`] and [`Said::go_on`] do.
     ///
@@ -407,6 +423,10 @@ macro_rules! state {
 
             fn message_id(&self) -> i32 {
                 self.at.message_id
+            }
+
+            fn twin(&self) -> Self {
+                $state { at: self.at, marker: PhantomData }
             }
 
             fn say<N>(

@@ -362,3 +362,54 @@ fn the_dialogue_of_a_message_is_known_before_it_is_taken() {
     assert_eq!(ann.dialogue_of(&counter), ann.all().next().map(|(id, _)| id));
     assert_eq!((ann.statistics().accepted, bob.open()), (0, 1), "nothing was taken");
 }
+
+#[test]
+fn what_was_said_and_did_not_go_out_is_taken_back_and_an_end_counts_once_it_has() {
+    let rules = rules();
+    let now = seconds(5);
+    let mut ann = agent(&rules, "ann");
+    let mut bob = agent(&rules, "bob");
+    bob.confirm_ends();
+    let ends = |bob: &Dialogues<Word>| bob.statistics().begun_by(Side::Them).terminal.values().sum::<u64>();
+    let (_, offer) = ann.begin("bob", word(&rules, "offer"), now).unwrap();
+    let at = id(&bob.update(&offer, now));
+    for performative in ["counter", "walk_away"] {
+        let said = bob.reply(at, None, word(&rules, performative), now).unwrap();
+        assert_eq!((bob.open(), ends(&bob)), (usize::from(performative == "counter"), 0));
+        assert!(bob.unsay(at, said.message_id, now), "{performative}");
+        assert!(!bob.unsay(at, said.message_id, now), "it is taken back once");
+        assert!(!bob.unsay(at, offer.message_id, now), "and what others said not at all");
+        assert_eq!((bob.open(), bob.get(at).unwrap().message_count()), (1, 1));
+        assert!(bob.get(at).unwrap().ended().is_none());
+    }
+    // As if nothing had been said: the next one has its number, and time runs again.
+    assert_eq!(bob.expire(now, 10), []);
+    let decline = bob.reply(at, None, word(&rules, "walk_away"), now).unwrap();
+    assert_eq!(decline.message_id, -1);
+    assert!(matches!(ann.update(&decline, now), Update::Accepted { ended: Some(_), .. }));
+    bob.confirm(at);
+    bob.confirm(at);
+    assert_eq!((bob.open(), ends(&bob)), (0, 1));
+    assert!(!bob.unsay(at, decline.message_id, now), "it has gone out");
+
+    // An end of which nobody knows is none, and the first message stands.
+    let (_, offer) = ann.begin("bob", word(&rules, "offer"), now).unwrap();
+    let at = id(&bob.update(&offer, now));
+    bob.reply(at, None, word(&rules, "walk_away"), now).unwrap();
+    bob.abandon(at, now).unwrap();
+    assert_eq!(bob.get(at).unwrap().ended(), Some(&Ended::Abandoned));
+    let counts = bob.statistics().begun_by(Side::Them);
+    assert_eq!((counts.abandoned, ends(&bob)), (1, 1));
+    let (begun, first) = bob.begin("ann", word(&rules, "offer"), now).unwrap();
+    assert!(!bob.unsay(begun, first.message_id, now));
+    // Nor is taken back what something else has come after.
+    let (_, offer) = ann.begin("bob", word(&rules, "offer"), now).unwrap();
+    let at = id(&bob.update(&offer, now));
+    let counter = bob.reply(at, None, word(&rules, "counter"), now).unwrap();
+    let at_ann = id(&ann.update(&counter, now));
+    let answer = ann.reply(at_ann, None, word(&rules, "counter"), now).unwrap();
+    id(&bob.update(&answer, now));
+    assert!(!bob.unsay(at, counter.message_id, now));
+    let snapshot = bob.statistics().clone();
+    assert_eq!((snapshot.begun_by_them.begun, bob.open()), (3, 2));
+}
