@@ -19,7 +19,9 @@ pub use crate::context::{Context, Scope};
 pub use crate::describe::{
     AgentDescription, ArgumentDescription, MethodDescription, Probe, WithSchema, WithoutSchema,
 };
-pub use crate::dialogues::incoming::{Incoming, Taken, describe_messages, dialogue_of, take_in};
+pub use crate::dialogues::incoming::{
+    Handles, Incoming, Taken, describe_messages, dialogue_of, from_said, index_of, name_of, take_in,
+};
 pub use crate::dialogues::{Handled, Tell};
 pub use crate::interface::{
     Again, Agent, Behaviour, CallsOf, HookOutcome, Interface, LocalFuture, Method, MethodInfo, Refused, Step,

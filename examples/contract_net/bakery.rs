@@ -108,7 +108,7 @@ impl Buying<'_> {
                     }
                 },
                 Ok(ToCfp::Decline(..)) => self.purchase.heard(mill, "decline", ""),
-                Err(error) => self.purchase.failed(mill, &error),
+                Err(error) => self.purchase.failed(mill, error),
             }
         }
         offers.sort_by_key(|offer| offer.price);
@@ -118,7 +118,7 @@ impl Buying<'_> {
     async fn decline(&mut self, mill: &str, dialogue: Dialogue<Buyer, Propose>) {
         match self.ctx.reply(dialogue, Decline).await {
             Ok(_) => self.purchase.said(mill, "decline", ""),
-            Err(error) => self.purchase.failed(mill, &error),
+            Err(error) => self.purchase.failed(mill, error),
         }
     }
 
@@ -209,10 +209,10 @@ impl Buying<'_> {
                 self.purchase.heard(mill, "inform", "");
                 match self.ctx.reply(dialogue, End).await {
                     Ok(_) => self.purchase.said(mill, "end", ""),
-                    Err(error) => self.purchase.failed(mill, &error),
+                    Err(error) => self.purchase.failed(mill, error),
                 }
             }
-            Err(error) => self.purchase.failed(mill, &error),
+            Err(error) => self.purchase.failed(mill, error),
         }
     }
 }

@@ -53,10 +53,13 @@ impl Mill {
         match Order::of(&cfp).filter(|order| order.sacks <= free) {
             Some(order) => {
                 self.promised.insert(dialogue.id(), order.sacks);
-                ctx.reply(dialogue, self.asks.propose()).await.map(drop)
+                ctx.reply(dialogue, self.asks.propose()).await?;
             }
-            None => ctx.reply(dialogue, Decline).await.map(drop),
+            None => {
+                ctx.reply(dialogue, Decline).await?;
+            }
         }
+        Ok(())
     }
 
     /// Accepts a counter-proposal that is not too low, or names its last price.
@@ -68,10 +71,17 @@ impl Mill {
         ctx: &Context<Self>,
     ) -> Result<(), DialogueError> {
         match Price::of(&propose) {
-            Some(price) if price >= self.least => ctx.reply(dialogue, Accept).await.map(drop),
-            Some(_) => ctx.reply(dialogue, self.least.propose()).await.map(drop),
-            None => ctx.reply(dialogue, Decline).await.map(drop),
+            Some(price) if price >= self.least => {
+                ctx.reply(dialogue, Accept).await?;
+            }
+            Some(_) => {
+                ctx.reply(dialogue, self.least.propose()).await?;
+            }
+            None => {
+                ctx.reply(dialogue, Decline).await?;
+            }
         }
+        Ok(())
     }
 
     /// Its price is accepted: it stands by it.
@@ -82,7 +92,8 @@ impl Mill {
         dialogue: Dialogue<Seller, Accept>,
         ctx: &Context<Self>,
     ) -> Result<(), DialogueError> {
-        ctx.reply(dialogue, MatchAccept).await.map(drop)
+        ctx.reply(dialogue, MatchAccept).await?;
+        Ok(())
     }
 
     /// The buyer stands by its price too, and says next where the flour is to go.
@@ -99,7 +110,8 @@ impl Mill {
     ) -> Result<(), DialogueError> {
         let sold = self.promised.remove(&dialogue.id()).unwrap_or(0);
         self.sacks = self.sacks.saturating_sub(sold);
-        ctx.reply(dialogue, End).await.map(drop)
+        ctx.reply(dialogue, End).await?;
+        Ok(())
     }
 
     /// Another was cheaper.

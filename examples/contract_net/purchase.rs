@@ -4,7 +4,6 @@
 
 use std::fmt::Display;
 
-use folkmoot::dialogues::DialogueError;
 use serde::{Deserialize, Serialize};
 
 use crate::terms::Price;
@@ -27,7 +26,7 @@ impl Purchase {
         self.write(&format!("  bakery <- {mill}  {performative:<14} {what}"));
     }
 
-    pub(crate) fn failed(&mut self, mill: &str, error: &DialogueError) {
+    pub(crate) fn failed(&mut self, mill: &str, error: impl Display) {
         self.write(&format!("  bakery    {mill}  {error}"));
     }
 

@@ -38,6 +38,7 @@ pub(crate) fn behaviour(model: &Behaviour, root: &Root) -> TokenStream {
         requests::enumeration(root, model),
         accessors(&target, model),
         parts::parts(root, model),
+        messages::handles(root, model),
         trait_impl(root, model),
         checks::one_block(model),
         checks::of_trait(model),

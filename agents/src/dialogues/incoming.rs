@@ -151,12 +151,37 @@ impl Sealed {
     }
 }
 
-/// The dialogue in which `said` was said.
-pub fn dialogue_of<R, S>(part: &Part, _: &S) -> Dialogue<R, S>
-where
-    S: Performative,
-    R: Role<Protocol = S::Protocol>,
-{
+/// What the handler of that number takes. Generated code asks for it through functions alone, so that a type which is no
+/// performative is told once, where it stands.
+pub trait Handles<const N: usize> {
+    /// The protocol that `#[handles]` names.
+    type Protocol: Conversed;
+    /// What was said.
+    type Said: Performative<Protocol = Self::Protocol>;
+}
+
+/// The place of what a handler takes among the protocol's performatives.
+pub fn index_of<A: Handles<N>, const N: usize>() -> u16 {
+    A::Said::INDEX
+}
+
+/// The name of what a handler takes.
+pub fn name_of<A: Handles<N>, const N: usize>() -> &'static str {
+    A::Said::NAME
+}
+
+/// What was said, if it is what the handler takes.
+///
+/// # Errors
+/// It is something else, and given back.
+pub fn from_said<A: Handles<N>, const N: usize>(said: A::Protocol) -> Result<A::Said, A::Protocol> {
+    A::Said::from_said(said)
+}
+
+/// The dialogue in which it was said.
+pub fn dialogue_of<A: Handles<N>, const N: usize, R: Role<Protocol = A::Protocol>>(
+    part: &Part,
+) -> Dialogue<R, A::Said> {
     part.dialogue()
 }
 

@@ -22,10 +22,30 @@ fn protocols(model: &Behaviour) -> impl Iterator<Item = (Ident, &Handled)> {
     model.handled.iter().enumerate().map(|(index, handled)| (variant(index), handled))
 }
 
-/// What was said, as a trait's implementor.
-fn performative(root: &Root, handler: &Handler) -> TokenStream {
-    let said = handler.said().map(|said| &said.ty);
-    quote_spanned!(said.span()=> <#said as #root::protocols::typed::Performative>)
+/// The handlers of a protocol with their numbers, which count on through all protocols.
+fn numbered<'a>(model: &'a Behaviour, protocol: &Handled) -> impl Iterator<Item = (usize, &'a Handler)> {
+    let before = model.handled.iter().take_while(|handled| !std::ptr::eq(*handled, protocol));
+    let first = before.map(|handled| handled.handlers.len()).sum::<usize>();
+    let own = model.handled.iter().filter(|handled| std::ptr::eq(*handled, protocol));
+    (first..).zip(own.flat_map(|handled| &handled.handlers))
+}
+
+/// What each handler takes.
+pub(super) fn handles(root: &Root, model: &Behaviour) -> TokenStream {
+    let ty = &model.ty;
+    let all = model.handled.iter().flat_map(|handled| {
+        numbered(model, handled).map(move |(number, handler)| {
+            let (protocol, said) = (&handled.protocol, handler.said().map(|said| &said.ty));
+            quote! {
+                #[automatically_derived]
+                impl #root::Handles<#number> for #ty {
+                    type Protocol = #protocol;
+                    type Said = #said;
+                }
+            }
+        })
+    });
+    all.collect()
 }
 
 /// The id of a protocol.
@@ -54,14 +74,13 @@ fn info(root: &Root, handled: &Handled, mode: &TokenStream) -> TokenStream {
 pub(super) fn method_of(root: &Root, model: &Behaviour) -> Vec<TokenStream> {
     let request = request_ident();
     let arms = protocols(model).map(|(variant, handled)| {
-        let looks = handled.handlers.iter().map(|handler| {
-            let performative = performative(root, handler);
+        let looks = numbered(model, handled).map(|(number, handler)| {
             let mode = match handler.routine.mode {
                 Mode::Shared => quote!(Shared),
                 Mode::Exclusive => quote!(Exclusive),
             };
             quote! {
-                if __performative == #performative::INDEX {
+                if __performative == #root::index_of::<Self, #number>() {
                     return ::core::option::Option::Some(#root::Mode::#mode);
                 }
             }
@@ -130,11 +149,9 @@ pub(super) fn taking_in(root: &Root, model: &Behaviour) -> TokenStream {
     }
     let request = request_ident();
     let arms = protocols(model).map(|(variant, handled)| {
-        let Handled { protocol, handlers } = handled;
-        let handles = handlers.iter().map(|handler| {
-            let performative = performative(root, handler);
-            quote!(__performative == #performative::INDEX)
-        });
+        let protocol = &handled.protocol;
+        let handles = numbered(model, handled)
+            .map(|(number, _)| quote!(__performative == #root::index_of::<Self, #number>()));
         quote! {
             #request::#variant(__incoming) => #root::take_in::<#protocol, Self>(
                 __incoming,
@@ -169,7 +186,8 @@ pub(super) fn taking_in(root: &Root, model: &Behaviour) -> TokenStream {
 pub(super) fn run(root: &Root, model: &Behaviour) -> Vec<TokenStream> {
     let request = request_ident();
     let arms = protocols(model).map(|(variant, handled)| {
-        let tries = handled.handlers.iter().map(|handler| one(root, model, &handled.protocol, handler));
+        let tries = numbered(model, handled)
+            .map(|(number, handler)| one(root, model, &handled.protocol, number, handler));
         quote! {
             #request::#variant(__incoming) => {
                 let ::core::option::Option::Some((__said, __part)) = __incoming.begin(__scope) else {
@@ -186,18 +204,31 @@ pub(super) fn run(root: &Root, model: &Behaviour) -> Vec<TokenStream> {
 }
 
 /// Runs a handler, where it takes what was said.
-fn one(root: &Root, model: &Behaviour, protocol: &syn::Type, handler: &Handler) -> TokenStream {
+fn one(
+    root: &Root,
+    model: &Behaviour,
+    protocol: &syn::Type,
+    number: usize,
+    handler: &Handler,
+) -> TokenStream {
     let routine = &handler.routine;
-    let (performative, name) = (performative(root, handler), plain_name(&routine.name));
+    let name = plain_name(&routine.name);
     let called = call(routine, &method_path(model, None, routine));
     let outcome = quote!(#root::handler_outcome(&__name, #name, &__handled, #called));
     let nowhere = quote!(#root::ReplyTo::encoded(::core::option::Option::None));
     let way = Way { marker: quote!(#root::Timed<Self>), reply: nowhere };
     let turn = turn(root, &state_reference(model, routine), routine, &way, &outcome);
-    let dialogue =
-        (routine.arguments().count() > 1).then(|| quote!(let __1 = #root::dialogue_of(&__part, &__0);));
+    let dialogue = routine.arguments().nth(1).map(|dialogue| {
+        let ty = &dialogue.ty;
+        // A dialogue of something else is told where it stands.
+        let own = quote_spanned!(ty.span()=> let __1: #ty = __dialogue;);
+        quote! {
+            let __dialogue = #root::dialogue_of::<Self, #number, _>(&__part);
+            #own
+        }
+    });
     quote! {
-        let __said = match #performative::from_said(__said) {
+        let __said = match #root::from_said::<Self, #number>(__said) {
             ::core::result::Result::Ok(__0) => {
                 #dialogue
                 let __name = ::std::sync::Arc::clone(__scope.full_name());
@@ -211,10 +242,11 @@ fn one(root: &Root, model: &Behaviour, protocol: &syn::Type, handler: &Handler) 
 
 /// The descriptions of the methods.
 pub(super) fn descriptions(root: &Root, model: &Behaviour) -> Vec<TokenStream> {
-    let all = protocols(model).map(|(_, Handled { protocol, handlers })| {
-        let handlers = handlers.iter().map(|handler| {
-            let (performative, docs) = (performative(root, handler), docs_text(&handler.shown));
-            quote!((#performative::NAME, #docs))
+    let all = protocols(model).map(|(_, handled)| {
+        let protocol = &handled.protocol;
+        let handlers = numbered(model, handled).map(|(number, handler)| {
+            let docs = docs_text(&handler.shown);
+            quote!((#root::name_of::<Self, #number>(), #docs))
         });
         quote!(#root::describe_messages::<#protocol>(&[#(#handlers),*]))
     });
