@@ -56,9 +56,10 @@ fn findings_of_all_files_are_told_a_line_each() {
         folkmoot(&folder, &["protocol", "check", "one.yaml", "other.yaml", "third.yaml"]).differs();
     assert_eq!(err, "");
     let lines: Vec<&str> = out.lines().collect();
-    assert_eq!(lines.len(), 2, "{out}");
+    assert_eq!(lines.len(), 3, "{out}");
     assert!(lines[0].starts_with("one.yaml:11:12: error[map-key]: the keys of a dict cannot be"), "{out}");
-    assert!(lines[1].starts_with("other.yaml:18:9: error[bad-name]: `peer_` is no name of a role"), "{out}");
+    assert!(lines[1].starts_with("other.yaml:12:3: warning[ends-at-once]: "), "{out}");
+    assert!(lines[2].starts_with("other.yaml:18:9: error[bad-name]: `peer_` is no name of a role"), "{out}");
 
     let lenient = folkmoot(&folder, &["protocol", "check", "--lenient", "one.yaml"]).succeeds();
     assert!(lenient.starts_with("one.yaml:11:12: warning[map-key]: "), "{lenient}");
