@@ -328,16 +328,19 @@ impl<A: Agent> Core<A> {
             if self.has_crashed() {
                 return true;
             }
+            let mut begun = false;
             while let Some(waiting) = self.next_to_begin() {
-                moved = true;
+                begun = true;
                 self.begin(waiting);
                 if self.has_crashed() {
                     return true;
                 }
             }
-            if self.budget.get() == 0 {
+            // What has begun is polled before the worker is yielded: nothing would wake it.
+            if self.budget.get() == 0 && !begun {
                 return self.can_begin();
             }
+            moved |= begun;
             if !moved {
                 return false;
             }

@@ -153,3 +153,37 @@ async fn calls_that_run_in_place_leave_the_worker_to_others_now_and_then() {
     assert!(*ran.borrow(), "a caller that never waits kept the worker to itself");
     hall.shutdown().await;
 }
+
+/// Whose methods are done as soon as they are looked at.
+#[derive(Agent, Default)]
+struct Quick {
+    total: u32,
+}
+
+#[agent]
+impl Quick {
+    #[expose]
+    async fn add(&mut self) -> u32 {
+        self.total += 1;
+        self.total
+    }
+
+    #[expose]
+    async fn look(&self) -> u32 {
+        self.total
+    }
+}
+
+#[folkmoot::test]
+async fn what_begins_last_before_the_worker_is_yielded_goes_on() {
+    super::limit::watch();
+    let hall = Container::builder("local://turns-budget").start().await.unwrap();
+    let quick = hall.spawn("quick", Quick::default).await.unwrap();
+    for calls in 1..=3 * folkmoot::TURNS_PER_POLL {
+        let shared = futures_util::future::join_all((0..calls).map(|_| quick.look())).await;
+        let alone = futures_util::future::join_all((0..calls).map(|_| quick.add())).await;
+        let outcomes = shared.into_iter().chain(alone);
+        assert!(outcomes.into_iter().all(|outcome| outcome.is_ok()), "{calls} calls");
+    }
+    hall.shutdown().await;
+}
