@@ -17,15 +17,20 @@ pub use crate::call::Call;
 pub use crate::chain::Mode;
 pub use crate::context::{Context, Scope};
 pub use crate::describe::{
-    AgentDescription, ArgumentDescription, MethodDescription, Probe, WithSchema, WithoutSchema,
+    AgentDescription, ArgumentDescription, MailDescription, MethodDescription, Probe, WithSchema,
+    WithoutSchema,
 };
 pub use crate::dialogues::incoming::{
     Handles, Incoming, Taken, describe_messages, dialogue_of, from_said, index_of, name_of, take_in,
 };
 pub use crate::dialogues::{Handled, Tell};
 pub use crate::interface::{
-    Again, Agent, Behaviour, CallsOf, HookOutcome, Interface, LocalFuture, Method, MethodInfo, Refused, Step,
-    TimerInfo,
+    Again, Agent, Behaviour, CallsOf, HookOutcome, Interface, LocalFuture, MailInfo, Method, MethodInfo,
+    Refused, Step, TimerInfo,
+};
+pub use crate::mail::{
+    Answering, MailTurn, begin_mail_exclusive, begin_mail_exclusive_async, begin_mail_shared,
+    begin_mail_shared_async,
 };
 pub use crate::objects::{
     Below, CallsAt, MethodPath, Object, ObjectOf, Part, Place, Top, Via, count, describe_all, info_at,

@@ -21,10 +21,13 @@ use crate::host::Wanted;
 use crate::interface::{Agent, Interface};
 use crate::linked::Linked;
 use crate::lookup::Lookup;
+use crate::mail::Outbox;
 use crate::monitor::Monitor;
 use crate::proxy::Proxy;
 use crate::queue::Core;
 use crate::turn::Origin;
+
+mod mailing;
 
 /// The surroundings of one turn, or of the agent itself where no call is being handled.
 ///
@@ -51,6 +54,8 @@ impl<A: Agent> fmt::Debug for Context<A> {
 struct TurnState {
     origin: Arc<Origin>,
     cancelled: Rc<Cell<bool>>,
+    /// Where a mail is being handled: what is sent because of it.
+    outbox: Option<Rc<Outbox>>,
 }
 
 impl<A: Agent> Context<A> {
@@ -257,6 +262,7 @@ impl<A: Agent> Context<A> {
 pub struct Scope<'a, A: Agent> {
     pub(crate) core: &'a Rc<Core<A>>,
     pub(crate) origin: Option<&'a Arc<Origin>>,
+    pub(crate) outbox: Option<&'a Rc<Outbox>>,
 }
 
 impl<A: Agent> fmt::Debug for Scope<'_, A> {
@@ -278,9 +284,10 @@ impl<A: Agent> Scope<'_, A> {
 
     /// A context for the method, where it takes one.
     pub fn context(&self, cancelled: &Rc<Cell<bool>>) -> Context<A> {
-        let turn = self
-            .origin
-            .map(|origin| Rc::new(TurnState { origin: origin.clone(), cancelled: cancelled.clone() }));
+        let turn = self.origin.map(|origin| {
+            let (origin, outbox) = (origin.clone(), self.outbox.cloned());
+            Rc::new(TurnState { origin, cancelled: cancelled.clone(), outbox })
+        });
         Context { core: self.core.clone(), turn }
     }
 }

@@ -93,6 +93,14 @@ table! {
     mails_thrown_away: Counter = "folkmoot_mails_thrown_away_total", "Mails and dead letters that were purged, or went with their mailbox.";
     mailboxes_terminated: Counter = "folkmoot_mailboxes_terminated_total", "Mailboxes that were terminated.";
     mailboxes_forgotten: Counter = "folkmoot_mailboxes_forgotten_total", "Terminated mailboxes that were forgotten because there were too many.";
+    mails_handled: Counter = "folkmoot_mails_handled_total", "Mails that an agent has handled, and that are done with.";
+    mails_retried: Counter = "folkmoot_mails_retried_total", "Mails that an agent did not handle and that it tries again, unless that was the last attempt.";
+    mails_unreadable: Counter = "folkmoot_mails_unreadable_total", "Mails that became dead letters because their handler could not read them.";
+    mails_unhandled: Counter = "folkmoot_mails_unhandled_total", "Mails that became dead letters because their agent has no handler for them.";
+    mails_crashing: Counter = "folkmoot_mails_crashing_total", "Mails that became dead letters because they crashed their agent again and again.";
+    mails_denied: Counter = "folkmoot_mails_denied_total", "Mails that became dead letters because the gate of their agent's node refused them.";
+    answers_late: Counter = "folkmoot_answers_late_total", "Answers that came by mail and that nobody waited for.";
+    mailboxes_lost: Counter = "folkmoot_mailboxes_lost_total", "Agents that ended because their mailbox was another owner's, or might be.";
     workers_blocked: Counter = "folkmoot_workers_blocked_total", "Times that a worker did not answer the watchdog.";
 }
 

@@ -15,6 +15,26 @@ pub struct AgentDescription {
     pub docs: String,
     /// The exposed methods, in the order of their declaration.
     pub methods: Vec<MethodDescription>,
+    /// The kinds of mail that it takes, in the order of their declaration.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub mails: Vec<MailDescription>,
+}
+
+/// A kind of mail that is taken.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MailDescription {
+    /// The kind; `None` for all that are not taken by name.
+    pub kind: Option<String>,
+    /// The name of the method that takes it.
+    pub name: String,
+    /// Its doc comment.
+    pub docs: String,
+    /// Whether it runs beside other turns (`&self`) or alone (`&mut self`).
+    pub shared: bool,
+    /// JSON Schema of what the mail says; `true` (anything) where the method does not read it.
+    pub body: serde_json::Value,
+    /// JSON Schema of what answers a request.
+    pub returns: serde_json::Value,
 }
 
 /// One exposed method.

@@ -23,6 +23,7 @@ use crate::connect::{Retry, Route, Way};
 use crate::counters::Counters;
 use crate::deadlines::{LinkInstant, SharedDeadlines};
 use crate::describe::AgentDescription;
+use crate::mail::{MailError, Outgoing};
 use crate::reply::ReplySink;
 use crate::retries::{CallKey, Retries};
 use crate::shared::{AgentShared, Status};
@@ -89,6 +90,24 @@ pub trait Host: Send + Sync + 'static {
     fn url_of(&self, agent: &str) -> String;
     /// The special types of values that its plain peers know.
     fn plain_types(&self) -> &Arc<PlainTypes>;
+    /// Sends a mail for the container itself, or for an agent that has no mailbox of its own.
+    ///
+    /// # Errors
+    /// Why it was not taken.
+    fn send_mail(
+        self: Arc<Self>,
+        agent: Option<Arc<str>>,
+        mail: Outgoing,
+    ) -> BoxFuture<'static, Result<(), MailError>>;
+    /// Whether the gate would let an agent's mail pass, and it would find a mailbox.
+    ///
+    /// # Errors
+    /// Why not.
+    fn check_mail(
+        self: Arc<Self>,
+        agent: Arc<str>,
+        mail: Outgoing,
+    ) -> BoxFuture<'static, Result<(), MailError>>;
 }
 
 /// A peer that said no Hello, on its link: another make's container.

@@ -17,6 +17,7 @@ use crate::chain::Mode;
 use crate::context::{Context, Scope};
 use crate::describe::AgentDescription;
 use crate::dialogues::incoming::Taken;
+use crate::mail::MailTurn;
 use crate::panics::Panic;
 use crate::proxy::ProxyCore;
 use crate::reply::{ReplySink, ReplyTo};
@@ -115,6 +116,17 @@ pub struct TimerInfo {
     pub period: Duration,
 }
 
+/// A method that takes mail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MailInfo {
+    /// The method's name.
+    pub name: &'static str,
+    /// The kind of mail that it takes; `None` for all others.
+    pub kind: Option<&'static str>,
+    /// How it uses the state.
+    pub mode: Mode,
+}
+
 /// What came of beginning a turn.
 #[doc(hidden)]
 pub enum Step {
@@ -158,6 +170,21 @@ pub trait Behaviour: Interface + Sized {
         arguments: &Arguments<'_>,
         sink: Option<Box<dyn ReplySink>>,
     ) -> Result<Self::Request, Refused>;
+    /// The methods that take mail.
+    const MAILS: &'static [MailInfo] = &[];
+    /// Begins the turn of a mail, by the place of its method in [`MAILS`](Behaviour::MAILS).
+    #[doc(hidden)]
+    fn run_mail(
+        _handler: usize,
+        _state: &Rc<RefCell<Self>>,
+        _mail: MailTurn,
+        _scope: &Scope<'_, Self>,
+    ) -> Step
+    where
+        Self: Agent,
+    {
+        Step::Done(None)
+    }
     /// Whether messages of protocols are among its requests.
     #[doc(hidden)]
     const SPEAKS: bool = false;

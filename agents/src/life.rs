@@ -20,8 +20,9 @@ use crate::chain::{Mode, Position};
 use crate::clock::Sleep;
 use crate::context::Context;
 use crate::interface::{Agent, LocalFuture};
+use crate::mail::Taking;
 use crate::panics::{Panic, guard, let_go};
-use crate::queue::Core;
+use crate::queue::{Core, MailboxNews};
 use crate::timers::next_due;
 use crate::timestamp::Timestamp;
 use crate::worked;
@@ -269,6 +270,27 @@ impl<A: Agent> Life<A> {
         });
     }
 
+    /// Says whether there is more to do at once.
+    fn poll_mail(&mut self, cx: &mut TaskContext<'_>) -> bool {
+        let taking = match &self.phase {
+            Phase::Running => Taking::All,
+            Phase::Starting(_) | Phase::Draining(_) | Phase::Closing(_) => Taking::Answers,
+            Phase::Unborn | Phase::Pausing(_) | Phase::LyingDown(_) | Phase::Down(_) => Taking::Nothing,
+            Phase::Ended => return false,
+        };
+        match self.core.poll_mail(taking, cx) {
+            MailboxNews::Nothing => false,
+            MailboxNews::Came => true,
+            MailboxNews::Lost(cause) => {
+                let shared = self.core.shared().clone();
+                shared.counters().mailboxes_lost.increment(1);
+                tracing::error!(agent = %shared.full_name(), %cause, "the agent lost its mailbox, and ends");
+                self.fall(&format!("it lost its mailbox: {cause}"));
+                true
+            }
+        }
+    }
+
     /// User's code that is in no guard of its own panicked: a crash like any other.
     fn caught(&mut self, panic: &Panic) -> Again {
         if !matches!(self.phase, Phase::Ended) {
@@ -299,6 +321,7 @@ impl<A: Agent> Life<A> {
             // What a turn or a spawned future has spawned.
             again |= self.core.has_spawned();
         }
+        again |= self.poll_mail(cx);
         again |= self.core.has_orders() && self.heeds_orders();
         // Also while it ends: whoever asks then may leave it less time.
         again |= self.core.wants_stop();

@@ -19,6 +19,7 @@ use crate::dialogues::{Desks, DialogueStore, Keeping, Stored};
 use crate::host::{Host, LocalAgent, Order, Supervision, WorkerStatus};
 use crate::interface::{Agent, Interface, Refused};
 use crate::life::Life;
+use crate::mail::{MailRules, OwnMailbox};
 use crate::nearest::nearest_path;
 use crate::neighbours;
 use crate::proxy::{Door, Proxy, Target};
@@ -37,8 +38,23 @@ pub struct Newborn<A: Agent> {
     pub proxy: Proxy<A>,
 }
 
+/// What of an agent outlives it.
+#[derive(Default)]
+pub struct KeptElsewhere {
+    /// Where its dialogues are kept, and what was found there.
+    pub dialogues: Option<(Arc<dyn DialogueStore>, Vec<Stored>)>,
+    /// Its mailbox, and how it treats its mail.
+    pub mail: Option<(Arc<dyn OwnMailbox>, MailRules)>,
+}
+
+impl std::fmt::Debug for KeptElsewhere {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("KeptElsewhere").finish_non_exhaustive()
+    }
+}
+
 /// Begins an agent's life on the current worker, where the factory is called. First `enter` takes it into the
-/// container's tables. `dialogues` is where its dialogues are kept, if they outlive it, and what was found there.
+/// container's tables.
 ///
 /// # Errors
 /// That of `enter`: then the agent never lived, and its factory is not called.
@@ -48,11 +64,13 @@ pub fn spawn_here<A: Agent, E>(
     factory: Box<dyn Fn() -> A>,
     supervision: Box<dyn Supervision>,
     worker: Arc<WorkerStatus>,
-    dialogues: Option<(Arc<dyn DialogueStore>, Vec<Stored>)>,
+    kept: KeptElsewhere,
     enter: impl FnOnce(Arc<dyn LocalAgent>) -> Result<(), E>,
 ) -> Result<Newborn<A>, E> {
+    let KeptElsewhere { dialogues, mail } = kept;
     let desks = dialogues.map(|(store, loaded)| Desks::kept(Keeping::new(store, loaded)));
-    let core = Core::new(shared.clone(), host.clone(), Making { factory, supervision, worker, desks });
+    let making = Making { factory, supervision, worker, desks, mail };
+    let core = Core::new(shared.clone(), host.clone(), making);
     let mut actor_context = ActorContext::<AgentActor<A>>::new();
     // 0 is "no bound" to actix: every message holds one of the agent's credits, which are the bound.
     actor_context.set_mailbox_capacity(0);

@@ -7,11 +7,29 @@
 mod address;
 mod delivery;
 mod error;
+mod inbox;
 mod outgoing;
 mod own_mailbox;
+mod reading;
+mod request;
+mod rules;
+mod turn;
+mod writing;
 
 pub use address::MailAddress;
 pub use delivery::{Delivery, DeliveryId, Tracking};
 pub use error::MailError;
+pub use inbox::{AWAITED_ANSWERS, RECEIVED_AHEAD};
+pub(crate) use inbox::{Failure, Inbox, News, Taking};
 pub use outgoing::Outgoing;
-pub use own_mailbox::{Again, Kept, OwnMailbox, Put, Step};
+pub use own_mailbox::{Again, Kept, KeptUnder, OwnMailbox, Put, Step};
+pub use request::{MailRequest, TERMINATED, read as read_answer};
+pub use rules::MailRules;
+pub use turn::MAX_SENT_IN_TURN;
+pub(crate) use turn::Outbox;
+#[doc(hidden)]
+pub use turn::{
+    Answering, MailTurn, begin_mail_exclusive, begin_mail_exclusive_async, begin_mail_shared,
+    begin_mail_shared_async,
+};
+pub use writing::Mail;

@@ -18,6 +18,7 @@ use crate::context::Scope;
 use crate::dialogues::Desks;
 use crate::host::{Host, Supervision, WorkerStatus};
 use crate::interface::{Agent, MethodInfo, Step};
+use crate::mail::{Inbox, MailRules, OwnMailbox};
 use crate::neighbours::Neighbour;
 use crate::panics::{Panic, guard, let_go};
 use crate::proxy::Door;
@@ -28,10 +29,13 @@ use crate::turn::{Ticketed, Turn};
 mod aside;
 mod closing;
 mod conversing;
+mod mail;
 mod suspending;
 
 use aside::Aside;
 pub(crate) use aside::StopRequest;
+pub(crate) use mail::MailboxNews;
+use mail::Queued;
 
 /// Turns that run before an agent yields its worker to its neighbours.
 pub const TURNS_PER_POLL: u32 = 16;
@@ -46,6 +50,8 @@ pub(crate) struct Making<A> {
     pub(crate) worker: Arc<WorkerStatus>,
     /// Where the agent's dialogues are kept, if they outlive it.
     pub(crate) desks: Option<Desks>,
+    /// Its mailbox, if it has one, and how it treats its mail.
+    pub(crate) mail: Option<(Arc<dyn OwnMailbox>, MailRules)>,
 }
 
 /// An agent on its worker: its state, its queue, its surroundings.
@@ -65,6 +71,7 @@ pub(crate) struct Core<A: Agent> {
     polled: Cell<bool>,
     suspended: Cell<bool>,
     desks: RefCell<Option<Box<Desks>>>,
+    inbox: Option<Rc<Inbox>>,
 }
 
 struct Queue<A: Agent> {
@@ -81,6 +88,7 @@ enum Waiting<A: Agent> {
     /// A call that came back to an agent whose shared turn waits for it: it goes before all that would wait for that.
     Returning(Turn<A>),
     Timer(usize),
+    Mail(Box<Queued>),
 }
 
 impl<A: Agent> Waiting<A> {
@@ -88,13 +96,15 @@ impl<A: Agent> Waiting<A> {
         match self {
             Waiting::Call(turn) | Waiting::Returning(turn) => A::method_of(&turn.request).mode,
             Waiting::Timer(index) => A::method_of(&A::timer(*index)).mode,
+            Waiting::Mail(queued) => queued.mode::<A>(),
         }
     }
 }
 
 impl<A: Agent> Core<A> {
     pub(crate) fn new(shared: Arc<AgentShared>, host: Arc<dyn Host>, making: Making<A>) -> Rc<Core<A>> {
-        let Making { factory, supervision, worker, desks } = making;
+        let Making { factory, supervision, worker, desks, mail } = making;
+        let inbox = mail.map(|(mailbox, rules)| Inbox::new(mailbox, rules, host.clone(), shared.clone()));
         Rc::new(Core {
             shared,
             host,
@@ -115,6 +125,7 @@ impl<A: Agent> Core<A> {
             polled: Cell::new(false),
             suspended: Cell::new(false),
             desks: RefCell::new(desks.map(Box::new)),
+            inbox,
         })
     }
 
@@ -257,7 +268,7 @@ impl<A: Agent> Core<A> {
         };
         let Turn { permit, request } = turn;
         let step = {
-            let scope = Scope { core: self, origin: Some(&permit.head().origin) };
+            let scope = Scope { core: self, origin: Some(&permit.head().origin), outbox: None };
             A::run(&state, request, &scope)
         };
         self.take_step(step, info.mode, Some(permit));
@@ -277,7 +288,7 @@ impl<A: Agent> Core<A> {
         let Some(state) = self.state() else { return };
         let request = A::timer(index);
         let mode = A::method_of(&request).mode;
-        let step = A::run(&state, request, &Scope { core: self, origin: None });
+        let step = A::run(&state, request, &Scope { core: self, origin: None, outbox: None });
         self.take_step(step, mode, None);
     }
 
@@ -415,6 +426,7 @@ impl<A: Agent> Core<A> {
     fn begin(self: &Rc<Self>, waiting: Waiting<A>) {
         match waiting {
             Waiting::Timer(index) => self.begin_timer(index),
+            Waiting::Mail(queued) => self.begin_mail(*queued),
             Waiting::Call(turn) | Waiting::Returning(turn) => {
                 let info = A::method_of(&turn.request);
                 self.begin_call(turn, info);

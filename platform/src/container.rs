@@ -12,6 +12,7 @@ use folkmoot_agents::connect::{Connect, Route, Way};
 use folkmoot_agents::counters::Counters;
 use folkmoot_agents::deadlines::{LinkInstant, SharedDeadlines};
 use folkmoot_agents::host::{BoxFuture, Host, LocalAgent, Roll, Wanted};
+use folkmoot_agents::mail::{self, Mail, MailAddress, Outgoing, Tracking};
 use folkmoot_agents::retries::Retries;
 use folkmoot_agents::turn::CallHead;
 use folkmoot_agents::{Agent, Clock, Group, Interface, Lookup, Monitor, Proxy, Retry, Sleep, Workplace};
@@ -25,6 +26,7 @@ use futures_util::future::join_all;
 use crate::builder::Builder;
 use crate::connecting;
 use crate::directory::{self, ListedAgent};
+use crate::durable::sending::{self, Sender};
 use crate::join::Join;
 use crate::link_events::{LinkEvents, LinkPeer};
 use crate::link_time;
@@ -108,6 +110,11 @@ impl Hall {
     /// The same, whether the node has joined or not.
     pub(crate) fn own_remote(&self, to: Destination) -> Result<Held, CallError> {
         self.remotes.hold(to, |to| self.new_remote(to))
+    }
+
+    /// The container's exchange, with its gate before it.
+    pub(crate) fn mailroom(&self) -> Option<&Mailroom> {
+        self.mailroom.as_ref()
     }
 
     /// Whether that is where this container is.
@@ -231,6 +238,30 @@ impl Host for Hall {
 
     fn url_of(&self, agent: &str) -> String {
         self.tables.advertised.agent(agent).to_string()
+    }
+
+    fn send_mail(
+        self: Arc<Self>,
+        agent: Option<Arc<str>>,
+        mail: Outgoing,
+    ) -> BoxFuture<'static, Result<(), mail::MailError>> {
+        Box::pin(async move {
+            let mailroom = self.mailroom().ok_or(mail::MailError::NoExchange)?;
+            let sender = Sender { tables: &self.tables, agent: agent.as_ref(), from: None };
+            sending::send(mailroom, &sender, mail).await
+        })
+    }
+
+    fn check_mail(
+        self: Arc<Self>,
+        agent: Arc<str>,
+        mail: Outgoing,
+    ) -> BoxFuture<'static, Result<(), mail::MailError>> {
+        Box::pin(async move {
+            let mailroom = self.mailroom().ok_or(mail::MailError::NoExchange)?;
+            let sender = Sender { tables: &self.tables, agent: Some(&agent), from: None };
+            sending::check(mailroom, &sender, mail).await
+        })
     }
 }
 
@@ -426,6 +457,16 @@ impl Container {
     /// [`ExchangeError::None`] where its builder was given none.
     pub fn mailroom(&self) -> Result<&Mailroom, ExchangeError> {
         self.hall.mailroom.as_ref().ok_or(ExchangeError::None)
+    }
+
+    /// Sends a mail to the mailbox of an agent, by the agent's name, or to a mailbox by its id. Done when the exchange has
+    /// taken it. See [`mail`](crate::guide::mail).
+    ///
+    /// # Errors
+    /// `NoExchange`, `NoSuchMailbox`, `Terminated`, `Denied`, `Invalid`; `Full` and `Failed`, which pass.
+    pub async fn send(&self, to: impl Into<MailAddress>, mail: Mail) -> Result<(), mail::MailError> {
+        let mail = mail.into_outgoing(to.into(), Tracking::Plain)?;
+        self.hall.clone().send_mail(None, mail).await
     }
 
     /// The clock that the agents here live by.

@@ -106,6 +106,12 @@ impl From<MailError> for Error {
     }
 }
 
+impl From<folkmoot_agents::mail::MailError> for Error {
+    fn from(error: folkmoot_agents::mail::MailError) -> Error {
+        Error::Other(Box::new(error))
+    }
+}
+
 impl From<ExchangeError> for Error {
     fn from(error: ExchangeError) -> Error {
         MailError::from(error).into()
@@ -242,6 +248,27 @@ pub enum SpawnError {
         name: String,
         /// What went wrong.
         cause: String,
+    },
+    /// Its mailbox could not be had.
+    #[error("agent \"{name}\" was not spawned, for it has no mailbox: {cause}")]
+    Mailbox {
+        /// The agent's name.
+        name: String,
+        /// Why.
+        cause: String,
+    },
+    /// Another node has its mailbox, and had it as long as the start may take.
+    #[error(
+        "agent \"{name}\" was not spawned: node \"{holder}\" has its mailbox until {until}, unless it keeps it longer; stop \
+         the agent there, or spawn it later"
+    )]
+    Owned {
+        /// The agent's name.
+        name: String,
+        /// The node.
+        holder: String,
+        /// Until when, by the exchange's clock.
+        until: String,
     },
     /// The child container gave up and stays down.
     #[error("agent \"{name}\" was not spawned: its child container {}", stays_down(cause))]

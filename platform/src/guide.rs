@@ -22,6 +22,7 @@
 //! | [`objects`] | parts of an agent with methods of their own; an agent as an argument or a result |
 //! | [`channels`] | requests and replies over one connection, without agents; mosaik |
 //! | [`services`] | methods called over a channel, without agents |
+//! | [`mail`] | agents with a mailbox of their own: handlers, answers, what is tried again, who owns it |
 //! | [`exchange`] | mailboxes: mail that waits for agents that are not there, leases, dead letters, states |
 //! | [`dialogues`] | conversations by AEA's rules: what may come next, how they end, what is kept of them |
 //! | [`protocols`] | specifications of protocols in AEA's language, and what the command line makes of them |
@@ -93,6 +94,9 @@ pub mod channels {}
 
 #[doc = include_str!("../docs/services.md")]
 pub mod services {}
+
+#[doc = include_str!("../docs/mail.md")]
+pub mod mail {}
 
 #[doc = include_str!("../docs/exchange.md")]
 pub mod exchange {}

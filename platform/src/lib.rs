@@ -61,6 +61,7 @@ mod configuration;
 mod connecting;
 mod container;
 mod directory;
+mod durable;
 mod error;
 mod executor;
 pub mod guide;
@@ -110,11 +111,15 @@ pub use builder::Builder;
 pub use clock::{ClockError, ExternalClock, RealClock, ScaledClock, VirtualClock};
 pub use container::Container;
 pub use directory::ListedAgent;
+pub use durable::Durable;
 pub use error::{Error, Result, SpawnError, StartError};
 pub use folkmoot_agents::connect::{Connect, Retry};
 pub use folkmoot_agents::counters::TABLE as METRICS;
-pub use folkmoot_agents::describe::{AgentDescription, ArgumentDescription, MethodDescription};
+pub use folkmoot_agents::describe::{
+    AgentDescription, ArgumentDescription, MailDescription, MethodDescription,
+};
 pub use folkmoot_agents::dialogues;
+pub use folkmoot_agents::mail;
 pub use folkmoot_agents::protocols;
 pub use folkmoot_agents::shared::Status;
 pub use folkmoot_agents::{
@@ -173,4 +178,5 @@ pub mod prelude {
         Agent, CallError, Codec, Container, Context, DevCerts, Error, Proxy, Restart, Result, SslCerts,
         Untyped, agent, object,
     };
+    pub use folkmoot_agents::mail::{Delivery, Mail};
 }

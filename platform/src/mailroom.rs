@@ -14,7 +14,7 @@ use folkmoot_exchange::{
     Accepted, Exchange, ExchangeClock, ExchangeError, ExchangeLimits, Ground, Happening, Moment, Posting,
     open,
 };
-use folkmoot_gateway::Gate;
+use folkmoot_gateway::{Admitted, Gate};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use metrics::Counter;
@@ -40,6 +40,7 @@ pub enum MailError {
 pub struct Mailroom {
     exchange: Arc<dyn Exchange>,
     door: Door,
+    time: MailTime,
 }
 
 /// Whose gate it is.
@@ -66,8 +67,9 @@ impl Mailroom {
     /// `Line` where no engine is known by it, and what keeps an engine from opening.
     pub async fn open(line: &str) -> Result<Mailroom, ExchangeError> {
         let gate = Gate::open();
-        let ground = Ground::new(MailTime::begin()).gate(gate.id());
-        Ok(Mailroom { exchange: open(line, ground).await?, door: Door::Own(Arc::new(gate)) })
+        let time = MailTime::begin();
+        let ground = Ground::new(time).gate(gate.id());
+        Ok(Mailroom { exchange: open(line, ground).await?, door: Door::Own(Arc::new(gate)), time })
     }
 
     /// Opens the exchange of a container, behind the container's gate; what happens is counted with the container's counters.
@@ -78,17 +80,18 @@ impl Mailroom {
     ) -> Result<Mailroom, ExchangeError> {
         let counters = tables.counters.clone();
         let counting = move |happening, count| counter(&counters, happening).increment(count);
-        let ground = Ground::new(MailTime::begin()).limits(limits).gate(tables.gate.id()).counting(counting);
+        let time = MailTime::begin();
+        let ground = Ground::new(time).limits(limits).gate(tables.gate.id()).counting(counting);
         let exchange = open(line, ground).await?;
         tracing::info!(node = tables.principal.node_name(), exchange = line, "the exchange is open");
-        Ok(Mailroom { exchange, door: Door::OfContainer(tables.clone(), Home::Here) })
+        Ok(Mailroom { exchange, door: Door::OfContainer(tables.clone(), Home::Here), time })
     }
 
     /// The same exchange, behind the gate of a container that may use it.
     pub(crate) fn shared_with(&self, tables: &Arc<Tables>) -> Mailroom {
         self.exchange.trust(tables.gate.id());
         let door = Door::OfContainer(tables.clone(), Home::Elsewhere);
-        Mailroom { exchange: self.exchange.clone(), door }
+        Mailroom { exchange: self.exchange.clone(), door, time: self.time }
     }
 
     /// The container is shut down: its own exchange is closed, another's knows its gate no more.
@@ -128,14 +131,21 @@ impl Mailroom {
     /// # Errors
     /// `Denied` where the gate refuses, else what the exchange says.
     pub async fn send(&self, posting: Posting) -> Result<Accepted, MailError> {
-        let admitted = match &self.door {
+        Ok(self.exchange.send(self.admit(posting).map_err(MailError::Denied)?).await?)
+    }
+
+    /// Brings a mail before the gate; a refusal is its reason, and is counted.
+    pub(crate) fn admit(&self, posting: Posting) -> Result<Admitted<Posting>, String> {
+        match &self.door {
             Door::Own(gate) => router::admit_mail(gate, posting),
-            Door::OfContainer(tables, _) => router::admit_mail(&tables.gate, posting).inspect_err(|reason| {
-                tables.counters.denials.increment(1);
-                tracing::info!(node = tables.principal.node_name(), %reason, "denied");
-            }),
-        };
-        Ok(self.exchange.send(admitted.map_err(MailError::Denied)?).await?)
+            Door::OfContainer(tables, _) => router::admit_mail(&tables.gate, posting)
+                .inspect_err(|reason| router::note_denied(tables, reason)),
+        }
+    }
+
+    /// The present moment of the exchange's clock.
+    pub(crate) fn now(&self) -> Moment {
+        self.time.now()
     }
 }
 
@@ -166,7 +176,7 @@ impl fmt::Debug for Mailroom {
 }
 
 /// The time of an exchange: the wall clock when it was opened, and link time from then on, so it never goes back.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 struct MailTime {
     begun: Timestamp,
     link_time: Duration,

@@ -1,6 +1,7 @@
 //! The router: one function brings every message before the gate, wherever it comes from.
 //!
-//! Always true: the gate is called here alone, by [`admit`] for calls and by [`admit_mail`] for mail. A local call begins here, an encoded one is
+//! Always true: the gate is called here alone, by [`admit`] for calls, by [`admit_mail`] for mail that is sent and by
+//! [`admit_delivery`] for mail that is delivered to an agent. A local call begins here, an encoded one is
 //! brought here by [`inbound`](crate::inbound). Neighbours: [`tables`](crate::tables).
 
 use std::borrow::Cow;
@@ -8,6 +9,7 @@ use std::sync::Arc;
 
 use folkmoot_agents::chain::Chain;
 use folkmoot_agents::deadlines::LinkInstant;
+use folkmoot_agents::mail::Delivery;
 use folkmoot_agents::reply::{ReplySink, ReplyTo};
 use folkmoot_agents::turn::{CallHead, Origin};
 use folkmoot_codecs::{Arguments, CallError, Codec, Never, Principal};
@@ -22,9 +24,24 @@ use crate::tables::{Entry, Tables};
 #[inline]
 pub(crate) fn admit(tables: &Tables, head: CallHead) -> Result<Admitted<CallHead>, CallError> {
     tables.gate.admit(head).map_err(|denied| {
-        tables.counters.denials.increment(1);
-        tracing::info!(node = tables.principal.node_name(), reason = %denied.reason, "denied");
+        note_denied(tables, &denied.reason);
         CallError::Denied { reason: denied.reason }
+    })
+}
+
+/// A refusal is counted, and logged with its reason.
+#[cold]
+pub(crate) fn note_denied(tables: &Tables, reason: &str) {
+    tables.counters.denials.increment(1);
+    tracing::info!(node = tables.principal.node_name(), reason, "denied");
+}
+
+/// Brings a mail before the gate that is delivered to an agent here; a refusal is its reason, and is counted.
+pub(crate) fn admit_delivery(tables: &Tables, delivery: Delivery) -> Result<Admitted<Delivery>, String> {
+    tables.gate.admit(delivery).map_err(|denied| {
+        tables.counters.mails_denied.increment(1);
+        note_denied(tables, &denied.reason);
+        denied.reason
     })
 }
 

@@ -7,9 +7,9 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use folkmoot_agents::dialogues::{DialogueStore, Stored};
+use folkmoot_agents::dialogues::DialogueStore;
 use folkmoot_agents::host::{Host, LocalAgent, Supervision};
-use folkmoot_agents::local::{Newborn, spawn_here};
+use folkmoot_agents::local::{KeptElsewhere, Newborn, spawn_here};
 use folkmoot_agents::shared::AgentShared;
 use folkmoot_agents::{Agent, Proxy};
 use folkmoot_gateway::name::check_agent;
@@ -17,6 +17,7 @@ use tokio::sync::oneshot;
 
 use crate::configuration::spawn_fault;
 use crate::container::Container;
+use crate::durable::{self, Applicant, Durable};
 use crate::error::SpawnError;
 use crate::supervision::{Backoff, Restart, Rules, Supervisor};
 use crate::tables::{Entry, NotEntered};
@@ -38,6 +39,7 @@ pub struct Spawn<A: Agent> {
     near: Option<String>,
     capabilities: Vec<String>,
     dialogues: Option<Arc<dyn DialogueStore>>,
+    durable: Option<Durable>,
 }
 
 impl<A: Agent> std::fmt::Debug for Spawn<A> {
@@ -61,6 +63,7 @@ impl<A: Agent> Spawn<A> {
             near: None,
             capabilities: Vec::new(),
             dialogues: None,
+            durable: None,
         }
     }
 
@@ -112,6 +115,20 @@ impl<A: Agent> Spawn<A> {
         self
     }
 
+    /// Gives the agent a mailbox of its own in the container's exchange, which outlives it: its `#[on]` methods are called
+    /// with the mail there. Whoever next spawns an agent of that name, on whatever node that uses the same exchange, goes on
+    /// with the same mailbox; while one has it the spawn of another waits, as long as `#[start]` may take. See
+    /// [`mail`](crate::guide::mail).
+    pub fn durable(self) -> Spawn<A> {
+        self.durable_with(Durable::new())
+    }
+
+    /// The same, in another way than the usual one.
+    pub fn durable_with(mut self, durable: Durable) -> Spawn<A> {
+        self.durable = Some(durable);
+        self
+    }
+
     /// On the worker of another agent of this container: those that talk much share one.
     pub(crate) fn near(mut self, agent: &str) -> Spawn<A> {
         self.near = Some(agent.to_owned());
@@ -119,11 +136,12 @@ impl<A: Agent> Spawn<A> {
     }
 
     async fn spawn(self) -> Result<Proxy<A>, SpawnError> {
-        let Spawn { container, name, factory, rules, capacity, near, capabilities, dialogues } = self;
+        let Spawn { container, name, factory, rules, capacity, near, capabilities, dialogues, durable } =
+            self;
         let hall = container.hall().clone();
         let tables = hall.tables.clone();
         let name = name.unwrap_or_else(|| tables.next_number());
-        check(&name, capacity, &rules)?;
+        check(&name, capacity, &rules, durable.as_ref())?;
         let worker = match near.and_then(|near| tables.agent(&near)) {
             Some(entry) => entry.worker,
             None => hall.workers.next(),
@@ -140,6 +158,17 @@ impl<A: Agent> Spawn<A> {
                 Some((store, loaded))
             }
         };
+        let mail = match durable {
+            None => None,
+            Some(_) if tables.agent(&name).is_some() => return Err(SpawnError::NameTaken { name }),
+            Some(durable) => {
+                let (name, agent_type, capabilities) = (&*name, A::TYPE, &*capabilities);
+                let time = rules.start_deadline;
+                let applicant = Applicant { name, agent_type, capabilities, time, worker };
+                Some(durable::own(&hall, durable, applicant).await?)
+            }
+        };
+        let kept = KeptElsewhere { dialogues: kept, mail };
         let birth = Birth { shared, host: hall.clone(), factory, rules, worker, capabilities, branch, kept };
         let (proxy, born) = if hall.workers.get(worker).is_current() {
             birth.here()?
@@ -171,8 +200,7 @@ struct Birth<A: Agent> {
     capabilities: Vec<String>,
     /// The child container that it is spawned in.
     branch: Option<Arc<Branch>>,
-    /// Where its dialogues are kept, and what was found there.
-    kept: Option<(Arc<dyn DialogueStore>, Vec<Stored>)>,
+    kept: KeptElsewhere,
 }
 
 impl<A: Agent> Birth<A> {
@@ -239,9 +267,9 @@ fn not_taken_in(closed: Closed, name: &str) -> SpawnError {
 }
 
 /// Why the agent cannot be, whatever its type.
-fn check(name: &str, capacity: u32, rules: &Rules) -> Result<(), SpawnError> {
+fn check(name: &str, capacity: u32, rules: &Rules, durable: Option<&Durable>) -> Result<(), SpawnError> {
     check_agent(name).map_err(|fault| SpawnError::BadName { name: name.to_owned(), fault })?;
-    match spawn_fault(capacity, rules) {
+    match spawn_fault(capacity, rules).or_else(|| durable.and_then(Durable::fault)) {
         Some(fault) => Err(SpawnError::Configuration { name: name.to_owned(), fault }),
         None => Ok(()),
     }

@@ -10,6 +10,7 @@ mod calls {
     mod counts;
     mod deadlocks;
     mod destructors;
+    mod durable;
     mod errors;
     #[path = "../support/events.rs"]
     mod events;

@@ -9,6 +9,7 @@ mod checks;
 mod decode;
 mod describe;
 mod hooks;
+mod mail;
 mod messages;
 mod methods;
 mod object;
@@ -122,6 +123,7 @@ fn trait_impl(root: &Root, model: &Behaviour) -> TokenStream {
         requests::is_cancelled(root, model),
         requests::timer(model),
         messages::taking_in(root, model),
+        mail::taking(root, model),
         run::run(root, model),
         hooks::start(root, model),
         hooks::stop(root, model),

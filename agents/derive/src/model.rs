@@ -24,6 +24,8 @@ pub(crate) struct Behaviour {
     pub(crate) timers: Vec<Timer>,
     /// The methods marked `#[handles]`, by their protocols.
     pub(crate) handled: Vec<Handled>,
+    /// The methods marked `#[on]`.
+    pub(crate) mails: Vec<MailHandler>,
     /// The functions marked `#[run]`.
     pub(crate) loops: Vec<Loop>,
     /// The methods marked `#[object]`.
@@ -87,6 +89,11 @@ pub(crate) struct Routine {
 pub(crate) enum Parameter {
     /// `&Context<Self>`.
     Context,
+    /// `&Delivery`, or `Delivery`.
+    Delivery {
+        /// Whether it is taken by value.
+        is_owned: bool,
+    },
     /// An argument that callers pass.
     Argument(Box<Argument>),
 }
@@ -151,6 +158,25 @@ impl Handler {
     }
 }
 
+/// A method that is called with mail. Its one argument, if it has one, is what the mail says.
+pub(crate) struct MailHandler {
+    /// How it is run.
+    pub(crate) routine: Routine,
+    /// Its `#[doc]` attributes.
+    pub(crate) shown: Vec<Attribute>,
+    /// The kind that it takes; `None` for all that have no method of their own.
+    pub(crate) kind: Option<String>,
+    /// What it returns: the answer to a request.
+    pub(crate) returns: Returns,
+}
+
+impl MailHandler {
+    /// What the mail says, as the method takes it.
+    pub(crate) fn body(&self) -> Option<&Argument> {
+        self.routine.arguments().next()
+    }
+}
+
 /// A loop of its own.
 pub(crate) struct Loop {
     /// The function's name.
@@ -180,7 +206,7 @@ impl Routine {
     pub(crate) fn arguments(&self) -> impl Iterator<Item = &Argument> {
         self.parameters.iter().filter_map(|parameter| match parameter {
             Parameter::Argument(argument) => Some(&**argument),
-            Parameter::Context => None,
+            Parameter::Context | Parameter::Delivery { .. } => None,
         })
     }
 

@@ -11,6 +11,7 @@ mod handler;
 mod internal;
 mod marker;
 mod names;
+mod on;
 mod options;
 mod owned;
 mod part;

@@ -3,6 +3,8 @@
 //! Always true: each step has no more than the grace time, and whoever asks for the end while it is under way is heard.
 //! Neighbour: [`recovering`](super::recovering), where the end does not stand.
 
+use tokio::sync::oneshot;
+
 use super::Life;
 use super::phase::{Closing, Draining, Phase};
 use crate::context::Context;
@@ -43,8 +45,16 @@ impl<A: Agent> Life<A> {
             // Stopped before it had started.
             born.send(Err(cause.to_owned())).ok();
         }
-        for done in done.into_iter().chain(late) {
-            done.send(()).ok();
+        let told = done.into_iter().chain(late);
+        match self.core.leave_mailbox() {
+            None => tell(told),
+            Some(leaving) => {
+                let told: Vec<_> = told.collect();
+                actix::spawn(async move {
+                    leaving.await;
+                    tell(told.into_iter());
+                });
+            }
         }
     }
 
@@ -52,6 +62,7 @@ impl<A: Agent> Life<A> {
     pub(super) fn drain(&mut self, request: StopRequest) {
         self.core.shared().set_status(Status::Stopping);
         self.drop_timers();
+        self.core.withdraw_mail();
         let until = self.core.host().link_sleep(request.grace);
         let running = matches!(self.phase, Phase::Running);
         self.enter(Phase::Draining(Box::new(Draining { until, request })));
@@ -114,5 +125,12 @@ impl<A: Agent> Life<A> {
             Phase::Closing(closing) if closing.request.own => self.ended_itself(),
             _ => self.end("stopped"),
         }
+    }
+}
+
+/// Tells those who wait for the end; some may have gone.
+fn tell(waiting: impl Iterator<Item = oneshot::Sender<()>>) {
+    for done in waiting {
+        done.send(()).ok();
     }
 }

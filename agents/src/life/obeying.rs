@@ -104,6 +104,7 @@ impl<A: Agent> Life<A> {
         self.enter(Phase::Down(Box::new(Down { crash })));
         self.core.let_state_go();
         self.core.end_dialogues("the agent lies down");
+        self.core.end_requests();
         // What a destructor or a late turn left belongs to the life that is over.
         self.core.take_crash();
     }

@@ -101,6 +101,7 @@ impl<A: Agent> Life<A> {
         self.core.shared().set_status(Status::Restarting);
         // Now: what comes meanwhile is the next life's.
         self.core.end_dialogues(if crash.is_some() { "the agent crashed" } else { "the agent has ended" });
+        self.core.end_requests();
         if after.is_zero() {
             self.begin(crash);
         } else {

@@ -52,6 +52,8 @@ pub struct Delivery {
     pub by: Principal,
     /// Whether that was an agent of this container.
     pub is_inside: bool,
+    /// Whether it answers what the agent asked for: then no rule is needed, for whoever was asked may answer.
+    pub is_answer: bool,
     /// What it is about.
     pub kind: Arc<str>,
     /// Whether it wants an answer, or is one.
@@ -80,6 +82,6 @@ impl Subject for Delivery {
     }
 
     fn is_inside(&self) -> bool {
-        self.is_inside
+        self.is_inside || self.is_answer
     }
 }

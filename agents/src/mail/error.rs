@@ -45,6 +45,22 @@ pub enum MailError {
     /// What was to be replaced is not what was read.
     #[error("{0}")]
     Revision(String),
+    /// A request was not answered in time; it stays where it is, and may be answered later.
+    #[error("\"{to}\" did not answer within {after:?}; the request waits on in its mailbox")]
+    NoAnswer {
+        /// Who was asked.
+        to: String,
+        /// The time that it had.
+        after: std::time::Duration,
+    },
+    /// An answer came that is not what was asked for.
+    #[error("what \"{to}\" answered cannot be read: {reason}")]
+    BadAnswer {
+        /// Who was asked.
+        to: String,
+        /// Why.
+        reason: String,
+    },
     /// The exchange failed, or is out of reach.
     #[error("{0}")]
     Failed(String),

@@ -24,6 +24,9 @@ pub struct Kept {
     pub bytes: Bytes,
 }
 
+/// What is kept, by its key.
+pub type KeptUnder = Vec<(Arc<str>, Kept)>;
+
 /// Something to be kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Put {
@@ -100,7 +103,7 @@ pub trait OwnMailbox: Send + Sync + 'static {
     ///
     /// # Errors
     /// Why it cannot be read.
-    fn kept_under(&self, prefix: &str) -> BoxFuture<'static, Result<Vec<(Arc<str>, Kept)>, MailError>>;
+    fn kept_under(&self, prefix: &str) -> BoxFuture<'static, Result<KeptUnder, MailError>>;
 
     /// Done when the agent is not the owner any more; says why.
     fn lost(&self) -> BoxFuture<'static, String>;

@@ -17,7 +17,7 @@ impl<A: Agent> Core<A> {
         let (swept, kept): (VecDeque<_>, VecDeque<_>) =
             waiting.into_iter().partition(|waiting| match waiting {
                 Waiting::Call(turn) | Waiting::Returning(turn) => A::is_cancelled(&turn.request),
-                Waiting::Timer(_) => false,
+                Waiting::Timer(_) | Waiting::Mail(_) => false,
             });
         self.queue.borrow_mut().waiting = kept;
         self.shared.counters().cancels.increment(swept.len() as u64);
@@ -32,6 +32,7 @@ impl<A: Agent> Core<A> {
             && queue.writer.is_none()
             && queue.readers.is_empty()
             && queue.old_readers.is_none()
+            && self.has_settled_mail()
     }
 
     /// Drops the exclusive turn in flight: its state is gone with the crash that was not its own.
@@ -59,6 +60,7 @@ impl<A: Agent> Core<A> {
     }
 
     pub(crate) fn refuse_waiting(&self) {
+        self.withdraw_mail();
         let waiting = std::mem::take(&mut self.queue.borrow_mut().waiting);
         for turn in waiting {
             if let Waiting::Call(turn) | Waiting::Returning(turn) = turn {

@@ -21,7 +21,7 @@ impl<A: Agent> Core<A> {
     pub(super) fn take_in(self: &Rc<Self>, turn: Turn<A>) -> Option<Turn<A>> {
         let Turn { mut permit, request } = turn;
         let taken = {
-            let scope = Scope { core: self, origin: Some(&permit.head().origin) };
+            let scope = Scope { core: self, origin: Some(&permit.head().origin), outbox: None };
             A::take_in(request, &scope)
         };
         match taken {

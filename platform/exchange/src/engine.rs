@@ -128,7 +128,7 @@ fn container_only(asker: &Asker, what: &'static str) -> Result<(), ExchangeError
 impl<S: Store> Exchange for Engine<S> {
     fn register<'a>(&'a self, asker: &'a Asker, registration: Registration) -> Reply<'a, Registered> {
         Box::pin(async move {
-            validity::registration(&registration, self.ground.bounds())?;
+            validity::registration(asker, &registration, self.ground.bounds())?;
             self.store.register(self.now()?, asker, registration).await
         })
     }

@@ -216,6 +216,8 @@ pub struct Found {
     pub lineage: Vec<Arc<str>>,
     /// What it can do.
     pub capabilities: Vec<Arc<str>>,
+    /// Whose it is; `None` is the container's.
+    pub owner: Option<Arc<str>>,
 }
 
 /// The right of one owner to receive from a mailbox and to write its state, until it is over.

@@ -31,6 +31,15 @@ impl fmt::Display for Role {
     }
 }
 
+/// Where a UUID has its version, in bits from the end.
+const VERSION_AT: u32 = 76;
+
+/// Where it has its variant.
+const VARIANT_AT: u32 = 62;
+
+/// The version of ids that follow from something.
+const DERIVED_VERSION: u128 = 8;
+
 /// Names a mailbox, for ever.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MailboxId {
@@ -49,6 +58,22 @@ impl MailboxId {
     /// The mailbox of a user.
     pub const fn user(uuid: u128) -> MailboxId {
         MailboxId { role: Role::User, uuid }
+    }
+}
+
+impl MailboxId {
+    /// The mailbox of an agent, by an id that follows from what `hash` was made of: a UUID of version 8, as RFC 9562 has
+    /// them. Only the container registers such ones.
+    pub const fn derived(hash: [u8; 16]) -> MailboxId {
+        let free = u128::from_be_bytes(hash) & !(0xf << VERSION_AT | 0b11 << VARIANT_AT);
+        MailboxId::agent(free | DERIVED_VERSION << VERSION_AT | 0b10 << VARIANT_AT)
+    }
+
+    /// Whether it is an agent's and follows from something.
+    pub const fn is_derived(self) -> bool {
+        matches!(self.role, Role::Agent)
+            && self.uuid >> VERSION_AT & 0xf == DERIVED_VERSION
+            && self.uuid >> VARIANT_AT & 0b11 == 0b10
     }
 }
 

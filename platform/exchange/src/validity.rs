@@ -7,6 +7,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
+use crate::asker::Asker;
 use crate::error::ExchangeError;
 use crate::limits::{
     ExchangeLimits, MAX_CAPABILITIES, MAX_LINEAGE, MAX_PAGE, MAX_REASON_BYTES, MAX_STATE_KEY_BYTES, MAX_STEP,
@@ -56,7 +57,13 @@ fn bounded_text(what: &str, text: &str, limit: usize) -> Checked {
 }
 
 /// What a mailbox is registered with.
-pub(crate) fn registration(registration: &Registration, limits: &ExchangeLimits) -> Checked {
+pub(crate) fn registration(asker: &Asker, registration: &Registration, limits: &ExchangeLimits) -> Checked {
+    if registration.id.is_derived() && matches!(asker, Asker::User { .. }) {
+        // Else a user could take the mailbox of an agent that comes later.
+        return Err(ExchangeError::ContainerOnly {
+            what: "registering an agent's mailbox under an id that follows from a name (a UUID of version 8)",
+        });
+    }
     let Registration { name, lineage, capabilities, limits: own, .. } = registration;
     name.as_ref().map_or(Ok(()), |name| text("the name of a mailbox", name))?;
     let lists = [

@@ -6,13 +6,13 @@
 use proc_macro2::TokenStream;
 use quote::quote;
 
-use super::{messages, parts, plain_name, result_types};
+use super::{mail, messages, parts, plain_name, result_types};
 use crate::model::{Behaviour, Exposed, Mode};
 use crate::parse::{Root, docs_text};
 
 /// `describe`.
 pub(super) fn describe(root: &Root, model: &Behaviour) -> TokenStream {
-    let methods = methods(root, model);
+    let (methods, mails) = (methods(root, model), mail::descriptions(root, model));
     quote! {
         fn describe() -> #root::AgentDescription {
             #[allow(unused_imports)]
@@ -21,6 +21,7 @@ pub(super) fn describe(root: &Root, model: &Behaviour) -> TokenStream {
                 agent_type: ::std::string::String::from(<Self as #root::Agent>::TYPE),
                 docs: ::std::string::String::from(<Self as #root::Agent>::DOCS),
                 methods: #methods,
+                mails: #mails,
             }
         }
     }
@@ -55,6 +56,6 @@ fn method(root: &Root, exposed: &Exposed) -> TokenStream {
     }
 }
 
-fn schema(root: &Root, ty: impl quote::ToTokens) -> TokenStream {
+pub(super) fn schema(root: &Root, ty: impl quote::ToTokens) -> TokenStream {
     quote!((&#root::Probe::<#ty>(::core::marker::PhantomData)).schema())
 }

@@ -111,6 +111,8 @@ pub(super) fn call(routine: &Routine, path: &TokenStream) -> TokenStream {
     let mut next = 0;
     let parameters = routine.parameters.iter().map(|parameter| match parameter {
         Parameter::Context => quote!(&__context),
+        Parameter::Delivery { is_owned: true } => quote!(::core::clone::Clone::clone(&__delivery)),
+        Parameter::Delivery { is_owned: false } => quote!(&__delivery),
         Parameter::Argument(_) => {
             let name = argument_name(next);
             next += 1;

@@ -8,7 +8,7 @@ use syn::{FnArg, ImplItem, ImplItemFn, ItemImpl, Path, PathArguments, Type};
 
 use super::marker::{self, Marked, Marker};
 use super::signature::Asker;
-use super::{exposed, handler, internal, owned, part, says_self, signature};
+use super::{exposed, handler, internal, on, owned, part, says_self, signature};
 use crate::mistakes::Mistakes;
 use crate::model::{Behaviour, ObjectBlock, Routine};
 
@@ -166,6 +166,7 @@ fn empty(block: &ItemImpl, words: &Words, mistakes: &mut Mistakes) -> Option<Beh
         exposed: Vec::new(),
         timers: Vec::new(),
         handled: Vec::new(),
+        mails: Vec::new(),
         loops: Vec::new(),
         parts: Vec::new(),
         unexposed: Vec::new(),
@@ -225,6 +226,7 @@ fn read(method: &mut ImplItemFn, agent: &Path, model: &mut Behaviour, mistakes: 
         Marker::Handles => {
             handler::handler(&mark, attributes, signature, asker, &mut model.handled, mistakes);
         }
+        Marker::On => on::on(&mark, attributes, signature, asker, &mut model.mails, mistakes),
         Marker::Object => model.parts.extend(part::part(method, agent, mistakes)),
         Marker::Run => model.loops.extend(internal::run(attributes, signature, mistakes)),
         Marker::Start | Marker::Stop => {

@@ -44,7 +44,7 @@ pub(crate) fn refuse_conditions(attributes: &[Attribute], mistakes: &mut Mistake
     }
 }
 
-fn returns(output: &ReturnType, asker: Asker<'_>, mistakes: &mut Mistakes) -> Returns {
+pub(crate) fn returns(output: &ReturnType, asker: Asker<'_>, mistakes: &mut Mistakes) -> Returns {
     let ReturnType::Type(_, ty) = output else { return Returns::Value(parse_quote!(())) };
     owned::check(ty, "a result", mistakes);
     let ty: Type = match asker.agent {

@@ -1,4 +1,4 @@
-//! The markers on methods: `#[expose]`, `#[every(..)]`, `#[handles(..)]`, `#[run]`, `#[start]`, `#[stop]`, `#[object]`.
+//! The markers on methods: `#[expose]`, `#[every(..)]`, `#[handles(..)]`, `#[on(..)]`, `#[run]`, `#[start]`, `#[stop]`, `#[object]`.
 //!
 //! Neighbour: [`behaviour`](super::behaviour) takes them off the methods.
 
@@ -18,6 +18,8 @@ pub(crate) enum Marker {
     Every,
     /// Called with messages of a protocol.
     Handles,
+    /// Called with mail.
+    On,
     /// A loop of its own.
     Run,
     /// Called before the first turn.
@@ -29,10 +31,11 @@ pub(crate) enum Marker {
 }
 
 impl Marker {
-    const ALL: [Marker; 7] = [
+    const ALL: [Marker; 8] = [
         Marker::Expose,
         Marker::Every,
         Marker::Handles,
+        Marker::On,
         Marker::Run,
         Marker::Start,
         Marker::Stop,
@@ -44,6 +47,7 @@ impl Marker {
             Marker::Expose => "expose",
             Marker::Every => "every",
             Marker::Handles => "handles",
+            Marker::On => "on",
             Marker::Run => "run",
             Marker::Start => "start",
             Marker::Stop => "stop",
@@ -96,7 +100,7 @@ pub(crate) fn take(attributes: &mut Vec<Attribute>, method: &Ident, mistakes: &m
         return Marked::Wrongly { exposed };
     }
     let Some((marker, attribute)) = marks.pop() else { return Marked::Not };
-    let takes_options = matches!(marker, Marker::Every | Marker::Expose | Marker::Handles);
+    let takes_options = matches!(marker, Marker::Every | Marker::Expose | Marker::Handles | Marker::On);
     if !takes_options && !matches!(attribute.meta, Meta::Path(_)) {
         mistakes.note(&attribute, format!("{marker} takes no options"));
         return Marked::Wrongly { exposed };

@@ -102,7 +102,10 @@ fn parameter(input: &PatType, asker: Asker<'_>, mistakes: &mut Mistakes) -> Opti
     if is_context(&input.ty) {
         return context(input, asker, mistakes);
     }
-    if asker.marker == Marker::Handles {
+    if asker.marker == Marker::On && is_delivery(&input.ty) {
+        return Some(Parameter::Delivery { is_owned: !matches!(&*input.ty, Type::Reference(_)) });
+    }
+    if matches!(asker.marker, Marker::Handles | Marker::On) {
         let ty = match asker.agent {
             Some(agent) => owned::without_self(&input.ty, agent),
             None => (*input.ty).clone(),
@@ -153,6 +156,14 @@ pub(crate) fn is_context(ty: &Type) -> bool {
     match ty {
         Type::Reference(reference) => is_context(&reference.elem),
         other => owned::last_word(other).is_some_and(|word| word == "Context"),
+    }
+}
+
+/// Whether `ty` is `Delivery`, owned or borrowed.
+fn is_delivery(ty: &Type) -> bool {
+    match ty {
+        Type::Reference(reference) => reference.mutability.is_none() && is_delivery(&reference.elem),
+        other => owned::last_word(other).is_some_and(|word| word == "Delivery"),
     }
 }
 

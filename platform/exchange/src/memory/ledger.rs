@@ -166,6 +166,7 @@ impl Ledger {
                     name: name.clone(),
                     lineage: lineage.clone(),
                     capabilities: capabilities.clone(),
+                    owner: mailbox.ownership.owner.clone(),
                 })
             }
             _ => None,

@@ -112,7 +112,8 @@ pub(super) fn discover(
             Some(Slot::Live(live)) if live.ownership.may_use(asker) && query.matches(&live.registration) => {
                 let number = count(live.number);
                 let Registration { id, name, lineage, capabilities, .. } = live.registration;
-                found.push(Found { number, id, name, lineage, capabilities });
+                let owner = live.ownership.owner;
+                found.push(Found { number, id, name, lineage, capabilities, owner });
             }
             Some(_) => {}
             None => tracing::error!(

@@ -1,0 +1,478 @@
+//! An agent's mail on its worker: what is received, what is in hand, what is being acknowledged, who waits for an answer.
+//!
+//! Always true: no more mails are in hand than the rules say, and what is received beyond that, for the sake of an answer
+//! that is awaited, waits here in order; whatever is taken out of the mailbox is acknowledged, refused, or goes back when the
+//! agent ends. Neighbours: the agent's [`life`](crate::life) polls it, its [`queue`](crate::queue) takes the mail,
+//! [`turn`](super::turn) says what came of it.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
+use std::pin::pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use folkmoot_gateway::Admitted;
+use futures_util::StreamExt;
+use futures_util::future::{Either, select};
+use futures_util::stream::FuturesUnordered;
+use tokio::sync::oneshot;
+
+use super::delivery::{Delivery, Tracking};
+use super::error::MailError;
+use super::own_mailbox::{Again, OwnMailbox, Step};
+use super::rules::MailRules;
+use crate::chance;
+use crate::clock::Sleep;
+use crate::host::{BoxFuture, Host};
+use crate::interface::LocalFuture;
+use crate::shared::AgentShared;
+
+/// Most mails that are received beyond those in hand while an answer is awaited: it may lie behind them.
+pub const RECEIVED_AHEAD: usize = 1000;
+
+/// Most mails that are received at once.
+const RECEIVED_AT_ONCE: usize = 256;
+
+/// Most answers that an agent awaits at once.
+pub const AWAITED_ANSWERS: usize = 10_000;
+
+/// Longest time for the last words to the mailbox, when the agent ends.
+const LEAVE_TIME: Duration = Duration::from_secs(5);
+
+/// What of its mail an agent takes now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Taking {
+    Nothing,
+    /// It starts or ends, and may await answers.
+    Answers,
+    All,
+}
+
+/// Why a mail is not handled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Failure {
+    /// Its handler returned an error.
+    Refused,
+    /// What its handler did was not kept.
+    NotKept,
+    /// The turn was dropped.
+    CutOff,
+    /// Its handler panicked.
+    Crashed,
+    /// It is not what its handler takes.
+    Unreadable,
+    /// It has no handler.
+    Unhandled,
+}
+
+/// What there is to do after a look at the mail.
+pub(crate) enum News {
+    /// Nothing but these mails.
+    Mail(VecDeque<Delivery>),
+    /// The mailbox is another's now.
+    Lost(String),
+    /// The mailbox is over.
+    Terminated,
+}
+
+type Receiving = BoxFuture<'static, Result<Vec<Admitted<Delivery>>, MailError>>;
+
+/// The mailbox of an agent, as its worker sees it.
+pub(crate) struct Inbox {
+    mailbox: Arc<dyn OwnMailbox>,
+    rules: MailRules,
+    host: Arc<dyn Host>,
+    shared: Arc<AgentShared>,
+    state: RefCell<State>,
+}
+
+struct State {
+    ahead: VecDeque<Delivery>,
+    in_hand: usize,
+    receiving: Option<Receiving>,
+    lost: Option<BoxFuture<'static, String>>,
+    doing: FuturesUnordered<LocalFuture<()>>,
+    /// What is to be done since the last look.
+    fresh: Vec<LocalFuture<()>>,
+    /// Nothing is begun, nor received but for answers, before that is over.
+    pause: Option<Sleep>,
+    /// How often receiving has failed since it last went well.
+    failures: u32,
+    awaited: BTreeMap<u128, oneshot::Sender<Delivery>>,
+    is_terminated: bool,
+    waker: Option<Waker>,
+}
+
+impl Inbox {
+    pub(crate) fn new(
+        mailbox: Arc<dyn OwnMailbox>,
+        rules: MailRules,
+        host: Arc<dyn Host>,
+        shared: Arc<AgentShared>,
+    ) -> Rc<Inbox> {
+        let state = State {
+            ahead: VecDeque::new(),
+            in_hand: 0,
+            receiving: None,
+            lost: Some(mailbox.lost()),
+            doing: FuturesUnordered::new(),
+            fresh: Vec::new(),
+            pause: None,
+            failures: 0,
+            awaited: BTreeMap::new(),
+            is_terminated: false,
+            waker: None,
+        };
+        Rc::new(Inbox { mailbox, rules, host, shared, state: RefCell::new(state) })
+    }
+
+    /// The mailbox itself.
+    pub(crate) fn mailbox(&self) -> &Arc<dyn OwnMailbox> {
+        &self.mailbox
+    }
+
+    /// Whether every mail in hand is done with.
+    pub(crate) fn is_settled(&self) -> bool {
+        let state = self.state.borrow();
+        state.in_hand == 0 && state.doing.is_empty() && state.fresh.is_empty()
+    }
+
+    /// Looks at all of it: what is lost, done, received, and may begin now.
+    pub(crate) fn poll(self: &Rc<Self>, taking: Taking, cx: &mut Context<'_>) -> News {
+        self.state.borrow_mut().waker = Some(cx.waker().clone());
+        if let Some(lost) = &mut self.state.borrow_mut().lost
+            && let Poll::Ready(cause) = lost.as_mut().poll(cx)
+        {
+            // It was asked for once, and is told once.
+            return News::Lost(cause);
+        }
+        self.poll_doing(cx);
+        self.poll_receiving(taking, cx);
+        // An answer that came is acknowledged.
+        self.poll_doing(cx);
+        let state = &mut *self.state.borrow_mut();
+        if std::mem::take(&mut state.is_terminated) {
+            return News::Terminated;
+        }
+        let mut ready = VecDeque::new();
+        while taking == Taking::All && state.pause.is_none() && state.in_hand < self.rules.in_hand {
+            let Some(delivery) = state.ahead.pop_front() else { break };
+            state.in_hand += 1;
+            ready.push_back(delivery);
+        }
+        News::Mail(ready)
+    }
+
+    fn poll_doing(&self, cx: &mut Context<'_>) {
+        let mut doing = std::mem::take(&mut self.state.borrow_mut().doing);
+        loop {
+            // What is done may leave more to do.
+            doing.extend(std::mem::take(&mut self.state.borrow_mut().fresh));
+            match doing.poll_next_unpin(cx) {
+                Poll::Ready(Some(())) => {}
+                Poll::Ready(None) | Poll::Pending => break,
+            }
+        }
+        self.state.borrow_mut().doing = doing;
+    }
+
+    fn poll_receiving(self: &Rc<Self>, taking: Taking, cx: &mut Context<'_>) {
+        loop {
+            let mut receiving = {
+                let state = &mut *self.state.borrow_mut();
+                if state.pause.as_mut().is_some_and(|pause| pause.as_mut().poll(cx).is_ready()) {
+                    state.pause = None;
+                }
+                match state.receiving.take() {
+                    Some(receiving) => receiving,
+                    None => match self.room(state, taking) {
+                        0 => return,
+                        room => self.mailbox.receive(room.min(RECEIVED_AT_ONCE)),
+                    },
+                }
+            };
+            let Poll::Ready(received) = receiving.as_mut().poll(cx) else {
+                self.state.borrow_mut().receiving = Some(receiving);
+                return;
+            };
+            match received {
+                Ok(deliveries) => {
+                    if std::mem::take(&mut self.state.borrow_mut().failures) > 0 {
+                        tracing::info!(agent = %self.shared.full_name(), "mail is received again");
+                    }
+                    deliveries.iter().for_each(|delivery| self.take_in(delivery));
+                }
+                Err(MailError::Terminated { .. }) => {
+                    self.state.borrow_mut().is_terminated = true;
+                    return self.pause(self.rules.longest_pause);
+                }
+                Err(error) => {
+                    let failures = {
+                        let mut state = self.state.borrow_mut();
+                        state.failures = state.failures.saturating_add(1);
+                        state.failures
+                    };
+                    let pause = self.rules.pause(failures);
+                    if failures == 1 {
+                        tracing::warn!(agent = %self.shared.full_name(), %error, "no mail can be received; trying again");
+                    }
+                    self.pause(pause);
+                }
+            }
+        }
+    }
+
+    /// How many mails may be received now.
+    fn room(&self, state: &State, taking: Taking) -> usize {
+        let held = state.in_hand + state.ahead.len();
+        let for_answers = match state.awaited.is_empty() || taking == Taking::Nothing {
+            true => 0,
+            false => (self.rules.in_hand + RECEIVED_AHEAD).saturating_sub(held),
+        };
+        let for_handlers = match taking == Taking::All && state.pause.is_none() {
+            true => self.rules.in_hand.saturating_sub(held),
+            false => 0,
+        };
+        // After a failure nobody asks again before the pause is over.
+        if state.failures > 0 && state.pause.is_some() { 0 } else { for_answers.max(for_handlers) }
+    }
+
+    fn take_in(self: &Rc<Self>, admitted: &Admitted<Delivery>) {
+        let delivery = admitted.message().clone();
+        if admitted.gate() != self.shared.gate() {
+            let reason = "the permit was not given by this container's gate".to_owned();
+            return self.say(self.mailbox.refuse(delivery.id, Again::Never, reason));
+        }
+        let waiter = match delivery.tracking {
+            Tracking::Response { tag, .. } => self.state.borrow_mut().awaited.remove(&tag),
+            Tracking::Plain | Tracking::Request { .. } => None,
+        };
+        match waiter {
+            None => self.state.borrow_mut().ahead.push_back(delivery),
+            Some(waiter) => {
+                let id = delivery.id;
+                match waiter.send(delivery) {
+                    Ok(()) => self.acknowledge_answer(id),
+                    // Nobody waits any more.
+                    Err(delivery) => self.state.borrow_mut().ahead.push_back(delivery),
+                }
+            }
+        }
+    }
+
+    fn acknowledge_answer(self: &Rc<Self>, id: super::DeliveryId) {
+        let inbox = self.clone();
+        self.begin(Box::pin(async move {
+            let step = Step { acknowledge: vec![id], ..Step::default() };
+            if let Err(error) = inbox.mailbox.commit(step).await {
+                tracing::info!(agent = %inbox.shared.full_name(), %error, "an answer was not acknowledged, and may come again");
+            }
+        }));
+    }
+
+    fn begin(&self, doing: LocalFuture<()>) {
+        let mut state = self.state.borrow_mut();
+        state.fresh.push(doing);
+        if let Some(waker) = &state.waker {
+            waker.wake_by_ref();
+        }
+    }
+
+    fn pause(&self, time: Duration) {
+        let sleep = self.host.link_sleep(time);
+        let mut state = self.state.borrow_mut();
+        state.pause = Some(sleep);
+        if let Some(waker) = &state.waker {
+            waker.wake_by_ref();
+        }
+    }
+
+    /// One mail is done with.
+    fn let_go(&self) {
+        let mut state = self.state.borrow_mut();
+        state.in_hand = state.in_hand.saturating_sub(1);
+    }
+
+    /// A mail that waited for its turn goes back to where it was: it has none now.
+    pub(crate) fn withdraw(&self, deliveries: impl DoubleEndedIterator<Item = Delivery>) {
+        let mut state = self.state.borrow_mut();
+        for delivery in deliveries.rev() {
+            state.in_hand = state.in_hand.saturating_sub(1);
+            state.ahead.push_front(delivery);
+        }
+    }
+
+    /// A handler has ended well: what follows is done all or not at all.
+    pub(crate) fn finish(self: &Rc<Self>, delivery: Delivery, step: Step) {
+        let inbox = self.clone();
+        self.begin(Box::pin(async move {
+            match inbox.mailbox.commit(step).await {
+                Ok(_) => {
+                    inbox.shared.counters().mails_handled.increment(1);
+                    inbox.let_go();
+                }
+                Err(error) => {
+                    let reason = format!("what its handler did was not kept: {error}");
+                    inbox.refuse(delivery, Failure::NotKept, reason).await;
+                }
+            }
+        }));
+    }
+
+    /// A mail was not handled.
+    pub(crate) fn fail(self: &Rc<Self>, delivery: Delivery, failure: Failure, reason: String) {
+        let inbox = self.clone();
+        self.begin(Box::pin(async move { inbox.refuse(delivery, failure, reason).await }));
+    }
+
+    async fn refuse(&self, delivery: Delivery, failure: Failure, reason: String) {
+        let (agent, kind, attempt) = (self.shared.full_name(), &delivery.kind, delivery.attempt);
+        let counters = self.shared.counters();
+        let is_last = match failure {
+            Failure::Unreadable | Failure::Unhandled => true,
+            Failure::Crashed => attempt >= self.rules.crashes,
+            Failure::Refused | Failure::NotKept | Failure::CutOff => false,
+        };
+        let again = if is_last {
+            match failure {
+                Failure::Unhandled => counters.mails_unhandled.increment(1),
+                Failure::Unreadable => counters.mails_unreadable.increment(1),
+                _ => counters.mails_crashing.increment(1),
+            }
+            tracing::warn!(%agent, %kind, attempt, %reason, "a mail becomes a dead letter");
+            Again::Never
+        } else {
+            counters.mails_retried.increment(1);
+            let pause = self.rules.pause(attempt);
+            tracing::info!(%agent, %kind, attempt, %reason, ?pause, "a mail was not handled and is tried again");
+            self.try_again_after(pause)
+        };
+        if let Err(error) = self.mailbox.refuse(delivery.id, again, reason).await {
+            tracing::info!(%agent, %kind, attempt, %error, "a mail could not be given back, and comes again by itself");
+        }
+        self.let_go();
+    }
+
+    /// When the next attempt is. Where mail is handled strictly in order, everyone waits for it.
+    fn try_again_after(&self, pause: Duration) -> Again {
+        if self.rules.in_hand > 1 {
+            return Again::After(pause);
+        }
+        self.pause(pause);
+        // What was received for the sake of an answer stands behind it.
+        let behind = std::mem::take(&mut self.state.borrow_mut().ahead);
+        for delivery in behind {
+            self.say(self.mailbox.refuse(delivery.id, Again::Untouched, String::new()));
+        }
+        Again::After(Duration::ZERO)
+    }
+
+    /// Says a word about a delivery. Where it is not heard, the mail comes again by itself when its lease is over.
+    fn say(&self, word: BoxFuture<'static, Result<(), MailError>>) {
+        self.begin(Box::pin(async move { drop(word.await) }));
+    }
+
+    /// An answer came that nobody waits for, and no handler takes.
+    pub(crate) fn drop_answer(self: &Rc<Self>, delivery: &Delivery) {
+        self.shared.counters().answers_late.increment(1);
+        let (agent, kind) = (self.shared.full_name(), &delivery.kind);
+        tracing::info!(%agent, %kind, "an answer came that nobody waits for");
+        self.acknowledge_answer(delivery.id);
+        self.let_go();
+    }
+
+    /// A place for an answer: the tag of its request, and where the answer comes.
+    ///
+    /// # Errors
+    /// `Full` where too many are awaited.
+    pub(crate) fn await_answer(self: &Rc<Self>) -> Result<Awaited, MailError> {
+        let mut state = self.state.borrow_mut();
+        if state.awaited.len() >= AWAITED_ANSWERS {
+            return Err(MailError::Full(format!(
+                "agent \"{}\" awaits {AWAITED_ANSWERS} answers already: let it ask less at once",
+                self.shared.name()
+            )));
+        }
+        let (tell, answer) = oneshot::channel();
+        let tag = chance::uuid();
+        state.awaited.insert(tag, tell);
+        if let Some(waker) = &state.waker {
+            waker.wake_by_ref();
+        }
+        Ok(Awaited { inbox: self.clone(), tag, answer })
+    }
+
+    /// The life is over that awaited answers.
+    pub(crate) fn end_life(&self) {
+        self.state.borrow_mut().awaited.clear();
+    }
+
+    /// The agent has ended: what is being said to the mailbox is said to its end, then it is left.
+    pub(crate) fn leave(self: &Rc<Self>) -> LocalFuture<()> {
+        let inbox = self.clone();
+        let mut doing = {
+            let mut state = self.state.borrow_mut();
+            state.receiving = None;
+            state.lost = None;
+            state.waker = None;
+            state.ahead.clear();
+            state.awaited.clear();
+            let mut doing = std::mem::take(&mut state.doing);
+            doing.extend(std::mem::take(&mut state.fresh));
+            doing
+        };
+        Box::pin(async move {
+            let last_words = async {
+                loop {
+                    while doing.next().await.is_some() {}
+                    doing.extend(std::mem::take(&mut inbox.state.borrow_mut().fresh));
+                    if doing.is_empty() {
+                        break;
+                    }
+                }
+                inbox.mailbox.leave().await;
+            };
+            if let Either::Right(_) = select(pin!(last_words), inbox.host.link_sleep(LEAVE_TIME)).await {
+                let agent = inbox.shared.full_name();
+                tracing::warn!(%agent, "the mailbox was not left in time; its lease ends by itself");
+            }
+        })
+    }
+}
+
+impl fmt::Debug for Inbox {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Inbox").field("address", self.mailbox.address()).finish_non_exhaustive()
+    }
+}
+
+/// A place for an answer, given up when it is dropped.
+pub(crate) struct Awaited {
+    inbox: Rc<Inbox>,
+    tag: u128,
+    answer: oneshot::Receiver<Delivery>,
+}
+
+impl Awaited {
+    /// By which the answer is known.
+    pub(crate) fn tag(&self) -> u128 {
+        self.tag
+    }
+
+    /// The answer; `None` where the agent's life is over before.
+    pub(crate) async fn answer(&mut self) -> Option<Delivery> {
+        (&mut self.answer).await.ok()
+    }
+}
+
+impl Drop for Awaited {
+    fn drop(&mut self) {
+        // The inbox may be looked at just now, where an answer's waiter is let go.
+        if let Ok(mut state) = self.inbox.state.try_borrow_mut() {
+            state.awaited.remove(&self.tag);
+        }
+    }
+}

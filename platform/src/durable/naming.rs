@@ -1,0 +1,96 @@
+//! Mailboxes by the names of their agents.
+//!
+//! Always true: an agent's mailbox follows from its name, and from how many of that name were terminated before; the same
+//! name leads to the same mailbox on every node. Neighbour: [`sending`](super::sending) asks where mail goes.
+
+use std::sync::Arc;
+
+use folkmoot_agents::mail::{MailAddress, MailError};
+use folkmoot_exchange::{Asker, ExchangeError, MailboxId, MailboxState, Query};
+use folkmoot_transports::provider::sha256_hex;
+
+use super::sending::mail_error;
+use crate::mailroom::Mailroom;
+
+/// How often a mailbox may be terminated and its agent begin another one.
+pub(crate) const MAX_GENERATIONS: u32 = 1000;
+
+/// What ids follow from, before the name and the generation. It must never change: mail lies under these ids.
+const PREFIX: &str = "folkmoot durable agent";
+
+/// How many mailboxes of one name are looked at.
+const LOOKED_AT: usize = 100;
+
+/// The mailbox of a durable agent of that name.
+pub(crate) fn derived(name: &str, generation: u32) -> MailboxId {
+    let hash = sha256_hex(format!("{PREFIX}\0{generation}\0{name}").as_bytes());
+    let mut first = [0; 16];
+    for (byte, digits) in first.iter_mut().zip(hash.as_bytes().chunks(2)) {
+        let digits = std::str::from_utf8(digits).unwrap_or_default();
+        *byte = u8::from_str_radix(digits, 16).unwrap_or_default();
+    }
+    MailboxId::derived(first)
+}
+
+/// Whether the mailbox, which is named so, is the container's.
+pub(crate) async fn is_containers_own(
+    mailroom: &Mailroom,
+    id: MailboxId,
+    name: &str,
+) -> Result<bool, ExchangeError> {
+    let found = mailroom.exchange().discover(&Asker::Container, named(name)).await?;
+    // Behind so many namesakes it may not be seen; nobody but the container registers such ids.
+    Ok(found.iter().find(|found| found.id == id).is_none_or(|found| found.owner.is_none()))
+}
+
+fn named(name: &str) -> Query {
+    Query { max: LOOKED_AT, ..Query::named(name) }
+}
+
+/// Where mail to an address goes: the mailbox, and the name that rules know it by.
+pub(crate) async fn find(
+    mailroom: &Mailroom,
+    to: &MailAddress,
+) -> Result<(MailboxId, Option<Arc<str>>), MailError> {
+    let text = to.as_str();
+    if let Ok(id) = text.parse::<MailboxId>() {
+        return Ok((id, None));
+    }
+    for generation in 0..MAX_GENERATIONS {
+        let id = derived(text, generation);
+        let status = mailroom.exchange().status(&Asker::Container, id).await;
+        match status.map_err(|error| mail_error(to, &error))?.state {
+            MailboxState::Active | MailboxState::Inactive => return Ok((id, Some(text.into()))),
+            MailboxState::Terminated => {}
+            MailboxState::Missing => break,
+        }
+    }
+    let found = mailroom.exchange().discover(&Asker::Container, named(text)).await;
+    let mut own =
+        found.map_err(|error| mail_error(to, &error))?.into_iter().filter(|found| found.owner.is_none());
+    match (own.next(), own.next()) {
+        (Some(only), None) => Ok((only.id, Some(text.into()))),
+        (None, _) => Err(MailError::NoSuchMailbox {
+            to: text.to_owned(),
+            hint: "spawn its agent with `.durable()` first, or write a mailbox's id".to_owned(),
+        }),
+        (Some(first), Some(second)) => Err(MailError::NoSuchMailbox {
+            to: text.to_owned(),
+            hint: format!("several bear that name, such as {} and {}; write one's id", first.id, second.id),
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_lead_to_the_same_mailboxes_for_ever() {
+        // Mail lies under these ids: where this fails, the mail of every agent is lost.
+        assert_eq!(derived("pump", 0).to_string(), "agent:b0f988e8-1160-8d49-a3e3-a4c398d21b6b");
+        assert_eq!(derived("pump", 1).to_string(), "agent:ac27d2de-65d4-81a1-88f1-b9d2f4655378");
+        assert!(derived("pump", 0).is_derived());
+        assert_ne!(derived("pump", 11), derived("1\0pump", 1));
+    }
+}
