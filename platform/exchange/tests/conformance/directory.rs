@@ -48,8 +48,16 @@ pub(crate) async fn agents_are_found_by_type_subtype_capability_and_name(world: 
         name: Some("west".into()),
         lineage: ["shop.Pump", "shop.Machine", "Agent"].map(Into::into).to_vec(),
         capabilities: vec!["water".into()],
+        owner: None,
     };
     assert_eq!(found, [expected]);
+    world
+        .exchange
+        .register(&Asker::user("ada"), Registration::new(MailboxId::agent(6)).named("east"))
+        .await
+        .unwrap();
+    let found = world.exchange.discover(&Asker::Container, Query::named("east")).await.unwrap();
+    assert_eq!(found[0].owner.as_deref(), Some("ada"));
 }
 
 pub(crate) async fn pages_follow_each_other_in_the_order_of_registration(world: World) {

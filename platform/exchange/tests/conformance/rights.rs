@@ -137,6 +137,7 @@ pub(crate) async fn states_and_leases_are_the_containers_alone(world: World) {
         world.exchange.state(&ada, "key".into()).await.unwrap_err(),
         world.exchange.states(&ada, StateQuery::under("key")).await.unwrap_err(),
         world.exchange.commit(&ada, step).await.unwrap_err(),
+        world.exchange.register(&ada, Registration::new(MailboxId::derived([7; 16]))).await.unwrap_err(),
     ] {
         assert!(matches!(error, ExchangeError::ContainerOnly { .. }), "{error}");
     }
