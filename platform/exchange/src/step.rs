@@ -29,7 +29,7 @@ pub struct StateQuery {
     pub prefix: Arc<str>,
     /// Only those after this key: the last one of the page before.
     pub after: Option<Arc<str>>,
-    /// How many at most, up to [`MAX_PAGE`](crate::limits::MAX_PAGE).
+    /// How many at most, up to [`MAX_PAGE`].
     pub max: usize,
 }
 
