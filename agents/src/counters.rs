@@ -1,19 +1,30 @@
-//! The counters of a container's agents and links, their names in one table.
+//! The counters of a container's agents and links, and of front doors, their names in one table.
 //!
-//! Handles are taken from the `metrics` recorder once, when a container starts: install the recorder before.
-//! Neighbours: agents and links count here; nothing else in Folkmoot names a metric.
+//! Handles are taken from the `metrics` recorder once, when a container or a front door starts: install the recorder before.
+//! Neighbours: agents and links count here, [`door`] has what front doors count; nothing else in Folkmoot names a metric.
 
+mod door;
+
+pub use door::{DoorCounters, Outcome};
 use metrics::{Counter, Gauge, counter, gauge};
 
 macro_rules! table {
-    ($($field:ident: $kind:ident = $name:literal, $text:literal;)*) => {
-        /// One handle per row of [`TABLE`].
+    (
+        $($field:ident: $kind:ident = $name:literal, $text:literal;)*
+        @doors: $($of_doors:ident: $doors_kind:ident = $doors_name:literal, $doors_text:literal;)*
+    ) => {
+        /// One handle per row of [`TABLE`], but for those of front doors.
         pub struct Counters {
             $(#[doc = $text] pub $field: $kind,)*
         }
 
         /// Every metric: name, kind, meaning.
-        pub const TABLE: &[(&str, &str, &str)] = &[$(($name, stringify!($kind), $text),)*];
+        pub const TABLE: &[(&str, &str, &str)] = &[
+            $(($name, stringify!($kind), $text),)*
+            $(($doors_name, stringify!($doors_kind), $doors_text),)*
+        ];
+
+        $(#[doc = $doors_text] const $of_doors: &str = $doors_name;)*
 
         impl Counters {
             /// Takes all handles from the recorder, labelled with the node's name.
@@ -102,6 +113,14 @@ table! {
     answers_late: Counter = "folkmoot_answers_late_total", "Answers that came by mail and that nobody waited for.";
     mailboxes_lost: Counter = "folkmoot_mailboxes_lost_total", "Agents that ended because their mailbox was another owner's, or might be.";
     workers_blocked: Counter = "folkmoot_workers_blocked_total", "Times that a worker did not answer the watchdog.";
+    @doors:
+    REQUESTS: Counter = "folkmoot_door_requests_total", "Requests that a front door answered, by route and outcome.";
+    REFUSALS: Counter = "folkmoot_door_refusals_total", "Requests that a front door refused, by cause.";
+    BYTES_IN: Counter = "folkmoot_door_bytes_in_total", "Bytes that a front door read.";
+    BYTES_OUT: Counter = "folkmoot_door_bytes_out_total", "Bytes that a front door wrote.";
+    CONNECTIONS: Gauge = "folkmoot_door_connections", "Connections to a front door that are open now.";
+    CONNECTIONS_CUT: Counter = "folkmoot_door_connections_cut_total", "Connections that a front door did not take, or ended before their client did, by cause.";
+    STREAMS: Gauge = "folkmoot_door_streams", "Streams of mail that a front door has open now.";
 }
 
 impl std::fmt::Debug for Counters {

@@ -35,6 +35,7 @@ pub(crate) fn all() -> Vec<Group> {
         links::group(),
         aiomas::group(),
         academy::group(),
+        academy::bare_group(),
         protocols::group(),
         dialogues::group(),
         exchange::group(),

@@ -80,7 +80,8 @@ pub(crate) struct Hold {
 /// Serve an exchange over HTTP.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ServeMail {
-    /// The line that names it.
+    pub(crate) side: Side,
+    /// The line that names it; of a floor the file that it appends to, or nothing.
     pub(crate) exchange: String,
 }
 
@@ -117,7 +118,7 @@ pub(crate) fn of(words: &[String]) -> Option<Role> {
             percent: usize::from_str(word(4)?).ok()?,
         })),
         "hold" => Some(Role::Hold(Hold { side })),
-        "mail" => Some(Role::ServeMail(ServeMail { exchange: word(3)?.to_owned() })),
+        "mail" => Some(Role::ServeMail(ServeMail { side, exchange: word(3)?.to_owned() })),
         "serve" => Some(Role::Serve(Serve { side, certs, gather_ms: u64::from_str(word(3)?).ok()? })),
         "victim" => {
             Some(Role::Victim(Victim { side, listen: word(3)?.to_owned(), join: word(4)?.to_owned() }))
@@ -182,7 +183,7 @@ impl Role {
             ]),
             Role::Hold(hold) => words.extend(["hold".to_owned(), side(hold.side)]),
             Role::ServeMail(serve) => {
-                words.extend(["mail".to_owned(), side(Side::Ours), String::new(), serve.exchange.clone()])
+                words.extend(["mail".to_owned(), side(serve.side), String::new(), serve.exchange.clone()])
             }
             Role::Victim(victim) => words.extend([
                 "victim".to_owned(),
@@ -232,7 +233,8 @@ mod tests {
             Role::Serve(Serve { side: Side::Ours, certs: None, gather_ms: 3 }),
             Role::Serve(Serve { side: Side::Floor, certs: certs.clone(), gather_ms: 0 }),
             Role::Serve(Serve { side: Side::Multiplexer, certs: None, gather_ms: 0 }),
-            Role::ServeMail(ServeMail { exchange: "memory:".to_owned() }),
+            Role::ServeMail(ServeMail { side: Side::Ours, exchange: "memory:".to_owned() }),
+            Role::ServeMail(ServeMail { side: Side::Floor, exchange: String::new() }),
             Role::Victim(Victim { side: Side::Ours, listen: "127.0.0.1:0".to_owned(), join: String::new() }),
             Role::Drive(Drive {
                 side: Side::Ours,

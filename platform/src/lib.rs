@@ -114,7 +114,7 @@ pub use directory::ListedAgent;
 pub use durable::Durable;
 pub use error::{Error, Result, SpawnError, StartError};
 pub use folkmoot_agents::connect::{Connect, Retry};
-pub use folkmoot_agents::counters::TABLE as METRICS;
+pub use folkmoot_agents::counters::{DoorCounters, Outcome as DoorOutcome, TABLE as METRICS};
 pub use folkmoot_agents::describe::{
     AgentDescription, ArgumentDescription, MailDescription, MethodDescription,
 };

@@ -23,6 +23,9 @@ use crate::clock::RealClock;
 use crate::tables::Tables;
 use crate::{link_time, router};
 
+/// What stands for the node in the counters of an exchange without a container.
+const OWN_NODE: &str = "mailroom";
+
 /// Why a mail was not taken.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -61,15 +64,27 @@ enum Home {
 
 impl Mailroom {
     /// Opens the exchange that `line` names, such as `memory:`, behind a gate that lets everyone in: who may use which
-    /// mailbox is then for the exchange alone to say.
+    /// mailbox is then for the exchange alone to say. What happens is counted, as by a node of the name `mailroom`.
     ///
     /// # Errors
     /// `Line` where no engine is known by it, and what keeps an engine from opening.
     pub async fn open(line: &str) -> Result<Mailroom, ExchangeError> {
         let gate = Gate::open();
         let time = MailTime::begin();
-        let ground = Ground::new(time).gate(gate.id());
-        Ok(Mailroom { exchange: open(line, ground).await?, door: Door::Own(Arc::new(gate)), time })
+        let counters = Counters::new(OWN_NODE);
+        let counting = move |happening, count| counter(&counters, happening).increment(count);
+        let ground = Ground::new(time).gate(gate.id()).counting(counting);
+        let exchange = open(line, ground).await?;
+        tracing::info!(node = OWN_NODE, exchange = line, "the exchange is open");
+        Ok(Mailroom { exchange, door: Door::Own(Arc::new(gate)), time })
+    }
+
+    /// The node that its counters name: its container's, or `mailroom`.
+    pub fn node_name(&self) -> &str {
+        match &self.door {
+            Door::Own(_) => OWN_NODE,
+            Door::OfContainer(tables, _) => tables.principal.node_name(),
+        }
     }
 
     /// Opens the exchange of a container, behind the container's gate; what happens is counted with the container's counters.

@@ -1,11 +1,12 @@
 //! Academy's exchange server and ours, asked by the same clients over HTTP.
 //!
 //! Always true: both take turns within one run, and are asked for the same. Neighbours: `academy/peer.py` starts Academy's
-//! server, by the Python that the live tests have installed; [`load`] has the clients.
+//! server, by the Python that the live tests have installed; [`bare`] is the other floor, [`load`] has the clients.
 
+mod bare;
 mod load;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use folkmoot::Mailroom;
@@ -15,7 +16,7 @@ use self::load::{Asking, Load};
 use crate::Result;
 use crate::bench::{Bench, Group, Target, Unit};
 use crate::child::{Child, tell};
-use crate::role::{Role, ServeMail};
+use crate::role::{Role, ServeMail, Side};
 use crate::rounds::{Pair, Plan};
 
 const ABOUT: &str = "Here the floor is a peer: the HTTP exchange of academy-py 1.0.0 on CPython 3.11, which keeps mail in memory. \
@@ -23,6 +24,10 @@ const ABOUT: &str = "Here the floor is a peer: the HTTP exchange of academy-py 1
     16 connections ask one thing after the other; the clients are one thread of the bench. Memory: what is resident with 1,000 \
     mailboxes and a listener to each. These rows need what `.ci/live academy` installs, and run where they are asked for \
     (`-- academy`, `--long`).";
+
+const ABOUT_FLOOR: &str = "The same clients ask, and the floor is a bare server of the library that ours stands on: it reads the request and answers, \
+    in memory; in a folder it appends the body of each message to a file first, with a group commit as the exchange has it. \
+    A status appends nothing. A message that is received was sent before, and is acknowledged: two writes of ours, one of the floor.";
 
 const PEER: &str = include_str!("academy/peer.py");
 /// Requests of a round.
@@ -44,6 +49,20 @@ pub(crate) fn group() -> Group {
     Group { title: "Against Academy", about: ABOUT, benches }
 }
 
+/// Ours beside the least that a server does.
+pub(crate) fn bare_group() -> Group {
+    let asked = [(Asking::Put, "PUT message"), (Asking::Status, "GET status"), (Asking::Get, "GET message")];
+    let mut benches = Vec::new();
+    for (is_kept, kept) in [(false, "in memory"), (true, "in a folder")] {
+        for (asking, what) in asked {
+            let name = format!("front door, {what}, {kept}");
+            let rates = move |plan: &Plan| rates_beside_bare(plan, asking, is_kept);
+            benches.push(Bench::new(name, Unit::Rate, Target::None, rates));
+        }
+    }
+    Group { title: "Academy's front door, against a bare server", about: ABOUT_FLOOR, benches }
+}
+
 fn target() -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| PathBuf::from("target"), PathBuf::from)
 }
@@ -59,10 +78,32 @@ fn servers(exchange: String) -> Result<[(Child, String); 2]> {
     let mut command = Command::new(python);
     command.args(["-W", "ignore", "-c", PEER]);
     let mut theirs = Child::start_command(command)?;
-    let mut ours = Child::start(&Role::ServeMail(ServeMail { exchange }), false)?;
+    let mut ours = serving(Side::Ours, exchange)?;
     let addresses = [theirs.word()?, ours.word()?];
     let [theirs_at, ours_at] = addresses;
     Ok([(theirs, theirs_at), (ours, ours_at)])
+}
+
+fn serving(side: Side, exchange: String) -> Result<Child> {
+    Child::start(&Role::ServeMail(ServeMail { side, exchange }), false)
+}
+
+fn rates_beside_bare(plan: &Plan, asking: Asking, is_kept: bool) -> Result<Vec<Pair>> {
+    // Not where files may be in memory.
+    let folder = tempfile::tempdir_in(target())?;
+    let path = std::path::absolute(folder.path())?;
+    let (file, exchange) = match is_kept {
+        true => (
+            path.join("appended").display().to_string(),
+            format!("sqlite://{}", path.join("exchange").display()),
+        ),
+        false => (String::new(), "memory:".to_owned()),
+    };
+    let (mut floor, mut ours) = (serving(Side::Floor, file)?, serving(Side::Ours, exchange)?);
+    let (mut floor_load, mut our_load) = (Load::new(floor.word()?)?, Load::new(ours.word()?)?);
+    floor_load.round(asking, CALLS / 4)?;
+    our_load.round(asking, CALLS / 4)?;
+    crate::rounds::interleaved(plan, || floor_load.round(asking, CALLS), || our_load.round(asking, CALLS))
 }
 
 fn rates(plan: &Plan, asking: Asking, is_kept: bool) -> Result<Vec<Pair>> {
@@ -92,6 +133,18 @@ fn weights(_: &Plan) -> Result<Vec<Pair>> {
 /// Serves an exchange until the parent ends it.
 pub(crate) fn serve_mail(serve: &ServeMail) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    if serve.side != Side::Ours {
+        let file = (!serve.exchange.is_empty()).then(|| Path::new(&serve.exchange));
+        return runtime.block_on(async {
+            let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+            tell(listener.local_addr()?)?;
+            let mut orders = crate::child::orders();
+            tokio::select! {
+                served = bare::serve(listener, file) => served,
+                _ = orders.recv() => Ok(()),
+            }
+        });
+    }
     runtime.block_on(async {
         let server = Academy::new(Mailroom::open(&serve.exchange).await?).start("127.0.0.1:0").await?;
         tell(server.address())?;

@@ -3,7 +3,7 @@
 //! Always true: both sides answer after the disk has it, and put what waits into one write and one sync; both lie in the
 //! same file system. Neighbour: [`append`] is the floor.
 
-mod append;
+pub(super) mod append;
 
 use std::path::Path;
 use std::time::Duration;

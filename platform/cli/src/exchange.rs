@@ -4,6 +4,7 @@
 
 mod backup;
 mod check;
+mod figures;
 mod serve;
 
 use clap::Subcommand;

@@ -19,9 +19,20 @@ struct Server {
 
 impl Server {
     fn start(folder: &Folder, arguments: &[&str]) -> Server {
+        Server::start_with(folder, arguments, "off")
+    }
+
+    /// With a log of that level.
+    fn start_with(folder: &Folder, arguments: &[&str], log: &str) -> Server {
         let all = [&["exchange", "serve", "--listen", "127.0.0.1:0"], arguments].concat();
-        let mut process =
-            command(folder, &all).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut command = command(folder, &all);
+        let mut process = command
+            .env("RUST_LOG", log)
+            .env("NO_COLOR", "1")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
         let mut line = String::new();
         BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let url = line.strip_prefix("READY ").unwrap_or_else(|| panic!("{line:?}")).trim().to_owned();
@@ -103,6 +114,38 @@ fn in_a_folder_mail_outlives_the_server_however_it_ends() {
     let server = Server::start(&folder, &["--data", "mail"]);
     // What was read whole before the end does not come again.
     assert!(server.asks("GET", "/message", &about()).contains("000000000002\\\",\\\"kind"));
+}
+
+#[cfg(unix)]
+#[test]
+fn its_counters_are_written_when_it_is_asked_for_them_and_to_the_log_when_it_ends() {
+    let folder = Folder::new();
+    let mut server = Server::start_with(&folder, &["--data", "mail"], "info");
+    server.asks("POST", "/mailbox", &about());
+    for tag in [1, 2, 2] {
+        server.asks("PUT", "/message", &message(tag));
+    }
+    let mut said = BufReader::new(server.process.stderr.take().unwrap());
+    let shown = Command::new("sh").args(["-c", &format!("kill -USR1 {}", server.process.id())]).status();
+    assert!(shown.unwrap().success());
+    let counted = [
+        r#"folkmoot_door_requests_total{door="academy",node="mailroom",route="PUT /message",outcome="done"} 3"#,
+        r#"folkmoot_mails_accepted_total{node="mailroom"} 2"#,
+        r#"folkmoot_mails_repeated_total{node="mailroom"} 1"#,
+    ];
+    let mut missing: Vec<&str> = counted.to_vec();
+    while !missing.is_empty() {
+        let mut line = String::new();
+        assert!(said.read_line(&mut line).unwrap() > 0, "{missing:?} are not told");
+        missing.retain(|wanted| line.trim_end() != *wanted);
+    }
+    let stopped = Command::new("sh").args(["-c", &format!("kill -TERM {}", server.process.id())]).status();
+    assert!(stopped.unwrap().success());
+    let mut rest = String::new();
+    said.read_to_string(&mut rest).unwrap();
+    assert!(server.process.wait().unwrap().success());
+    let last = rest.lines().find(|line| line.contains("the server has ended")).unwrap_or_else(|| panic!("{rest}"));
+    assert!(counted.iter().all(|wanted| last.contains(wanted)), "{last}");
 }
 
 #[test]

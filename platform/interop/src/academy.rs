@@ -2,7 +2,7 @@
 //!
 //! What it serves is what `academy.exchange.cloud.app` of 1.0.0 does, route by route and code by code, but for its
 //! mistakes. The way of a request: [`server`] accepts a connection, [`connection`] hands its requests to the routes of
-//! [`door`], where the handler of each asks the exchange; [`answers`] says what is written. A message's way out ends in
+//! [`door`], where the handler of each asks the exchange; [`answers`] says what is written, and [`counts`] counts. A message's way out ends in
 //! [`held`], which finds out whether it has arrived.
 
 mod answers;
@@ -10,6 +10,7 @@ mod asking;
 mod body;
 mod client;
 mod connection;
+mod counts;
 mod dialects;
 mod door;
 mod entity;

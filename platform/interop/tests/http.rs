@@ -5,6 +5,8 @@
 
 #[path = "http/client.rs"]
 mod client;
+#[path = "http/counts.rs"]
+mod counts;
 #[path = "http/delivery.rs"]
 mod delivery;
 #[path = "http/handles.rs"]

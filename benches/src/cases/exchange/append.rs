@@ -16,10 +16,10 @@ const BATCH: usize = 512;
 
 type Record = (Vec<u8>, oneshot::Sender<u64>);
 
-pub(super) struct Append(mpsc::Sender<Record>);
+pub(in crate::cases) struct Append(mpsc::Sender<Record>);
 
 impl Append {
-    pub(super) fn open(path: &Path) -> Result<Append> {
+    pub(in crate::cases) fn open(path: &Path) -> Result<Append> {
         let file = OpenOptions::new().create(true).append(true).open(path)?;
         let (sender, receiver) = mpsc::channel(WAITING);
         std::thread::spawn(move || write(file, receiver));
@@ -27,7 +27,7 @@ impl Append {
     }
 
     /// Appends a record; its place.
-    pub(super) async fn append(&self, record: Vec<u8>) -> Result<u64> {
+    pub(in crate::cases) async fn append(&self, record: Vec<u8>) -> Result<u64> {
         let (answer, answered) = oneshot::channel();
         self.0.send((record, answer)).await.map_err(|_| "the disk failed")?;
         Ok(answered.await?)

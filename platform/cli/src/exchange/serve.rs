@@ -1,6 +1,7 @@
 //! `folkmoot exchange serve`: Academy's HTTP exchange, over a folder or in memory.
 //!
-//! What always holds: `READY <url>` is printed once clients can come; Ctrl-C and SIGTERM end it in good order.
+//! What always holds: `READY <url>` is printed once clients can come; Ctrl-C and SIGTERM end it in good order, SIGUSR1 has
+//! it write its counters to standard error. Neighbour: [`figures`](super::figures) keeps them.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -9,6 +10,8 @@ use std::time::Duration;
 use clap::Args;
 use folkmoot::{Error, Mailroom, Result};
 use folkmoot_interop::Academy;
+
+use super::figures::Figures;
 
 /// Serves mailboxes over HTTP, as Academy's exchange does, until Ctrl-C
 #[derive(Debug, Args)]
@@ -35,14 +38,16 @@ pub(crate) struct Serve {
 
 pub(crate) fn run(serve: Serve) -> Result<String> {
     allow_descriptors();
+    // Before anything is opened that counts.
+    let figures = Figures::install()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(until_stopped(serve))?;
+    runtime.block_on(until_stopped(serve, &figures))?;
     // What the exchange has left to do was done when it was closed.
     runtime.shutdown_background();
     Ok(String::new())
 }
 
-async fn until_stopped(serve: Serve) -> Result<()> {
+async fn until_stopped(serve: Serve, figures: &Figures) -> Result<()> {
     let mailroom = Mailroom::open(&line(serve.data.as_deref())?).await.map_err(other)?;
     if serve.data.is_none() {
         let told = "no --data DIR: mail is kept in memory, and is gone when the server ends";
@@ -63,9 +68,10 @@ async fn until_stopped(serve: Serve) -> Result<()> {
     let mut out = std::io::stdout();
     writeln!(out, "READY {}", server.url())?;
     out.flush()?;
-    let stopped = stop.asked().await;
+    let stopped = stop.asked(figures).await;
     server.shutdown().await;
     exchange.close().await.map_err(other)?;
+    tracing::info!(counted = %figures.text().trim_end().replace('\n', ", "), "the server has ended");
     stopped
 }
 
@@ -83,25 +89,29 @@ fn line(data: Option<&Path>) -> Result<String> {
     }
 }
 
-/// What ends the server, heeded from when this is made.
+/// What ends the server, and what has it write its counters, heeded from when this is made.
 #[cfg(unix)]
-struct Stop([tokio::signal::unix::Signal; 2]);
+struct Stop([tokio::signal::unix::Signal; 3]);
 
 #[cfg(unix)]
 impl Stop {
     fn heed() -> Result<Stop> {
         use tokio::signal::unix::{SignalKind, signal};
-        Ok(Stop([signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?]))
+        let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::user_defined1()];
+        let [interrupt, terminate, show] = kinds.map(signal);
+        Ok(Stop([interrupt?, terminate?, show?]))
     }
 
-    async fn asked(self) -> Result<()> {
-        let Stop([mut interrupt, mut terminate]) = self;
-        tokio::select! {
-            biased;
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
+    async fn asked(self, figures: &Figures) -> Result<()> {
+        let Stop([mut interrupt, mut terminate, mut show]) = self;
+        loop {
+            tokio::select! {
+                biased;
+                _ = interrupt.recv() => return Ok(()),
+                _ = terminate.recv() => return Ok(()),
+                _ = show.recv() => write!(std::io::stderr(), "{}", figures.text())?,
+            }
         }
-        Ok(())
     }
 }
 
@@ -115,7 +125,7 @@ impl Stop {
         Ok(Stop)
     }
 
-    async fn asked(self) -> Result<()> {
+    async fn asked(self, _: &Figures) -> Result<()> {
         Ok(tokio::signal::ctrl_c().await?)
     }
 }

@@ -30,6 +30,7 @@ use tokio::io::{AsyncWriteExt, Interest};
 use tokio::sync::watch;
 
 use super::answers;
+use super::counts::{Counts, Cut};
 use super::held::{Hands, HeldMail, Parting};
 use super::wire::{Line, Wire};
 
@@ -87,12 +88,13 @@ pub(crate) struct Shared {
     pub(crate) router: Router,
     pub(crate) held: Arc<HeldMail>,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) counts: Arc<Counts>,
     pub(crate) stop: watch::Receiver<bool>,
 }
 
 /// Serves one connection to its end.
 pub(crate) async fn serve(wire: Wire, shared: Shared) {
-    let Shared { router, held, clock, stop: mut stopped } = shared;
+    let Shared { router, held, clock, counts, stop: mut stopped } = shared;
     let line = wire.line().clone();
     let hands = Arc::new(Hands::new(line.clone()));
     let caller = Caller { hands: hands.clone(), stop: Arc::default() };
@@ -102,6 +104,7 @@ pub(crate) async fn serve(wire: Wire, shared: Shared) {
         caller: caller.clone(),
         held: held.clone(),
         asked: asked.clone(),
+        counts: counts.clone(),
     };
     let mut http = http1::Builder::new();
     let mut http = http
@@ -117,7 +120,12 @@ pub(crate) async fn serve(wire: Wire, shared: Shared) {
         loop {
             tokio::select! {
                 biased;
-                served = poll_fn(|cx| http.poll_without_shutdown(cx)) => break served.is_ok(),
+                served = poll_fn(|cx| http.poll_without_shutdown(cx)) => {
+                    if served.as_ref().is_err_and(hyper::Error::is_parse) {
+                        counts.cut(Cut::Malformed);
+                    }
+                    break served.is_ok();
+                }
                 () = &mut settling => {}
                 _ = stopped.wait_for(|stop| *stop), if !is_stopping => {
                     is_stopping = true;
@@ -126,7 +134,12 @@ pub(crate) async fn serve(wire: Wire, shared: Shared) {
                     look = clock.sleep(STOP_TIME);
                 }
                 () = &mut look => {
-                    if is_stopping || looks.is_over(&line, &asked) {
+                    if is_stopping {
+                        break false;
+                    }
+                    if let Some(why) = looks.are_over(&line, &asked) {
+                        tracing::debug!(?why, "a connection was closed");
+                        counts.cut(why);
                         break false;
                     }
                     look = clock.sleep(LOOK);
@@ -197,8 +210,8 @@ struct Looks {
 }
 
 impl Looks {
-    /// Looks again; whether the connection is to be ended.
-    fn is_over(&mut self, line: &Line, asked: &Asked) -> bool {
+    /// Looks again; why the connection is to be ended, if it is.
+    fn are_over(&mut self, line: &Line, asked: &Asked) -> Option<Cut> {
         let (begun, ended) = (asked.begun.load(Ordering::Acquire), asked.ended.load(Ordering::Acquire));
         let progress = line.progress();
         let (handed, out) = progress;
@@ -213,14 +226,13 @@ impl Looks {
         }
         (self.begun, self.progress) = (begun, progress);
         let has_begun_to_ask = line.bytes_in() > self.bytes_in || begun == 0 && line.bytes_in() > 0;
-        let quiet_looks = if has_begun_to_ask { HEAD_LOOKS } else { IDLE_LOOKS };
-        let why = match (self.stalled >= STALL_LOOKS, self.quiet >= quiet_looks) {
-            (true, _) => "the client took nothing of what waited for it",
-            (false, true) => "nothing whole was asked",
-            (false, false) => return false,
-        };
-        tracing::debug!(why, "a connection was closed");
-        true
+        let (quiet_looks, why) =
+            if has_begun_to_ask { (HEAD_LOOKS, Cut::SlowHead) } else { (IDLE_LOOKS, Cut::Idle) };
+        match (self.stalled >= STALL_LOOKS, self.quiet >= quiet_looks) {
+            (true, _) => Some(Cut::Stalled),
+            (false, true) => Some(why),
+            (false, false) => None,
+        }
     }
 }
 
@@ -230,6 +242,7 @@ struct Requests {
     caller: Caller,
     held: Arc<HeldMail>,
     asked: Arc<Asked>,
+    counts: Arc<Counts>,
 }
 
 impl Service<Request<Incoming>> for Requests {
@@ -244,6 +257,9 @@ impl Service<Request<Incoming>> for Requests {
         let is_head = request.method() == Method::HEAD;
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(self.caller.clone());
+        if is_head {
+            self.counts.no_route();
+        }
         let answer = (!is_head).then(|| self.router.call(request));
         let (held, hands) = (self.held.clone(), self.caller.hands.clone());
         Box::pin(async move {

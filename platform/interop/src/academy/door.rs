@@ -21,6 +21,7 @@ use futures_util::future::BoxFuture;
 use super::answers::{Refused, refused, unknown_path, wrong_method};
 use super::asking::{Asking, Who};
 use super::connection::Caller;
+use super::counts::{Counts, Route};
 use super::dialects::Dialects;
 use super::fields::Fields;
 use super::held::HeldMail;
@@ -32,6 +33,7 @@ pub(crate) struct Door {
     pub(crate) exchange: Arc<dyn Exchange>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) asking: Asking,
+    pub(crate) counts: Arc<Counts>,
     pub(crate) held: Arc<HeldMail>,
     pub(crate) dialects: Dialects,
     /// Longest time that a client may wait in one request.
@@ -62,32 +64,45 @@ pub(crate) fn routes(door: Arc<Door>) -> Router {
     let routes = Router::new()
         .route(
             "/mailbox",
-            post(handler(mailboxes::create))
-                .get(handler(mailboxes::status))
-                .delete(handler(mailboxes::terminate)),
+            post(handler(Route::Create, mailboxes::create))
+                .get(handler(Route::Status, mailboxes::status))
+                .delete(handler(Route::Terminate, mailboxes::terminate)),
         )
         .route(
             "/mailbox/share",
-            post(handler(sharing::share)).get(handler(sharing::shares)).delete(handler(sharing::unshare)),
+            post(handler(Route::Share, sharing::share))
+                .get(handler(Route::Shares, sharing::shares))
+                .delete(handler(Route::Unshare, sharing::unshare)),
         )
-        .route("/message", put(handler(sending::send)).get(handler(receiving::receive)))
-        .route("/mailbox/listen", get(handler(receiving::listen)))
+        .route(
+            "/message",
+            put(handler(Route::Send, sending::send)).get(handler(Route::Receive, receiving::receive)),
+        )
+        .route("/mailbox/listen", get(handler(Route::Listen, receiving::listen)))
         .route(
             "/mailbox/heartbeat",
-            get(handler(mailboxes::heartbeat_age)).post(handler(mailboxes::heartbeat)),
+            get(handler(Route::Age, mailboxes::heartbeat_age))
+                .post(handler(Route::Heartbeat, mailboxes::heartbeat)),
         )
-        .route("/mailbox/stats", get(handler(mailboxes::stats)))
-        .route("/discover", get(handler(mailboxes::discover)));
+        .route("/mailbox/stats", get(handler(Route::Stats, mailboxes::stats)))
+        .route("/discover", get(handler(Route::Discover, mailboxes::discover)));
     Router::new()
         .nest("/v1", routes.clone())
         .merge(routes)
-        .fallback(async || unknown_path())
-        .method_not_allowed_fallback(async || wrong_method())
+        .fallback(async |State(door): State<Arc<Door>>| {
+            door.counts.no_route();
+            unknown_path()
+        })
+        .method_not_allowed_fallback(async |State(door): State<Arc<Door>>| {
+            door.counts.no_route();
+            wrong_method()
+        })
         .with_state(door)
 }
 
 /// Does what every handler begins and ends with.
 fn handler<F, A>(
+    route: Route,
     handle: F,
 ) -> impl Fn(State<Arc<Door>>, Request) -> BoxFuture<'static, Response> + Clone + Send + Sync + 'static
 where
@@ -97,9 +112,20 @@ where
     move |State(door), request| {
         let handle = handle.clone();
         Box::pin(async move {
-            match asked(door, request).await {
-                Ok(asked) => handle(asked).await.unwrap_or_else(refused),
-                Err(why) => refused(why),
+            let mut counted = door.counts.begin(route);
+            let answered = match asked(door, request).await {
+                Ok(asked) => handle(asked).await,
+                Err(why) => Err(why),
+            };
+            match answered {
+                Ok(response) => {
+                    counted.done();
+                    response
+                }
+                Err(why) => {
+                    counted.refused(&why);
+                    refused(why)
+                }
             }
         })
     }

@@ -19,6 +19,7 @@ use tokio_rustls::TlsAcceptor;
 use super::asking::Asking;
 use super::client::ClientSetup;
 use super::connection::{Shared, serve};
+use super::counts::{Counts, Cut};
 use super::dialects::Dialects;
 use super::door::{Door, routes};
 use super::error::AcademyError;
@@ -148,7 +149,9 @@ impl Academy {
         // Higher than any of a server before this one, which gave less than one a microsecond.
         let first_event = u64::try_from(clock.now().0.as_micros()).unwrap_or_default();
         let held = Arc::new(HeldMail::new(exchange.clone(), first_event));
+        let counts = Arc::new(Counts::new(self.mailroom.node_name()));
         let door = Arc::new(Door {
+            counts: counts.clone(),
             mailroom: self.mailroom,
             exchange,
             clock: clock.clone(),
@@ -160,8 +163,8 @@ impl Academy {
             max_body: MAX_BODY_BYTES.max(self.max_message.saturating_mul(2)),
         });
         let (stop, stopped) = watch::channel(false);
-        let shared =
-            Shared { router: routes(door.clone()), held: held.clone(), clock: clock.clone(), stop: stopped };
+        let (router, clock_of_all) = (routes(door.clone()), clock.clone());
+        let shared = Shared { router, held: held.clone(), clock: clock_of_all, counts, stop: stopped };
         let scheme = if tls.is_some() { "https" } else { "http" };
         let places = Arc::new(Semaphore::new(self.max_connections));
         let accepting = Accepting { listener, tls: tls.clone(), shared, places: places.clone() };
@@ -293,7 +296,8 @@ impl Accepting {
                     drop(tokio::spawn(connect(stream, peer, self.tls.clone(), self.shared.clone(), place)));
                 }
                 Err(_) => {
-                    // Once for each time that it fills up, not for each client.
+                    self.shared.counts.cut(Cut::TooMany);
+                    // The log says it once for each time that it fills up, not for each client.
                     if !std::mem::replace(&mut is_full, true) {
                         tracing::warn!("there are as many connections as may be; further ones are closed");
                     }
@@ -310,19 +314,25 @@ async fn connect(
     shared: Shared,
     _place: OwnedSemaphorePermit,
 ) {
-    match wire(stream, tls.as_deref(), &*shared.clock).await {
-        Ok(wire) => serve(wire, shared).await,
-        Err(error) => tracing::debug!(%peer, %error, "a connection did not come to be"),
+    match wire(stream, tls.as_deref(), &shared).await {
+        Ok(wire) => {
+            let _counted = shared.counts.connection();
+            serve(wire, shared).await;
+        }
+        Err(error) => {
+            shared.counts.cut(Cut::Handshake);
+            tracing::debug!(%peer, %error, "a connection did not come to be");
+        }
     }
 }
 
-async fn wire(stream: TcpStream, tls: Option<&Tls>, clock: &dyn Clock) -> io::Result<Wire> {
+async fn wire(stream: TcpStream, tls: Option<&Tls>, shared: &Shared) -> io::Result<Wire> {
     // Answers are written whole, and nobody should wait for them.
     stream.set_nodelay(true)?;
-    let Some(tls) = tls else { return Ok(Wire::plain(stream)) };
+    let Some(tls) = tls else { return Ok(Wire::plain(stream, shared.counts.clone())) };
     tokio::select! {
         biased;
-        shaken = TlsAcceptor::from(tls.config()).accept(stream) => Ok(Wire::tls(shaken?)),
-        () = clock.sleep(HANDSHAKE_TIME) => Err(io::Error::from(io::ErrorKind::TimedOut)),
+        shaken = TlsAcceptor::from(tls.config()).accept(stream) => Ok(Wire::tls(shaken?, shared.counts.clone())),
+        () = shared.clock.sleep(HANDSHAKE_TIME) => Err(io::Error::from(io::ErrorKind::TimedOut)),
     }
 }

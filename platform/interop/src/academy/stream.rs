@@ -22,6 +22,7 @@ use http_body::Frame;
 
 use super::asking::Who;
 use super::connection::Caller;
+use super::counts::Open;
 use super::door::Door;
 use super::held::Answer;
 use super::message::{Dialect, place_for_a_break};
@@ -62,12 +63,14 @@ pub(crate) struct MailStream {
     ping: Sleep,
     has_begun: bool,
     has_ended: bool,
+    _counted: Open,
 }
 
 impl MailStream {
     pub(crate) fn new(door: Arc<Door>, caller: Caller, listening: Listening) -> MailStream {
         let receiving = receive(&door, &listening);
         let ping = door.clock.sleep(PING_TIME);
+        let counted = door.counts.stream();
         MailStream {
             door,
             caller,
@@ -78,6 +81,7 @@ impl MailStream {
             ping,
             has_begun: false,
             has_ended: false,
+            _counted: counted,
         }
     }
 

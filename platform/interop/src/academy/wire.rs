@@ -14,6 +14,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
+use super::counts::Counts;
+
 /// How far the bytes of a connection have come.
 #[derive(Debug, Default)]
 pub(crate) struct Line {
@@ -64,6 +66,7 @@ impl Line {
 #[derive(Debug)]
 pub(crate) struct Wire {
     line: Arc<Line>,
+    counts: Arc<Counts>,
     stream: Stream,
 }
 
@@ -90,12 +93,20 @@ macro_rules! either {
 }
 
 impl Wire {
-    pub(crate) fn plain(stream: TcpStream) -> Wire {
-        Wire { line: Arc::default(), stream: Stream::Plain(stream) }
+    pub(crate) fn plain(stream: TcpStream, counts: Arc<Counts>) -> Wire {
+        Wire { line: Arc::default(), counts, stream: Stream::Plain(stream) }
     }
 
-    pub(crate) fn tls(stream: TlsStream<TcpStream>) -> Wire {
-        Wire { line: Arc::default(), stream: Stream::Tls(Box::new(stream)) }
+    pub(crate) fn tls(stream: TlsStream<TcpStream>, counts: Arc<Counts>) -> Wire {
+        Wire { line: Arc::default(), counts, stream: Stream::Tls(Box::new(stream)) }
+    }
+
+    /// Notes what was written.
+    fn wrote(&self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        if let Poll::Ready(Ok(bytes)) = &written {
+            self.counts.counters.bytes_out.increment(*bytes as u64);
+        }
+        self.line.note(written)
     }
 
     pub(crate) fn line(&self) -> &Arc<Line> {
@@ -121,6 +132,7 @@ impl AsyncRead for Wire {
         let read = either!(self, stream => stream.poll_read(cx, buf));
         let bytes = buf.filled().len().saturating_sub(before);
         self.line.bytes_in.fetch_add(bytes as u64, Ordering::Relaxed);
+        self.counts.counters.bytes_in.increment(bytes as u64);
         self.line.note(read)
     }
 }
@@ -128,7 +140,7 @@ impl AsyncRead for Wire {
 impl AsyncWrite for Wire {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let written = either!(self, stream => stream.poll_write(cx, bytes));
-        self.line.note(written)
+        self.wrote(written)
     }
 
     fn poll_write_vectored(
@@ -137,7 +149,7 @@ impl AsyncWrite for Wire {
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let written = either!(self, stream => stream.poll_write_vectored(cx, slices));
-        self.line.note(written)
+        self.wrote(written)
     }
 
     fn is_write_vectored(&self) -> bool {
