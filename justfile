@@ -52,6 +52,6 @@ deny:
 bench *arguments:
     cargo run --release --package folkmoot-benches -- {{arguments}}
 
-# One fuzz target for a while, of `codecs` or `agents/protocols`; needs nightly Rust and cargo-fuzz
+# One fuzz target for a while, of `codecs`, `agents/protocols` or `platform/interop`; needs nightly Rust and cargo-fuzz
 fuzz target seconds="60" crate="codecs":
     cargo +nightly fuzz run --fuzz-dir {{crate}}/fuzz {{target}} -- -max_total_time={{seconds}}

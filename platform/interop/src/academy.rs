@@ -2,8 +2,8 @@
 //!
 //! What it serves is what `academy.exchange.cloud.app` of 1.0.0 does, route by route and code by code, but for its
 //! mistakes. The way of a request: [`server`] accepts a connection, [`connection`] hands its requests to the routes of
-//! [`door`], where the handler of each asks the exchange; [`answers`] says what is written, and [`counts`] counts. A message's way out ends in
-//! [`held`], which finds out whether it has arrived.
+//! [`door`], where the handler of each asks the exchange; [`answers`] says what is written, and [`counts`] counts. A
+//! message's way out ends in [`held`], which finds out whether it has arrived.
 
 mod answers;
 mod asking;
@@ -17,6 +17,10 @@ mod entity;
 mod envelope;
 mod error;
 mod fields;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+#[allow(clippy::expect_used, reason = "a broken promise is a panic, for the fuzzer to find")]
+pub mod fuzzed;
 mod held;
 mod json;
 mod mailboxes;

@@ -117,7 +117,7 @@ fn receive(
 
 /// One event: its number, and the message as it came. A line end in the message is one between two lines of data, and a
 /// message that makes too long a line is broken where JSON lets one.
-fn write_event(text: &mut String, event: u64, message: &str) {
+pub(super) fn write_event(text: &mut String, event: u64, message: &str) {
     // Writing to a string does not fail.
     write!(text, "id: {event}\r\n").ok();
     let too_long = message.len() > LONGEST_LINE;

@@ -1,0 +1,4 @@
+//! Fuzzes `academy::fuzzed::message`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| folkmoot_interop::academy::fuzzed::message(bytes));
