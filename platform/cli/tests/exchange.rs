@@ -144,7 +144,8 @@ fn its_counters_are_written_when_it_is_asked_for_them_and_to_the_log_when_it_end
     let mut rest = String::new();
     said.read_to_string(&mut rest).unwrap();
     assert!(server.process.wait().unwrap().success());
-    let last = rest.lines().find(|line| line.contains("the server has ended")).unwrap_or_else(|| panic!("{rest}"));
+    let last =
+        rest.lines().find(|line| line.contains("the server has ended")).unwrap_or_else(|| panic!("{rest}"));
     assert!(counted.iter().all(|wanted| last.contains(wanted)), "{last}");
 }
 
@@ -170,4 +171,84 @@ fn what_cannot_be_served_is_told() {
         assert!(told.contains(words), "{arguments:?}: {told}");
     }
     folkmoot(&folder, &["exchange", "serve", "--listen-timeout", "soon"]).misunderstands();
+}
+
+/// Streams at once; half as many as connections may be.
+#[cfg(target_os = "linux")]
+const STREAMS: u32 = 10_000;
+
+/// What a stream that waits may take of the server's memory, in bytes.
+#[cfg(target_os = "linux")]
+const STREAM_BYTES: u64 = 48 << 10;
+
+#[cfg(target_os = "linux")]
+#[test]
+fn ten_thousand_idle_streams_take_little_memory_and_nobody_elses_time() {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    setrlimit(Resource::Nofile, limit).unwrap();
+    let allowed = limit.maximum.unwrap_or(u64::MAX);
+    assert!(
+        allowed > u64::from(STREAMS) + 100,
+        "this test opens {STREAMS} connections; `ulimit -n` must be higher"
+    );
+    let folder = Folder::new();
+    let server = Server::start(&folder, &["--listen-timeout", "3600"]);
+    let before = resident_bytes(&server);
+    let address = server.url.strip_prefix("http://").unwrap();
+    let mut streams: Vec<TcpStream> = (0..STREAMS)
+        .map(|number| {
+            let mut stream = TcpStream::connect(address).unwrap();
+            stream.set_read_timeout(Some(std::time::Duration::from_secs(60))).unwrap();
+            for request in ["POST /mailbox", "GET /mailbox/listen"] {
+                let about =
+                    about().replace("000000000001", &format!("{:012}", number + 2)).replace("5}", "3600}");
+                let length = about.len();
+                let head = format!("{request} HTTP/1.1\r\nHost: h\r\nContent-Length: {length}\r\n\r\n");
+                stream.write_all(format!("{head}{about}").as_bytes()).unwrap();
+                let mut answer = [0; 512];
+                let read = stream.read(&mut answer).unwrap();
+                assert!(
+                    answer[..read].starts_with(b"HTTP/1.1 200 OK"),
+                    "{}",
+                    String::from_utf8_lossy(&answer[..read])
+                );
+            }
+            stream
+        })
+        .collect();
+    let each = resident_bytes(&server).saturating_sub(before) / u64::from(STREAMS);
+    assert!(each < STREAM_BYTES, "a stream takes {each} bytes");
+    // Whoever asks is answered, and each stream is served.
+    server.asks("POST", "/mailbox", &about());
+    assert!(server.asks("PUT", "/message", &message(1)).starts_with("HTTP/1.1 200 OK\r\n"));
+    assert!(server.asks("GET", "/message", &about()).contains("000000000001\\\",\\\"kind"));
+    for number in [0, STREAMS / 2, STREAMS - 1] {
+        let to = format!("{:012}", number + 2);
+        assert!(
+            server
+                .asks("PUT", "/message", &message(7).replace("000000000001", &to))
+                .starts_with("HTTP/1.1 200 OK\r\n")
+        );
+        let (stream, mut events) = (&mut streams[number as usize], Vec::new());
+        while !String::from_utf8_lossy(&events).contains(&to) {
+            let mut piece = [0; 1024];
+            let read = stream.read(&mut piece).unwrap();
+            assert!(read > 0, "the stream ended");
+            events.extend_from_slice(&piece[..read]);
+        }
+    }
+    // They all go at once, and nothing of it is left.
+    drop(streams);
+    assert!(server.asks("GET", "/mailbox", &about()).ends_with(r#"{"status": "ACTIVE"}"#));
+    assert_eq!(server.stop().0, Some(0));
+}
+
+/// What is resident of the server.
+#[cfg(target_os = "linux")]
+fn resident_bytes(server: &Server) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", server.process.id())).unwrap();
+    let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    resident.trim().strip_suffix(" kB").unwrap().parse::<u64>().unwrap() * 1024
 }

@@ -76,6 +76,71 @@ async fn what_is_no_http_is_refused() {
 }
 
 #[tokio::test]
+async fn other_versions_of_http_are_spoken_or_refused() {
+    let hall = Hall::open().await;
+    // The preface of HTTP/2.
+    let mut client = hall.client().await;
+    client.sends("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await;
+    assert!(client.is_closed().await, "whoever speaks it understands no answer of 1.1");
+    // HTTP/1.0 has one request in a connection.
+    let mut client = hall.client().await;
+    let (id, length) = (about(&agent(1)), about(&agent(1)).len());
+    client.sends(&format!("GET /mailbox HTTP/1.0\r\nContent-Length: {length}\r\n\r\n{id}")).await;
+    let mut answer = String::new();
+    soon(tokio::io::AsyncReadExt::read_to_string(&mut client.0, &mut answer)).await.unwrap();
+    assert!(
+        answer.starts_with("HTTP/1.0 200 OK\r\n") && answer.ends_with(r#"{"status": "MISSING"}"#),
+        "{answer}"
+    );
+}
+
+#[tokio::test]
+async fn a_body_whose_length_is_in_doubt_hides_no_second_request() {
+    let hall = Hall::open().await;
+    let dest = hall.mailbox(&agent(1)).await;
+    let hidden = format!(
+        "DELETE /mailbox HTTP/1.1\r\nHost: h\r\nContent-Length: {}\r\n\r\n{}",
+        about(&dest).len(),
+        about(&dest)
+    );
+    for lengths in [
+        "Content-Length: 2\r\nContent-Length: 0",
+        "Content-Length: +2",
+        "Content-Length: 0x2",
+        "Content-Length: 99999999999999999999999",
+        "Transfer-Encoding: chunked, identity",
+        "Transfer-Encoding: chunked\r\nContent-Length: 2",
+    ] {
+        let mut client = hall.client().await;
+        client.sends(&format!("GET /mailbox HTTP/1.1\r\nHost: h\r\n{lengths}\r\n\r\n{hidden}")).await;
+        assert_eq!(client.answer().await.status, 400, "{lengths}");
+        assert!(client.is_closed().await, "{lengths}");
+    }
+    // A chunk without a size is none.
+    let mut client = hall.client().await;
+    client
+        .sends("PUT /message HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n{}\r\n0\r\n\r\n")
+        .await;
+    assert_eq!(client.answer().await.status, 400);
+    hall.client().await.asks("GET", "/mailbox", &about(&dest)).await.is(200, r#"{"status": "ACTIVE"}"#);
+}
+
+#[tokio::test]
+async fn a_message_of_a_later_version_is_the_receivers_to_judge() {
+    let hall = Hall::open().await;
+    let mut client = hall.client().await;
+    let dest = hall.mailbox(&agent(1)).await;
+    for (tag, version) in [(1, r#""2.0""#), (2, r#""""#), (3, "null")] {
+        let message = request(&user(2), &dest, tag).replace(r#""1.1""#, version);
+        client.asks("PUT", "/message", &put(&message)).await.is(200, "");
+        assert_eq!(client.receives(&dest, "").await.message(), message);
+    }
+    // A version that is no text is a header that nobody reads.
+    let message = request(&user(2), &dest, 4).replace(r#""1.1""#, "[1]");
+    assert_eq!(client.asks("PUT", "/message", &put(&message)).await.status, 400);
+}
+
+#[tokio::test]
 async fn head_receives_nothing() {
     let hall = Hall::open().await;
     let mut client = hall.client().await;
