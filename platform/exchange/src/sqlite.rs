@@ -172,7 +172,7 @@ impl SqliteStore {
     async fn standing(&self, asker: &Asker, mailbox: MailboxId) -> Result<MailboxState, ExchangeError> {
         let (asker, ground) = (asker.clone(), self.ground.clone());
         self.readers
-            .ask(move |connection| slots::standing(connection, ground.bounds(), &asker, mailbox))
+            .ask_for_row(move |connection| slots::standing(connection, ground.bounds(), &asker, mailbox))
             .await
     }
 }

@@ -1,7 +1,8 @@
 //! Threads that read while others write: what is looked up and changes nothing.
 //!
 //! Always true: a reader sees what was committed before it began, all of it and no half of it; nobody reads any more once
-//! the disk has failed. Neighbours:
+//! the disk has failed. What takes a look at one row is looked up where it is asked, for a thread's way there and back costs
+//! more than the look. Neighbours:
 //! [`finding`](super::finding) and [`states`](super::states) are what is read, [`writer`](super::writer) does the rest.
 
 use std::path::Path;
@@ -30,6 +31,8 @@ type Question = Box<dyn FnOnce(&Connection) + Send>;
 pub(super) struct Readers {
     questions: Mutex<Option<Vec<mpsc::Sender<Question>>>>,
     threads: Mutex<Vec<JoinHandle<()>>>,
+    /// For whoever asks for one row.
+    near: Mutex<Option<Connection>>,
     next: AtomicUsize,
     directory: Arc<Path>,
     failed: Failed,
@@ -37,10 +40,11 @@ pub(super) struct Readers {
 
 impl Readers {
     pub(super) fn start(directory: &Path, failed: Failed) -> Result<Readers, ExchangeError> {
+        let connect = || connect_reader(directory).map_err(|error| Trouble::from(error).tell(directory));
+        let near = connect()?;
         let (mut questions, mut threads) = (Vec::new(), Vec::new());
         for number in 0..READERS {
-            let connection =
-                connect_reader(directory).map_err(|error| Trouble::from(error).tell(directory))?;
+            let connection = connect()?;
             let (sender, mut receiver) = mpsc::channel::<Question>(WAITING_QUESTIONS);
             let reader = std::thread::Builder::new()
                 .name(format!("folkmoot-exchange-reader-{number}"))
@@ -56,10 +60,26 @@ impl Readers {
         Ok(Readers {
             questions: Mutex::new(Some(questions)),
             threads: Mutex::new(threads),
+            near: Mutex::new(Some(near)),
             next: AtomicUsize::new(0),
             directory: directory.into(),
             failed,
         })
+    }
+
+    /// Asks for one row, by its key: at once, or one of them where somebody else is at it.
+    pub(super) async fn ask_for_row<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&Connection) -> Outcome<T> + Send + 'static,
+    ) -> Result<T, ExchangeError> {
+        if let Some(error) = self.failed.get() {
+            return Err(error.clone());
+        }
+        if let Ok(near) = self.near.try_lock() {
+            let connection = near.as_ref().ok_or(ExchangeError::Closed)?;
+            return question(connection).map_err(|trouble| trouble.tell(&self.directory));
+        }
+        self.ask(question).await
     }
 
     /// Asks one of them.
@@ -89,6 +109,7 @@ impl Readers {
     /// Lets go of the database. They end what they are at.
     pub(super) fn close(&self) -> Vec<JoinHandle<()>> {
         self.questions.lock().unwrap_or_else(PoisonError::into_inner).take();
+        self.near.lock().unwrap_or_else(PoisonError::into_inner).take();
         std::mem::take(&mut self.threads.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
