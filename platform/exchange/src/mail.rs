@@ -164,6 +164,9 @@ impl Mail {
 
 /// Up to eight bytes as a number, the first the lowest.
 fn number_of(bytes: &[u8]) -> u64 {
+    if let Some(eight) = bytes.first_chunk() {
+        return u64::from_le_bytes(*eight);
+    }
     let mut eight = [0; 8];
     eight.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
     u64::from_le_bytes(eight)
@@ -172,8 +175,7 @@ fn number_of(bytes: &[u8]) -> u64 {
 /// One step of the fingerprint: a product's halves, folded.
 fn mix(state: u64, word: u64) -> u64 {
     let product = u128::from(state ^ word ^ 0x9e37_79b9_7f4a_7c15).wrapping_mul(0xd6e8_feb8_6659_fd93);
-    let [low, high] = [product, product >> 64].map(|half| number_of(&half.to_le_bytes()[..8]));
-    (low ^ high).rotate_left(23).wrapping_add(state)
+    ((product as u64) ^ ((product >> 64) as u64)).rotate_left(23).wrapping_add(state)
 }
 
 #[cfg(test)]

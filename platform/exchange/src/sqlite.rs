@@ -5,27 +5,39 @@
 //! not acknowledged is delivered again, at its place. Signs of life are kept in memory. One process holds the directory.
 //! Neighbours: [`store`](crate::store) says what an engine must keep to; [`check()`] and [`backup()`] are for operators.
 
+mod attempts;
 mod backup;
 mod ballast;
+mod burying;
 mod check;
 mod desk;
 mod directory;
 mod finding;
+mod free_rows;
+mod hands;
+mod keyed;
+mod known;
 mod log_file;
+mod mailbox_rows;
 mod mails;
 mod mark;
 mod opening;
+mod places;
 mod queue;
 mod readers;
+mod requests;
 mod returned;
 mod schema;
 mod sending;
 mod sent;
+mod sent_rows;
 mod session;
 mod slots;
 mod states;
 mod sum;
+mod tallies;
 mod trouble;
+mod upgrading;
 mod wal;
 mod words;
 mod writer;
@@ -33,7 +45,8 @@ mod writer;
 pub use backup::{Copied, backup};
 pub use ballast::BALLAST_BYTES;
 pub use check::{Report, check};
-pub use directory::{BALLAST, DATABASE, LOCK, LOG, MARK};
+pub use directory::{BALLAST, DATABASE, HANDS, LOCK, LOG, MARK};
+pub use log_file::SYNCED;
 pub use readers::{READERS, WAITING_QUESTIONS};
 pub use slots::KEPT_MAILBOXES;
 pub use writer::{BATCH, WAITING_OPERATIONS};
@@ -65,12 +78,13 @@ use crate::store::{Claim, Claimed, Store};
 
 use desk::Desk;
 use directory::Directory;
+use hands::HandsFile;
 use readers::Readers;
 use returned::Returned;
 use session::Session;
 use slots::Slots;
 use trouble::{Outcome, of_file};
-use writer::{Failed, Manner, Operation, Order, Work, Writer, give_back, let_go};
+use writer::{Failed, Files, Manner, Operation, Order, Work, Writer, give_back, let_go};
 
 /// Mailboxes in a directory.
 pub struct SqliteStore {
@@ -94,23 +108,27 @@ impl SqliteStore {
         let connection = opening::open(&held)?;
         let tell = |trouble: trouble::Trouble| trouble.tell(directory);
         let starts = opening::meta(&connection, "starts").map_err(tell)?;
-        let commits = opening::meta(&connection, "commits").map_err(tell)?;
+        let was_closed = opening::meta(&connection, "closed").map_err(tell)? == 1;
+        let of_hands = |error| of_file(&held.file(HANDS), "using a file of the exchange", error);
+        let left_in_hand = hands::read(&held.file(HANDS)).map_err(of_hands)?;
+        opening::begin(&connection, &left_in_hand, starts + 1).map_err(tell)?;
+        let hands = HandsFile::begin(&held.file(HANDS)).map_err(of_hands)?;
+        let commits = tallies::last_commit(&connection).map_err(tell)?;
         let mut desk = Desk::new(connection, ground.clone(), starts + 1);
-        opening::read_desk(&mut desk).map_err(tell)?;
+        opening::read_desk(&mut desk, was_closed).map_err(tell)?;
         let ballast = writer::ballast_of(&held);
         if !ballast.is_in()
             && let Err(error) = ballast.lay_in()
         {
             tracing::error!(directory = %directory.display(), %error, "there is no room for the ballast of the exchange");
         }
-        opening::count_start(&desk.connection, starts + 1).map_err(tell)?;
         let mark = mark::MarkFile::open(&held.file(MARK))
             .map_err(|error| of_file(&held.file(MARK), "opening a file of the exchange", error))?;
         let returned = Arc::new(Returned::default());
         let failed = Failed::default();
         let session = Session { slots: Slots::default(), desk };
-        let writer = Writer::new(session, held, ballast, mark, commits, returned.clone(), failed.clone())
-            .map_err(tell)?;
+        let files = Files { directory: held, ballast, mark, hands };
+        let writer = Writer::new(session, files, commits, returned.clone(), failed.clone()).map_err(tell)?;
         let readers = Readers::start(directory, failed)?;
         let (orders, taken) = mpsc::channel(WAITING_OPERATIONS);
         let thread = std::thread::Builder::new()
@@ -172,7 +190,9 @@ impl SqliteStore {
     async fn standing(&self, asker: &Asker, mailbox: MailboxId) -> Result<MailboxState, ExchangeError> {
         let (asker, ground) = (asker.clone(), self.ground.clone());
         self.readers
-            .ask_for_row(move |connection| slots::standing(connection, ground.bounds(), &asker, mailbox))
+            .ask_for_row(move |connection| {
+                mailbox_rows::standing(connection, ground.bounds(), &asker, mailbox)
+            })
             .await
     }
 }

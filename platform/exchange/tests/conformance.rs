@@ -13,7 +13,11 @@ mod conformance {
     #[path = "../../../tests/support/limit.rs"]
     pub(crate) mod limit;
     pub(crate) mod model;
+    #[cfg(feature = "sqlite")]
+    mod older;
     pub(crate) mod owners;
+    #[cfg(feature = "sqlite")]
+    mod power;
     pub(crate) mod rights;
     pub(crate) mod steps;
     pub(crate) mod tracking;

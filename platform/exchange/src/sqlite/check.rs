@@ -11,13 +11,17 @@ use crate::error::ExchangeError;
 use crate::limits::ExchangeLimits;
 
 use super::directory::{DATABASE, Directory, LOG, MARK};
+use super::mailbox_rows::{mailbox_columns, mailbox_of_row};
 use super::mails::{self, columns};
 use super::mark::Mark;
-use super::opening::{connect_reader, go_on_without, is_broken, is_cut, meta};
-use super::slots::{Slot, Tally, mailbox_columns, mailbox_of_row, tally_of_row};
+use super::opening::{connect_reader, go_on_without, is_broken, is_cut};
+use super::schema;
+use super::sent_rows;
+use super::slots::Slot;
 use super::states;
+use super::tallies::{Tally, last_commit, read_changes, tally_of_row};
 use super::trouble::{Outcome, Trouble, of_file};
-use super::words::count;
+use super::words::{count, moment_of};
 
 /// Findings of one kind that are told; more are counted.
 const TOLD_FINDINGS: usize = 100;
@@ -61,11 +65,9 @@ pub fn check(directory: &Path) -> Result<Report, ExchangeError> {
     let held = Directory::hold(directory)?;
     let mut report = Report::default();
     let file_trouble = |name: &str, error| of_file(&held.file(name), "reading a file of the exchange", error);
-    if let Some(what) = is_broken(directory).map_err(|error| file_trouble(LOG, error))? {
-        report.find(what);
-    }
+    let broken = is_broken(directory).map_err(|error| file_trouble(LOG, error))?;
     let mark = Mark::read(&held.file(MARK)).map_err(|error| file_trouble(MARK, error))?;
-    if let Err(trouble) = look(directory, mark, &mut report) {
+    if let Err(trouble) = look(directory, mark, broken, &mut report) {
         match is_cut(directory) {
             Some(what) => report.find(what),
             None => report.find(format!("{}: {}", database.display(), describe(trouble))),
@@ -83,9 +85,22 @@ fn describe(trouble: Trouble) -> String {
     }
 }
 
-fn look(directory: &Path, mark: Option<Mark>, report: &mut Report) -> Outcome<()> {
+fn look(directory: &Path, mark: Option<Mark>, broken: Option<String>, report: &mut Report) -> Outcome<()> {
     let connection = connect_reader(directory)?;
-    let commits = meta(&connection, "commits")?;
+    let version = schema::version(&connection)?;
+    if version != schema::VERSION {
+        report.find(format!(
+            "its tables are of version {version}, this program checks those of version {}; open the exchange with it once to \
+             bring older ones up to date",
+            schema::VERSION
+        ));
+        return Ok(());
+    }
+    let commits = last_commit(&connection)?;
+    // Without a mark it is not known whether that was promised.
+    if mark.is_none_or(|Mark(told)| told > commits) {
+        broken.into_iter().for_each(|what| report.find(what));
+    }
     if let Some(Mark(told)) = mark
         && told > commits
     {
@@ -98,6 +113,7 @@ fn look(directory: &Path, mark: Option<Mark>, report: &mut Report) -> Outcome<()
     mailboxes(&connection, report)?;
     tallies(&connection, report)?;
     mail_rows(&connection, report)?;
+    sent_row_findings(&connection, report)?;
     letter_rows(&connection, report)?;
     state_rows(&connection, report)?;
     let aside: i64 = connection.query_row("SELECT count(*) FROM damaged", [], |row| row.get(0))?;
@@ -142,44 +158,80 @@ fn mailboxes(connection: &Connection, report: &mut Report) -> Outcome<()> {
 
 /// Whether the tallies are whole, and tell of the mail that is there.
 fn tallies(connection: &Connection, report: &mut Report) -> Outcome<()> {
+    let (newer, damaged) = read_changes(connection)?;
+    for commit in damaged {
+        report.find(format!(
+            "what commit {commit} changed in tallies does not match its checksum; restore the directory from a backup"
+        ));
+    }
     let mut statement = connection.prepare("SELECT * FROM tally ORDER BY mailbox")?;
-    let mut counted = connection.prepare(
-        "SELECT (SELECT count(*) FROM mail WHERE mailbox = ?1), (SELECT count(*) FROM dead_letter WHERE mailbox = ?1)",
-    )?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
-        let Some((mailbox, Tally { messages, dead_letters, .. })) = tally_of_row(row) else {
-            let number = row.get::<_, i64>(0).unwrap_or(0);
-            report.find(format!(
+        let number: i64 = row.get(0).unwrap_or(0);
+        match tally_of_row(row) {
+            _ if newer.contains_key(&number) => {}
+            Some((mailbox, tally)) => tally_of(connection, mailbox, &tally, report)?,
+            None => report.find(format!(
                 "mailbox {number}: its tally does not match its checksum; restore it from a backup"
-            ));
-            continue;
-        };
-        let (mails, letters): (i64, i64) =
-            counted.query_row([mailbox], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        if (messages, dead_letters) != (count(mails), count(letters)) {
-            report.find(format!(
-                "mailbox {mailbox}: its tally tells of {messages} mails and {dead_letters} dead letters, there are {mails} and \
-                 {letters}"
-            ));
+            )),
+        }
+    }
+    for (mailbox, tally) in newer {
+        if let Some(tally) = tally {
+            tally_of(connection, mailbox, &tally, report)?;
         }
     }
     Ok(())
 }
 
+fn tally_of(connection: &Connection, mailbox: i64, tally: &Tally, report: &mut Report) -> Outcome<()> {
+    let mut counted = connection.prepare_cached(
+        "SELECT (SELECT count(*) FROM place WHERE mailbox = ?1), (SELECT count(*) FROM dead_letter WHERE mailbox = ?1)",
+    )?;
+    let (mails, letters): (i64, i64) = counted.query_row([mailbox], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let Tally { messages, dead_letters, .. } = *tally;
+    if (messages, dead_letters) != (count(mails), count(letters)) {
+        report.find(format!(
+            "mailbox {mailbox}: its tally tells of {messages} mails and {dead_letters} dead letters, there are {mails} and \
+             {letters}"
+        ));
+    }
+    Ok(())
+}
+
+/// Whether at each place lies the mail that was put there.
 fn mail_rows(connection: &Connection, report: &mut Report) -> Outcome<()> {
-    let mut statement =
-        connection.prepare(concat!("SELECT ", columns!(), " FROM mail NOT INDEXED ORDER BY number"))?;
+    let mut statement = connection
+        .prepare("SELECT mailbox, rank, position, mail, size, expires_at FROM place ORDER BY mail")?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
-        match mails::stored(row, 0) {
-            Ok(_) => report.mails += 1,
-            Err(_) => report.find(format!(
-                "mail {} of mailbox {} does not match its checksum; it is set aside when it is to be delivered",
-                row.get::<_, i64>(2).unwrap_or(0),
-                row.get::<_, i64>(0).unwrap_or(0)
+        let (mailbox, rank, position) = (row.get(0)?, row.get(1)?, count(row.get(2)?));
+        let expires_at: Option<i64> = row.get(5)?;
+        let placed = (count(row.get(4)?), expires_at.map(moment_of));
+        let read = mails::read(connection, row.get(3)?, mailbox, (rank, position))?;
+        match read {
+            Some(Ok(stored)) if (stored.mail.size_bytes(), stored.mail.expires_at) == placed => {
+                report.mails += 1;
+            }
+            Some(_) => report.find(format!(
+                "mail {position} of mailbox {mailbox} does not match its checksum or its place; it is set aside when it is to \
+                 be delivered"
+            )),
+            None => report.find(format!(
+                "mail {position} of mailbox {mailbox} is lost; restore the directory from a backup"
             )),
         }
+    }
+    Ok(())
+}
+
+/// Whether it is known what was sent.
+fn sent_row_findings(connection: &Connection, report: &mut Report) -> Outcome<()> {
+    for first in sent_rows::damaged(connection)? {
+        report.find(format!(
+            "the mails that were sent from number {first} on do not match their checksum; one of them that is sent again is not \
+             known"
+        ));
     }
     Ok(())
 }

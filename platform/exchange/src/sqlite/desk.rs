@@ -15,8 +15,12 @@ use crate::limits::ExchangeLimits;
 use crate::mailbox_id::MailboxId;
 use crate::moment::Moment;
 
+use super::free_rows::FreeRows;
+use super::hands::HandRecord;
+use super::keyed::Keyed;
 use super::mails::Stored;
-use super::sent::Sent;
+use super::sent::{Sent, SentMail};
+use super::tallies::{Tallies, Tally};
 use super::trouble::Outcome;
 
 /// Mails that were just sent are kept at hand, for most are received soon: in bytes, with what each counts for.
@@ -28,10 +32,13 @@ const COUNTED_USERS: usize = 4096;
 /// A mail that a receiver has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Hand {
-    /// The number of its row.
+    /// The number of the mailbox, and of its own row.
+    pub(super) mailbox: i64,
     pub(super) mail: i64,
     pub(super) rank: u8,
     pub(super) attempts: u32,
+    /// It has a row of `attempt`, of an earlier delivery.
+    pub(super) is_written: bool,
     pub(super) claim: u64,
     pub(super) until: Moment,
     pub(super) size: u64,
@@ -68,7 +75,16 @@ pub(super) enum Word {
 enum Undo {
     Hand(MailboxId, u64, Option<Hand>),
     Sent(u64, Option<u64>),
+    Tally(i64, Option<Option<Tally>>),
+    Taken(i64),
+    Left(i64),
     Fresh(i64),
+}
+
+/// A mail that is kept at hand, and when it was put there.
+struct Fresh {
+    stored: Stored,
+    serial: u64,
 }
 
 /// Where an operation began, to go back there.
@@ -77,6 +93,7 @@ pub(super) struct Place {
     wakes: usize,
     words: usize,
     changed: usize,
+    records: usize,
     totals: Totals,
 }
 
@@ -85,6 +102,8 @@ pub(super) struct Desk {
     pub(super) ground: Arc<Ground>,
     pub(super) totals: Totals,
     pub(super) sent: Sent,
+    pub(super) tallies: Tallies,
+    pub(super) free_rows: FreeRows,
     pub(super) last_claim: u64,
     /// The number of the newest mailbox; numbers are not given again while anything may remember them.
     pub(super) last_mailbox: i64,
@@ -93,10 +112,14 @@ pub(super) struct Desk {
     /// Mailboxes that the transaction has changed, and those of them whose tally is not written yet.
     pub(super) changed: Vec<MailboxId>,
     pub(super) untallied: Vec<MailboxId>,
-    hands: HashMap<MailboxId, BTreeMap<u64, Hand>>,
-    fresh: HashMap<i64, Stored>,
+    hands: HashMap<MailboxId, BTreeMap<u64, Hand>, Keyed>,
+    /// What of the deliveries is to be noted once the transaction is committed.
+    records: Vec<HandRecord>,
+    fresh: HashMap<i64, Fresh, Keyed>,
+    /// In which order they were put there, with what is there no more.
     fresh_order: VecDeque<(i64, u64)>,
     fresh_bytes: u64,
+    last_serial: u64,
     live_of_user: HashMap<Arc<str>, u64>,
     undo: Vec<Undo>,
 }
@@ -108,6 +131,8 @@ impl Desk {
             ground,
             totals: Totals::default(),
             sent: Sent::default(),
+            tallies: Tallies::default(),
+            free_rows: FreeRows::default(),
             // Numbers of claims are never given again, not even after a new start.
             last_claim: starts << 32,
             last_mailbox: 0,
@@ -115,10 +140,12 @@ impl Desk {
             words: Vec::new(),
             changed: Vec::new(),
             untallied: Vec::new(),
-            hands: HashMap::new(),
-            fresh: HashMap::new(),
+            hands: HashMap::default(),
+            records: Vec::new(),
+            fresh: HashMap::default(),
             fresh_order: VecDeque::new(),
             fresh_bytes: 0,
+            last_serial: 0,
             live_of_user: HashMap::new(),
             undo: Vec::new(),
         }
@@ -134,6 +161,7 @@ impl Desk {
             wakes: self.wakes.len(),
             words: self.words.len(),
             changed: self.changed.len(),
+            records: self.records.len(),
             totals: self.totals,
         }
     }
@@ -144,10 +172,16 @@ impl Desk {
             match self.undo.pop() {
                 Some(Undo::Hand(mailbox, position, before)) => self.put_hand(mailbox, position, before),
                 Some(Undo::Sent(hash, before)) => self.sent.restore(hash, before),
-                Some(Undo::Fresh(number)) => drop(self.fresh.remove(&number)),
+                Some(Undo::Tally(mailbox, before)) => self.tallies.restore(mailbox, before),
+                Some(Undo::Taken(number)) => self.free_rows.untake(number),
+                Some(Undo::Left(number)) => self.free_rows.unleave(number),
+                Some(Undo::Fresh(number)) => self.forget_fresh(number),
                 None => break,
             }
         }
+        self.sent.take_back();
+        self.tallies.take_back();
+        self.records.truncate(place.records);
         self.wakes.truncate(place.wakes);
         self.words.truncate(place.words);
         self.totals = place.totals;
@@ -161,6 +195,8 @@ impl Desk {
     pub(super) fn settle(&mut self) {
         self.undo.clear();
         self.changed.clear();
+        self.sent.settle();
+        self.tallies.settle();
         for word in self.words.drain(..) {
             match word {
                 Word::Died(mailbox, letter) => self.ground.died(mailbox, &letter),
@@ -175,10 +211,25 @@ impl Desk {
                 Wake::All(mailbox) => self.ground.waiting().wake_all(mailbox),
             }
         }
-        while self.fresh_bytes > FRESH_BYTES {
-            let Some((number, bytes)) = self.fresh_order.pop_front() else { break };
-            self.fresh.remove(&number);
-            self.fresh_bytes -= bytes;
+        self.trim_fresh();
+    }
+
+    /// Drops mails that are at hand, the oldest first, where they are too many.
+    fn trim_fresh(&mut self) {
+        while let Some((number, serial)) = self.fresh_order.front().copied() {
+            let is_there = self.fresh.get(&number).is_some_and(|fresh| fresh.serial == serial);
+            if is_there && self.fresh_bytes <= FRESH_BYTES {
+                break;
+            }
+            self.fresh_order.pop_front();
+            if is_there {
+                self.forget_fresh(number);
+            }
+        }
+        if self.fresh_order.len() > 2 * self.fresh.len() + 1024 {
+            let fresh = &self.fresh;
+            self.fresh_order
+                .retain(|(number, serial)| fresh.get(number).is_some_and(|fresh| fresh.serial == *serial));
         }
     }
 
@@ -199,6 +250,50 @@ impl Desk {
 
     pub(super) fn wake_all(&mut self, mailbox: MailboxId) {
         self.wakes.push(Wake::All(mailbox));
+    }
+
+    /// The tally of a mailbox is that from now on; `None` where it is over.
+    pub(super) fn stage_tally(&mut self, mailbox: i64, tally: Option<Tally>) {
+        let before = self.tallies.stage(mailbox, tally);
+        self.undo.push(Undo::Tally(mailbox, before));
+    }
+
+    /// A row for a mail.
+    pub(super) fn take_row(&mut self) -> i64 {
+        let number = self.free_rows.take();
+        self.undo.push(Undo::Taken(number));
+        number
+    }
+
+    /// The row of a mail that is gone is free.
+    pub(super) fn leave_row(&mut self, number: i64) -> Outcome<()> {
+        self.forget_fresh(number);
+        if self.free_rows.leave(number) {
+            self.undo.push(Undo::Left(number));
+            return Ok(());
+        }
+        super::mails::remove(&self.connection, number)
+    }
+
+    /// A delivery is noted once the transaction is committed.
+    pub(super) fn note(&mut self, position: u64, hand: &Hand, is_in_hand: bool) {
+        let Hand { mailbox, mail, rank, attempts, .. } = *hand;
+        self.records.push(HandRecord { mailbox, position, mail, attempts, rank, is_in_hand });
+    }
+
+    /// What is to be noted now.
+    pub(super) fn take_records(&mut self) -> Vec<HandRecord> {
+        std::mem::take(&mut self.records)
+    }
+
+    /// All that is in hand.
+    pub(super) fn all_in_hand(&self) -> Vec<HandRecord> {
+        let hands = self.hands.values().flatten();
+        let record = |(position, hand): (&u64, &Hand)| {
+            let Hand { mailbox, mail, rank, attempts, .. } = *hand;
+            HandRecord { mailbox, position: *position, mail, attempts, rank, is_in_hand: true }
+        };
+        hands.map(record).collect()
     }
 
     /// What of a mailbox is in hand, by position.
@@ -245,30 +340,27 @@ impl Desk {
             return;
         }
         self.undo.push(Undo::Fresh(number));
-        self.fresh.insert(number, stored);
-        self.fresh_order.push_back((number, bytes));
+        self.forget_fresh(number);
+        self.last_serial += 1;
+        self.fresh.insert(number, Fresh { stored, serial: self.last_serial });
+        self.fresh_order.push_back((number, self.last_serial));
         self.fresh_bytes += bytes;
     }
 
     pub(super) fn fresh(&self, number: i64) -> Option<&Stored> {
-        self.fresh.get(&number)
+        self.fresh.get(&number).map(|fresh| &fresh.stored)
     }
 
     /// A row is gone; its number may be given to another mail.
     pub(super) fn forget_fresh(&mut self, number: i64) {
-        self.fresh.remove(&number);
+        if let Some(gone) = self.fresh.remove(&number) {
+            self.fresh_bytes -= gone.stored.mail.size_bytes();
+        }
     }
 
-    /// Rows are gone; their numbers may be given to others.
-    pub(super) fn forget_all_fresh(&mut self) {
-        self.fresh.clear();
-        self.fresh_order.clear();
-        self.fresh_bytes = 0;
-    }
-
-    /// A mail of that hash was sent, in that row of the table of those.
-    pub(super) fn remember_sent(&mut self, hash: u64, row: u64) {
-        let before = self.sent.insert(hash, row);
+    /// A mail was sent.
+    pub(super) fn remember_sent(&mut self, mail: SentMail) {
+        let (hash, before) = self.sent.stage(mail);
         self.undo.push(Undo::Sent(hash, before));
     }
 

@@ -17,6 +17,8 @@ pub const DATABASE: &str = "exchange.db";
 pub const LOG: &str = "exchange.db-wal";
 /// How far the log had come.
 pub const MARK: &str = "exchange.mark";
+/// Which mail is in somebody's hand.
+pub const HANDS: &str = "exchange.hands";
 /// What is given back on a full disk.
 pub const BALLAST: &str = "exchange.ballast";
 /// Who holds the directory.

@@ -11,7 +11,8 @@ use crate::asker::Asker;
 use crate::limits::ExchangeLimits;
 use crate::mailbox::{Found, Query, Registration};
 
-use super::slots::{Slot, mailbox_columns, mailbox_of_row};
+use super::mailbox_rows::{mailbox_columns, mailbox_of_row};
+use super::slots::Slot;
 use super::trouble::Outcome;
 use super::words::{column, count};
 

@@ -12,6 +12,9 @@ use std::path::PathBuf;
 use super::directory::{Directory, LOG};
 use super::trouble::{Outcome, Trouble};
 
+/// Where it is told that the disk has the log: the tests of power failures listen.
+pub const SYNCED: &str = "folkmoot_exchange::synced";
+
 #[derive(Debug)]
 pub(super) struct LogFile {
     path: PathBuf,
@@ -35,6 +38,7 @@ impl LogFile {
             None => OpenOptions::new().read(true).write(true).open(&self.path).map_err(Trouble::Unsynced)?,
         };
         file.sync_data().map_err(Trouble::Unsynced)?;
+        tracing::trace!(target: SYNCED, log = %self.path.display(), "the disk has the log");
         self.file = Some(file);
         Ok(())
     }

@@ -202,8 +202,8 @@ pub(super) fn dead_letter(row: &Row<'_>) -> Result<DeadLetter, Broken> {
     Ok(DeadLetter { position, mail, by, attempts, cause, died_at: moment_of(number(3)?) })
 }
 
-/// Writes a mail at its place; the number of its row.
-pub(super) fn insert(connection: &Connection, mailbox: i64, stored: &Stored) -> Outcome<i64> {
+/// Writes a mail into the row of that number, over what lay there.
+pub(super) fn write(connection: &Connection, number: i64, mailbox: i64, stored: &Stored) -> Outcome<()> {
     let Stored { rank, position, mail, by, accepted_at } = stored;
     let (id, sender) = (mail.id.0.to_be_bytes(), mail.from.map(id_bytes));
     let (tracking, tag, label) = match mail.tracking {
@@ -231,9 +231,9 @@ pub(super) fn insert(connection: &Connection, mailbox: i64, stored: &Stored) -> 
     };
     let sum = columns.sum();
     let mut statement = connection.prepare_cached(concat!(
-        "INSERT INTO mail(",
+        "INSERT OR REPLACE INTO mail(",
         columns!(),
-        ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)"
+        ", number) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)"
     ))?;
     statement.execute(params![
         columns.mailbox,
@@ -251,16 +251,27 @@ pub(super) fn insert(connection: &Connection, mailbox: i64, stored: &Stored) -> 
         by.node_name(),
         by.agent_name(),
         columns.body,
-        sum
+        sum,
+        number
     ])?;
-    Ok(connection.last_insert_rowid())
+    Ok(())
 }
 
-/// The mail of that row.
-pub(super) fn read(connection: &Connection, number: i64) -> Outcome<Option<Result<Stored, Broken>>> {
+/// The mail of that row, which must be that of the mailbox, rank and position.
+pub(super) fn read(
+    connection: &Connection,
+    number: i64,
+    mailbox: i64,
+    (rank, position): (u8, u64),
+) -> Outcome<Option<Result<Stored, Broken>>> {
     let mut statement =
         connection.prepare_cached(concat!("SELECT ", columns!(), " FROM mail WHERE number = ?1"))?;
-    Ok(statement.query_row([number], |row| Ok(stored(row, 0))).optional()?)
+    let read = |row: &Row<'_>| {
+        let stored = stored(row, 0)?;
+        let is_it = row.get(0) == Ok(mailbox) && (stored.rank, stored.position) == (rank, position);
+        is_it.then_some(stored).ok_or(Broken)
+    };
+    Ok(statement.query_row([number], |row| Ok(read(row))).optional()?)
 }
 
 /// The dead letter of that position.
@@ -277,13 +288,13 @@ pub(super) fn read_dead(
     Ok(statement.query_row([mailbox, column(position)], |row| Ok(dead_letter(row))).optional()?)
 }
 
-/// Takes a mail out.
+/// Removes a row.
 pub(super) fn remove(connection: &Connection, number: i64) -> Outcome<()> {
     connection.prepare_cached("DELETE FROM mail WHERE number = ?1")?.execute([number])?;
     Ok(())
 }
 
-/// Makes a dead letter of a mail.
+/// Makes a dead letter of a mail; its row is left as it is.
 pub(super) fn bury(
     connection: &Connection,
     number: i64,
@@ -304,7 +315,7 @@ pub(super) fn bury(
         ", ?2, ?3, ?4, ?5 FROM mail WHERE number = ?1"
     ))?;
     statement.execute(params![number, attempts, cause, reason, moment_column(died_at)])?;
-    remove(connection, number)
+    Ok(())
 }
 
 /// Moves a row that is broken out of the way, as it is.

@@ -15,12 +15,16 @@ use crate::error::ExchangeError;
 
 use super::desk::{Desk, Totals};
 use super::directory::{DATABASE, Directory, LOG, MARK};
+use super::free_rows::FreeRows;
+use super::hands::{self, HandRecord};
 use super::mark::Mark;
 use super::schema;
 use super::sent::Sent;
+use super::tallies::{self, last_commit};
 use super::trouble::{Ill, Outcome, Trouble, of_file};
+use super::upgrading;
 use super::wal;
-use super::words::count;
+use super::words::{column, count};
 
 /// How long a connection waits for another, in milliseconds: readers and checkpoints wait for each other briefly.
 const BUSY_MILLIS: u64 = 5_000;
@@ -128,28 +132,51 @@ pub(super) fn open(directory: &Directory) -> Result<Connection, ExchangeError> {
         .map_err(|error| of_file(&directory.file(MARK), "reading a file of the exchange", error))?;
     let broken = is_broken(path)
         .map_err(|error| of_file(&directory.file(LOG), "reading the log of the exchange", error))?;
-    if let (Some(what), Some(_)) = (broken, mark) {
-        return Err(ExchangeError::Damaged { what });
-    }
     let connection = connect(&directory.file(DATABASE)).map_err(Trouble::from);
-    let opened = connection.and_then(|connection| prepare(&connection, path, mark).map(|()| connection));
+    let opened = connection.and_then(|connection| {
+        // A log that is not whole is left as it is where the database is not opened after all.
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+        prepare(&connection, path, mark, broken)?;
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)?;
+        Ok(connection)
+    });
     opened.map_err(|trouble| match (trouble.ill(), is_cut(path)) {
         (Some(Ill::Damaged), Some(what)) => ExchangeError::Damaged { what },
         _ => trouble.tell(path),
     })
 }
 
-fn prepare(connection: &Connection, path: &Path, mark: Option<Mark>) -> Outcome<()> {
-    schema::prepare(connection)?;
-    let commits = meta(connection, "commits")?;
-    match mark {
-        Some(Mark(told)) if told > commits => Err(Trouble::Damaged(format!(
-            "the database in {} ends with commit {commits}, and had come to {told}: its log was cut or it is an old copy; {}",
-            path.display(),
-            go_on_without(path)
-        ))),
-        _ => Ok(()),
+/// Looks whether all is there that was promised, and makes the tables what this program knows.
+///
+/// What of the log cannot be read is a loss where the mark is ahead of what can. After a power failure it is not: then the end
+/// of the log may be torn, and nobody was told of what stood there.
+fn prepare(connection: &Connection, path: &Path, mark: Option<Mark>, broken: Option<String>) -> Outcome<()> {
+    let told = mark.map_or(0, |Mark(told)| told);
+    let lost = |commits: u64| {
+        let cut = || {
+            let (path, go_on) = (path.display(), go_on_without(path));
+            format!(
+                "the database in {path} ends with commit {commits}, and had come to {told}: its log was cut or it is an old \
+                 copy; {go_on}"
+            )
+        };
+        Err(Trouble::Damaged(broken.clone().unwrap_or_else(cut)))
+    };
+    if told > 0 && schema::is_empty(connection)? {
+        return lost(0);
     }
+    let version = schema::prepare(connection)?;
+    let commits = if version == 1 { meta(connection, "commits")? } else { last_commit(connection)? };
+    if told > commits {
+        return lost(commits);
+    }
+    if broken.is_some() {
+        tracing::warn!(
+            directory = %path.display(),
+            "the end of the log was torn by a crash and is left out; nothing that was promised stood there"
+        );
+    }
+    if version == 1 { upgrading::upgrade(connection) } else { Ok(()) }
 }
 
 /// A number of the store about itself.
@@ -158,8 +185,29 @@ pub(super) fn meta(connection: &Connection, name: &str) -> Outcome<u64> {
     Ok(count(statement.query_row([name], |row| row.get(0))?))
 }
 
-/// Counts a new start, and reads what is kept in memory.
-pub(super) fn read_desk(desk: &mut Desk) -> Outcome<()> {
+/// Begins a new life of the store: what was in hand when the last one ended counts as attempts, all tallies stand in their
+/// table, and the start is counted.
+pub(super) fn begin(connection: &Connection, hands: &[HandRecord], start: u64) -> Outcome<()> {
+    let transaction = connection.unchecked_transaction()?;
+    tallies::fold_all(&transaction)?;
+    hands::write_attempts(&transaction, hands)?;
+    transaction.execute("UPDATE meta SET value = ?1 WHERE name = 'starts'", [column(start)])?;
+    transaction.execute("UPDATE meta SET value = 0 WHERE name = 'closed'", [])?;
+    transaction.commit()?;
+    Ok(())
+}
+
+/// Ends it: nothing is left to be swept.
+pub(super) fn end(desk: &mut Desk) -> Outcome<()> {
+    let transaction = desk.connection.unchecked_transaction()?;
+    desk.free_rows.clear(&transaction)?;
+    transaction.execute("UPDATE meta SET value = 1 WHERE name = 'closed'", [])?;
+    transaction.commit()?;
+    Ok(())
+}
+
+/// Reads what is kept in memory; `was_closed` says whether the life before this one ended well.
+pub(super) fn read_desk(desk: &mut Desk, was_closed: bool) -> Outcome<()> {
     let connection = &desk.connection;
     let number = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, i64>(0)).map(count);
     desk.totals = Totals {
@@ -171,18 +219,9 @@ pub(super) fn read_desk(desk: &mut Desk) -> Outcome<()> {
         )?,
         states: number("SELECT count(*) FROM state")?,
     };
-    let newest = number(
-        "SELECT max(coalesce((SELECT max(number) FROM mailbox), 0), coalesce((SELECT max(mailbox) FROM sent), 0))",
-    )?;
+    let newest = number("SELECT coalesce(max(number), 0) FROM mailbox")?;
     desk.sent = Sent::load(connection)?;
-    desk.last_mailbox = super::words::column(newest);
-    Ok(())
-}
-
-/// Counts a start of the store.
-pub(super) fn count_start(connection: &Connection, starts: u64) -> Outcome<()> {
-    connection
-        .prepare_cached("UPDATE meta SET value = ?1 WHERE name = 'starts'")?
-        .execute([super::words::column(starts)])?;
+    desk.free_rows = FreeRows::load(connection, was_closed)?;
+    desk.last_mailbox = column(newest).max(desk.sent.last_mailbox);
     Ok(())
 }

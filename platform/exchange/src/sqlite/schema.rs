@@ -1,8 +1,8 @@
 //! The tables of an exchange in SQLite, and the version of them.
 //!
 //! Always true: each row that holds what someone left here bears a checksum over all of it (`sum`); texts in a list are
-//! separated by a newline, which none of them holds. Neighbours: [`slots`](super::slots) and [`mails`](super::mails)
-//! read and write the rows.
+//! separated by a newline, which none of them holds. Neighbours: [`mailbox_rows`](super::mailbox_rows), [`mails`](super::mails)
+//! and others read and write the rows, [`upgrading`](super::upgrading) makes these tables of older ones.
 
 use rusqlite::Connection;
 
@@ -14,7 +14,7 @@ use super::trouble::{Outcome, Trouble};
 pub(super) const APPLICATION: i64 = 0x464d_5843;
 
 /// The version of the tables that this program reads and writes.
-pub(super) const VERSION: i64 = 1;
+pub(super) const VERSION: i64 = 2;
 
 /// The columns of a mail, in the table of those that wait and in that of dead letters.
 macro_rules! mail_columns {
@@ -26,10 +26,25 @@ macro_rules! mail_columns {
     };
 }
 
+/// The tables that version 1 did not have, or had otherwise.
+macro_rules! new_tables {
+    () => {
+        "CREATE TABLE change(number INTEGER PRIMARY KEY, bytes BLOB NOT NULL, sum INTEGER NOT NULL);
+
+         CREATE TABLE place(
+             mailbox INTEGER NOT NULL, rank INTEGER NOT NULL, position INTEGER NOT NULL, mail INTEGER NOT NULL,
+             size INTEGER NOT NULL, expires_at INTEGER, PRIMARY KEY (mailbox, rank, position)) WITHOUT ROWID;
+         CREATE INDEX place_expiry ON place(mailbox, expires_at) WHERE expires_at IS NOT NULL;
+
+         CREATE TABLE sent(first INTEGER PRIMARY KEY, bytes BLOB NOT NULL, sum INTEGER NOT NULL);"
+    };
+}
+pub(super) use new_tables;
+
 /// Times are milliseconds of the exchange's clock. `rank` is 9 less the priority, so that lower is delivered earlier.
 const TABLES: &str = concat!(
     "CREATE TABLE meta(name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
-     INSERT INTO meta VALUES ('commits', 0), ('starts', 0);
+     INSERT INTO meta VALUES ('commits', 0), ('starts', 0), ('closed', 1);
 
      CREATE TABLE mailbox(
          number INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, name TEXT, lineage TEXT NOT NULL, capabilities TEXT NOT NULL,
@@ -50,17 +65,11 @@ const TABLES: &str = concat!(
      CREATE TABLE mail(number INTEGER PRIMARY KEY, ",
     mail_columns!(),
     ");
-     CREATE UNIQUE INDEX mail_order ON mail(mailbox, rank, position);
-     CREATE INDEX mail_expiry ON mail(mailbox, expires_at) WHERE expires_at IS NOT NULL;
 
      CREATE TABLE attempt(
          mailbox INTEGER NOT NULL, position INTEGER NOT NULL, mail INTEGER NOT NULL, rank INTEGER NOT NULL,
          attempts INTEGER NOT NULL, in_hand INTEGER NOT NULL, delayed_until INTEGER,
          PRIMARY KEY (mailbox, position)) WITHOUT ROWID;
-
-     CREATE TABLE sent(
-         number INTEGER PRIMARY KEY, mailbox INTEGER NOT NULL, position INTEGER NOT NULL, id BLOB NOT NULL, sender BLOB,
-         fingerprint INTEGER NOT NULL, came_at INTEGER NOT NULL);
 
      CREATE TABLE pending(
          mailbox INTEGER NOT NULL, requester BLOB NOT NULL, tag BLOB NOT NULL, label BLOB, position INTEGER NOT NULL,
@@ -77,24 +86,35 @@ const TABLES: &str = concat!(
 
      CREATE TABLE damaged(number INTEGER PRIMARY KEY, ",
     mail_columns!(),
-    ");"
+    ");",
+    new_tables!()
 );
 
-/// Makes the tables in an empty database, and looks whether those of another are known.
+/// The version of the tables.
+pub(super) fn version(connection: &Connection) -> Outcome<i64> {
+    Ok(connection.query_row("PRAGMA user_version", [], |row| row.get(0))?)
+}
+
+/// Whether there are no tables.
+pub(super) fn is_empty(connection: &Connection) -> Outcome<bool> {
+    let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    Ok(tables == 0)
+}
+
+/// Makes the tables in an empty database, and looks whether those of another are known; their version.
 ///
 /// # Errors
 /// It is not of an exchange, or of a newer version.
-pub(super) fn prepare(connection: &Connection) -> Outcome<()> {
+pub(super) fn prepare(connection: &Connection) -> Outcome<i64> {
     let number = |pragma: &str| connection.query_row(pragma, [], |row| row.get::<_, i64>(0));
-    let (application, version) = (number("PRAGMA application_id")?, number("PRAGMA user_version")?);
-    let is_empty = number("SELECT count(*) FROM sqlite_schema")? == 0;
+    let (application, version) = (number("PRAGMA application_id")?, version(connection)?);
     match (application, version) {
-        (APPLICATION, VERSION) => Ok(()),
-        (0, 0) if is_empty => {
+        (APPLICATION, version @ 1..=VERSION) => Ok(version),
+        (0, 0) if is_empty(connection)? => {
             connection.execute_batch(&format!(
                 "BEGIN IMMEDIATE; {TABLES} PRAGMA application_id={APPLICATION}; PRAGMA user_version={VERSION}; COMMIT;"
             ))?;
-            Ok(())
+            Ok(VERSION)
         }
         (APPLICATION, version) => Err(Trouble::Refused(ExchangeError::Invalid {
             fault: format!(

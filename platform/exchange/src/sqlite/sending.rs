@@ -18,7 +18,8 @@ use crate::step::{Committed, StatePut, Step};
 
 use super::mails::{self, Stored};
 use super::queue;
-use super::sent::SentAs;
+use super::requests::{self, Pending};
+use super::sent::{SentAs, SentMail};
 use super::session::Session;
 use super::slots::Slot;
 use super::states;
@@ -74,7 +75,7 @@ impl Session {
         let sent_as = SentAs::of(live.number, mail);
         let fingerprint = mail.fingerprint();
         match self.desk.sent.find(&self.desk.connection, &sent_as, now, &bounds)? {
-            Some((known, position)) if known == fingerprint => {
+            Some(SentMail { fingerprint: known, position, .. }) if known == fingerprint => {
                 return Ok(Accepted { position, is_repeated: true });
             }
             Some(_) => return Err(ExchangeError::IdUsed { mailbox: to }.into()),
@@ -119,10 +120,8 @@ impl Session {
             accepted_at: now,
         };
         let position = queue::push(live, &mut self.desk, stored)?;
-        queue::track(live, &mut self.desk, mail, position)?;
-        let row = self.desk.sent.write(&self.desk.connection, &sent_as, position, fingerprint, now)?;
-        let hash = self.desk.sent.hash(&sent_as);
-        self.desk.remember_sent(hash, row);
+        requests::track(live, &mut self.desk, mail, position)?;
+        self.desk.remember_sent(SentMail { sent_as, position, fingerprint, came_at: now });
         if let (true, Some(from)) = (is_request, mail.from)
             && let Some(sender) = self.slots.anyones(&self.desk, from)?
         {
@@ -161,7 +160,7 @@ impl Session {
     fn settle_request(&mut self, posting: &Posting) -> Outcome<()> {
         let Some((from, tag)) = answers(posting) else { return Ok(()) };
         if let Some(responder) = self.slots.anyones(&self.desk, from)?
-            && queue::settle_request(responder, &mut self.desk, posting.to(), tag)?
+            && requests::settle_request(responder, &mut self.desk, posting.to(), tag)?
         {
             responder.tally_mut(&mut self.desk).answered += 1;
         }
@@ -228,14 +227,9 @@ impl Session {
     }
 
     /// Answers the requests to a mailbox that is over; how many. Requesters that are over, too, get none.
-    pub(super) fn answer_for(
-        &mut self,
-        id: MailboxId,
-        now: Moment,
-        pending: Vec<queue::Pending>,
-    ) -> Outcome<u64> {
+    pub(super) fn answer_for(&mut self, id: MailboxId, now: Moment, pending: Vec<Pending>) -> Outcome<u64> {
         let mut answered = 0;
-        for queue::Pending { requester, tag, label } in pending {
+        for Pending { requester, tag, label } in pending {
             let Some(live) = self.slots.anyones(&self.desk, requester)? else { continue };
             let mail = Mail {
                 id: MailId(tag),

@@ -1,24 +1,26 @@
 //! Which mails were sent lately: so that one that is sent again is known.
 //!
-//! The rows are in the order of sending, so that the old ones go from the front; the index over them is in memory, a
-//! number for each, and is read when the store is opened. Always true: an id is forgotten when its time is over, or when the
-//! exchange has taken `repeat_ids` newer ones. Neighbour: [`sending`](super::sending) asks.
+//! The mails of a commit are one row, numbered in the order of sending; the old rows go from the front. The index over them is
+//! in memory, a number for each mail, and is read when the store is opened. Always true: an id is forgotten when its time is
+//! over, or when the exchange has taken `repeat_ids` newer ones. Neighbour: [`sending`](super::sending) asks,
+//! [`sent_rows`](super::sent_rows) has the rows.
 
-use std::collections::HashMap;
-use std::hash::{BuildHasher, RandomState};
+use std::collections::{HashMap, VecDeque};
+use std::hash::BuildHasher;
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::Connection;
 
 use crate::limits::ExchangeLimits;
 use crate::mail::Mail;
 use crate::mailbox_id::MailboxId;
 use crate::moment::Moment;
 
+use super::keyed::Keyed;
+use super::sent_rows::{self, SentRow};
 use super::trouble::Outcome;
-use super::words::{column, count, id_bytes, moment_column, moment_of};
 
 /// Rows that are forgotten in one transaction, at most.
-const FORGOTTEN_AT_ONCE: i64 = 2048;
+const FORGOTTEN_AT_ONCE: usize = 64;
 
 /// By whom and under which id a mail was sent to which mailbox.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -34,159 +36,154 @@ impl SentAs {
     }
 }
 
-/// The index: the newest row of each hash.
+/// A mail that was sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct SentMail {
+    pub(super) sent_as: SentAs,
+    pub(super) position: u64,
+    pub(super) fingerprint: u64,
+    pub(super) came_at: Moment,
+}
+
+/// What is known of a row without a look at it.
+#[derive(Clone, Copy, Debug)]
+struct Known {
+    first: u64,
+    count: u64,
+    /// When the last of its mails came.
+    last_at: Moment,
+}
+
+impl Known {
+    fn of(row: &SentRow) -> Option<Known> {
+        let last_at = row.mails.iter().map(|sent| sent.came_at).max()?;
+        Some(Known { first: row.first, count: row.mails.len() as u64, last_at })
+    }
+}
+
+/// The index: the newest number of each hash.
 #[derive(Default)]
 pub(super) struct Sent {
-    rows: HashMap<u64, u64>,
-    hasher: RandomState,
-    /// The oldest row that is there, and how many there are from it on.
-    oldest: u64,
+    numbers: HashMap<u64, u64, Keyed>,
+    hasher: Keyed,
+    /// The rows that there are, the oldest first.
+    rows: VecDeque<Known>,
     newest: u64,
-    /// When the oldest row came, where that is known.
-    oldest_at: Option<Moment>,
+    /// The highest number of a mailbox that was seen when the index was read.
+    pub(super) last_mailbox: i64,
+    /// Those of the transaction that is under way, of the numbers up to the newest.
+    staged: Vec<SentMail>,
+    /// Rows that this transaction has forgotten.
+    forgotten: usize,
 }
 
 impl Sent {
-    pub(super) fn hash(&self, sent_as: &SentAs) -> u64 {
+    fn hash(&self, sent_as: &SentAs) -> u64 {
         self.hasher.hash_one(sent_as)
-    }
-
-    pub(super) fn insert(&mut self, hash: u64, row: u64) -> Option<u64> {
-        self.newest = self.newest.max(row);
-        self.rows.insert(hash, row)
-    }
-
-    pub(super) fn restore(&mut self, hash: u64, before: Option<u64>) {
-        match before {
-            Some(row) => drop(self.rows.insert(hash, row)),
-            None => drop(self.rows.remove(&hash)),
-        }
     }
 
     /// Reads the index.
     pub(super) fn load(connection: &Connection) -> Outcome<Sent> {
         let mut sent = Sent::default();
-        let mut statement =
-            connection.prepare("SELECT number, mailbox, sender, id FROM sent ORDER BY number")?;
-        let mut rows = statement.query([])?;
-        while let Some(row) = rows.next()? {
-            let number = count(row.get(0)?);
-            if let Some(sent_as) = sent_as_of(row, 1)? {
-                let hash = sent.hash(&sent_as);
-                sent.insert(hash, number);
+        sent_rows::read_all(connection, |row| {
+            for (number, mail) in (row.first..).zip(&row.mails) {
+                let hash = sent.hash(&mail.sent_as);
+                sent.numbers.insert(hash, number);
+                sent.newest = number;
+                sent.last_mailbox = sent.last_mailbox.max(mail.sent_as.mailbox);
             }
-            if sent.oldest == 0 {
-                sent.oldest = number;
-            }
-        }
+            sent.rows.extend(Known::of(&row));
+        })?;
         Ok(sent)
     }
 
-    /// The fingerprint and the position of the mail that was sent so, where that is remembered.
+    /// The number of the newest mail that was sent under each hash is remembered; what it was before, and under which hash.
+    pub(super) fn stage(&mut self, mail: SentMail) -> (u64, Option<u64>) {
+        self.newest += 1;
+        let hash = self.hash(&mail.sent_as);
+        self.staged.push(mail);
+        (hash, self.numbers.insert(hash, self.newest))
+    }
+
+    /// Undoes the last that was staged.
+    pub(super) fn restore(&mut self, hash: u64, before: Option<u64>) {
+        self.staged.pop();
+        self.newest -= 1;
+        match before {
+            Some(number) => drop(self.numbers.insert(hash, number)),
+            None => drop(self.numbers.remove(&hash)),
+        }
+    }
+
+    /// The mail that was sent so, where that is remembered.
     pub(super) fn find(
         &self,
         connection: &Connection,
         sent_as: &SentAs,
         now: Moment,
         bounds: &ExchangeLimits,
-    ) -> Outcome<Option<(u64, u64)>> {
-        let Some(number) = self.rows.get(&self.hash(sent_as)) else { return Ok(None) };
-        let mut statement = connection.prepare_cached(
-            "SELECT fingerprint, position, came_at, mailbox, sender, id FROM sent WHERE number = ?1",
-        )?;
-        let found = statement
-            .query_row([column(*number)], |row| {
-                let fingerprint: i64 = row.get(0)?;
-                let came_at = moment_of(row.get(2)?);
-                Ok((sent_as_of(row, 3)?, came_at, (fingerprint.cast_unsigned(), count(row.get(1)?))))
-            })
-            .optional()?;
-        let is_known = |known: &Option<SentAs>, came_at: Moment| {
-            known.as_ref() == Some(sent_as) && !self.is_over(*number, came_at, now, bounds)
+    ) -> Outcome<Option<SentMail>> {
+        let Some(number) = self.numbers.get(&self.hash(sent_as)) else { return Ok(None) };
+        let staged_from = self.newest + 1 - self.staged.len() as u64;
+        let found = match number.checked_sub(staged_from) {
+            Some(at) => self.staged.get(usize::try_from(at).unwrap_or(usize::MAX)).copied(),
+            None => sent_rows::find(connection, *number)?,
         };
-        Ok(found.filter(|(known, came_at, _)| is_known(known, *came_at)).map(|(.., found)| found))
+        Ok(found.filter(|mail| mail.sent_as == *sent_as && !self.is_over(*number, mail.came_at, now, bounds)))
     }
 
-    /// Whether a mail that came then, in that row, is not remembered any more.
+    /// Whether the mail of that number, which came then, is not remembered any more.
     fn is_over(&self, number: u64, came_at: Moment, now: Moment, bounds: &ExchangeLimits) -> bool {
         came_at + bounds.repeat_time <= now || self.newest.saturating_sub(number) >= bounds.repeat_ids
     }
 
-    /// Writes the row of a mail that is sent; its number.
+    /// Writes what the transaction has sent, and forgets what is over, some at a time.
     pub(super) fn write(
-        &self,
-        connection: &Connection,
-        sent_as: &SentAs,
-        position: u64,
-        fingerprint: u64,
-        came_at: Moment,
-    ) -> Outcome<u64> {
-        let mut statement = connection.prepare_cached(
-            "INSERT INTO sent(number, mailbox, position, id, sender, fingerprint, came_at) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-        )?;
-        // Numbers only grow, even where all rows are gone meanwhile.
-        let number = self.newest + 1;
-        statement.execute(params![
-            column(number),
-            sent_as.mailbox,
-            column(position),
-            sent_as.id.to_be_bytes(),
-            sent_as.from.map(id_bytes),
-            fingerprint.cast_signed(),
-            moment_column(came_at)
-        ])?;
-        Ok(number)
-    }
-
-    /// Forgets what is over, some at a time.
-    pub(super) fn prune(
         &mut self,
         connection: &Connection,
         now: Moment,
         bounds: &ExchangeLimits,
     ) -> Outcome<()> {
-        let is_none_over = |at: Moment| !self.is_over(self.oldest, at, now, bounds);
-        if self.newest == 0 || self.oldest_at.is_some_and(is_none_over) {
-            return Ok(());
+        self.forgotten = 0;
+        if !self.staged.is_empty() {
+            let first = self.newest + 1 - self.staged.len() as u64;
+            sent_rows::write(connection, first, &self.staged)?;
         }
-        let mut statement = connection.prepare_cached(
-            "SELECT number, came_at, mailbox, sender, id FROM sent ORDER BY number LIMIT ?1",
-        )?;
-        let mut rows = statement.query([FORGOTTEN_AT_ONCE])?;
-        let mut last = None;
-        self.oldest_at = None;
-        while let Some(row) = rows.next()? {
-            let (number, came_at) = (count(row.get(0)?), moment_of(row.get(1)?));
-            self.oldest = number;
-            if !self.is_over(number, came_at, now, bounds) {
-                self.oldest_at = Some(came_at);
-                break;
-            }
-            if let Some(sent_as) = sent_as_of(row, 2)? {
-                let hash = self.hash(&sent_as);
+        while let Some(oldest) = self.rows.get(self.forgotten)
+            && self.forgotten < FORGOTTEN_AT_ONCE
+            && self.is_over(oldest.first + oldest.count - 1, oldest.last_at, now, bounds)
+        {
+            self.forgotten += 1;
+        }
+        if let Some(last) = self.forgotten.checked_sub(1).and_then(|last| self.rows.get(last)) {
+            let last = last.first;
+            // The index forgets them at once: what is over is not found in it either way.
+            let numbers = &mut self.numbers;
+            let hasher = &self.hasher;
+            sent_rows::forget(connection, last, |number, mail| {
+                let hash = hasher.hash_one(mail.sent_as);
                 // A later mail of the same hash stays.
-                if self.rows.get(&hash) == Some(&number) {
-                    self.rows.remove(&hash);
+                if numbers.get(&hash) == Some(&number) {
+                    numbers.remove(&hash);
                 }
-            }
-            last = Some(number);
-        }
-        drop(rows);
-        if let Some(last) = last {
-            connection.prepare_cached("DELETE FROM sent WHERE number <= ?1")?.execute([column(last)])?;
+            })?;
         }
         Ok(())
     }
-}
 
-fn sent_as_of(row: &rusqlite::Row<'_>, first: usize) -> rusqlite::Result<Option<SentAs>> {
-    let mailbox = row.get(first)?;
-    let from = match row.get_ref(first + 1)?.as_blob_or_null() {
-        Ok(None) => None,
-        Ok(Some(bytes)) => super::words::id_of(bytes),
-        Err(_) => return Ok(None),
-    };
-    let Ok(id) = row.get_ref(first + 2)?.as_blob() else { return Ok(None) };
-    Ok(super::words::number_of(id).map(|id| SentAs { mailbox, from, id }))
+    /// The transaction is committed.
+    pub(super) fn settle(&mut self) {
+        let forgotten = std::mem::take(&mut self.forgotten);
+        self.rows.drain(..forgotten.min(self.rows.len()));
+        if let Some(last_at) = self.staged.iter().map(|mail| mail.came_at).max() {
+            let count = self.staged.len() as u64;
+            self.rows.push_back(Known { first: self.newest + 1 - count, count, last_at });
+            self.staged.clear();
+        }
+    }
+
+    /// The transaction is taken back; what it had staged is restored one by one.
+    pub(super) fn take_back(&mut self) {
+        self.forgotten = 0;
+    }
 }

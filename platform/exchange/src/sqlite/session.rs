@@ -20,10 +20,14 @@ use crate::mailbox_id::MailboxId;
 use crate::moment::Moment;
 use crate::store::{Claim, Claimed};
 
+use super::attempts;
+use super::burying;
 use super::desk::{Desk, Hand, Place, Word};
 use super::finding;
 use super::mails::{self, Stored};
+use super::places;
 use super::queue;
+use super::requests;
 use super::sending::check_room;
 use super::slots::{self, Live, Slot, Slots};
 use super::trouble::{Outcome, Trouble};
@@ -38,7 +42,7 @@ pub(super) struct Session {
 impl Session {
     /// Begins a part that is taken back as a whole where it is refused.
     pub(super) fn savepoint(&mut self) -> Outcome<Place> {
-        self.write_tallies()?;
+        self.stage_tallies()?;
         self.desk.connection.prepare_cached("SAVEPOINT operation")?.execute([])?;
         Ok(self.desk.place())
     }
@@ -60,11 +64,11 @@ impl Session {
         }
     }
 
-    /// Writes the tallies that the transaction has changed.
-    pub(super) fn write_tallies(&mut self) -> Outcome<()> {
+    /// Stages the tallies that the transaction has changed.
+    pub(super) fn stage_tallies(&mut self) -> Outcome<()> {
         for id in std::mem::take(&mut self.desk.untallied) {
             if let Some(Slot::Live(live)) = self.slots.find(&self.desk, id)? {
-                live.write_tally(&self.desk.connection)?;
+                live.stage_tally(&mut self.desk);
             }
         }
         Ok(())
@@ -73,7 +77,7 @@ impl Session {
     /// A mailbox that lives and that the asker may use, brought to the present.
     fn settled(&mut self, now: Moment, asker: &Asker, id: MailboxId) -> Outcome<(&mut Live, &mut Desk)> {
         let live = self.slots.live(&self.desk, asker, id)?;
-        queue::settle(live, &mut self.desk, now)?;
+        attempts::settle(live, &mut self.desk, now)?;
         Ok((live, &mut self.desk))
     }
 
@@ -180,7 +184,7 @@ impl Session {
         refusal: &Refusal,
     ) -> Outcome<()> {
         let (live, desk, hand) = self.delivery(now, asker, receipt)?;
-        queue::refuse(live, desk, receipt.position, hand, refusal.clone(), now)?;
+        attempts::refuse(live, desk, receipt.position, hand, refusal.clone(), now)?;
         desk.wake_one(receipt.mailbox);
         Ok(())
     }
@@ -214,7 +218,7 @@ impl Session {
 
     fn end_mailbox(&mut self, now: Moment, id: MailboxId) -> Outcome<Terminated> {
         self.settled(now, &Asker::Container, id)?;
-        self.write_tallies()?;
+        self.stage_tallies()?;
         self.desk.change(id);
         let Some(live) = self.slots.end(id) else {
             return Ok(Terminated { is_repeated: true, ..Terminated::default() });
@@ -228,13 +232,16 @@ impl Session {
         for position in positions {
             desk.set_hand(id, position, None);
         }
-        let pending = if live.tally().pending == 0 { Vec::new() } else { queue::pending(&live, desk)? };
-        for table in ["mail", "dead_letter", "attempt", "pending", "tally"] {
+        let pending = if live.tally().pending == 0 { Vec::new() } else { requests::pending(&live, desk)? };
+        for row in places::rows(&desk.connection, live.number)? {
+            desk.leave_row(row)?;
+        }
+        desk.stage_tally(live.number, None);
+        for table in ["place", "dead_letter", "attempt", "pending", "tally"] {
             desk.connection
                 .prepare_cached(&format!("DELETE FROM {table} WHERE mailbox = ?1"))?
                 .execute([live.number])?;
         }
-        desk.forget_all_fresh();
         let held = live.tally().bytes + live.tally().dead_bytes;
         desk.totals.bytes = desk.totals.bytes.saturating_sub(held);
         desk.totals.live = desk.totals.live.saturating_sub(1);
@@ -418,8 +425,8 @@ impl Session {
         check_room(id, &live.limits, messages, live.tally().bytes + bytes)?;
         let requeued = letters.len() as u64;
         for DeadLetter { position, mut mail, by, .. } in letters {
-            queue::remove_letter(live, desk, position)?;
-            queue::take_dead_off(live, desk, mail.size_bytes());
+            burying::remove_letter(live, desk, position)?;
+            burying::take_dead_off(live, desk, mail.size_bytes());
             mail.expires_at = None;
             let rank = mails::rank(mail.priority);
             queue::push(live, desk, Stored { rank, position, mail, by, accepted_at: now })?;
@@ -442,7 +449,7 @@ impl Session {
         live.epoch += 1;
         live.owner = Some((holder.clone(), now + time));
         live.write(desk, None)?;
-        queue::take_back(live, desk, now)?;
+        attempts::take_back(live, desk, now)?;
         desk.wake_all(id);
         Ok(live.lease(holder.clone(), now + time))
     }
@@ -472,7 +479,7 @@ impl Session {
         desk.change(id);
         live.owner = None;
         live.write(desk, None)?;
-        queue::take_back(live, desk, now)?;
+        attempts::take_back(live, desk, now)?;
         desk.wake_all(id);
         Ok(())
     }

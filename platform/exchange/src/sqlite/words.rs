@@ -45,6 +45,30 @@ pub(super) fn count(column: i64) -> u64 {
     u64::try_from(column).unwrap_or(0)
 }
 
+/// Appends a number, seven bits a byte, the lowest first.
+pub(super) fn put_number(bytes: &mut Vec<u8>, number: u64) {
+    let mut rest = number;
+    while rest > 0x7f {
+        bytes.push(rest.to_le_bytes()[0] | 0x80);
+        rest >>= 7;
+    }
+    bytes.push(rest.to_le_bytes()[0]);
+}
+
+/// Takes such a number from the front; `None` where there is none.
+pub(super) fn take_number(bytes: &mut &[u8]) -> Option<u64> {
+    let mut number = 0;
+    for shift in (0..u64::BITS).step_by(7) {
+        let (byte, rest) = bytes.split_first()?;
+        *bytes = rest;
+        number |= u64::from(byte & 0x7f) << shift;
+        if byte & 0x80 == 0 {
+            return Some(number);
+        }
+    }
+    None
+}
+
 pub(super) fn moment_column(moment: Moment) -> i64 {
     column(moment.as_millis())
 }
@@ -84,5 +108,12 @@ mod tests {
             assert_eq!(list_of(&list_column(&list)), list);
         }
         assert_eq!((id_of(&[]), id_of(&[2; ID_BYTES])), (None, None));
+        for number in [0, 1, 127, 128, 1 << 35, u64::MAX] {
+            let mut bytes = Vec::new();
+            put_number(&mut bytes, number);
+            let (mut rest, mut cut) = (&bytes[..], &bytes[..bytes.len() - 1]);
+            assert_eq!((take_number(&mut rest), rest.len(), take_number(&mut cut)), (Some(number), 0, None));
+        }
+        assert_eq!(take_number(&mut &[0xff; 11][..]), None);
     }
 }

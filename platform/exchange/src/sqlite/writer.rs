@@ -21,8 +21,10 @@ use crate::store::Claimed;
 
 use super::ballast::Ballast;
 use super::directory::Directory;
+use super::hands::HandsFile;
 use super::log_file::LogFile;
 use super::mark::{Mark, MarkFile};
+use super::opening;
 use super::returned::Returned;
 use super::session::Session;
 use super::trouble::{Ill, Outcome, Trouble};
@@ -169,11 +171,20 @@ impl Intake {
     }
 }
 
+/// The files of a store besides its database.
+pub(super) struct Files {
+    pub(super) directory: Directory,
+    pub(super) ballast: Ballast,
+    pub(super) mark: MarkFile,
+    pub(super) hands: HandsFile,
+}
+
 pub(super) struct Writer {
     session: Session,
     directory: Directory,
     ballast: Ballast,
     mark: MarkFile,
+    hands: HandsFile,
     log: LogFile,
     commits: u64,
     log_pages: Arc<std::sync::atomic::AtomicU64>,
@@ -188,9 +199,7 @@ pub(super) struct Writer {
 impl Writer {
     pub(super) fn new(
         mut session: Session,
-        directory: Directory,
-        ballast: Ballast,
-        mark: MarkFile,
+        files: Files,
         commits: u64,
         returned: Arc<Returned>,
         failed: Failed,
@@ -204,6 +213,7 @@ impl Writer {
         session.desk.connection.wal_hook(Some(hook))?;
         // From here on commits are brought to the disk by the log file.
         session.desk.connection.execute_batch("PRAGMA synchronous=NORMAL")?;
+        let Files { directory, ballast, mark, hands } = files;
         let full_since = (!ballast.is_in()).then_some(Moment::EPOCH);
         Ok(Writer {
             session,
@@ -211,6 +221,7 @@ impl Writer {
             directory,
             ballast,
             mark,
+            hands,
             commits,
             log_pages,
             is_unsynced: false,
@@ -342,6 +353,8 @@ impl Writer {
         let done = self.try_transact(batch, &returned);
         match done {
             Ok(()) => {
+                let records = self.session.desk.take_records();
+                self.hands.add(&records, || self.session.desk.all_in_hand());
                 self.session.desk.settle();
                 self.session.slots.trim();
             }
@@ -372,28 +385,25 @@ impl Writer {
         for work in batch.iter_mut() {
             work.run(&mut self.session)?;
         }
-        self.session.write_tallies()?;
-        let has_changed = self.session.desk.connection.total_changes() != before;
-        if !is_light && has_changed {
-            if let Some(now) = now {
-                let bounds = *self.session.desk.bounds();
-                let desk = &mut self.session.desk;
-                desk.sent.prune(&desk.connection, now, &bounds)?;
-            }
-            self.session
-                .desk
-                .connection
-                .prepare_cached("UPDATE meta SET value = ?1 WHERE name = 'commits'")?
-                .execute([super::words::column(self.commits + 1)])?;
+        self.session.stage_tallies()?;
+        let desk = &mut self.session.desk;
+        let has_changed = desk.tallies.has_staged() || desk.connection.total_changes() != before;
+        let is_counted = has_changed && (!is_light || desk.tallies.has_staged());
+        if has_changed && !is_light {
+            let bounds = *desk.bounds();
+            let now = now.unwrap_or_else(|| desk.ground.now());
+            desk.sent.write(&desk.connection, now, &bounds)?;
+            desk.free_rows.sweep(&desk.connection)?;
         }
-        self.session.desk.connection.prepare_cached("COMMIT")?.execute([])?;
+        if is_counted {
+            desk.tallies.write(&desk.connection, self.commits + 1)?;
+        }
+        desk.connection.prepare_cached("COMMIT")?.execute([])?;
+        self.commits += u64::from(is_counted);
         self.is_unsynced |= has_changed;
         if !is_light && self.is_unsynced {
             self.log.sync()?;
             self.is_unsynced = false;
-        }
-        if !is_light && has_changed {
-            self.commits += 1;
             if let Err(error) = self.mark.write(Mark(self.commits)) {
                 tracing::warn!(%error, "the mark of the exchange's last commit could not be written");
             }
@@ -462,9 +472,13 @@ impl Writer {
 
     /// Brings all into the database and lets go of it.
     fn close(self) -> Result<(), ExchangeError> {
-        let Writer { session, directory, failed, .. } = self;
+        let Writer { mut session, directory, failed, .. } = self;
         if let Some(error) = failed.get() {
             return Err(error.clone());
+        }
+        if let Err(trouble) = opening::end(&mut session.desk) {
+            // What is left is looked for when the store is opened.
+            tracing::debug!(?trouble, "rows that are free could not be removed");
         }
         let connection = session.desk.connection;
         let checkpoint = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));

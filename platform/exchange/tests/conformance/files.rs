@@ -9,7 +9,7 @@ use std::io::Write;
 use std::path::Path;
 use std::process::Command;
 
-use folkmoot_exchange::sqlite::{self, BALLAST, DATABASE, LOG, MARK};
+use folkmoot_exchange::sqlite::{self, BALLAST, DATABASE, HANDS, LOG, MARK};
 use folkmoot_exchange::{
     Asker, ExchangeError, Mail, MailId, MailboxId, Page, Recv, Refusal, Registration, Step,
 };
@@ -27,7 +27,7 @@ async fn closed(world: World) {
 /// What a crash leaves: the files as they are while they are in use.
 fn crashed(directory: &Path) -> TempDir {
     let copy = tempdir().unwrap();
-    for name in [DATABASE, LOG, MARK] {
+    for name in [DATABASE, LOG, MARK, HANDS] {
         if directory.join(name).exists() {
             fs::copy(directory.join(name), copy.path().join(name)).unwrap();
         }
@@ -107,6 +107,42 @@ async fn all_that_was_accepted_is_there_after_a_restart_and_what_was_acknowledge
         let report = sqlite::check(directory).unwrap();
         assert_eq!((report.findings, report.mailboxes, report.states), (vec![], 1, 1));
     }
+}
+
+#[tokio::test]
+async fn of_deliveries_only_those_in_hand_count_after_a_crash() {
+    let directory = tempdir().unwrap();
+    let world = World::at(directory.path()).await.unwrap();
+    let agent = world.agent(1).await;
+    for body in ["acknowledged", "given back", "refused", "in hand", "waits"] {
+        world.say(agent, body).await;
+    }
+    for _ in 0..4 {
+        let delivery = world.take_one(agent).await;
+        match &*text(&delivery.mail) {
+            "acknowledged" => world.acknowledge(&delivery).await,
+            "refused" => world.refuse(&delivery, Refusal::after(SECOND, "busy")).await,
+            "given back" => {
+                world.refuse(&delivery, Refusal::untouched()).await;
+                // It is at its place again, before the others.
+                assert_eq!(world.take_one(agent).await.attempt, 1);
+                world.settle().await;
+                let delivery = world.try_recv(agent, Recv::now()).await.unwrap().pop().unwrap();
+                world.refuse(&delivery, Refusal::untouched()).await;
+            }
+            _ => {}
+        }
+    }
+    let crash = crashed(directory.path());
+    closed(world).await;
+    let world = World::at(crash.path()).await.unwrap();
+    world.pass(2 * SECOND);
+    let got = world.try_recv(agent, Recv::now().at_most(9)).await.unwrap();
+    let attempts: Vec<(String, u32)> =
+        got.iter().map(|delivery| (text(&delivery.mail), delivery.attempt)).collect();
+    let attempts: Vec<(&str, u32)> = attempts.iter().map(|(body, attempt)| (&**body, *attempt)).collect();
+    assert_eq!(attempts, [("given back", 2), ("refused", 2), ("in hand", 2), ("waits", 1)]);
+    closed(world).await;
 }
 
 #[tokio::test]

@@ -1,0 +1,215 @@
+//! The file of deliveries: which mail is in somebody's hand, so that a process that dies of one is not given it for ever.
+//!
+//! A delivery is not written into the database, for most are acknowledged at once; it is a record at the end of this file, which
+//! no one waits for. When the store is opened after a crash, what was in hand is written as attempts. Always true: a
+//! power failure may take records, and attempts that were not counted then are all that is lost; a record that is not whole
+//! ends the file; the file is written anew when most of it is old. Neighbours: [`desk`](super::desk) has what is in hand,
+//! [`attempts`](super::attempts) the rows.
+
+use std::collections::BTreeMap;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, params};
+
+use super::sum::sum_of;
+use super::trouble::Outcome;
+use super::words::column;
+
+const RECORD_BYTES: usize = 40;
+
+/// Bytes of the file that are always kept before it is written anew.
+const KEPT_BYTES: u64 = 1 << 20;
+
+/// A mail comes into somebody's hand, or leaves it and waits again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct HandRecord {
+    /// The number of the mailbox.
+    pub(super) mailbox: i64,
+    pub(super) position: u64,
+    /// The number of its row.
+    pub(super) mail: i64,
+    pub(super) attempts: u32,
+    pub(super) rank: u8,
+    pub(super) is_in_hand: bool,
+}
+
+impl HandRecord {
+    fn put(&self, bytes: &mut Vec<u8>) {
+        let from = bytes.len();
+        bytes.extend_from_slice(&self.mailbox.to_le_bytes());
+        bytes.extend_from_slice(&self.position.to_le_bytes());
+        bytes.extend_from_slice(&self.mail.to_le_bytes());
+        bytes.extend_from_slice(&self.attempts.to_le_bytes());
+        bytes.extend_from_slice(&[self.rank, u8::from(self.is_in_hand), 0, 0, 0, 0, 0, 0]);
+        let sum = sum_of(&[bytes.get(from..).unwrap_or_default()]);
+        bytes.extend_from_slice(&sum.to_le_bytes());
+    }
+
+    fn of(record: &[u8; RECORD_BYTES]) -> Option<HandRecord> {
+        let (told, sum) = record.split_last_chunk::<4>()?;
+        if sum_of(&[told]).to_le_bytes() != *sum {
+            return None;
+        }
+        let (mailbox, rest) = told.split_first_chunk()?;
+        let (position, rest) = rest.split_first_chunk()?;
+        let (mail, rest) = rest.split_first_chunk()?;
+        let (attempts, rest) = rest.split_first_chunk()?;
+        Some(HandRecord {
+            mailbox: i64::from_le_bytes(*mailbox),
+            position: u64::from_le_bytes(*position),
+            mail: i64::from_le_bytes(*mail),
+            attempts: u32::from_le_bytes(*attempts),
+            rank: *rest.first()?,
+            is_in_hand: *rest.get(1)? != 0,
+        })
+    }
+}
+
+/// The file while the store is open.
+#[derive(Debug)]
+pub(super) struct HandsFile {
+    path: PathBuf,
+    file: File,
+    bytes: u64,
+    /// How long it was when it was written anew.
+    new_bytes: u64,
+    has_told: bool,
+}
+
+impl HandsFile {
+    /// Opens the file at `path`, empty.
+    pub(super) fn begin(path: &Path) -> io::Result<HandsFile> {
+        let file = create(path)?;
+        Ok(HandsFile { path: path.to_owned(), file, bytes: 0, new_bytes: 0, has_told: false })
+    }
+
+    /// Adds records; where that fails attempts may not be counted across a crash, which the log tells once.
+    pub(super) fn add(&mut self, records: &[HandRecord], all: impl FnOnce() -> Vec<HandRecord>) {
+        if records.is_empty() {
+            return;
+        }
+        let done = match self.bytes > KEPT_BYTES.max(2 * self.new_bytes) {
+            true => self.write_anew(&all()),
+            false => self.append(records),
+        };
+        if let Err(error) = done
+            && !std::mem::replace(&mut self.has_told, true)
+        {
+            tracing::warn!(
+                path = %self.path.display(), %error,
+                "deliveries could not be noted: after a crash of the process they may not count as attempts"
+            );
+        }
+    }
+
+    fn append(&mut self, records: &[HandRecord]) -> io::Result<()> {
+        let bytes = bytes_of(records);
+        self.file.write_all(&bytes)?;
+        self.bytes += bytes.len() as u64;
+        Ok(())
+    }
+
+    fn write_anew(&mut self, all: &[HandRecord]) -> io::Result<()> {
+        let unfinished = self.path.with_extension("unfinished");
+        let mut file = create(&unfinished)?;
+        let bytes = bytes_of(all);
+        file.write_all(&bytes)?;
+        std::fs::rename(&unfinished, &self.path)?;
+        self.file = file;
+        self.bytes = bytes.len() as u64;
+        self.new_bytes = self.bytes;
+        Ok(())
+    }
+}
+
+fn create(path: &Path) -> io::Result<File> {
+    OpenOptions::new().create(true).truncate(true).write(true).open(path)
+}
+
+fn bytes_of(records: &[HandRecord]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(records.len() * RECORD_BYTES);
+    records.iter().for_each(|record| record.put(&mut bytes));
+    bytes
+}
+
+/// What was in hand when the file at `path` was written for the last time; none where there is no file.
+pub(super) fn read(path: &Path) -> io::Result<Vec<HandRecord>> {
+    let bytes = match std::fs::read(path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(error),
+    };
+    let mut last = BTreeMap::new();
+    for record in bytes.chunks_exact(RECORD_BYTES) {
+        let record: Option<&[u8; RECORD_BYTES]> = record.try_into().ok();
+        let Some(record) = record.and_then(HandRecord::of) else { break };
+        last.insert((record.mailbox, record.position), record);
+    }
+    Ok(last.into_values().filter(|record| record.is_in_hand).collect())
+}
+
+/// Writes what was in hand as attempts, where it waits still and no later attempt is known.
+pub(super) fn write_attempts(connection: &Connection, records: &[HandRecord]) -> Outcome<()> {
+    let mut statement = connection.prepare(
+        "INSERT INTO attempt(mailbox, position, mail, rank, attempts, in_hand, delayed_until) \
+         SELECT mailbox, position, mail, rank, ?5, 1, NULL FROM place \
+         WHERE mailbox = ?1 AND rank = ?2 AND position = ?3 AND mail = ?4 \
+         ON CONFLICT (mailbox, position) DO UPDATE SET attempts = ?5, in_hand = 1, delayed_until = NULL \
+         WHERE attempts < ?5",
+    )?;
+    for HandRecord { mailbox, position, mail, attempts, rank, .. } in records {
+        statement.execute(params![mailbox, rank, column(*position), mail, attempts])?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(position: u64, attempts: u32, is_in_hand: bool) -> HandRecord {
+        HandRecord { mailbox: 3, position, mail: 1 << 40, attempts, rank: 9, is_in_hand }
+    }
+
+    fn must_not() -> Vec<HandRecord> {
+        panic!("the file is short still")
+    }
+
+    #[test]
+    fn the_last_record_of_a_mail_tells_whether_it_is_in_hand() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("hands");
+        assert_eq!(read(&path).unwrap(), []);
+        let mut file = HandsFile::begin(&path).unwrap();
+        file.add(&[record(1, 1, true), record(2, 1, true)], must_not);
+        file.add(&[record(1, 1, false), record(2, 2, true)], must_not);
+        assert_eq!(read(&path).unwrap(), [record(2, 2, true)]);
+        // A record that is not whole ends the file, wherever it is cut or flipped.
+        let whole = std::fs::read(&path).unwrap();
+        for at in 3 * RECORD_BYTES..whole.len() {
+            let mut bytes = whole.clone();
+            bytes[at] ^= 1;
+            std::fs::write(&path, &bytes).unwrap();
+            assert_eq!(read(&path).unwrap(), [record(2, 1, true)], "byte {at}");
+            std::fs::write(&path, &whole[..at]).unwrap();
+            assert_eq!(read(&path).unwrap(), [record(2, 1, true)], "cut at {at}");
+        }
+    }
+
+    #[test]
+    fn a_file_of_old_records_is_written_anew() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("hands");
+        let mut file = HandsFile::begin(&path).unwrap();
+        let many = vec![record(1, 1, true); 1000];
+        let all: Vec<HandRecord> = (0..9).map(|position| record(position, 2, true)).collect();
+        for _ in 0..100 {
+            file.add(&many, || all.clone());
+        }
+        assert!(std::fs::metadata(&path).unwrap().len() < 2 * KEPT_BYTES);
+        assert_eq!(read(&path).unwrap().len(), 9);
+        assert!(!directory.path().join("hands.unfinished").exists());
+    }
+}
