@@ -23,11 +23,11 @@ const ABOUT: &str = "Here the floor is a peer: the HTTP exchange of academy-py 1
     Ours keeps it there too, or in a folder, and then answers once the disk has it. \
     16 connections ask one thing after the other; the clients are one thread of the bench. Memory: what is resident with 1,000 \
     mailboxes and a listener to each. These rows need what `.ci/live academy` installs, and run where they are asked for \
-    (`-- academy`, `--long`).";
+    (`-- academy`, `--long`). What the machine allows at all is in the next group.";
 
 const ABOUT_FLOOR: &str = "The same clients ask, and the floor is a bare server of the library that ours stands on: it reads the request and answers, \
     in memory; in a folder it appends the body of each message to a file first, with a group commit as the exchange has it. \
-    A status appends nothing. A message that is received was sent before, and is acknowledged: two writes of ours, one of the floor.";
+    A status appends nothing. On two cores the clients take as much of them as the server. A message that is received was sent before, and is acknowledged: two writes of ours, one of the floor.";
 
 const PEER: &str = include_str!("academy/peer.py");
 /// Requests of a round.

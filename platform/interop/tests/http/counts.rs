@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
+use folkmoot::{Clock, RealClock};
 use metrics::{Counter, Gauge, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit};
 
 use crate::client::{Hall, about, about_with, agent, put, request, until, user};
@@ -159,4 +161,25 @@ async fn streams_connections_and_bytes_are_counted_and_so_is_who_goes_away() {
         let name = format!("folkmoot_door_bytes_{way}_total door=academy node=mailroom");
         assert!(!figures.is(&name, 0), "{name}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn connections_that_are_ended_are_counted_by_cause() {
+    let (hall, figures) = hall(3).await;
+    let mut idle = hall.client().await;
+    idle.asks("GET", "/mailbox", &about(&agent(1))).await.is(200, r#"{"status": "MISSING"}"#);
+    let mut slow = hall.client().await;
+    slow.sends("GET /mail").await;
+    // Longer than a head may take, and shorter than a connection may ask nothing.
+    RealClock.sleep(Duration::from_secs(60)).await;
+    assert!(slow.is_closed().await);
+    assert!(figures.is(&cuts("slow request"), 1) && figures.is(&cuts("idle"), 0));
+    RealClock.sleep(Duration::from_secs(300)).await;
+    assert!(idle.is_closed().await);
+    assert!(figures.is(&cuts("slow request"), 1) && figures.is(&cuts("idle"), 1));
+    let mut slow = hall.client().await;
+    slow.sends("PUT /message HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\n{").await;
+    RealClock.sleep(Duration::from_secs(29)).await;
+    slow.answer().await.is(408, "Request timeout");
+    assert!(figures.is(&refusals("slow body"), 1));
 }
