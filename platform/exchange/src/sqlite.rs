@@ -113,7 +113,6 @@ impl SqliteStore {
         let left_in_hand = hands::read(&held.file(HANDS)).map_err(of_hands)?;
         opening::begin(&connection, &left_in_hand, starts + 1).map_err(tell)?;
         let hands = HandsFile::begin(&held.file(HANDS)).map_err(of_hands)?;
-        let commits = tallies::last_commit(&connection).map_err(tell)?;
         let mut desk = Desk::new(connection, ground.clone(), starts + 1);
         opening::read_desk(&mut desk, was_closed).map_err(tell)?;
         let ballast = writer::ballast_of(&held);
@@ -128,7 +127,7 @@ impl SqliteStore {
         let failed = Failed::default();
         let session = Session { slots: Slots::default(), desk };
         let files = Files { directory: held, ballast, mark, hands };
-        let writer = Writer::new(session, files, commits, returned.clone(), failed.clone()).map_err(tell)?;
+        let writer = Writer::new(session, files, returned.clone(), failed.clone()).map_err(tell)?;
         let readers = Readers::start(directory, failed)?;
         let (orders, taken) = mpsc::channel(WAITING_OPERATIONS);
         let thread = std::thread::Builder::new()

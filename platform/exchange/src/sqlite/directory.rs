@@ -1,7 +1,7 @@
 //! The directory of an exchange: which files lie in it, and the lock that makes it one process's alone.
 //!
 //! Always true: whoever holds a [`Directory`] is the only one who does, on this machine; a process that dies frees it.
-//! Neighbours: [`store`](super::store) opens the database, [`check`](super::check) looks at all of the files.
+//! Neighbours: [`opening`](super::opening) opens the database, [`check`](super::check) looks at all of the files.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};

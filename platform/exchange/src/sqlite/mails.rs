@@ -19,7 +19,7 @@ use super::sum::sum_of;
 use super::trouble::Outcome;
 use super::words::{column, count, id_bytes, id_of, moment_column, moment_of, number_of};
 
-/// The columns of a mail, in the order of [`stored`] and of [`Columns::of`].
+/// The columns of a mail, in the order of [`stored`] and of [`Columns`].
 macro_rules! columns {
     () => {
         "mailbox, rank, position, id, sender, kind, tracking, tag, label, expires_at, accepted_at, codec, by_node, \

@@ -20,7 +20,7 @@ use super::hands::{self, HandRecord};
 use super::mark::Mark;
 use super::schema;
 use super::sent::Sent;
-use super::tallies::{self, last_commit};
+use super::tallies::{Tallies, last_commit};
 use super::trouble::{Ill, Outcome, Trouble, of_file};
 use super::upgrading;
 use super::wal;
@@ -185,11 +185,9 @@ pub(super) fn meta(connection: &Connection, name: &str) -> Outcome<u64> {
     Ok(count(statement.query_row([name], |row| row.get(0))?))
 }
 
-/// Begins a new life of the store: what was in hand when the last one ended counts as attempts, all tallies stand in their
-/// table, and the start is counted.
+/// Begins a new life of the store: what was in hand when the last one ended counts as attempts, and the start is counted.
 pub(super) fn begin(connection: &Connection, hands: &[HandRecord], start: u64) -> Outcome<()> {
     let transaction = connection.unchecked_transaction()?;
-    tallies::fold_all(&transaction)?;
     hands::write_attempts(&transaction, hands)?;
     transaction.execute("UPDATE meta SET value = ?1 WHERE name = 'starts'", [column(start)])?;
     transaction.execute("UPDATE meta SET value = 0 WHERE name = 'closed'", [])?;
@@ -210,8 +208,9 @@ pub(super) fn end(desk: &mut Desk) -> Outcome<()> {
 pub(super) fn read_desk(desk: &mut Desk, was_closed: bool) -> Outcome<()> {
     let connection = &desk.connection;
     let number = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, i64>(0)).map(count);
+    let tallies = Tallies::load(connection)?;
     desk.totals = Totals {
-        bytes: number("SELECT coalesce(sum(bytes + dead_bytes), 0) FROM tally")?,
+        bytes: tallies.all_bytes(connection)?,
         live: number("SELECT count(*) FROM mailbox WHERE terminated IS NULL")?,
         terminated: number("SELECT count(*) FROM mailbox WHERE terminated IS NOT NULL")?,
         last_terminated: number(
@@ -221,6 +220,7 @@ pub(super) fn read_desk(desk: &mut Desk, was_closed: bool) -> Outcome<()> {
     };
     let newest = number("SELECT coalesce(max(number), 0) FROM mailbox")?;
     desk.sent = Sent::load(connection)?;
+    desk.tallies = tallies;
     desk.free_rows = FreeRows::load(connection, was_closed)?;
     desk.last_mailbox = column(newest).max(desk.sent.last_mailbox);
     Ok(())

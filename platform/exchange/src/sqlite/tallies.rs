@@ -1,7 +1,8 @@
 //! What each mailbox holds and has done, in numbers.
 //!
 //! A commit writes one row of `change` with all the tallies that it changed, in the place of a row for each mailbox; every
-//! few hundred commits they are brought into the table `tally`, each mailbox once. Always true: a tally is that of the
+//! some thousand commits they are brought into the table `tally`, a few at each commit and in its order, so that what lies side by
+//! side is written once. Always true: a tally is that of the
 //! transaction, else the newest of `change`, else that of the table; both kinds of rows bear checksums. The rows of `change`
 //! count the commits, too. Neighbours: [`slots`](super::slots) has the tallies of the mailboxes that are in use,
 //! [`writer`](super::writer) has them written.
@@ -14,11 +15,17 @@ use super::sum::sum_of;
 use super::trouble::{Outcome, Trouble};
 use super::words::{column, count, put_number, take_number};
 
-/// Commits after which tallies are brought into their table.
-const COMMITS: u64 = 512;
+/// Commits after which all tallies are brought into their table; fewer where that is tested.
+const COMMITS: u64 = if cfg!(test) { 1 << 10 } else { 1 << 15 };
 
 /// Mailboxes with newer tallies than the table's, after which they are brought there.
-const MAILBOXES: usize = 2048;
+const MAILBOXES: usize = if cfg!(test) { 1 << 11 } else { 1 << 16 };
+
+/// Tallies that one commit brings there, at least; twice as many as it changes, so that they become fewer.
+const FOLDED_AT_ONCE: usize = 32;
+
+/// Rows of `change` that one commit removes at most.
+const FORGOTTEN_AT_ONCE: u64 = 64;
 
 /// What a mailbox holds and has done, in numbers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -135,23 +142,67 @@ pub(super) struct Tallies {
     committed: Newest,
     /// Those of the transaction that is under way.
     staged: Newest,
-    /// Rows of `change`.
-    commits: u64,
-    end: End,
+    /// The rows of `change` that there are: from after the first number up to the last.
+    forgotten: u64,
+    last: u64,
+    /// Rows before this one tell nothing that the table does not.
+    needed_from: u64,
+    sweep: Option<Sweep>,
+    step: Option<Step>,
+}
+
+/// All tallies on their way into the table, some at each commit, in its order: so that each of its pages is written once.
+#[derive(Clone, Copy, Debug)]
+struct Sweep {
+    /// The commit at which it began: all that was changed before stands in the table when it ends.
+    began: u64,
+    next: i64,
 }
 
 /// What a transaction wrote at its end.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum End {
-    #[default]
-    Nothing,
-    /// A row of `change`.
-    Change,
-    /// All tallies, into the table.
-    All,
+#[derive(Debug)]
+struct Step {
+    commit: u64,
+    /// Mailboxes whose tallies stand in the table now.
+    folded: Vec<i64>,
+    sweep: Option<Sweep>,
+    needed_from: u64,
+    forgotten: u64,
 }
 
 impl Tallies {
+    /// Those of a database that is opened.
+    ///
+    /// # Errors
+    /// `Damaged` where it is not known what a commit changed.
+    pub(super) fn load(connection: &Connection) -> Outcome<Tallies> {
+        let (committed, damaged) = read_changes(connection)?;
+        if let Some(commit) = damaged.first() {
+            return Err(Trouble::Damaged(format!(
+                "what commit {commit} changed in the tallies of mailboxes; restore the directory from a backup"
+            )));
+        }
+        let last = last_commit(connection)?;
+        let first: Option<i64> =
+            connection.query_row("SELECT min(number) FROM change", [], |row| row.get(0))?;
+        let forgotten = first.map_or(last, |first| count(first) - 1);
+        Ok(Tallies { committed, forgotten, last, needed_from: forgotten + 1, ..Tallies::default() })
+    }
+
+    /// What all mail counts for, with dead letters, in bytes.
+    pub(super) fn all_bytes(&self, connection: &Connection) -> Outcome<u64> {
+        let mut bytes = connection
+            .query_row("SELECT coalesce(sum(bytes + dead_bytes), 0) FROM tally", [], |row| row.get(0))
+            .map(count)?;
+        let mut older = connection.prepare("SELECT bytes + dead_bytes FROM tally WHERE mailbox = ?1")?;
+        for (mailbox, newest) in &self.committed {
+            let was: Option<i64> = older.query_row([mailbox], |row| row.get(0)).optional()?;
+            let is = newest.map_or(0, |tally| tally.bytes + tally.dead_bytes);
+            bytes = (bytes + is).saturating_sub(was.map_or(0, count));
+        }
+        Ok(bytes)
+    }
+
     /// The tally of a mailbox; `None` where it has none or its row is damaged.
     pub(super) fn find(&self, connection: &Connection, mailbox: i64) -> Outcome<Option<Tally>> {
         if let Some(newest) = self.staged.get(&mailbox).or_else(|| self.committed.get(&mailbox)) {
@@ -179,64 +230,73 @@ impl Tallies {
         !self.staged.is_empty()
     }
 
-    /// Writes what the commit of that number has changed.
+    /// Writes what the commit of that number has changed, and goes on bringing older changes into the table.
     pub(super) fn write(&mut self, connection: &Connection, commit: u64) -> Outcome<()> {
-        if self.commits + 1 >= COMMITS || self.committed.len() + self.staged.len() > MAILBOXES {
-            self.end = End::All;
-            return self.fold(connection, commit);
-        }
-        self.end = End::Change;
         let mut bytes = Vec::with_capacity(self.staged.len() * 32);
         self.staged.iter().for_each(|(mailbox, tally)| put_tally(&mut bytes, *mailbox, tally.as_ref()));
         connection
             .prepare_cached("INSERT INTO change(number, bytes, sum) VALUES (?1, ?2, ?3)")?
             .execute(params![column(commit), bytes, sum(commit, &bytes)])?;
+        let is_much = commit - self.forgotten >= COMMITS || self.committed.len() > MAILBOXES;
+        // Rows that are not needed any more go first.
+        let is_due = is_much && self.forgotten + 1 >= self.needed_from;
+        let sweep = self.sweep.or_else(|| is_due.then_some(Sweep { began: commit, next: 0 }));
+        let (folded, sweep, ended) = match sweep {
+            Some(sweep) => self.fold(connection, sweep)?,
+            None => (Vec::new(), None, None),
+        };
+        let needed_from = ended.unwrap_or(self.needed_from);
+        let forgotten = needed_from.saturating_sub(1).min(self.forgotten + FORGOTTEN_AT_ONCE);
+        if forgotten > self.forgotten {
+            connection
+                .prepare_cached("DELETE FROM change WHERE number <= ?1")?
+                .execute([column(forgotten)])?;
+        }
+        self.step = Some(Step { commit, folded, sweep, needed_from, forgotten });
         Ok(())
     }
 
-    /// Brings all into the table; the last commit is that of the number.
-    fn fold(&self, connection: &Connection, commit: u64) -> Outcome<()> {
-        let older = self.committed.iter().filter(|(mailbox, _)| !self.staged.contains_key(mailbox));
-        for (mailbox, tally) in older.chain(&self.staged) {
-            if let Some(tally) = tally {
-                tally.write(connection, *mailbox)?;
+    /// Brings the next tallies into the table: which, where to go on, and from which commit on changes are needed if that was
+    /// the end.
+    #[allow(clippy::type_complexity, reason = "three answers, used in one place")]
+    fn fold(&self, connection: &Connection, sweep: Sweep) -> Outcome<(Vec<i64>, Option<Sweep>, Option<u64>)> {
+        let quota = FOLDED_AT_ONCE.max(2 * self.staged.len());
+        let (mut folded, mut seen, mut next) = (Vec::with_capacity(quota), 0, sweep.next);
+        for (mailbox, tally) in self.committed.range(sweep.next..).take(quota) {
+            (seen, next) = (seen + 1, mailbox + 1);
+            // What this transaction changes has a newer row.
+            if !self.staged.contains_key(mailbox) {
+                if let Some(tally) = tally {
+                    tally.write(connection, *mailbox)?;
+                }
+                folded.push(*mailbox);
             }
         }
-        connection.prepare_cached("DELETE FROM change")?.execute([])?;
-        connection
-            .prepare_cached("UPDATE meta SET value = ?1 WHERE name = 'commits'")?
-            .execute([column(commit)])?;
-        Ok(())
+        match seen == quota {
+            true => Ok((folded, Some(Sweep { next, ..sweep }), None)),
+            false => Ok((folded, None, Some(sweep.began))),
+        }
     }
 
     /// The transaction is committed.
     pub(super) fn settle(&mut self) {
-        match std::mem::take(&mut self.end) {
-            End::Nothing => {}
-            End::Change => {
-                self.commits += 1;
-                self.committed.append(&mut self.staged);
-            }
-            End::All => *self = Tallies::default(),
+        let Some(Step { commit, folded, sweep, needed_from, forgotten }) = self.step.take() else { return };
+        for mailbox in folded {
+            self.committed.remove(&mailbox);
         }
+        self.committed.append(&mut self.staged);
+        (self.last, self.sweep, self.needed_from, self.forgotten) = (commit, sweep, needed_from, forgotten);
     }
 
     /// The transaction is taken back; what it had staged is restored one by one.
     pub(super) fn take_back(&mut self) {
-        self.end = End::Nothing;
+        self.step = None;
     }
-}
 
-/// Reads all rows of `change` in a database that is opened, and brings them into the table.
-pub(super) fn fold_all(connection: &Connection) -> Outcome<()> {
-    let (committed, damaged) = read_changes(connection)?;
-    if let Some(commit) = damaged.first() {
-        return Err(Trouble::Damaged(format!(
-            "what commit {commit} changed in the tallies of mailboxes; restore the directory from a backup"
-        )));
+    /// The number of the last commit.
+    pub(super) fn last(&self) -> u64 {
+        self.last
     }
-    let last = last_commit(connection)?;
-    Tallies { committed, ..Tallies::default() }.fold(connection, last)
 }
 
 /// The tallies that are newer than the table's; and the numbers of the commits whose rows are damaged.
@@ -309,69 +369,99 @@ mod tests {
         assert_eq!(take_tally(&mut &bytes[..5]), None);
     }
 
-    fn rows(connection: &Connection, table: &str) -> i64 {
-        connection.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0)).unwrap()
+    fn rows(connection: &Connection, table: &str) -> u64 {
+        let sql = format!("SELECT count(*) FROM {table}");
+        connection.query_row(&sql, [], |row| row.get(0)).map(count).unwrap()
     }
 
-    fn commit(tallies: &mut Tallies, connection: &Connection, number: u64, mailbox: i64) {
-        let tally = Tally { accepted: number, ..Tally::default() };
-        assert_eq!(tallies.stage(mailbox, Some(tally)), None);
+    fn database() -> Connection {
+        let connection = Connection::open_in_memory().unwrap();
+        crate::sqlite::schema::prepare(&connection).unwrap();
+        connection.execute_batch("BEGIN").unwrap();
+        connection
+    }
+
+    fn commit(tallies: &mut Tallies, connection: &Connection, mailboxes: &[i64]) {
+        let number = tallies.last() + 1;
+        for mailbox in mailboxes {
+            let tally = Tally { accepted: number, bytes: 3, ..Tally::default() };
+            assert_eq!(tallies.stage(*mailbox, Some(tally)), None);
+        }
         tallies.write(connection, number).unwrap();
         tallies.settle();
     }
 
     #[test]
-    fn the_newest_tally_is_found_wherever_it_stands_and_the_table_is_written_now_and_then() {
-        let connection = Connection::open_in_memory().unwrap();
-        crate::sqlite::schema::prepare(&connection).unwrap();
-        let mut tallies = Tallies::default();
-        let commits = 2 * COMMITS + 10;
-        for number in 1..=commits {
-            commit(&mut tallies, &connection, number, 1 + column(number % 3));
-            assert_eq!(last_commit(&connection).unwrap(), number);
-            assert!(rows(&connection, "change") < i64::try_from(COMMITS).unwrap());
+    fn the_newest_tally_is_found_wherever_it_stands_and_rows_that_are_not_needed_go() {
+        let connection = database();
+        let mut tallies = Tallies::load(&connection).unwrap();
+        let mailboxes = 1000;
+        let mut newest = BTreeMap::new();
+        for number in 1..=2 * COMMITS + COMMITS / 2 {
+            let mailbox = column(number.wrapping_mul(0x9e37_79b9) % mailboxes);
+            newest.insert(mailbox, number);
+            commit(&mut tallies, &connection, &[mailbox]);
+            if number % 1000 == 0 {
+                assert_eq!(last_commit(&connection).unwrap(), number);
+                assert!(rows(&connection, "change") <= COMMITS + 1000, "{number}");
+            }
         }
-        assert_eq!((rows(&connection, "tally"), rows(&connection, "change")), (3, 10));
-        let found = |tallies: &Tallies, mailbox| {
-            tallies.find(&connection, mailbox).unwrap().map(|tally| tally.accepted)
-        };
-        for back in 0..3 {
-            let number = commits - back;
-            assert_eq!(found(&tallies, 1 + column(number % 3)), Some(number));
+        assert!(rows(&connection, "tally") > 900);
+        let opened = Tallies::load(&connection).unwrap();
+        assert_eq!((opened.last, opened.forgotten), (tallies.last, tallies.forgotten));
+        assert_eq!(opened.all_bytes(&connection).unwrap(), 3 * newest.len() as u64);
+        for (mailbox, number) in newest {
+            for tallies in [&tallies, &opened] {
+                let found = tallies.find(&connection, mailbox).unwrap().unwrap();
+                assert_eq!(found.accepted, number, "mailbox {mailbox}");
+            }
         }
-        // What is taken back was never there; what is over is found no more.
-        let before = tallies.stage(1, None);
-        assert_eq!(found(&tallies, 1), None);
-        tallies.restore(1, before);
-        assert!(found(&tallies, 1).is_some());
-        tallies.stage(2, None);
-        tallies.write(&connection, commits + 1).unwrap();
-        tallies.take_back();
-        tallies.restore(2, None);
-        tallies.settle();
-        assert!(found(&tallies, 2).is_some());
-        connection.execute("DELETE FROM change WHERE number = ?1", [column(commits + 1)]).unwrap();
-        // A store that is opened anew has all in the table.
-        fold_all(&connection).unwrap();
-        assert_eq!((rows(&connection, "change"), last_commit(&connection).unwrap()), (0, commits));
-        assert_eq!(found(&Tallies::default(), 1 + column(commits % 3)), Some(commits));
-        // A row that is damaged is told.
-        commit(&mut tallies, &connection, commits + 2, 1);
-        connection.execute("UPDATE change SET bytes = x'0101'", []).unwrap();
-        assert_eq!(read_changes(&connection).unwrap().1, [commits + 2]);
-        assert!(matches!(fold_all(&connection), Err(Trouble::Damaged(_))));
     }
 
     #[test]
-    fn many_mailboxes_bring_their_tallies_into_the_table_sooner() {
-        let connection = Connection::open_in_memory().unwrap();
-        crate::sqlite::schema::prepare(&connection).unwrap();
+    fn what_is_taken_back_was_never_there_and_what_is_over_is_found_no_more() {
+        let connection = database();
         let mut tallies = Tallies::default();
-        for mailbox in 0..=column(MAILBOXES as u64) {
-            tallies.stage(mailbox, Some(Tally::default()));
-        }
-        tallies.write(&connection, 1).unwrap();
+        commit(&mut tallies, &connection, &[1, 2]);
+        let before = tallies.stage(1, None);
+        assert_eq!(tallies.find(&connection, 1).unwrap(), None);
+        tallies.restore(1, before);
+        connection.execute_batch("SAVEPOINT one").unwrap();
+        tallies.stage(2, None);
+        tallies.write(&connection, 2).unwrap();
+        connection.execute_batch("ROLLBACK TO one").unwrap();
+        tallies.take_back();
+        tallies.restore(2, None);
         tallies.settle();
-        assert_eq!((rows(&connection, "tally"), rows(&connection, "change")), (MAILBOXES as i64 + 1, 0));
+        assert_eq!((tallies.last(), tallies.find(&connection, 2).unwrap().unwrap().accepted), (1, 1));
+        tallies.stage(2, None);
+        tallies.write(&connection, 2).unwrap();
+        tallies.settle();
+        for tallies in [&tallies, &Tallies::load(&connection).unwrap()] {
+            assert_eq!(tallies.find(&connection, 2).unwrap(), None);
+            assert_eq!(tallies.all_bytes(&connection).unwrap(), 3);
+        }
+        connection.execute("UPDATE change SET bytes = x'0101' WHERE number = 2", []).unwrap();
+        assert_eq!(read_changes(&connection).unwrap().1, [2]);
+        assert!(matches!(Tallies::load(&connection), Err(Trouble::Damaged(_))));
+    }
+
+    #[test]
+    fn tallies_of_many_mailboxes_come_into_the_table_bit_by_bit() {
+        let connection = database();
+        let mut tallies = Tallies::default();
+        let all: Vec<i64> = (0..=column(MAILBOXES as u64)).collect();
+        commit(&mut tallies, &connection, &all);
+        assert_eq!(rows(&connection, "tally"), 0);
+        let (mut before, mut commits) = (0, 0_usize);
+        while tallies.committed.len() > 2 {
+            commit(&mut tallies, &connection, &[1_000_000, 1_000_001]);
+            let now = rows(&connection, "tally");
+            assert!(now - before <= FOLDED_AT_ONCE as u64);
+            (before, commits) = (now, commits + 1);
+            assert!(commits <= MAILBOXES / FOLDED_AT_ONCE + 2);
+        }
+        assert_eq!(rows(&connection, "tally"), MAILBOXES as u64 + 1);
+        assert!(rows(&connection, "change") <= commits as u64);
     }
 }

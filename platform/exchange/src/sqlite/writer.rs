@@ -186,7 +186,6 @@ pub(super) struct Writer {
     mark: MarkFile,
     hands: HandsFile,
     log: LogFile,
-    commits: u64,
     log_pages: Arc<std::sync::atomic::AtomicU64>,
     /// A light commit is in the log that the disk may not have yet.
     is_unsynced: bool,
@@ -200,7 +199,6 @@ impl Writer {
     pub(super) fn new(
         mut session: Session,
         files: Files,
-        commits: u64,
         returned: Arc<Returned>,
         failed: Failed,
     ) -> Outcome<Writer> {
@@ -222,7 +220,6 @@ impl Writer {
             ballast,
             mark,
             hands,
-            commits,
             log_pages,
             is_unsynced: false,
             returned,
@@ -396,15 +393,16 @@ impl Writer {
             desk.free_rows.sweep(&desk.connection)?;
         }
         if is_counted {
-            desk.tallies.write(&desk.connection, self.commits + 1)?;
+            let commit = desk.tallies.last() + 1;
+            desk.tallies.write(&desk.connection, commit)?;
         }
         desk.connection.prepare_cached("COMMIT")?.execute([])?;
-        self.commits += u64::from(is_counted);
+        let commit = desk.tallies.last() + u64::from(is_counted);
         self.is_unsynced |= has_changed;
         if !is_light && self.is_unsynced {
             self.log.sync()?;
             self.is_unsynced = false;
-            if let Err(error) = self.mark.write(Mark(self.commits)) {
+            if let Err(error) = self.mark.write(Mark(commit)) {
                 tracing::warn!(%error, "the mark of the exchange's last commit could not be written");
             }
         }
