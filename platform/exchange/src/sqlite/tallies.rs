@@ -284,7 +284,10 @@ impl Tallies {
         for mailbox in folded {
             self.committed.remove(&mailbox);
         }
-        self.committed.append(&mut self.staged);
+        // One by one: to append a map makes all of it anew.
+        for (mailbox, tally) in std::mem::take(&mut self.staged) {
+            self.committed.insert(mailbox, tally);
+        }
         (self.last, self.sweep, self.needed_from, self.forgotten) = (commit, sweep, needed_from, forgotten);
     }
 
