@@ -91,6 +91,11 @@ table! {
     stray_events: Counter = "folkmoot_stray_events_total", "Events of agents that came from other nodes and that nobody waits for here.";
     certs_reloaded: Counter = "folkmoot_certs_reloaded_total", "Changes of the node's certificates that were taken.";
     certs_refused: Counter = "folkmoot_certs_refused_total", "Changes of the node's certificates that were refused, the old ones kept.";
+    far_operations: Counter = "folkmoot_exchange_far_operations_total", "Operations of the container's exchange that other nodes asked for.";
+    far_receivers: Gauge = "folkmoot_exchange_far_receivers", "Receivers of other nodes that wait for mail now, or whose mail is on its way to them.";
+    far_deliveries_lost: Counter = "folkmoot_exchange_far_deliveries_lost_total", "Deliveries to other nodes that went back at once: their receiver went away, or its link ended, before they had arrived.";
+    far_attempts: Counter = "folkmoot_exchange_far_attempts_total", "Operations of another node's exchange that were asked for again, after a link broke.";
+    far_give_backs_lost: Counter = "folkmoot_exchange_far_give_backs_lost_total", "Deliveries that were to go back to another node's exchange, and did not get there: their leases end by themselves.";
     mails_accepted: Counter = "folkmoot_mails_accepted_total", "Mails that the container's exchange took.";
     mails_repeated: Counter = "folkmoot_mails_repeated_total", "Mails that came again and were known from their first time.";
     mails_refused: Counter = "folkmoot_mails_refused_total", "Mails that the exchange did not take: no such mailbox, a full one, a wrong mail.";

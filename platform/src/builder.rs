@@ -254,7 +254,8 @@ impl Builder {
         self
     }
 
-    /// Gives the container an exchange, where mailboxes live: `memory:` keeps them as long as the container runs. See
+    /// Gives the container an exchange, where mailboxes live: `memory:` keeps them as long as the container runs, the URL of
+    /// another node is the exchange there. See
     /// [`exchange`](crate::guide::exchange).
     ///
     /// ```
@@ -322,7 +323,7 @@ impl Builder {
         }));
         let mailroom = match &self.exchange {
             Some(ExchangeAt::Line(line)) => {
-                Some(Mailroom::of_container(line, self.exchange_limits, &tables).await?)
+                Some(Mailroom::of_container(line, self.exchange_limits, self.codec, &tables).await?)
             }
             Some(ExchangeAt::Of(mailroom)) => Some(mailroom.shared_with(&tables)),
             None => None,
@@ -432,8 +433,9 @@ impl Builder {
             true if !self.transports.is_empty() || self.network.is_some() => {
                 "`.transport(..)` and `.network(..)`: a simulation has a network of its own; leave them out".to_owned()
             }
-            true if matches!(&self.exchange, Some(ExchangeAt::Line(line)) if line != "memory:") => {
-                "`.exchange(..)`: in a simulation mail is kept in memory, for files keep no virtual time; write memory:"
+            true if matches!(&self.exchange, Some(ExchangeAt::Line(line)) if line != "memory:" && !line.starts_with("local://")) => {
+                "`.exchange(..)`: in a simulation mail is kept in memory, for files keep no virtual time; write memory:, or \
+                 local:// and a node"
                     .to_owned()
             }
             true if self.certs.is_some() => {

@@ -122,6 +122,11 @@ impl Hall {
         *endpoint == self.tables.endpoint || *endpoint == self.tables.advertised
     }
 
+    /// The exchange that other nodes may use: none that is itself another's.
+    pub(crate) fn served_mailroom(&self) -> Option<&Mailroom> {
+        self.mailroom.as_ref().filter(|mailroom| !mailroom.is_far())
+    }
+
     fn new_remote(&self, to: Destination) -> Result<Arc<Remote>, CallError> {
         let scheme = to.endpoint.scheme();
         let Some(transport) = self.transports.get(scheme).cloned() else {

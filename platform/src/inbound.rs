@@ -5,6 +5,7 @@
 //! [`router`](crate::router) takes calls on; [`platform_paths`] are answered there, [`way_back`] is a call's.
 
 use std::borrow::Cow;
+use std::fmt::Display;
 use std::sync::Arc;
 
 use bytes::BytesMut;
@@ -12,11 +13,13 @@ use folkmoot_agents::chain::{self, AgentId, Chain, Mode};
 use folkmoot_codecs::frame::HEADER_BYTES;
 use folkmoot_codecs::joining::JoinRequest;
 use folkmoot_codecs::{
-    ArgumentList, Arguments, CallError, Headers, Hello, RawId, encode_exception, encode_result,
+    ArgumentList, Arguments, CallError, Headers, Hello, Never, RawId, encode_exception, encode_result,
 };
 use folkmoot_gateway::name::short;
 use serde::Serialize;
 
+use crate::exchange_door;
+use crate::exchange_wire;
 use crate::joining;
 use crate::link::Link;
 use crate::link_time;
@@ -97,7 +100,7 @@ pub(crate) fn request(link: &Arc<Link>, request: Request<'_>, in_hand: Option<In
             answer(link, asked, &request.and_then(|(request,)| joining::accept(link, request)));
         }
         AGENTS => answer(link, asked, &platform_paths::news(link, &arguments)),
-        PING => answer(link, asked, &Ok(())),
+        PING => answer::<(), Never>(link, asked, &Ok(())),
         VALIDATE => answer(link, asked, &platform_paths::agent_type(link, &arguments)),
         DESCRIBE => answer(link, asked, &platform_paths::describe(link, &arguments)),
         MONITOR => answer(link, asked, &watched::monitor(link, &arguments)),
@@ -106,9 +109,12 @@ pub(crate) fn request(link: &Arc<Link>, request: Request<'_>, in_hand: Option<In
         CRASH => answer(link, asked, &watched::crash(link, &arguments)),
         EVENT => answer(link, asked, &monitors::event(link, &arguments)),
         TREE => answer(link, asked, &platform_paths::tree(link, &arguments)),
+        path if path.starts_with(exchange_wire::PREFIX) && link.is_rich() => {
+            exchange_door::request(link, id, path, arguments, headers.no_reply);
+        }
         path => match path.strip_prefix("agents/").and_then(|rest| rest.split_once('/')) {
             Some((agent, method)) => call(link, id, (agent, method), arguments, headers, in_hand),
-            None => answer::<()>(link, asked, &Err(no_method(link, path))),
+            None => answer::<(), Never>(link, asked, &Err(no_method(link, path))),
         },
     }
     Ok(())
@@ -125,7 +131,7 @@ pub(crate) fn refuse_bad_request(link: &Arc<Link>, id: &RawId, reason: &str) {
     let reason = one_line(reason);
     tracing::warn!(peer = %link.peer_address, %reason, "a bad request");
     let error = CallError::BadArguments { method: String::new(), path: String::new(), reason };
-    answer::<()>(link, Some(id), &Err(error));
+    answer::<(), Never>(link, Some(id), &Err(error));
 }
 
 /// Answers the first request of a peer that is not let in. One that says Hello is a Folkmoot container, and told as such.
@@ -138,7 +144,11 @@ pub(crate) fn refuse_link(link: &Arc<Link>, id: &RawId, reason: &str, is_hello: 
 
 /// Answers a request of that id; `None` is one that wants no answer. What does not fit the peer's frames becomes an
 /// exception that says so. It overtakes the answers of agents, which have no order among each other either.
-pub(crate) fn answer<T: Serialize>(link: &Arc<Link>, id: Option<&RawId>, answer: &Result<T, CallError>) {
+pub(crate) fn answer<T: Serialize, E: Serialize + Display + 'static>(
+    link: &Arc<Link>,
+    id: Option<&RawId>,
+    answer: &Result<T, CallError<E>>,
+) {
     let Some(id) = id else {
         if let Err(error) = answer {
             link.one_way_failed("", "", error);
@@ -146,16 +156,14 @@ pub(crate) fn answer<T: Serialize>(link: &Arc<Link>, id: Option<&RawId>, answer:
         return;
     };
     let (codec, rich, limits) = (link.codec, link.is_rich(), &link.frame_limits());
-    let refuse = |out: &mut BytesMut, error: &CallError| {
-        encode_exception(codec, out, id, error, rich, limits);
-    };
     let frame = scratch::written(|out| match answer {
-        Err(error) => refuse(out, error),
+        Err(error) => encode_exception(codec, out, id, error, rich, limits),
         Ok(value) => {
             // What it could not finish it takes back.
             if let Err(error) = encode_result(codec, out, id, value, limits) {
                 tracing::warn!(peer = %link.peer_address, %error, "an answer of the platform did not encode");
-                refuse(out, &CallError::BadReply { reason: error.to_string() });
+                let error: CallError = CallError::BadReply { reason: error.to_string() };
+                encode_exception(codec, out, id, &error, rich, limits);
             }
         }
     });
@@ -213,7 +221,7 @@ pub(crate) fn refuse_overloaded(
     let error = CallError::Overloaded { queue, limit };
     match no_reply {
         true => link.one_way_failed(agent, method, &error),
-        false => answer::<()>(link, Some(id), &Err(error)),
+        false => answer::<(), Never>(link, Some(id), &Err(error)),
     }
 }
 

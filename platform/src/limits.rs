@@ -26,6 +26,9 @@ pub struct LinkLimits {
     pub max_pending_calls: usize,
     /// Most monitors and links between agents that one peer has here at once; more are refused as `Overloaded`.
     pub max_monitors: usize,
+    /// Most receivers of one peer that wait for mail of the exchange here at once, or whose mail is on its way to them; and
+    /// most that wait at one peer's. More are refused.
+    pub max_waiting_receivers: usize,
     /// Bytes waiting to be written at which a link stops reading requests, until they are written.
     pub outbox_high_water_bytes: usize,
     /// Bytes waiting to be written at which further calls are refused as `Overloaded`.
@@ -95,6 +98,7 @@ impl Default for LinkLimits {
             max_requests_in_hand: 8_192,
             max_pending_calls: 65_536,
             max_monitors: 16_384,
+            max_waiting_receivers: 16_384,
             outbox_high_water_bytes: 4 * 1024 * 1024,
             max_outbox_bytes: 64 * 1024 * 1024,
             max_unanswered_bytes: 256 * 1024,

@@ -21,6 +21,7 @@ use tokio::sync::{Notify, oneshot};
 
 use crate::cancels::Cancels;
 use crate::channel::Queue;
+use crate::exchange_door::receivers::Receivers;
 use crate::link_events::LinkPeer;
 use crate::link_time;
 use crate::monitors::Monitors;
@@ -59,6 +60,8 @@ pub(crate) struct Link {
     pub(crate) monitors: Monitors,
     /// The agents here that the peer monitors, or has linked to its own.
     pub(crate) watched: WatchedAgents,
+    /// Those of the peer that wait for mail here.
+    pub(crate) receivers: Receivers,
     /// Who handles the peer's requests.
     pub(crate) serves: Serves,
     /// Requests of the peer that are being handled.
@@ -110,6 +113,8 @@ struct Pending {
     replies: HashMap<u64, Caller>,
     /// How many of them were set aside.
     aside: usize,
+    /// How many of them wait for what may be long in coming.
+    patient: usize,
     closed: bool,
 }
 
@@ -118,6 +123,7 @@ impl Pending {
     fn take(&mut self, id: u64) -> Option<Caller> {
         let caller = self.replies.remove(&id)?;
         self.aside -= usize::from(caller.is_aside);
+        self.patient -= usize::from(caller.is_patient);
         Some(caller)
     }
 }
@@ -129,6 +135,8 @@ struct Caller {
     _credit: Option<Credit>,
     /// Whether it is not counted among the awaited.
     is_aside: bool,
+    /// Whether what it waits for may be long in coming: it is counted among its like alone.
+    is_patient: bool,
 }
 
 /// A call that could not be sent, given back with the reason.
@@ -153,6 +161,7 @@ impl Link {
         tables.open_links.fetch_add(1, Ordering::AcqRel);
         tables.counters.links_opened.increment(1);
         let outbox = Outbox::new(tables.limits.max_unanswered_bytes);
+        let receivers = Receivers::new(&tables.counters);
         Arc::new(Link {
             tables,
             codec,
@@ -169,6 +178,7 @@ impl Link {
             cancels: Cancels::default(),
             monitors: Monitors::default(),
             watched: WatchedAgents::default(),
+            receivers,
             serves,
             in_hand: AtomicUsize::new(0),
             told: OnceLock::new(),
@@ -190,14 +200,15 @@ impl Link {
     /// How many calls wait for a reply, but for those that were set aside.
     pub(crate) fn awaited(&self) -> usize {
         let pending = self.pending();
-        pending.replies.len() - pending.aside
+        pending.replies.len() - pending.aside - pending.patient
     }
 
     /// The calls that wait now are not counted among the awaited any more.
     pub(crate) fn set_aside(&self) {
         let mut pending = self.pending();
-        pending.replies.values_mut().for_each(|caller| caller.is_aside = true);
-        pending.aside = pending.replies.len();
+        let calls = pending.replies.values_mut().filter(|caller| !caller.is_patient);
+        calls.for_each(|caller| caller.is_aside = true);
+        pending.aside = pending.replies.len() - pending.patient;
     }
 
     /// Whether the peer understands headers, rich exceptions and the paths under `folkmoot/`.
@@ -386,9 +397,14 @@ impl Link {
     /// Whether neither side waits for a reply, or watches agents over this link.
     pub(crate) fn is_quiet(&self) -> bool {
         self.in_hand.load(Ordering::Acquire) == 0
-            && self.pending().replies.is_empty()
+            && self.has_no_calls()
             && self.monitors.is_empty()
             && self.watched.is_empty()
+    }
+
+    fn has_no_calls(&self) -> bool {
+        let pending = self.pending();
+        pending.replies.len() == pending.patient
     }
 
     /// Ends the link once what waits to be written is written and what is in hand is answered.
@@ -444,7 +460,7 @@ impl Link {
             return Err(NotSent { reply: Some(reply), error: self.gone() });
         }
         let limit = told.map_or(own, |told| told.min(own));
-        if pending.replies.len() >= limit {
+        if pending.replies.len() - pending.patient >= limit {
             self.tables.counters.overloads.increment(1);
             let queue = match limit < own {
                 true => format!("requests that {} takes in hand at once", self.name),
@@ -452,7 +468,24 @@ impl Link {
             };
             return Err(NotSent { reply: Some(reply), error: CallError::Overloaded { queue, limit } });
         }
-        pending.replies.insert(id, Caller { reply, _credit: credit, is_aside: false });
+        pending.replies.insert(id, Caller { reply, _credit: credit, is_aside: false, is_patient: false });
+        Ok(())
+    }
+
+    /// Notes who waits for a reply that may be long in coming, unless as many do as may.
+    fn expect_patiently(&self, id: u64, reply: oneshot::Sender<FarReply>) -> Result<(), CallError> {
+        let limit = self.tables.limits.max_waiting_receivers;
+        let mut pending = self.pending();
+        if pending.closed {
+            return Err(self.gone());
+        }
+        if pending.patient >= limit {
+            self.tables.counters.overloads.increment(1);
+            let queue = format!("receivers (max_waiting_receivers) that wait at {}", self.name);
+            return Err(CallError::Overloaded { queue, limit });
+        }
+        pending.patient += 1;
+        pending.replies.insert(id, Caller { reply, _credit: None, is_aside: false, is_patient: true });
         Ok(())
     }
 
@@ -486,6 +519,7 @@ impl Link {
         self.fail_pending(cause);
         self.monitors.close(&self.as_cause(cause));
         self.watched.close(self, &self.as_cause(cause));
+        self.receivers.close();
         self.tell_of_end();
     }
 
@@ -500,6 +534,7 @@ impl Link {
             let mut pending = self.pending();
             pending.closed = true;
             pending.aside = 0;
+            pending.patient = 0;
             std::mem::take(&mut pending.replies)
         };
         let mut ids: Vec<_> = waiting.into_iter().collect();

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use folkmoot_agents::counters::Counters;
 use folkmoot_agents::{Clock, Timestamp, chance};
-use folkmoot_codecs::Principal;
+use folkmoot_codecs::{Codec, Principal};
 use folkmoot_exchange::{
     Accepted, Exchange, ExchangeClock, ExchangeError, ExchangeLimits, Ground, Happening, Moment, Posting,
     open,
@@ -20,6 +20,7 @@ use futures_util::future::BoxFuture;
 use metrics::Counter;
 
 use crate::clock::RealClock;
+use crate::far_exchange::FarExchange;
 use crate::tables::Tables;
 use crate::{link_time, router};
 
@@ -58,6 +59,8 @@ enum Door {
 enum Home {
     /// The container's: it ends with it.
     Here,
+    /// Another node's.
+    Far,
     /// Another's, who lets the container use it.
     Elsewhere,
 }
@@ -87,17 +90,35 @@ impl Mailroom {
         }
     }
 
+    /// An exchange of one's own, such as one over a store that is not among the built-in ones, behind a gate that lets
+    /// everyone in.
+    pub fn over(exchange: Arc<dyn Exchange>) -> Mailroom {
+        let gate = Gate::open();
+        exchange.trust(gate.id());
+        Mailroom { exchange, door: Door::Own(Arc::new(gate)), time: MailTime::begin() }
+    }
+
     /// Opens the exchange of a container, behind the container's gate; what happens is counted with the container's counters.
     pub(crate) async fn of_container(
         line: &str,
         limits: ExchangeLimits,
+        codec: Codec,
         tables: &Arc<Tables>,
     ) -> Result<Mailroom, ExchangeError> {
+        if let Some(far) = FarExchange::at(line, codec, tables)? {
+            tracing::info!(
+                node = tables.principal.node_name(),
+                exchange = line,
+                "the exchange is another node's"
+            );
+            let door = Door::OfContainer(tables.clone(), Home::Far);
+            return Ok(Mailroom { exchange: Arc::new(far), door, time: MailTime::begin() });
+        }
         let counters = tables.counters.clone();
         let counting = move |happening, count| counter(&counters, happening).increment(count);
         let time = MailTime::begin();
         let ground = Ground::new(time).limits(limits).gate(tables.gate.id()).counting(counting);
-        let exchange = open(line, ground).await?;
+        let exchange = open(line, ground).await.map_err(or_a_node)?;
         tracing::info!(node = tables.principal.node_name(), exchange = line, "the exchange is open");
         Ok(Mailroom { exchange, door: Door::OfContainer(tables.clone(), Home::Here), time })
     }
@@ -114,7 +135,7 @@ impl Mailroom {
         match &self.door {
             Door::Own(_) => {}
             Door::OfContainer(tables, Home::Elsewhere) => self.exchange.distrust(tables.gate.id()),
-            Door::OfContainer(tables, Home::Here) => {
+            Door::OfContainer(tables, Home::Here | Home::Far) => {
                 if let Err(error) = self.exchange.close().await {
                     let node = tables.principal.node_name();
                     tracing::error!(node, %error, "the exchange did not close well");
@@ -146,7 +167,16 @@ impl Mailroom {
     /// # Errors
     /// `Denied` where the gate refuses, else what the exchange says.
     pub async fn send(&self, posting: Posting) -> Result<Accepted, MailError> {
-        Ok(self.exchange.send(self.admit(posting).map_err(MailError::Denied)?).await?)
+        match self.exchange.send(self.admit(posting).map_err(MailError::Denied)?).await {
+            // Of two gates it makes no difference which refused.
+            Err(ExchangeError::Denied { reason }) => Err(MailError::Denied(reason)),
+            sent => Ok(sent?),
+        }
+    }
+
+    /// Whether the exchange is another node's.
+    pub(crate) fn is_far(&self) -> bool {
+        matches!(self.door, Door::OfContainer(_, Home::Far))
     }
 
     /// Brings a mail before the gate; a refusal is its reason, and is counted.
@@ -158,9 +188,20 @@ impl Mailroom {
         }
     }
 
-    /// The present moment of the exchange's clock.
+    /// The present moment of the exchange's clock; of another node's, as near as this node's tells it.
     pub(crate) fn now(&self) -> Moment {
         self.time.now()
+    }
+}
+
+/// Of a line that names no engine, what else it may be in a container.
+fn or_a_node(error: ExchangeError) -> ExchangeError {
+    match error {
+        ExchangeError::Line { line, fault } => ExchangeError::Line {
+            line,
+            fault: format!("{fault}; or the URL of a node, such as tls://hub:5555"),
+        },
+        other => other,
     }
 }
 

@@ -24,6 +24,7 @@ use folkmoot_transports::SslCerts;
 use tokio::sync::{Semaphore, broadcast, oneshot};
 
 use crate::certified::CertifiedLinks;
+use crate::exchange_door::repeats::Repeats;
 use crate::kept_replies::KeptReplies;
 use crate::limits::LinkLimits;
 use crate::link_events::OpenLinks;
@@ -46,6 +47,8 @@ pub(crate) struct Tables {
     pub(crate) default_deadline_ms: u64,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) counters: Arc<Counters>,
+    /// What other nodes asked of the exchange lately.
+    pub(crate) exchange_repeats: Repeats,
     pub(crate) shared_deadlines: Arc<SharedDeadlines>,
     pub(crate) certified: CertifiedLinks,
     pub(crate) membership: Membership,
@@ -166,6 +169,7 @@ impl Tables {
             membership,
             retries: Retries::new(retries, link_time::now()),
             kept_replies,
+            exchange_repeats: Repeats::default(),
             heavy: Arc::new(Semaphore::new(heavy_places())),
             trunk: Trunk::default(),
             told_links: OpenLinks::new(),

@@ -14,6 +14,8 @@ mod links {
     mod dialogues;
     #[path = "../support/events.rs"]
     mod events;
+    mod exchange_conformance;
+    mod far_exchange;
     mod gathering;
     mod given_up;
     mod idle;

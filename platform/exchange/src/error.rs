@@ -157,6 +157,22 @@ pub enum ExchangeError {
     /// The exchange was closed.
     #[error("the exchange is closed")]
     Closed,
+    /// The exchange is another node's, and the gate there refused.
+    #[error("the gate of the exchange's node refused: {reason}")]
+    Denied {
+        /// Why, as it says.
+        reason: String,
+    },
+    /// The exchange is another node's, and was not reached, or has none to offer.
+    #[error("the exchange of {at} cannot be used: {cause}")]
+    Unavailable {
+        /// Where it was sought.
+        at: String,
+        /// Why.
+        cause: String,
+        /// Whether the operation may have been carried out nevertheless.
+        may_have_run: bool,
+    },
     /// There is no room on the disk.
     #[error(
         "there is no room on the disk of the exchange; make some. Mail can be received and acknowledged meanwhile"

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use folkmoot_codecs::Principal;
 
 use crate::name::short;
-use crate::rule::RuleSet;
+use crate::rule::{EXCHANGE, RuleSet};
 
 /// Which gate admitted a message; unique in this process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -115,6 +115,23 @@ impl Gate {
     #[inline]
     pub fn may_call(&self, principal: &Principal, agent: &str, method: &str) -> bool {
         self.open || self.rules.allows(principal.node_name(), agent, method)
+    }
+
+    /// Whether `principal` may ask the exchange of this gate's node for an operation: for itself, or for a group. Who may
+    /// act for a group is said by rules that name it in full, and by none that allows everything.
+    pub fn may_ask_exchange(&self, principal: &Principal, group: Option<&str>, operation: &str) -> bool {
+        match group {
+            None => self.may_call(principal, EXCHANGE, operation),
+            Some(group) => {
+                let agent = format!("{EXCHANGE}/{group}");
+                self.open || self.rules.allows_by_name(principal.node_name(), &agent, operation)
+            }
+        }
+    }
+
+    /// The groups of the exchange that `principal` is in: those for which a rule lets it act in some way.
+    pub fn exchange_groups(&self, principal: &Principal) -> Vec<String> {
+        self.rules.exchange_groups(principal.node_name())
     }
 
     /// Whether `principal`'s node may join this one.

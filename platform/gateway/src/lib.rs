@@ -11,4 +11,4 @@ pub mod rule;
 
 pub use gate::{Admitted, Denied, Gate, GateId, Subject};
 pub use name::NameFault;
-pub use rule::{HostRule, Pattern, PatternError, Rule, RuleSet};
+pub use rule::{EXCHANGE, HostRule, Pattern, PatternError, Rule, RuleSet};

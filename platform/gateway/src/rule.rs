@@ -9,6 +9,14 @@ use std::str::FromStr;
 
 use crate::name::{self, NameFault, short};
 
+/// What the exchange of a node is called in rules, where other nodes ask for its operations: in the place of an agent.
+pub const EXCHANGE: &str = "folkmoot/exchange";
+
+/// The group that nodes may act for, where `agent` is an exchange and a group: `folkmoot/exchange/crew`.
+pub fn exchange_group(agent: &str) -> Option<&str> {
+    agent.strip_prefix(EXCHANGE)?.strip_prefix('/')
+}
+
 /// An exact name, a prefix (`spiffe://demo/node/*`) or anything (`*`).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Pattern {
@@ -107,7 +115,11 @@ impl Rule {
         let no_agent = |fault| PatternError::NoAgent { pattern: rule.agent.to_string(), fault };
         match &rule.agent {
             Pattern::Any => {}
-            Pattern::Exact(name) => name::check_agent(name).map_err(no_agent)?,
+            Pattern::Exact(name) => match exchange_group(name) {
+                None if name == EXCHANGE => {}
+                None => name::check_agent(name).map_err(no_agent)?,
+                Some(group) => name::check_agent(group).map_err(no_agent)?,
+            },
             Pattern::Prefix(prefix) => name::check_agent_prefix(prefix).map_err(no_agent)?,
         }
         let no_method = |fault| PatternError::NoMethod { pattern: rule.method.to_string(), fault };
@@ -136,6 +148,11 @@ impl HostRule {
     /// The first pattern that is none, or that no agent can ever match.
     pub fn new(node: &str, agent: &str) -> Result<HostRule, PatternError> {
         let Rule { principal: node, agent, .. } = Rule::new(node, agent, "*")?;
+        if let Pattern::Exact(name) = &agent {
+            // What is no agent has rules, but lives nowhere.
+            let no_agent = |fault| PatternError::NoAgent { pattern: name.clone(), fault };
+            name::check_agent(name).map_err(no_agent)?;
+        }
         Ok(HostRule { node, agent })
     }
 }
@@ -172,6 +189,33 @@ impl RuleSet {
             || self.patterns.iter().any(|rule| {
                 rule.principal.matches(principal) && rule.agent.matches(agent) && rule.method.matches(method)
             })
+    }
+
+    /// Whether some rule that names `agent` in full lets `principal` call `method`.
+    pub fn allows_by_name(&self, principal: &str, agent: &str, method: &str) -> bool {
+        let named = |rule: &&Rule| matches!(&rule.agent, Pattern::Exact(exact) if exact == agent);
+        let is_exact = self.exact.get(principal).and_then(|agents| agents.get(agent));
+        is_exact.is_some_and(|methods| methods.contains(method))
+            || self
+                .patterns
+                .iter()
+                .filter(named)
+                .any(|rule| rule.principal.matches(principal) && rule.method.matches(method))
+    }
+
+    /// The groups of the exchange in which `principal` is, in order: those that some rule names in full.
+    pub fn exchange_groups(&self, principal: &str) -> Vec<String> {
+        let exact = self.exact.get(principal).into_iter().flat_map(HashMap::keys).map(String::as_str);
+        let patterns = self.patterns.iter().filter(|rule| rule.principal.matches(principal));
+        let named = patterns.filter_map(|rule| match &rule.agent {
+            Pattern::Exact(agent) => Some(agent.as_str()),
+            Pattern::Any | Pattern::Prefix(_) => None,
+        });
+        let mut groups: Vec<String> =
+            exact.chain(named).filter_map(exchange_group).map(str::to_owned).collect();
+        groups.sort_unstable();
+        groups.dedup();
+        groups
     }
 
     /// Whether some rule lets `principal` call any method of `agent`.
@@ -246,6 +290,31 @@ mod tests {
         assert!(rules.allows_hosting("spiffe://demo/node/a", "house.7"));
         assert!(!rules.allows_hosting("spiffe://demo/node/a", "market"));
         assert!(HostRule::new("*", "a/b").is_err());
+    }
+
+    #[test]
+    fn who_acts_for_a_group_of_the_exchange_is_named_by_a_rule_of_that_group() {
+        let mut rules = RuleSet::default();
+        for (principal, agent, operation) in [
+            ("north", "folkmoot/exchange/crew", "recv"),
+            ("n*", "folkmoot/exchange/watch", "*"),
+            ("north", "folkmoot/exchange", "send"),
+            ("south", "*", "*"),
+        ] {
+            rules.allow(Rule::new(principal, agent, operation).unwrap());
+        }
+        assert_eq!(rules.exchange_groups("north"), ["crew", "watch"]);
+        assert_eq!(rules.exchange_groups("nord"), ["watch"]);
+        assert!(rules.exchange_groups("south").is_empty());
+        assert!(rules.allows_by_name("north", "folkmoot/exchange/crew", "recv"));
+        assert!(!rules.allows_by_name("north", "folkmoot/exchange/crew", "send"));
+        assert!(rules.allows_by_name("nord", "folkmoot/exchange/watch", "send"));
+        assert!(!rules.allows_by_name("south", "folkmoot/exchange/crew", "recv"), "all agents are no group");
+        assert!(rules.allows("south", EXCHANGE, "recv") && rules.allows("north", EXCHANGE, "send"));
+        for agent in ["folkmoot/exchange/", "folkmoot/exchange/a b", "folkmoot/exchange/a/b", "folkmoot/x"] {
+            assert!(Rule::new("*", agent, "*").is_err(), "{agent}");
+        }
+        assert!(HostRule::new("*", EXCHANGE).is_err());
     }
 
     #[test]

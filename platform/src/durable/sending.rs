@@ -116,9 +116,10 @@ pub(crate) fn mail_error(to: &MailAddress, error: &ExchangeError) -> MailError {
             hint: "nobody has registered it in this exchange".to_owned(),
         },
         ExchangeError::MailboxTerminated { .. } => MailError::Terminated { to: to.as_str().to_owned() },
-        ExchangeError::Forbidden { .. } | ExchangeError::WrongGate | ExchangeError::WrongName { .. } => {
-            MailError::Denied(told)
-        }
+        ExchangeError::Forbidden { .. }
+        | ExchangeError::WrongGate
+        | ExchangeError::WrongName { .. }
+        | ExchangeError::Denied { .. } => MailError::Denied(told),
         ExchangeError::Full { .. } | ExchangeError::DiskFull => MailError::Full(told),
         ExchangeError::TooLarge { .. }
         | ExchangeError::IdUsed { .. }

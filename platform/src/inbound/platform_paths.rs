@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use folkmoot_agents::describe::AgentDescription;
 use folkmoot_codecs::joining::AgentNews;
-use folkmoot_codecs::{ArgumentList, Arguments, CallError, Hello, RawId};
+use folkmoot_codecs::{ArgumentList, Arguments, CallError, Hello, Never, RawId};
 use folkmoot_gateway::name::short;
 
 use super::{AGENTS, CANCEL, DESCRIBE, TREE, VALIDATE, answer, may_reach, refuse_bad_request};
@@ -25,7 +25,7 @@ pub(super) fn hello(link: &Arc<Link>, id: &RawId, arguments: &Arguments<'_>) -> 
     let theirs = match <(Hello,)>::decode(arguments, Hello::PATH, &["hello"]) {
         Ok((theirs,)) => theirs,
         Err(error) => {
-            answer::<()>(link, Some(id), &Err(error));
+            answer::<(), Never>(link, Some(id), &Err(error));
             return Ok(());
         }
     };
@@ -36,14 +36,14 @@ pub(super) fn hello(link: &Arc<Link>, id: &RawId, arguments: &Arguments<'_>) -> 
     let ours = own_hello(link);
     match ours.agree(&theirs) {
         Ok(version) => {
-            answer(link, Some(id), &Ok(&ours));
+            answer::<_, Never>(link, Some(id), &Ok(&ours));
             link.set_rich(&theirs, version);
             Ok(())
         }
         Err(sentence) => {
             link.tables.counters.bad_requests.increment(1);
             let error = CallError::Disconnected { may_have_run: false, cause: sentence.clone() };
-            answer::<()>(link, Some(id), &Err(error));
+            answer::<(), Never>(link, Some(id), &Err(error));
             Err(sentence)
         }
     }
@@ -119,6 +119,9 @@ pub(super) fn news(link: &Arc<Link>, arguments: &Arguments<'_>) -> Result<(), Ca
 /// The peer takes a request back: a turn that still waits gives its place in the agent's queue away.
 pub(super) fn cancel(link: &Link, arguments: &Arguments<'_>) -> Result<(), CallError> {
     let (id, agent) = <(u64, Option<String>)>::decode(arguments, CANCEL, &["id", "agent"])?;
+    if agent.is_none() && link.receivers.cancel(id) {
+        return Ok(());
+    }
     link.cancels.cancel(id);
     link.take_back_answer(id);
     let own = agent.as_deref().filter(|name| link.tables.gate.may_reach(&link.peer, name));

@@ -14,7 +14,7 @@ use folkmoot_agents::host::PlainPeer;
 use folkmoot_agents::reply::{ReplyFormat, ReplySink};
 use folkmoot_agents::shared::AgentShared;
 use folkmoot_codecs::frame::HEADER_BYTES;
-use folkmoot_codecs::{CallError, PlainTypes, RawId, encode_exception, plain_types};
+use folkmoot_codecs::{CallError, Never, PlainTypes, RawId, encode_exception, plain_types};
 
 use super::answer;
 use crate::link::Link;
@@ -203,7 +203,7 @@ impl Drop for LinkSink {
             };
             match self.is_one_way() {
                 true => self.failed(&error),
-                false => answer::<()>(self.link(), Some(&self.id), &Err(error)),
+                false => answer::<(), Never>(self.link(), Some(&self.id), &Err(error)),
             }
         }
     }

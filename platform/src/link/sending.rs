@@ -163,6 +163,32 @@ impl Link {
         reply
     }
 
+    /// Sends a request to the exchange at the other end. Who waits for mail there is `patient`: counted apart from calls.
+    ///
+    /// # Errors
+    /// What keeps it from leaving.
+    pub(crate) fn ask_exchange(
+        &self,
+        id: u64,
+        path: &str,
+        positional: &[u8],
+        patient: bool,
+    ) -> Result<oneshot::Receiver<FarReply>, CallError> {
+        if let Some(error) = self.overload() {
+            return Err(error);
+        }
+        let limits = self.frame_limits();
+        check_request(self.codec, path, positional, None, None, &limits)
+            .map_err(|error| unencodable(&error))?;
+        let (tell, reply) = oneshot::channel();
+        match patient {
+            true => self.expect_patiently(id, tell)?,
+            false => self.expect(id, tell, None, None).map_err(|refused| refused.error)?,
+        }
+        self.push_request(id, path, positional, None);
+        Ok(reply)
+    }
+
     /// Sends a request of the platform's own that has no reply.
     pub(crate) fn tell(&self, id: u64, path: &str, positional: &[u8]) {
         let headers = Headers { no_reply: true, ..Headers::default() };

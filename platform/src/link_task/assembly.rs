@@ -10,7 +10,7 @@ use std::task::{Context, Poll};
 use bytes::BytesMut;
 use folkmoot_agents::Sleep;
 use folkmoot_codecs::piece::MAX_STREAMS;
-use folkmoot_codecs::{ArgumentList, Arguments, CallError, Piece, RawId};
+use folkmoot_codecs::{ArgumentList, Arguments, CallError, Never, Piece, RawId};
 
 use super::LinkTask;
 use crate::inbound;
@@ -120,7 +120,7 @@ impl LinkTask {
             return;
         }
         for id in self.assembly.withheld.drain(..) {
-            inbound::answer(&self.link, Some(&id), &Ok(()));
+            inbound::answer::<(), Never>(&self.link, Some(&id), &Ok(()));
         }
     }
 

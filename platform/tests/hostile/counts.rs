@@ -34,7 +34,12 @@ impl Counts {
 
     /// The links that are open now.
     pub(crate) fn open_links(&self) -> f64 {
-        f64::from_bits(self.cell("folkmoot_links").load(Ordering::Relaxed))
+        self.gauge("links")
+    }
+
+    /// The gauge of that name, without `folkmoot_` before it.
+    pub(crate) fn gauge(&self, name: &str) -> f64 {
+        f64::from_bits(self.cell(&format!("folkmoot_{name}")).load(Ordering::Relaxed))
     }
 }
 

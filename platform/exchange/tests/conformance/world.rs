@@ -13,7 +13,7 @@ use folkmoot_exchange::{
     open,
 };
 use folkmoot_gateway::{Admitted, Gate};
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, LocalBoxFuture};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
@@ -82,7 +82,7 @@ pub(crate) struct World {
 }
 
 /// How an engine is opened, empty.
-type Opening = fn(Ground) -> BoxFuture<'static, Arc<dyn Exchange>>;
+pub(crate) type Opening = fn(Ground) -> LocalBoxFuture<'static, Arc<dyn Exchange>>;
 
 impl World {
     pub(crate) async fn memory() -> World {
@@ -113,10 +113,12 @@ impl World {
         Ok(World::on(exchange, clock, gate, 1, |_| unreachable!("it has a directory of its own")))
     }
 
-    async fn of(random_cases: u32, open: Opening) -> World {
+    /// An exchange that `open` opens.
+    pub(crate) async fn of(random_cases: u32, open: Opening) -> World {
         super::limit::watch();
         let (clock, gate) = (SetClock::new(), Gate::open());
         let exchange = open(Ground::new(clock.clone()).gate(gate.id())).await;
+        exchange.trust(gate.id());
         World::on(exchange, clock, gate, random_cases, open)
     }
 
@@ -145,7 +147,9 @@ impl World {
             *happened.lock().unwrap().entry(happening).or_default() += count;
         };
         let ground = Ground::new(self.clock.clone()).gate(self.gate.id()).limits(limits).counting(counting);
-        World { exchange: (self.open)(ground).await, ..self }
+        let exchange = (self.open)(ground).await;
+        exchange.trust(self.gate.id());
+        World { exchange, ..self }
     }
 
     /// A world of the same engine, whose exchange is opened with its bounds.
