@@ -9,9 +9,9 @@ pub use folkmoot_protocols as protocols;
 pub use serde;
 
 pub use crate::begin::{
-    Timed, begin_exclusive, begin_exclusive_async, begin_shared, begin_shared_async, decode, handler_outcome,
-    hook_exclusive, hook_exclusive_async, hook_shared, hook_shared_async, refuse, timer_outcome,
-    watched_context,
+    Timed, begin_exclusive, begin_exclusive_async, begin_shared, begin_shared_async, decode, end_outcome,
+    handler_outcome, hook_exclusive, hook_exclusive_async, hook_shared, hook_shared_async, refuse,
+    timer_outcome, watched_context,
 };
 pub use crate::call::Call;
 pub use crate::chain::Mode;
@@ -23,7 +23,7 @@ pub use crate::describe::{
 pub use crate::dialogues::incoming::{
     Handles, Incoming, Taken, describe_messages, dialogue_of, from_said, index_of, name_of, take_in,
 };
-pub use crate::dialogues::{Handled, Tell};
+pub use crate::dialogues::{Ended, Handled, HearsEnds, Tell, ended_protocol, next_end};
 pub use crate::interface::{
     Again, Agent, Behaviour, CallsOf, HookOutcome, Interface, LocalFuture, MailInfo, Method, MethodInfo,
     Refused, Step, TimerInfo,

@@ -141,6 +141,14 @@ pub fn handler_outcome<P: Conversed>(
     Plain(())
 }
 
+/// What came of a method that is told of ended dialogues: a failure goes to the log, for nobody waits for it.
+pub fn end_outcome(agent: &Arc<str>, method: &str, returned: impl HookOutcome) -> Plain<()> {
+    if let Err(error) = returned.into_outcome() {
+        tracing::warn!(%agent, method, %error, "what is told of ended dialogues failed");
+    }
+    Plain(())
+}
+
 /// A hook on its way; `None` where it is over and went well.
 type Hook = Option<LocalFuture<Result<(), String>>>;
 

@@ -15,7 +15,7 @@ use folkmoot_protocols::typed::{Answered, Answers, AnyRole, Conversed, Opens, Ro
 
 use crate::clock::Clock;
 use crate::connect::Connect;
-use crate::dialogues::{self, DialogueError, Dialogues, Listener, Reply, ReplyError, Speech};
+use crate::dialogues::{self, Desk, DialogueError, Dialogues, Listener, Reply, ReplyError, Speech};
 use crate::group::Group;
 use crate::host::Wanted;
 use crate::interface::{Agent, Interface};
@@ -250,6 +250,11 @@ impl<A: Agent> Context<A> {
     /// carries no chain of callers.
     pub fn spawn(&self, future: impl Future<Output = ()> + 'static) {
         self.core.spawn(Box::pin(future));
+    }
+
+    /// The agent's dialogues in a protocol.
+    pub(crate) fn desk<P: Conversed>(&self) -> Rc<Desk<P>> {
+        self.core.desk()
     }
 
     fn own_principal(&self) -> Principal {

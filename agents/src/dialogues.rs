@@ -21,7 +21,9 @@ mod notice;
 mod speech;
 mod view;
 
-pub use ended::Cause;
+pub use ended::{Cause, ENDS_WAITING, Ended};
+#[doc(hidden)]
+pub use ended::{HearsEnds, ended_protocol, next_end};
 pub use error::{DialogueError, ReplyError};
 pub use folkmoot_protocols::typed::{AnyRole, Dialogue, Heard, Said};
 pub use kept::{DialogueStore, MemoryDialogues, StoreError, Stored};

@@ -203,6 +203,19 @@ pub trait Behaviour: Interface + Sized {
         Self: Agent,
     {
     }
+    /// Whether the agent is told of the dialogues in a protocol, by its id, that have ended.
+    #[doc(hidden)]
+    fn hears_ends(_protocol: &str) -> bool {
+        false
+    }
+    /// Tells of the next dialogue that has ended.
+    #[doc(hidden)]
+    fn next_end(_ctx: &Context<Self>) -> Option<Self::Request>
+    where
+        Self: Agent,
+    {
+        None
+    }
     /// The method of a request.
     #[doc(hidden)]
     fn method_of(request: &Self::Request) -> MethodInfo;

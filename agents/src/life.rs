@@ -312,6 +312,7 @@ impl<A: Agent> Life<A> {
             self.poll_loops(cx);
             let more = self.core.drive(cx);
             again |= self.core.poll_dialogues(cx);
+            again |= self.core.queue_end();
             if let Some(cause) = self.core.take_crash() {
                 self.crashed(cause);
                 again = true;

@@ -67,6 +67,7 @@ pub(crate) struct Core<A: Agent> {
     budget: Cell<u32>,
     aside: RefCell<Option<Box<Aside>>>,
     queued_timers: Cell<u64>,
+    end_is_queued: Cell<bool>,
     /// Whether the agent's life is being polled: it looks around by itself then.
     polled: Cell<bool>,
     suspended: Cell<bool>,
@@ -89,6 +90,8 @@ enum Waiting<A: Agent> {
     Returning(Turn<A>),
     Timer(usize),
     Mail(Box<Queued>),
+    /// Tells the agent of a dialogue that has ended.
+    End(A::Request),
 }
 
 impl<A: Agent> Waiting<A> {
@@ -97,6 +100,7 @@ impl<A: Agent> Waiting<A> {
             Waiting::Call(turn) | Waiting::Returning(turn) => A::method_of(&turn.request).mode,
             Waiting::Timer(index) => A::method_of(&A::timer(*index)).mode,
             Waiting::Mail(queued) => queued.mode::<A>(),
+            Waiting::End(request) => A::method_of(request).mode,
         }
     }
 }
@@ -122,6 +126,7 @@ impl<A: Agent> Core<A> {
             budget: Cell::new(TURNS_PER_POLL),
             aside: RefCell::new(None),
             queued_timers: Cell::new(0),
+            end_is_queued: Cell::new(false),
             polled: Cell::new(false),
             suspended: Cell::new(false),
             desks: RefCell::new(desks.map(Box::new)),
@@ -285,8 +290,12 @@ impl<A: Agent> Core<A> {
     fn begin_timer(self: &Rc<Self>, index: usize) {
         let bit = 1_u64 << (index as u32 % 64);
         self.queued_timers.set(self.queued_timers.get() & !bit);
+        self.begin_own(A::timer(index));
+    }
+
+    /// Begins a turn that nobody has called for.
+    fn begin_own(self: &Rc<Self>, request: A::Request) {
         let Some(state) = self.state() else { return };
-        let request = A::timer(index);
         let mode = A::method_of(&request).mode;
         let step = A::run(&state, request, &Scope { core: self, origin: None, outbox: None });
         self.take_step(step, mode, None);
@@ -427,6 +436,10 @@ impl<A: Agent> Core<A> {
         match waiting {
             Waiting::Timer(index) => self.begin_timer(index),
             Waiting::Mail(queued) => self.begin_mail(*queued),
+            Waiting::End(request) => {
+                self.end_is_queued.set(false);
+                self.begin_own(request);
+            }
             Waiting::Call(turn) | Waiting::Returning(turn) => {
                 let info = A::method_of(&turn.request);
                 self.begin_call(turn, info);
@@ -469,7 +482,7 @@ impl<A: Agent> Neighbour for Core<A> {
         }
         self.worker.set(worker.map_or(0, |id| id.0));
         chain::swap(&mut outside);
-        if self.has_left_something() {
+        if self.has_left_something() || self.has_ends() {
             self.wake();
         }
     }

@@ -8,6 +8,7 @@ mod calls;
 mod checks;
 mod decode;
 mod describe;
+mod ends;
 mod hooks;
 mod mail;
 mod messages;
@@ -40,6 +41,7 @@ pub(crate) fn behaviour(model: &Behaviour, root: &Root) -> TokenStream {
         accessors(&target, model),
         parts::parts(root, model),
         messages::handles(root, model),
+        ends::protocols(root, model),
         trait_impl(root, model),
         checks::one_block(model),
         checks::of_trait(model),
@@ -124,6 +126,7 @@ fn trait_impl(root: &Root, model: &Behaviour) -> TokenStream {
         requests::timer(model),
         messages::taking_in(root, model),
         mail::taking(root, model),
+        ends::taking(root, model),
         run::run(root, model),
         hooks::start(root, model),
         hooks::stop(root, model),

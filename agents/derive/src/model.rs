@@ -26,6 +26,8 @@ pub(crate) struct Behaviour {
     pub(crate) handled: Vec<Handled>,
     /// The methods marked `#[on]`.
     pub(crate) mails: Vec<MailHandler>,
+    /// The methods marked `#[ended]`.
+    pub(crate) ended: Vec<EndHook>,
     /// The functions marked `#[run]`.
     pub(crate) loops: Vec<Loop>,
     /// The methods marked `#[object]`.
@@ -175,6 +177,14 @@ impl MailHandler {
     pub(crate) fn body(&self) -> Option<&Argument> {
         self.routine.arguments().next()
     }
+}
+
+/// A method that is told how dialogues in a protocol ended, which is its one argument.
+pub(crate) struct EndHook {
+    /// The type of all the protocol's messages.
+    pub(crate) protocol: Type,
+    /// How it is run.
+    pub(crate) routine: Routine,
 }
 
 /// A loop of its own.

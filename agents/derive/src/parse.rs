@@ -6,6 +6,7 @@
 mod behaviour;
 mod contract;
 mod docs;
+mod ended;
 mod exposed;
 mod handler;
 mod internal;

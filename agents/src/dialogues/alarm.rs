@@ -25,6 +25,8 @@ pub(super) trait AnyDesk: Any {
     fn next_deadline(&self) -> Option<Duration>;
     /// Gives all up, and tells the other sides why.
     fn end_life(&self, reason: &str);
+    /// Whether there are some that ended of which the agent has not been told.
+    fn has_ends(&self) -> bool;
     /// No message waits for its handler's turn any more.
     fn nothing_is_queued(&self);
     /// Gives up what is due.
@@ -77,6 +79,11 @@ impl Desks {
             Some((_, desk)) => Ok(desk.clone().take_in(*message)),
             None => Err(message),
         }
+    }
+
+    /// Whether there are dialogues that ended of which the agent has not been told.
+    pub(crate) fn have_ends(&self) -> bool {
+        self.all.iter().any(|(_, desk)| desk.has_ends())
     }
 
     /// No message waits for its handler's turn any more.

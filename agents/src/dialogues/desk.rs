@@ -19,10 +19,10 @@ use folkmoot_protocols::typed::{Conversed, Heard};
 use serde_bytes::ByteBuf;
 use tokio::sync::oneshot;
 
-use super::Cause;
 use super::alarm::AnyDesk;
 use super::incoming::Sealed;
 use super::kept::{Keeping, Record, StoreError, Stored};
+use super::{Cause, Ended};
 use crate::chance;
 use crate::counters::Counters;
 use crate::host::{BoxFuture, Host};
@@ -120,6 +120,10 @@ pub(crate) struct Desk<P: Conversed> {
     by_principal: RefCell<HashMap<Principal, Vec<DialogueId>>>,
     /// What the store is being asked to forget.
     forgetting: RefCell<Vec<BoxFuture<'static, Result<(), StoreError>>>>,
+    /// Whether the agent is told of those that end.
+    pub(super) hears_ends: bool,
+    /// Those of which it has not been told yet.
+    pub(super) ends: RefCell<VecDeque<Ended<P>>>,
     /// Peers whose nodes have let nobody speak to them.
     denied: RefCell<HashSet<String>>,
     host: Arc<dyn Host>,
@@ -128,7 +132,12 @@ pub(crate) struct Desk<P: Conversed> {
 
 impl<P: Conversed> Desk<P> {
     /// A desk of an agent; with the dialogues of an earlier life, where they outlive it.
-    pub(crate) fn new(host: Arc<dyn Host>, agent: Arc<AgentShared>, keeping: Option<Rc<Keeping>>) -> Desk<P> {
+    pub(crate) fn new(
+        host: Arc<dyn Host>,
+        agent: Arc<AgentShared>,
+        keeping: Option<Rc<Keeping>>,
+        hears_ends: bool,
+    ) -> Desk<P> {
         let rules = Rules::of(P::specified().specification());
         let rules =
             rules.unwrap_or_else(|error| unreachable!("a protocol with types for dialogues: {error}"));
@@ -144,6 +153,8 @@ impl<P: Conversed> Desk<P> {
             keeping,
             by_principal: RefCell::default(),
             forgetting: RefCell::default(),
+            hears_ends,
+            ends: RefCell::default(),
             denied: RefCell::default(),
             host,
             agent,
@@ -282,6 +293,9 @@ impl<P: Conversed> Desk<P> {
         if was_open && let Some(beside) = self.beside.borrow_mut().get_mut(&id) {
             beside.over = Some(cause.clone());
         }
+        if was_open {
+            self.note_end(id);
+        }
         self.tell_end(id);
         self.forget(id);
     }
@@ -349,6 +363,7 @@ impl<P: Conversed> Desk<P> {
     fn note_expired(&self, expired: &[DialogueId]) {
         self.counters().dialogues_timed_out.increment(expired.len() as u64);
         for id in expired {
+            self.note_end(*id);
             self.tell_end(*id);
             self.forget(*id);
             let Some((peer, unread)) = self
@@ -393,6 +408,12 @@ impl<P: Conversed> AnyDesk for Desk<P> {
 
     fn end_life(&self, reason: &str) {
         self.give_all_up(reason);
+        // The next life knows nothing of them.
+        self.ends.borrow_mut().clear();
+    }
+
+    fn has_ends(&self) -> bool {
+        !self.ends.borrow().is_empty()
     }
 
     fn nothing_is_queued(&self) {

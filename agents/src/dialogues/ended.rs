@@ -2,9 +2,94 @@
 //!
 //! Neighbours: [`desk`](super::desk) closes dialogues, [`notice`](super::notice) tells the other side.
 
-use folkmoot_protocols::dialogue::{self, Rules, Side};
+use std::fmt;
+use std::marker::PhantomData;
+
+use folkmoot_protocols::dialogue::{self, DialogueId, Rules, Side};
+use folkmoot_protocols::typed::{Conversed, TypedProtocol};
 
 use super::DialogueError;
+use super::desk::Desk;
+use crate::context::Context;
+use crate::interface::Agent;
+use crate::proxy::Proxy;
+
+/// How many ended dialogues of one protocol wait at most for the method that is told of them.
+pub const ENDS_WAITING: usize = 100_000;
+
+/// A dialogue that is over, as `#[ended(Fipa)]` is told of it.
+#[non_exhaustive]
+pub struct Ended<P> {
+    /// The dialogue: what `dialogue.id()` gave.
+    pub id: DialogueId,
+    /// The URL of the other side.
+    pub peer: String,
+    /// Who began it.
+    pub started_by: Side,
+    /// Why it is over.
+    pub cause: Cause,
+    pub(super) protocol: PhantomData<fn() -> P>,
+}
+
+impl<P> Clone for Ended<P> {
+    fn clone(&self) -> Self {
+        Ended { peer: self.peer.clone(), cause: self.cause.clone(), ..*self }
+    }
+}
+
+impl<P> fmt::Debug for Ended<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Ended { id, peer, started_by, cause, .. } = self;
+        let mut shown = f.debug_struct("Ended");
+        shown.field("id", id).field("peer", peer).field("started_by", started_by).field("cause", cause);
+        shown.finish_non_exhaustive()
+    }
+}
+
+impl<P: Conversed> Desk<P> {
+    /// A dialogue is over: its agent is told of that, if it wants to be.
+    pub(super) fn note_end(&self, id: DialogueId) {
+        if !self.hears_ends {
+            return;
+        }
+        let Some(cause) = self.end_of(id) else { return };
+        let started_by = self.dialogues.borrow().get(id).map(|dialogue| dialogue.started_by());
+        let beside = self.beside.borrow();
+        let (Some(started_by), Some(beside)) = (started_by, beside.get(&id)) else { return };
+        let cause = beside.over.clone().unwrap_or(cause);
+        let mut ends = self.ends.borrow_mut();
+        if ends.len() < ENDS_WAITING {
+            let peer = Proxy::url(&beside.peer);
+            ends.push_back(Ended { id, peer, started_by, cause, protocol: PhantomData });
+            return;
+        }
+        self.counters().dialogue_ends_untold.increment(1);
+        let agent = self.full_name();
+        tracing::warn!(%agent, protocol = P::ID, limit = ENDS_WAITING, "an agent is not told that a dialogue ended, for too many ends wait");
+    }
+
+    /// The next one that is over and of which nobody has been told.
+    pub(crate) fn next_end(&self) -> Option<Ended<P>> {
+        self.ends.borrow_mut().pop_front()
+    }
+}
+
+/// The protocol that the method of that number is told of. Generated code asks for it through functions alone, so that a
+/// type which is no protocol is told once, where it stands.
+pub trait HearsEnds<const N: usize>: Agent {
+    /// The one that `#[ended]` names.
+    type Protocol: Conversed;
+}
+
+/// The protocol's id.
+pub fn ended_protocol<A: HearsEnds<N>, const N: usize>() -> &'static str {
+    A::Protocol::ID
+}
+
+/// The next dialogue that has ended and of which nobody has been told.
+pub fn next_end<A: HearsEnds<N>, const N: usize>(ctx: &Context<A>) -> Option<Ended<A::Protocol>> {
+    ctx.desk::<A::Protocol>().next_end()
+}
 
 /// Why a dialogue is over.
 #[derive(Clone, Debug, PartialEq, Eq)]

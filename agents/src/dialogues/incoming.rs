@@ -260,6 +260,7 @@ fn receive<P: Conversed>(
             return Received::Done(None);
         }
     };
+    let ends = heard.as_ref().is_some_and(|heard| heard.ended.is_some());
     let finish = move |desk: &Desk<P>, kept: Result<(), StoreError>| {
         if let Err(error) = kept {
             desk.give_up(id, &Cause::Abandoned, "its messages cannot be kept there");
@@ -270,6 +271,9 @@ fn receive<P: Conversed>(
         }
         reply.send(Ok(None));
         let heard = heard.and_then(|heard| desk.hand_on(id, heard, &handles));
+        if ends {
+            desk.note_end(id);
+        }
         // Something else may be awaited in a dialogue that this has ended.
         desk.tell_end(id);
         heard

@@ -210,7 +210,9 @@ impl<P: Conversed> Desk<P> {
         let said = said.await;
         let Err(cause) = said else {
             unsaid.is_over = true;
-            self.dialogues.borrow_mut().confirm(id);
+            if self.dialogues.borrow_mut().confirm(id) {
+                self.note_end(id);
+            }
             return Ok(());
         };
         let mut is_taken_back = cause.was_not_taken() && self.unsay(id, message_id);

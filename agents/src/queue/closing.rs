@@ -17,7 +17,7 @@ impl<A: Agent> Core<A> {
         let (swept, kept): (VecDeque<_>, VecDeque<_>) =
             waiting.into_iter().partition(|waiting| match waiting {
                 Waiting::Call(turn) | Waiting::Returning(turn) => A::is_cancelled(&turn.request),
-                Waiting::Timer(_) | Waiting::Mail(_) => false,
+                Waiting::Timer(_) | Waiting::Mail(_) | Waiting::End(_) => false,
             });
         self.queue.borrow_mut().waiting = kept;
         self.shared.counters().cancels.increment(swept.len() as u64);
@@ -70,6 +70,7 @@ impl<A: Agent> Core<A> {
         }
         self.no_message_is_queued();
         self.queued_timers.set(0);
+        self.end_is_queued.set(false);
     }
 
     /// There will be no other state: what waits is refused, and shared turns in flight finish on the old one.

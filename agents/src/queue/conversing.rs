@@ -9,8 +9,8 @@ use std::task::Context as TaskContext;
 use folkmoot_codecs::CallError;
 use folkmoot_protocols::typed::Conversed;
 
-use super::Core;
-use crate::context::Scope;
+use super::{Core, Waiting};
+use crate::context::{Context, Scope};
 use crate::dialogues::incoming::{Pending, Sealed, Taken};
 use crate::dialogues::{Desk, Desks};
 use crate::interface::Agent;
@@ -74,7 +74,8 @@ impl<A: Agent> Core<A> {
         self.shared.listen(P::ID);
         let mut desks = self.desks.borrow_mut();
         let desks = desks.get_or_insert_with(|| Box::new(Desks::default()));
-        desks.find_or_add(|keeping| Desk::new(self.host.clone(), self.shared.clone(), keeping))
+        let (host, shared, hears_ends) = (&self.host, &self.shared, A::hears_ends(P::ID));
+        desks.find_or_add(|keeping| Desk::new(host.clone(), shared.clone(), keeping, hears_ends))
     }
 
     /// The messages that waited for their handlers' turns are let go; kept dialogues have them still.
@@ -89,6 +90,25 @@ impl<A: Agent> Core<A> {
         if let Some(desks) = &*self.desks.borrow() {
             desks.end_life(reason);
         }
+        if self.end_is_queued.replace(false) {
+            self.queue.borrow_mut().waiting.retain(|waiting| !matches!(waiting, Waiting::End(_)));
+        }
+    }
+
+    /// Whether there are dialogues that ended of which the agent has not been told.
+    pub(super) fn has_ends(&self) -> bool {
+        self.desks.borrow().as_ref().is_some_and(|desks| desks.have_ends())
+    }
+
+    /// Queues a turn that tells the agent of a dialogue that has ended, unless one waits. Says whether it did.
+    pub(crate) fn queue_end(self: &Rc<Self>) -> bool {
+        if self.end_is_queued.get() || !self.has_ends() {
+            return false;
+        }
+        let Some(request) = A::next_end(&Context::of_agent(self)) else { return false };
+        self.end_is_queued.set(true);
+        self.queue.borrow_mut().waiting.push_back(Waiting::End(request));
+        true
     }
 
     /// Gives up the dialogues that are due. Says whether there is more to do at once.

@@ -1,9 +1,11 @@
 //! Dialogues that one side gives up, and what is said and does not go out: each side learns of it at once, and what is as
 //! it was can be gone on with.
 
-use folkmoot::dialogues::{Dialogue, DialogueError};
+use std::time::Duration;
+
+use folkmoot::dialogues::{Cause, Dialogue, DialogueError, Ended};
 use folkmoot::prelude::*;
-use folkmoot::protocols::dialogue::Side;
+use folkmoot::protocols::dialogue::{DialogueId, Side};
 use folkmoot::{Codec, Untyped};
 
 use super::counts::Counts;
@@ -11,7 +13,7 @@ use super::left_behind::Watch;
 
 folkmoot::protocol!("fipa");
 
-use fipa::roles::Seller;
+use fipa::roles::{Buyer, Seller};
 use fipa::{Cfp, Decline, Fipa, Propose, heard, types};
 
 /// Fails in each way that there is.
@@ -114,6 +116,92 @@ impl Citizen {
     }
 }
 
+/// Asks without waiting, and is told how each dialogue ended.
+#[derive(Agent, Default)]
+struct Journalist {
+    ends: Vec<String>,
+    offers: Vec<Dialogue<Buyer, Propose>>,
+}
+
+#[agent]
+impl Journalist {
+    #[expose]
+    async fn ask(&self, ctx: &Context<Self>, clerk: Proxy<Untyped>, what: String) -> Result<(), String> {
+        let query = types::Query { query_bytes: what.into_bytes() };
+        let said = ctx.open_as::<Buyer, _>(&clerk, Cfp { query }).await.map_err(|error| error.to_string())?;
+        // Long for a test, and nothing that it waits for but the one time-out.
+        let time_out = if what_of(ctx, said.id()) == "hurry" { 20 } else { 3_600_000 };
+        let dialogues = ctx.dialogues::<Fipa>();
+        dialogues
+            .set_time_out(said.id(), Some(Duration::from_millis(time_out)))
+            .map_err(|error| error.to_string())
+    }
+
+    #[handles(Fipa)]
+    fn propose(&mut self, _: Propose, dialogue: Dialogue<Buyer, Propose>) {
+        self.offers.push(dialogue);
+    }
+
+    #[handles(Fipa)]
+    fn decline(&mut self, _: Decline) {
+        self.ends.push("it was declined".to_owned());
+    }
+
+    #[ended(Fipa)]
+    async fn over(&mut self, ended: Ended<Fipa>, ctx: &Context<Self>) -> Result<(), String> {
+        let who = ended.peer.rsplit('/').next().unwrap_or_default();
+        let told = match &ended.cause {
+            Cause::GivenUp { reason } => reason.clone(),
+            Cause::Unsent { reason } => reason.clone(),
+            Cause::Said { performative, by, .. } => format!("{} {performative} {by:?}", ended.cause.word()),
+            other => other.word().to_owned(),
+        };
+        let is_known = ctx.dialogues::<Fipa>().look(ended.id, |_| ()).is_some();
+        self.ends.push(format!("{who}: {told}"));
+        is_known.then_some(()).ok_or_else(|| "the dialogue is forgotten".to_owned())
+    }
+
+    /// Accepts nothing.
+    #[expose]
+    async fn decline_all(&mut self, ctx: &Context<Self>) -> usize {
+        let mut declined = 0;
+        for offer in std::mem::take(&mut self.offers) {
+            declined += usize::from(ctx.reply(offer, Decline).await.is_ok());
+        }
+        declined
+    }
+
+    #[expose]
+    fn abandon_all(&mut self, ctx: &Context<Self>) -> usize {
+        let offers = std::mem::take(&mut self.offers);
+        offers.iter().for_each(|offer| ctx.dialogues::<Fipa>().abandon(offer.id()));
+        offers.len()
+    }
+
+    #[expose]
+    fn ends(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.ends)
+    }
+}
+
+fn what_of(ctx: &Context<Journalist>, id: DialogueId) -> String {
+    let dialogues = ctx.dialogues::<Fipa>();
+    let first = dialogues.look(id, |dialogue| match dialogue.message(1).and_then(|first| first.body) {
+        Some(Fipa::Cfp(cfp)) => String::from_utf8_lossy(&cfp.query.query_bytes).into_owned(),
+        _ => String::new(),
+    });
+    first.unwrap_or_default()
+}
+
+async fn ends(journalist: &Proxy<Journalist>, count: usize) -> Vec<String> {
+    let mut ends = Vec::new();
+    while ends.len() < count {
+        ends.extend(journalist.ends().await.unwrap());
+        tokio::task::yield_now().await;
+    }
+    ends
+}
+
 async fn hall(codec: Codec) -> Container {
     Container::builder("tcp://127.0.0.1:0").codec(codec).watched().await.unwrap()
 }
@@ -200,6 +288,42 @@ async fn without_a_rule_for_the_way_back_who_answers_has_the_dialogue_back() {
     assert_eq!((given_back, open, ends), (true, 1, 0));
     asked.abort();
     for container in [town, office] {
+        container.shutdown().await;
+    }
+}
+
+#[folkmoot::test(crate = crate::links::left_behind)]
+async fn an_agent_is_told_of_each_dialogue_that_ends_and_how() {
+    let one = hall(Codec::MsgPack).await;
+    let two = hall(Codec::Json).await;
+    let clerk = one.spawn("clerk", Clerk::default).await.unwrap();
+    one.spawn("deaf", Citizen::default).await.unwrap();
+    let journalist = two.spawn("journalist", Journalist::default).await.unwrap();
+    let to_clerk: Proxy<Untyped> = two.connect(one.url("clerk")).await.unwrap();
+    let to_deaf: Proxy<Untyped> = two.connect(one.url("deaf")).await.unwrap();
+    let ask = |what: &str| journalist.ask(to_clerk.clone(), what.to_owned());
+    ask("fail").await.unwrap();
+    assert_eq!(ends(&journalist, 1).await, ["clerk: its handler `cfp` failed: the ink has dried up"]);
+    ask("hurry").await.unwrap();
+    assert_eq!(ends(&journalist, 1).await, ["clerk: timed_out"]);
+    // Which the clerk, whose time-out is longer, does not know: its answer is refused.
+    clerk.decline().await.unwrap();
+    journalist.ask(to_deaf, "anything".to_owned()).await.unwrap_err();
+    let told = ends(&journalist, 1).await;
+    assert!(told[0].starts_with("deaf: the message was not handed over"), "{told:?}");
+    // What ends it has its handler first.
+    ask("a permit").await.unwrap();
+    while clerk.decline().await.unwrap().0 == "nothing" {}
+    assert_eq!(ends(&journalist, 2).await, ["it was declined", "clerk: declined_cfp decline Them"]);
+    ask("a permit").await.unwrap();
+    while clerk.offer().await.is_err() {}
+    while journalist.decline_all().await.unwrap() == 0 {}
+    assert_eq!(ends(&journalist, 1).await, ["clerk: declined_propose decline Us"]);
+    ask("a permit").await.unwrap();
+    while clerk.offer().await.is_err() {}
+    while journalist.abandon_all().await.unwrap() == 0 {}
+    assert_eq!(ends(&journalist, 1).await, ["clerk: abandoned"]);
+    for container in [two, one] {
         container.shutdown().await;
     }
 }

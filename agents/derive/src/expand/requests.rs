@@ -7,7 +7,7 @@ use proc_macro2::TokenStream;
 use quote::quote;
 
 use super::methods::marker;
-use super::{argument_tuple, messages, parts, plain_name, request_ident, result_types};
+use super::{argument_tuple, ends, messages, parts, plain_name, request_ident, result_types};
 use crate::model::{Behaviour, Mode, Routine};
 use crate::parse::Root;
 
@@ -22,11 +22,13 @@ pub(super) fn enumeration(root: &Root, model: &Behaviour) -> TokenStream {
     });
     let timers = model.timers.iter().map(|timer| &timer.routine.name);
     let (parts, messages) = (parts::variants(root, model), messages::variants(root, model));
+    let ends = ends::variants(root, model);
     quote! {
         pub enum #request {
             #(#exposed,)*
             #parts
             #messages
+            #ends
             #(#timers,)*
         }
     }
@@ -76,6 +78,7 @@ pub(super) fn method_of(root: &Root, model: &Behaviour) -> TokenStream {
         quote!(#request::#variant => #info)
     });
     let (messages, below) = (messages::method_of(root, model), parts::infos(root, model));
+    let ends = ends::method_of(root, model);
     quote! {
         #[inline]
         fn method_of(__request: &Self::Request) -> #root::MethodInfo {
@@ -83,6 +86,7 @@ pub(super) fn method_of(root: &Root, model: &Behaviour) -> TokenStream {
                 #(#exposed,)*
                 #(#timers,)*
                 #(#messages,)*
+                #(#ends,)*
                 #(#below,)*
             }
         }
@@ -92,7 +96,7 @@ pub(super) fn method_of(root: &Root, model: &Behaviour) -> TokenStream {
 /// `refuse`.
 pub(super) fn refuse(root: &Root, model: &Behaviour) -> TokenStream {
     let (request, below) = (request_ident(), parts::refuse(root, model));
-    let messages = messages::refuse(model);
+    let (messages, ends) = (messages::refuse(model), ends::refuse(model));
     let exposed = model.exposed.iter().map(|exposed| {
         let (variant, marker) = (&exposed.routine.name, marker(exposed, &model.ty));
         quote!(#request::#variant(_, __reply) => #root::refuse::<#marker>(__reply, __error))
@@ -104,6 +108,7 @@ pub(super) fn refuse(root: &Root, model: &Behaviour) -> TokenStream {
                 #(#exposed,)*
                 #(#request::#timers => {})*
                 #(#messages,)*
+                #(#ends,)*
                 #(#below,)*
             }
         }
@@ -113,7 +118,7 @@ pub(super) fn refuse(root: &Root, model: &Behaviour) -> TokenStream {
 /// `is_cancelled`.
 pub(super) fn is_cancelled(root: &Root, model: &Behaviour) -> TokenStream {
     let (request, below) = (request_ident(), parts::is_cancelled(root, model));
-    let messages = messages::is_cancelled(model);
+    let (messages, ends) = (messages::is_cancelled(model), ends::is_cancelled(model));
     let exposed = model.exposed.iter().map(|exposed| &exposed.routine.name);
     let timers = model.timers.iter().map(|timer| &timer.routine.name);
     quote! {
@@ -123,6 +128,7 @@ pub(super) fn is_cancelled(root: &Root, model: &Behaviour) -> TokenStream {
                 #(#request::#exposed(_, ref __reply) => __reply.is_cancelled(),)*
                 #(#request::#timers => false,)*
                 #(#messages,)*
+                #(#ends,)*
                 #(#below,)*
             }
         }

@@ -7,7 +7,7 @@ use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
 
 use super::methods::marker;
-use super::{argument_values, messages, parts, plain_name, request_ident, top};
+use super::{argument_values, ends, messages, parts, plain_name, request_ident, top};
 use crate::model::{Behaviour, Exposed, Mode, Parameter, Returns, Routine};
 use crate::parse::Root;
 
@@ -35,7 +35,7 @@ pub(super) fn run(root: &Root, model: &Behaviour) -> TokenStream {
             #turn
         })
     });
-    let messages = messages::run(root, model);
+    let (messages, ends) = (messages::run(root, model), ends::run(root, model));
     quote! {
         fn run(
             __state: &::std::rc::Rc<::core::cell::RefCell<Self>>,
@@ -46,6 +46,7 @@ pub(super) fn run(root: &Root, model: &Behaviour) -> TokenStream {
                 #(#exposed,)*
                 #(#timers,)*
                 #(#messages,)*
+                #(#ends,)*
                 #(#parts,)*
             }
         }

@@ -8,7 +8,7 @@ use syn::{FnArg, ImplItem, ImplItemFn, ItemImpl, Path, PathArguments, Type};
 
 use super::marker::{self, Marked, Marker};
 use super::signature::Asker;
-use super::{exposed, handler, internal, on, owned, part, says_self, signature};
+use super::{ended, exposed, handler, internal, on, owned, part, says_self, signature};
 use crate::mistakes::Mistakes;
 use crate::model::{Behaviour, ObjectBlock, Routine};
 
@@ -167,6 +167,7 @@ fn empty(block: &ItemImpl, words: &Words, mistakes: &mut Mistakes) -> Option<Beh
         timers: Vec::new(),
         handled: Vec::new(),
         mails: Vec::new(),
+        ended: Vec::new(),
         loops: Vec::new(),
         parts: Vec::new(),
         unexposed: Vec::new(),
@@ -227,6 +228,7 @@ fn read(method: &mut ImplItemFn, agent: &Path, model: &mut Behaviour, mistakes: 
             handler::handler(&mark, attributes, signature, asker, &mut model.handled, mistakes);
         }
         Marker::On => on::on(&mark, attributes, signature, asker, &mut model.mails, mistakes),
+        Marker::Ended => ended::ended(&mark, attributes, signature, asker, &mut model.ended, mistakes),
         Marker::Object => model.parts.extend(part::part(method, agent, mistakes)),
         Marker::Run => model.loops.extend(internal::run(attributes, signature, mistakes)),
         Marker::Start | Marker::Stop => {

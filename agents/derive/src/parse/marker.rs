@@ -1,4 +1,4 @@
-//! The markers on methods: `#[expose]`, `#[every(..)]`, `#[handles(..)]`, `#[on(..)]`, `#[run]`, `#[start]`, `#[stop]`, `#[object]`.
+//! The markers on methods: `#[expose]`, `#[every(..)]`, `#[handles(..)]`, `#[ended(..)]`, `#[on(..)]`, `#[run]`, `#[start]`, `#[stop]`, `#[object]`.
 //!
 //! Neighbour: [`behaviour`](super::behaviour) takes them off the methods.
 
@@ -20,6 +20,8 @@ pub(crate) enum Marker {
     Handles,
     /// Called with mail.
     On,
+    /// Told how dialogues in a protocol ended.
+    Ended,
     /// A loop of its own.
     Run,
     /// Called before the first turn.
@@ -31,11 +33,12 @@ pub(crate) enum Marker {
 }
 
 impl Marker {
-    const ALL: [Marker; 8] = [
+    const ALL: [Marker; 9] = [
         Marker::Expose,
         Marker::Every,
         Marker::Handles,
         Marker::On,
+        Marker::Ended,
         Marker::Run,
         Marker::Start,
         Marker::Stop,
@@ -48,6 +51,7 @@ impl Marker {
             Marker::Every => "every",
             Marker::Handles => "handles",
             Marker::On => "on",
+            Marker::Ended => "ended",
             Marker::Run => "run",
             Marker::Start => "start",
             Marker::Stop => "stop",
@@ -100,7 +104,8 @@ pub(crate) fn take(attributes: &mut Vec<Attribute>, method: &Ident, mistakes: &m
         return Marked::Wrongly { exposed };
     }
     let Some((marker, attribute)) = marks.pop() else { return Marked::Not };
-    let takes_options = matches!(marker, Marker::Every | Marker::Expose | Marker::Handles | Marker::On);
+    let takes_options =
+        matches!(marker, Marker::Every | Marker::Expose | Marker::Handles | Marker::Ended | Marker::On);
     if !takes_options && !matches!(attribute.meta, Meta::Path(_)) {
         mistakes.note(&attribute, format!("{marker} takes no options"));
         return Marked::Wrongly { exposed };

@@ -105,7 +105,7 @@ fn parameter(input: &PatType, asker: Asker<'_>, mistakes: &mut Mistakes) -> Opti
     if asker.marker == Marker::On && is_delivery(&input.ty) {
         return Some(Parameter::Delivery { is_owned: !matches!(&*input.ty, Type::Reference(_)) });
     }
-    if matches!(asker.marker, Marker::Handles | Marker::On) {
+    if matches!(asker.marker, Marker::Handles | Marker::Ended | Marker::On) {
         let ty = match asker.agent {
             Some(agent) => owned::without_self(&input.ty, agent),
             None => (*input.ty).clone(),

@@ -388,11 +388,10 @@ impl<B: Speech> Dialogues<B> {
         Ok(())
     }
 
-    /// What this side said last has gone out: where that ended the dialogue, the end counts now.
-    pub fn confirm(&mut self, id: DialogueId) {
-        if let Some(place) = self.keeper.table.place(id) {
-            self.keeper.confirm(place, None);
-        }
+    /// What this side said last has gone out: where that ended the dialogue, the end counts now. Says whether it did.
+    pub fn confirm(&mut self, id: DialogueId) -> bool {
+        let place = self.keeper.table.place(id);
+        place.is_some_and(|place| self.keeper.confirm(place, None))
     }
 
     /// Takes the message of that number back, which this side said and which has not gone out: the dialogue is as it was

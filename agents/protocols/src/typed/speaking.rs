@@ -14,6 +14,10 @@ use crate::dialogue::{DialogueId, Dialogues, Ended, Refusal, Side, Update};
 use crate::message::Message;
 
 /// A protocol that is spoken in dialogues.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no protocol with dialogues",
+    note = "`protocol!` makes an enum of a specification, as `fipa::Fipa`; it has dialogues where the specification has a dialogue section"
+)]
 pub trait Conversed: TypedProtocol {
     /// Each performative with which a dialogue may begin, and the dialogue.
     type Opening<R: Role<Protocol = Self>>: OneOf<R>;

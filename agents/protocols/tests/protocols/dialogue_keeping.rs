@@ -387,8 +387,7 @@ fn what_was_said_and_did_not_go_out_is_taken_back_and_an_end_counts_once_it_has(
     let decline = bob.reply(at, None, word(&rules, "walk_away"), now).unwrap();
     assert_eq!(decline.message_id, -1);
     assert!(matches!(ann.update(&decline, now), Update::Accepted { ended: Some(_), .. }));
-    bob.confirm(at);
-    bob.confirm(at);
+    assert!(bob.confirm(at) && !bob.confirm(at), "once");
     assert_eq!((bob.open(), ends(&bob)), (0, 1));
     assert!(!bob.unsay(at, decline.message_id, now), "it has gone out");
 
