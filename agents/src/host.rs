@@ -68,6 +68,16 @@ pub trait Host: Send + Sync + 'static {
     /// The way to the agent of that name at `endpoint`, whether it is there or not: nothing is opened, and nobody
     /// asked, before the first call.
     fn point_at(self: Arc<Self>, endpoint: Endpoint, agent: String) -> Way;
+    /// The way to the agent at an endpoint that `caller` says is its own, to answer it there.
+    ///
+    /// # Errors
+    /// Why nobody is answered there, as a sentence.
+    fn answer_at(
+        self: Arc<Self>,
+        endpoint: Endpoint,
+        agent: String,
+        caller: &Principal,
+    ) -> Result<Way, String>;
     /// The way to the agent of that name, on whatever node that has joined; `retry` says how long to wait for it to
     /// come.
     ///

@@ -13,7 +13,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::sync::{Arc, Weak};
 
-use folkmoot_codecs::{Address, PlainTypes, Principal, Value, plain_types};
+use folkmoot_codecs::{Address, Endpoint, PlainTypes, Principal, Value, plain_types};
 use folkmoot_gateway::name::{check_agent, short};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{Error, MapAccess, Unexpected, Visitor};
@@ -121,29 +121,49 @@ impl<I: Interface + ?Sized> Proxy<I> {
         principal: Principal,
         url: &str,
     ) -> Result<Proxy<I>, Cow<'static, str>> {
-        if url.len() > MAX_URL_BYTES {
-            return Err(format!("the URL is {} bytes long, the limit is {MAX_URL_BYTES}", url.len()).into());
-        }
-        if let Some(odd) = url.chars().find(|c| c.is_control()) {
-            return Err(format!("a URL holds no control characters, this one has {odd:?}").into());
-        }
-        let address: Address =
-            url.parse().map_err(|error: folkmoot_codecs::AddressError| error.to_string())?;
-        let Address { endpoint, agent } = address;
-        let Some(agent) = agent else {
-            return Err(format!(
-                "`{url}` names no agent: write one behind it, as in {}",
-                endpoint.agent("counter")
-            )
-            .into());
-        };
-        check_agent(&agent)
-            .map_err(|fault| format!("`{}` is no name of an agent: {fault}", short(&agent)))?;
-        Ok(match host.clone().point_at(endpoint, agent) {
+        let (endpoint, agent) = read_url(url)?;
+        let way = host.clone().point_at(endpoint, agent);
+        Ok(Proxy::at(host, principal, way))
+    }
+
+    /// The same, to answer `caller`, who says that this URL is its own.
+    pub(crate) fn answering(
+        host: &Arc<dyn Host>,
+        principal: Principal,
+        (url, caller): (&str, &Principal),
+    ) -> Result<Proxy<I>, Cow<'static, str>> {
+        let (endpoint, agent) = read_url(url)?;
+        let way = host.clone().answer_at(endpoint, agent, caller)?;
+        Ok(Proxy::at(host, principal, way))
+    }
+
+    fn at(host: &Arc<dyn Host>, principal: Principal, way: Way) -> Proxy<I> {
+        match way {
             Way::Here(agent) => Proxy::to_named(host, principal, &agent),
             Way::Far(far) => Proxy::to_far(host.clone(), principal, far),
-        })
+        }
     }
+}
+
+/// The endpoint and the agent of a URL that a peer wrote.
+fn read_url(url: &str) -> Result<(Endpoint, String), Cow<'static, str>> {
+    if url.len() > MAX_URL_BYTES {
+        return Err(format!("the URL is {} bytes long, the limit is {MAX_URL_BYTES}", url.len()).into());
+    }
+    if let Some(odd) = url.chars().find(|c| c.is_control()) {
+        return Err(format!("a URL holds no control characters, this one has {odd:?}").into());
+    }
+    let address: Address = url.parse().map_err(|error: folkmoot_codecs::AddressError| error.to_string())?;
+    let Address { endpoint, agent } = address;
+    let Some(agent) = agent else {
+        return Err(format!(
+            "`{url}` names no agent: write one behind it, as in {}",
+            endpoint.agent("counter")
+        )
+        .into());
+    };
+    check_agent(&agent).map_err(|fault| format!("`{}` is no name of an agent: {fault}", short(&agent)))?;
+    Ok((endpoint, agent))
 }
 
 impl<I: Interface + ?Sized> Proxy<I> {

@@ -50,6 +50,7 @@ pub struct Builder {
     certs: Option<SslCerts>,
     rules: Vec<(String, String, String)>,
     insecure: bool,
+    answered_hosts: Vec<String>,
     workers: usize,
     codec: Codec,
     taken: Vec<Codec>,
@@ -120,6 +121,7 @@ impl Builder {
             transports: Vec::new(),
             network: None,
             hosts: Vec::new(),
+            answered_hosts: Vec::new(),
             cluster: DEFAULT_CLUSTER.to_owned(),
             seeds: Vec::new(),
             plain_types: PlainTypes::default(),
@@ -142,6 +144,15 @@ impl Builder {
     /// ```
     pub fn advertise(mut self, host: &str) -> Builder {
         self.advertised = Some(host.to_owned());
+        self
+    }
+
+    /// Lets [agents that speak a protocol](crate::guide::speaking) answer at a host, whoever says to be there: by its name or IP
+    /// address, as it stands in URLs; `*` for all. Where nobody proves who they are, answers go to agents of this node
+    /// and of nodes that have joined, and to IP addresses from which a link stands; else to who proves to be whoever
+    /// spoke. Nobody looks a name up before that, so nodes that others know by their names alone need this, or to join.
+    pub fn answer_to(mut self, host: &str) -> Builder {
+        self.answered_hosts.push(host.to_owned());
         self
     }
 
@@ -320,6 +331,7 @@ impl Builder {
             certs: self.certs.clone(),
             cluster: self.cluster,
             plain_types: self.plain_types,
+            answered_hosts: self.answered_hosts,
         }));
         let mailroom = match &self.exchange {
             Some(ExchangeAt::Line(line)) => {
@@ -398,6 +410,7 @@ impl Builder {
             certs: self.certs.clone(),
             cluster: self.cluster,
             plain_types: self.plain_types,
+            answered_hosts: self.answered_hosts,
         }));
         let certs = self.certs.filter(SslCerts::is_from_files);
         let watching = certs.map(|certs| actix::spawn(certified::watch(certs, tables.clone())));

@@ -23,6 +23,7 @@ use folkmoot_gateway::name::short;
 use folkmoot_transports::Transport;
 use futures_util::future::join_all;
 
+use crate::answering;
 use crate::builder::Builder;
 use crate::connecting;
 use crate::directory::{self, ListedAgent};
@@ -212,6 +213,15 @@ impl Host for Hall {
             true => Way::Here(agent),
             false => Way::Far(Arc::new(PassedAgent::new(self, endpoint, agent))),
         }
+    }
+
+    fn answer_at(
+        self: Arc<Self>,
+        endpoint: Endpoint,
+        agent: String,
+        caller: &Principal,
+    ) -> Result<Way, String> {
+        answering::way(&self, endpoint, agent, caller)
     }
 
     fn describe(

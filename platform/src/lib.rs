@@ -52,6 +52,7 @@
 //! told in `ARCHITECTURE.md`.
 
 mod advertised;
+mod answering;
 mod builder;
 mod cancels;
 mod certified;

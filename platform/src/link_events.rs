@@ -128,6 +128,11 @@ impl OpenLinks {
         self.inner().open.values().cloned().collect()
     }
 
+    /// Whether one of those that are open is so.
+    pub(crate) fn any(&self, is_it: impl Fn(&LinkPeer) -> bool) -> bool {
+        self.inner().open.values().any(is_it)
+    }
+
     /// Tells what happens from now on.
     pub(crate) fn watch(&self) -> LinkEvents {
         let inner = self.inner();

@@ -22,13 +22,25 @@ pub(crate) struct PassedAgent {
     hall: Arc<Hall>,
     endpoint: Endpoint,
     agent: String,
+    /// The name that its node must prove, where the URL alone is not enough.
+    expected_peer: Option<String>,
     /// `None` until the first call.
     way: Mutex<Option<Arc<Held>>>,
 }
 
 impl PassedAgent {
     pub(crate) fn new(hall: Arc<Hall>, endpoint: Endpoint, agent: String) -> PassedAgent {
-        PassedAgent { hall, endpoint, agent, way: Mutex::new(None) }
+        PassedAgent::proving(hall, endpoint, agent, None)
+    }
+
+    /// One whose node must prove that name, if there is one.
+    pub(crate) fn proving(
+        hall: Arc<Hall>,
+        endpoint: Endpoint,
+        agent: String,
+        expected_peer: Option<String>,
+    ) -> PassedAgent {
+        PassedAgent { hall, endpoint, agent, expected_peer, way: Mutex::new(None) }
     }
 
     fn held(&self) -> MutexGuard<'_, Option<Arc<Held>>> {
@@ -57,7 +69,8 @@ impl PassedAgent {
         if let Some(way) = &*held {
             return Ok(way.clone());
         }
-        let to = Destination { endpoint: self.endpoint.clone(), expected_peer: None, codec: self.hall.codec };
+        let expected_peer = self.expected_peer.clone();
+        let to = Destination { endpoint: self.endpoint.clone(), expected_peer, codec: self.hall.codec };
         self.check(&to)?;
         let way = Arc::new(self.hall.remote(to)?);
         *held = Some(way.clone());

@@ -67,6 +67,8 @@ pub(crate) struct Tables {
     pub(crate) last_farewell: AtomicU64,
     /// The special types of values that plain peers know.
     pub(crate) plain_types: Arc<PlainTypes>,
+    /// Hosts whose agents are answered whoever speaks for them.
+    pub(crate) answered_hosts: Vec<String>,
     agents: RwLock<Agents>,
     changes: broadcast::Sender<Change>,
 }
@@ -120,6 +122,7 @@ pub(crate) struct Facts {
     pub(crate) certs: Option<SslCerts>,
     pub(crate) cluster: String,
     pub(crate) plain_types: PlainTypes,
+    pub(crate) answered_hosts: Vec<String>,
 }
 
 impl Tables {
@@ -137,6 +140,7 @@ impl Tables {
             certs,
             cluster,
             plain_types,
+            answered_hosts,
         } = facts;
         let (name, url) = (principal.node_name().to_owned(), advertised.to_string());
         let membership = Membership::new(KnownNode { name, url, incarnation: fastrand::u64(..) }, cluster);
@@ -177,6 +181,7 @@ impl Tables {
             last_farewell: AtomicU64::new(0),
             agents,
             plain_types: Arc::new(plain_types),
+            answered_hosts,
             changes: broadcast::Sender::new(CHANGES_KEPT),
         }
     }

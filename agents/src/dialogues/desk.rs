@@ -107,6 +107,8 @@ pub(super) struct Beside<P> {
     pub(super) unread: VecDeque<Heard<P>>,
     /// How many of its messages wait for their handler's turn.
     pub(super) queued: u32,
+    /// Whether it is among those that are open with its principal.
+    pub(super) is_counted: bool,
     /// Why it is over, where the rules know nothing of that.
     pub(super) over: Option<Cause>,
 }
@@ -116,8 +118,8 @@ pub(crate) struct Desk<P: Conversed> {
     pub(super) dialogues: RefCell<Dialogues<P>>,
     pub(super) beside: RefCell<HashMap<DialogueId, Beside<P>>>,
     pub(super) keeping: Option<Rc<Keeping>>,
-    /// The dialogues that others have begun, by who has proven to be there; perhaps with some that have ended.
-    by_principal: RefCell<HashMap<Principal, Vec<DialogueId>>>,
+    /// How many dialogues are open that others have begun, by who has proven to be there.
+    by_principal: RefCell<HashMap<Principal, usize>>,
     /// What the store is being asked to forget.
     forgetting: RefCell<Vec<BoxFuture<'static, Result<(), StoreError>>>>,
     /// Whether the agent is told of those that end.
@@ -198,36 +200,56 @@ impl<P: Conversed> Desk<P> {
         Proxy::pointing_at(&self.host, self.principal(), url).map_err(|fault| fault.to_string())
     }
 
-    /// Whether who has proven to be `caller` may begin one more dialogue. By its address alone the rules count, and that
-    /// it may choose anew each time.
+    /// The way to the agent at `url`, whose node must prove to be who spoke.
     ///
     /// # Errors
-    /// It has as many open as one peer may have.
+    /// What is wrong with it, as a sentence.
+    pub(super) fn way_to(&self, url: &str, caller: &Principal) -> Result<Proxy<Listener>, String> {
+        Proxy::answering(&self.host, self.principal(), (url, caller)).map_err(|fault| fault.to_string())
+    }
+
+    /// Whether who has proven to be `caller` may begin one more dialogue. By its address alone the rules count, and that
+    /// it may choose anew each time; who have proven nothing are counted together.
+    ///
+    /// # Errors
+    /// It has as many open as one peer may have, or all who have proven nothing may.
     pub(super) fn check_room(&self, caller: &Principal) -> Result<(), Refusal> {
-        let mut by_principal = self.by_principal.borrow_mut();
-        let Some(begun) = by_principal.get_mut(caller) else { return Ok(()) };
+        let begun = self.by_principal.borrow().get(caller).copied().unwrap_or(0);
         let dialogues = self.dialogues.borrow();
-        let limit = dialogues.limits().open_per_peer;
-        if begun.len() < limit {
-            return Ok(());
-        }
-        begun.retain(|id| is_open(&dialogues, *id));
-        match begun.len() < limit {
-            true => Ok(()),
-            false => Err(Refusal::TooManyWithPeer { peer: caller.to_string(), limit }),
+        match caller.is_anonymous() {
+            true => match dialogues.limits().open_unproven {
+                limit if begun < limit => Ok(()),
+                limit => Err(Refusal::TooManyUnproven { limit }),
+            },
+            false => match dialogues.limits().open_per_peer {
+                limit if begun < limit => Ok(()),
+                limit => Err(Refusal::TooManyWithPeer { peer: caller.to_string(), limit }),
+            },
         }
     }
 
-    /// Counts a dialogue that another side has begun, where it has proven who it is.
-    pub(super) fn count(&self, id: DialogueId, caller: &Principal) {
-        if caller.is_anonymous() {
-            return;
-        }
+    /// Counts a dialogue that another side has begun, as long as it is open.
+    pub(super) fn count(&self, id: DialogueId) {
+        let mut beside = self.beside.borrow_mut();
+        let Some(beside) = beside.get_mut(&id).filter(|beside| !beside.is_counted) else { return };
+        let Some(principal) = beside.principal.clone() else { return };
+        beside.is_counted = true;
+        *self.by_principal.borrow_mut().entry(principal).or_default() += 1;
+    }
+
+    /// It is open no more.
+    pub(super) fn uncount(&self, id: DialogueId) {
+        let mut beside = self.beside.borrow_mut();
+        let Some(beside) = beside.get_mut(&id).filter(|beside| beside.is_counted) else { return };
+        beside.is_counted = false;
         let mut by_principal = self.by_principal.borrow_mut();
-        by_principal.entry(caller.clone()).or_default().push(id);
-        let dialogues = self.dialogues.borrow();
-        if by_principal.len() > 2 * dialogues.open() + FORGOTTEN_SLACK {
-            by_principal.retain(|_, begun| begun.iter().any(|id| is_open(&dialogues, *id)));
+        if let Some(principal) = &beside.principal
+            && let Some(count) = by_principal.get_mut(principal)
+        {
+            *count -= 1;
+            if *count == 0 {
+                by_principal.remove(principal);
+            }
         }
     }
 
@@ -246,6 +268,7 @@ impl<P: Conversed> Desk<P> {
             waiter: None,
             unread: VecDeque::new(),
             queued: 0,
+            is_counted: false,
             over: None,
         };
         let mut beside = self.beside.borrow_mut();
@@ -352,8 +375,8 @@ impl<P: Conversed> Desk<P> {
             self.enter(id, peer.clone(), known_as.clone(), principal.clone());
             let is_theirs =
                 self.dialogues.borrow().get(id).is_some_and(|known| known.started_by() == Side::Them);
-            if let Some(principal) = principal.as_ref().filter(|_| is_theirs) {
-                self.count(id, principal);
+            if is_theirs && self.is_open(id) {
+                self.count(id);
             }
         }
         Ok(())

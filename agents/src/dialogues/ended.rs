@@ -47,8 +47,9 @@ impl<P> fmt::Debug for Ended<P> {
 }
 
 impl<P: Conversed> Desk<P> {
-    /// A dialogue is over: its agent is told of that, if it wants to be.
+    /// A dialogue is over: there is room for another one, and its agent is told of that, if it wants to be.
     pub(super) fn note_end(&self, id: DialogueId) {
+        self.uncount(id);
         if !self.hears_ends {
             return;
         }

@@ -263,6 +263,9 @@ fn receive<P: Conversed>(
     let ends = heard.as_ref().is_some_and(|heard| heard.ended.is_some());
     let finish = move |desk: &Desk<P>, kept: Result<(), StoreError>| {
         if let Err(error) = kept {
+            if ends {
+                desk.note_end(id);
+            }
             desk.give_up(id, &Cause::Abandoned, "its messages cannot be kept there");
             let (agent, protocol) = (desk.full_name(), P::ID);
             tracing::error!(%agent, protocol, %error, "a message came that could not be kept; its dialogue is given up");

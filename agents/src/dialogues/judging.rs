@@ -64,6 +64,13 @@ impl<P: Conversed> Desk<P> {
             let reply = ErrorReply::new(error, reason.clone(), P::ID, &envelope.message);
             Box::new(Refused { error: told(reply, &envelope), code, reason })
         };
+        if envelope.protocol_id != P::ID {
+            let reason =
+                format!("Unsupported protocol {}: this is the way to {}", envelope.protocol_id, P::ID);
+            let reply = ErrorReply::unsupported(reason.clone(), &envelope.protocol_id);
+            let error = told(reply, &envelope);
+            return Err(Box::new(Refused { error, code: "unsupported_protocol", reason }));
+        }
         let mut message: Message<P> = envelope
             .open(P::specified(), Reading::STRICT)
             .map_err(|error| refused("decoding_error", ErrorCode::DecodingError, error.to_string()))?;
@@ -84,11 +91,12 @@ impl<P: Conversed> Desk<P> {
         let peer = match known {
             Some(_) => None,
             None => Some(self.way_back(&envelope.sender, origin).map_err(|reason| {
+                self.counters().ways_back_refused.increment(1);
                 let reason = format!("the sender {:?} cannot be answered: {reason}", envelope.sender);
                 refused("no_way_back", ErrorCode::InvalidMessage, reason)
             })?),
         };
-        if known.is_none() {
+        if known.is_none() && !origin.inside {
             self.check_room(caller).map_err(|refusal| self.refused(&refusal, &envelope))?;
         }
         let now = self.now();
@@ -99,7 +107,7 @@ impl<P: Conversed> Desk<P> {
                 self.counters().messages_in.increment(1);
                 if let Some(peer) = peer {
                     self.enter(id, peer, envelope.to.as_str().into(), Some(caller.clone()));
-                    self.count(id, caller);
+                    self.count(id);
                 }
                 if let Some(beside) = self.beside.borrow_mut().get_mut(&id) {
                     beside.principal.get_or_insert_with(|| caller.clone());
@@ -129,7 +137,10 @@ impl<P: Conversed> Desk<P> {
     /// # Errors
     /// What is wrong with that, as a sentence.
     fn way_back(&self, url: &str, origin: &Origin) -> Result<Proxy<Listener>, String> {
-        let peer = self.way(url)?;
+        let peer: Proxy<Listener> = match origin.inside {
+            true => self.way(url)?,
+            false => self.way_to(url, &origin.caller)?,
+        };
         // Inside a container no rule is asked for: nobody outside has us speak there.
         match Proxy::core(&peer).0.origin.inside && !origin.inside {
             true => Err("it is an agent of this node, and the message came from elsewhere".to_owned()),

@@ -180,7 +180,11 @@ impl Record {
     }
 
     pub(super) fn peer<P: Conversed>(&self, desk: &Desk<P>) -> Result<Proxy<Listener>, String> {
-        desk.way(&self.peer)
+        match self.principal().filter(Principal::is_node) {
+            // Who is found there must still be who spoke.
+            Some(principal) => desk.way_to(&self.peer, &principal).or_else(|_| desk.way(&self.peer)),
+            None => desk.way(&self.peer),
+        }
     }
 
     pub(super) fn known_as(&self) -> Arc<str> {

@@ -311,7 +311,8 @@ struct Unsaid<'d, P: Conversed> {
 
 impl<P: Conversed> Drop for Unsaid<'_, P> {
     fn drop(&mut self) {
-        if !self.is_over && self.desk.keeping.is_none() {
+        // An end is not said again: it is kept no more.
+        if !self.is_over && (self.desk.keeping.is_none() || !self.desk.is_open(self.id)) {
             self.desk.abandon(self.id, &Cause::Abandoned);
         }
     }

@@ -9,11 +9,12 @@ use folkmoot::dialogues::{
     Dialogue, DialogueError, DialogueStore, MemoryDialogues, Reply, Said, StoreError, Stored,
 };
 use folkmoot::prelude::*;
-use folkmoot::protocols::dialogue::{ErrorReply, Limits};
+use folkmoot::protocols::dialogue::{ErrorCode, ErrorReply, Limits};
 use folkmoot::protocols::typed::AnyRole;
 use folkmoot::protocols::{Body, Envelope, Message, Protocol, Reading, Specification};
 use folkmoot::{Codec, Untyped, Value};
 
+use super::counts::Counts;
 use super::left_behind::Watch;
 
 folkmoot::protocol!("fipa");
@@ -195,10 +196,18 @@ impl Rude {
         let message: Message<Body> =
             envelope.open(&errors, Reading::STRICT).map_err(|error| error.to_string())?;
         let reply = ErrorReply::read(&message.body).ok_or("no error")?;
-        assert_eq!(reply.data[1].1, b"fetchai/fipa:1.0.0");
+        let (_, protocol) = reply.data.iter().find(|(name, _)| name == "protocol_id").ok_or("no protocol")?;
+        let known: &[u8] = match reply.code {
+            // In base 85, as AEA has it: `fetchai/http:1.0.0`.
+            ErrorCode::UnsupportedProtocol => HTTP_IN_BASE_85,
+            _ => b"fetchai/fipa:1.0.0",
+        };
+        assert_eq!(protocol, known);
         Ok(format!("{} {}", reply.code.name(), reply.text))
     }
 }
+
+const HTTP_IN_BASE_85: &[u8] = b"W@U6^XklqDXmoUNIx#LVE-(";
 
 /// A message in an envelope, from whom one likes.
 fn envelope(sender: &str, starter: &str, id: i32, target: i32, said: impl Into<Fipa>) -> Vec<u8> {
@@ -234,6 +243,10 @@ async fn what_the_rules_do_not_allow_is_refused_with_an_error_of_the_protocol_de
         error.starts_with("INVALID_MESSAGE the next message of its side has the number 2, not 3"),
         "{error}"
     );
+    let mut other = Envelope::decode(&envelope(&me, "4", 1, 0, cfp("rye")), Reading::STRICT).unwrap();
+    other.protocol_id = "fetchai/http:1.0.0".to_owned();
+    let error = hand_over(other.encode()).await.unwrap();
+    assert!(error.starts_with("UNSUPPORTED_PROTOCOL Unsupported protocol fetchai/http:1.0.0"), "{error}");
     let mut cut = envelope(&me, "4", 1, 0, cfp("rye"));
     cut.truncate(cut.len() - 1);
     let error = hand_over(cut).await.unwrap_err().to_string();
@@ -405,6 +418,80 @@ async fn who_changes_its_address_has_no_more_dialogues_for_that() {
     }
 }
 
+#[folkmoot::test(crate = crate::links::left_behind)]
+async fn who_have_proven_nothing_have_no_more_dialogues_together_than_they_may() {
+    let (one, two) = (hall(Codec::MsgPack).await, hall(Codec::Json).await);
+    let baker = one.spawn("baker", Slow::default).await.unwrap();
+    baker.allow_each(3).await.unwrap();
+    let rude = two.spawn("rude", Rude::default).await.unwrap();
+    let far: Proxy<Untyped> = two.connect(one.url("baker")).await.unwrap();
+    let hand_over = |number: u32| {
+        let sender = format!("tcp://127.0.0.1:9/somebody{number}");
+        rude.hand_over(far.clone(), envelope(&sender, &number.to_string(), 1, 0, cfp("rye")))
+    };
+    for number in 0..3 {
+        assert_eq!(hand_over(number).await.unwrap(), "taken");
+    }
+    let refused = hand_over(3).await.unwrap();
+    let told = "INVALID_DIALOGUE 3 dialogues are open with peers who have proven nothing";
+    assert!(refused.starts_with(told), "{refused}");
+    // One that is over leaves its place to another.
+    assert_eq!(baker.abandon_one().await.unwrap(), 2);
+    assert_eq!(hand_over(4).await.unwrap(), "taken");
+    assert!(hand_over(5).await.unwrap().starts_with(told));
+    for container in [two, one] {
+        container.shutdown().await;
+    }
+}
+
+#[folkmoot::test(crate = crate::links::left_behind)]
+async fn nobody_has_an_agent_speak_wherever_it_likes() {
+    let counts = Counts::default();
+    let plain = Container::builder("tcp://127.0.0.1:0").answer_to("192.0.2.8");
+    let one = counts.during(plain.watched()).await.unwrap();
+    let two = hall(Codec::Json).await;
+    one.spawn("baker", Slow::default).await.unwrap();
+    let rude = two.spawn("rude", Rude::default).await.unwrap();
+    let far: Proxy<Untyped> = two.connect(one.url("baker")).await.unwrap();
+    for (sender, answer) in [
+        ("tcp://192.0.2.7:9/somebody", "nobody at 192.0.2.7 has a link here"),
+        ("tcp://example.org:80/somebody", "nobody at example.org has a link here"),
+        ("unix:///run/some.sock:body", "who has spoken proved nothing"),
+        ("tcp://192.0.2.8:9/somebody", "taken"),
+        ("tcp://localhost:9/somebody", "taken"),
+    ] {
+        let answered = rude.hand_over(far.clone(), envelope(sender, sender, 1, 0, cfp("rye"))).await.unwrap();
+        assert!(answered.contains(answer), "{sender}: {answered}");
+    }
+    assert_eq!(counts.of("ways_back_refused"), 3);
+    for container in [two, one] {
+        container.shutdown().await;
+    }
+
+    let dir = tempfile::tempdir().unwrap();
+    let certs = DevCerts::in_dir(dir.path()).unwrap();
+    let node = |name: &str| Container::builder("tls://127.0.0.1:0").certs(certs.node(name).unwrap());
+    let bakery =
+        node("bakery").allow("spiffe://demo/node/town", "baker", "fetchai/*").watched().await.unwrap();
+    let baker = bakery.spawn("baker", Slow::default).await.unwrap();
+    let town = node("town").watched().await.unwrap();
+    let village = node("village").allow("spiffe://demo/node/bakery", "*", "*").watched().await.unwrap();
+    let patient = village.spawn("patient", Patient::default).await.unwrap();
+    let rude = town.spawn("rude", Rude::default).await.unwrap();
+    let far: Proxy<Untyped> = town.connect(bakery.url("baker")).await.unwrap();
+    let answered = rude.hand_over(far.clone(), envelope("tcp://127.0.0.1:9/x", "1", 1, 0, cfp("rye"))).await;
+    assert!(answered.unwrap().contains("would prove to be that"));
+    // It may say so, but there somebody else is found.
+    let sender = village.url("patient");
+    assert_eq!(rude.hand_over(far, envelope(&sender, "2", 1, 0, cfp("rye"))).await.unwrap(), "taken");
+    let said = baker.answer_each().await.unwrap();
+    assert!(said.len() == 1 && said[0].contains("spiffe://demo/node/town"), "{said:?}");
+    assert!(patient.offers().await.unwrap().is_empty());
+    for container in [village, town, bakery] {
+        container.shutdown().await;
+    }
+}
+
 /// Answers later than its handler, so that it may crash between.
 #[derive(Agent, Default)]
 struct Slow {
@@ -473,8 +560,18 @@ impl Slow {
     #[expose]
     fn allow_each(&self, ctx: &Context<Self>, count: usize) {
         let mut limits = Limits::default();
-        limits.open_per_peer = count;
+        (limits.open_per_peer, limits.open_unproven) = (count, count);
         ctx.dialogues::<Fipa>().set_limits(limits);
+    }
+
+    /// Gives one dialogue up; says how many are open still.
+    #[expose]
+    fn abandon_one(&mut self, ctx: &Context<Self>) -> usize {
+        let dialogues = ctx.dialogues::<Fipa>();
+        if let Some((_, dialogue)) = self.asked.pop() {
+            dialogues.abandon(dialogue.id());
+        }
+        dialogues.open()
     }
 
     #[expose]

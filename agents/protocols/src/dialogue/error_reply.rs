@@ -77,6 +77,13 @@ impl ErrorReply {
         ErrorReply { code, text: text.into(), data }
     }
 
+    /// The answer to an envelope of a protocol that nobody speaks there, whose data are AEA's: the identifier that the
+    /// envelope bears, in base 85 as Python writes it.
+    pub fn unsupported(text: impl Into<String>, protocol: &str) -> ErrorReply {
+        let data = vec![("protocol_id".to_owned(), base85(protocol.as_bytes()))];
+        ErrorReply { code: ErrorCode::UnsupportedProtocol, text: text.into(), data }
+    }
+
     /// The answer to a refused message of a dialogue; `None` where it is to get none.
     pub fn to(refusal: &Refusal, protocol: &str, message: &[u8]) -> Option<ErrorReply> {
         Some(ErrorReply::new(refusal.error_code()?, refusal.to_string(), protocol, message))
@@ -129,6 +136,22 @@ impl ErrorReply {
     }
 }
 
+/// As Python's `base64.b85encode`: five digits for four bytes, the last ones without those of what is not there.
+fn base85(bytes: &[u8]) -> Vec<u8> {
+    const DIGITS: &[u8; 85] =
+        b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%&()*+-;<=>?@^_`{|}~";
+    let mut written = Vec::with_capacity(bytes.len().div_ceil(4) * 5);
+    for chunk in bytes.chunks(4) {
+        let number = (0..4).fold(0_u32, |number, place| {
+            number << 8 | u32::from(chunk.get(place).copied().unwrap_or_default())
+        });
+        let digits = [85_u32.pow(4), 85_u32.pow(3), 85_u32.pow(2), 85, 1].map(|weight| number / weight % 85);
+        let kept = digits.iter().take(chunk.len() + 1);
+        written.extend(kept.filter_map(|digit| DIGITS.get(*digit as usize)));
+    }
+    written
+}
+
 impl Refusal {
     /// The kind of mistake, as `default` tells it; `None` where the sender is to get no answer: nobody knows who it is,
     /// it was not for us, or the mistake is not a peer's.
@@ -150,7 +173,8 @@ impl Refusal {
             | Refusal::TimedOut { .. }
             | Refusal::Gone
             | Refusal::TooManyOpen { .. }
-            | Refusal::TooManyWithPeer { .. } => Some(ErrorCode::InvalidDialogue),
+            | Refusal::TooManyWithPeer { .. }
+            | Refusal::TooManyUnproven { .. } => Some(ErrorCode::InvalidDialogue),
             Refusal::OtherNumber { .. }
             | Refusal::NumberUsed { .. }
             | Refusal::NumbersUsedUp
@@ -165,4 +189,20 @@ impl Refusal {
             | Refusal::Invalid { .. } => Some(ErrorCode::InvalidMessage),
         }
     }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::base85;
+
+    /// As Python 3.10 writes them.
+    #[test]
+    fn identifiers_are_written_as_python_does() {
+        assert_eq!(base85(b""), b"");
+        assert_eq!(base85(b"a"), b"VE");
+        assert_eq!(base85(b"fetchai/fipa:1.0.0"), PYTHON);
+        assert_eq!(base85(&[255; 4]), b"|NsC0");
+    }
+
+    const PYTHON: &[u8] = b"W@U6^XklqDW@&I?Ix#LVE-(";
 }

@@ -12,6 +12,10 @@ pub struct Limits {
     pub open: usize,
     /// Dialogues open at a time with one peer. 1,000 unless told otherwise.
     pub open_per_peer: usize,
+    /// Dialogues open at a time that peers have begun who have proven nothing about themselves, all of them together: they
+    /// may call themselves whatever they like. Heeded where it is known who has proven what, as by agents. 10,000 unless
+    /// told otherwise.
+    pub open_unproven: usize,
     /// How long a dialogue may be silent before it is given up; `None` for ever. An hour unless told otherwise; a
     /// single dialogue may be given a time of its own.
     pub time_out: Option<Duration>,
@@ -40,6 +44,7 @@ impl Default for Limits {
         Limits {
             open: 100_000,
             open_per_peer: 1_000,
+            open_unproven: 10_000,
             time_out: Some(Duration::from_secs(3600)),
             ended: 10_000,
             ended_time: Duration::from_secs(3600),

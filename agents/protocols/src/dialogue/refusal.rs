@@ -204,6 +204,15 @@ pub enum Refusal {
         /// [`super::Limits::open_per_peer`].
         limit: usize,
     },
+    /// There are too many dialogues with peers who have proven nothing.
+    #[error(
+        "{limit} dialogues are open with peers who have proven nothing about themselves, and no more are taken \
+         (`Limits::open_unproven`): prove who you are, or come again later"
+    )]
+    TooManyUnproven {
+        /// [`super::Limits::open_unproven`].
+        limit: usize,
+    },
     /// The source of references gave none, or one that is used.
     #[error("no new reference could be made: the source of random bytes gives none, or always the same")]
     NoNonce,
@@ -256,6 +265,7 @@ impl Refusal {
             Refusal::Gone => "gone",
             Refusal::TooManyOpen { .. } => "too_many_open",
             Refusal::TooManyWithPeer { .. } => "too_many_with_peer",
+            Refusal::TooManyUnproven { .. } => "too_many_unproven",
             Refusal::NoNonce => "no_nonce",
         }
     }
