@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use folkmoot::dialogues::{Dialogue, DialogueError};
+use folkmoot::dialogues::{Dialogue, DialogueError, Ended};
 use folkmoot::prelude::*;
 use folkmoot::protocols::dialogue::{DialogueId, Side};
 
@@ -30,11 +30,8 @@ impl Mill {
         Mill { sacks, asks: Price { cents: asks }, least: Price { cents: least }, promised: HashMap::new() }
     }
 
-    /// Sacks that nobody has been promised. Nobody tells of a dialogue that timed out, so one looks.
-    fn free(&mut self, ctx: &Context<Self>) -> u32 {
-        let dialogues = ctx.dialogues::<Fipa>();
-        self.promised
-            .retain(|id, _| dialogues.look(*id, |dialogue| dialogue.ended().is_none()).unwrap_or(false));
+    /// Sacks that nobody has been promised.
+    fn free(&self) -> u32 {
         self.sacks.saturating_sub(self.promised.values().sum())
     }
 }
@@ -49,7 +46,7 @@ impl Mill {
         dialogue: Dialogue<Seller, Cfp>,
         ctx: &Context<Self>,
     ) -> Result<(), DialogueError> {
-        let free = self.free(ctx);
+        let free = self.free();
         match Order::of(&cfp).filter(|order| order.sacks <= free) {
             Some(order) => {
                 self.promised.insert(dialogue.id(), order.sacks);
@@ -118,6 +115,12 @@ impl Mill {
     #[handles(Fipa)]
     fn decline(&mut self, _: Decline, dialogue: Dialogue<Seller, Decline>) {
         self.promised.remove(&dialogue.id());
+    }
+
+    /// What is over, in whatever way, promises nothing: it may have timed out, or the buyer have crashed.
+    #[ended(Fipa)]
+    fn over(&mut self, ended: Ended<Fipa>) {
+        self.promised.remove(&ended.id);
     }
 
     /// The buyer is content, and says no more.

@@ -8,6 +8,7 @@
 mod float;
 mod hex;
 mod reading;
+mod words;
 mod writing;
 
 use std::sync::Arc;
@@ -33,16 +34,29 @@ pub struct Neutral {
 
 /// What is wrong with a message in JSON: a sentence that names the place.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct NeutralError(String);
+#[error("{}{reason}", column.map(|column| format!("column {column}: ")).unwrap_or_default())]
+pub struct NeutralError {
+    reason: String,
+    column: Option<usize>,
+}
 
 impl NeutralError {
     fn new(reason: impl Into<String>) -> NeutralError {
-        NeutralError(reason.into())
+        NeutralError { reason: reason.into(), column: None }
     }
 
     fn at(place: &str, reason: impl std::fmt::Display) -> NeutralError {
-        NeutralError(format!("{place}: {reason}"))
+        NeutralError::new(format!("{place}: {reason}"))
+    }
+
+    /// Of a text that is no message, or no JSON.
+    fn of_json(error: &serde_json::Error) -> NeutralError {
+        NeutralError { reason: words::of(error), column: Some(error.column()).filter(|column| *column > 0) }
+    }
+
+    /// In which column of the text that is, from 1 in bytes, where the text itself is no message.
+    pub fn column(&self) -> Option<usize> {
+        self.column
     }
 }
 

@@ -33,7 +33,12 @@ impl<P: Conversed> Dialogues<P> {
         self.0.dialogues.borrow().statistics().clone()
     }
 
-    /// Sets how much they may take from now on.
+    /// How much they may take.
+    pub fn limits(&self) -> Limits {
+        self.0.dialogues.borrow().limits().clone()
+    }
+
+    /// Sets how much they may take from now on; what is there already stays. The defaults are those of [`Limits`].
     pub fn set_limits(&self, limits: Limits) {
         self.0.set_limits(limits);
     }

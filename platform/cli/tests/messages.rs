@@ -83,7 +83,25 @@ fn a_bad_line_is_told_in_its_place() {
     let out: Vec<&str> = out.lines().collect();
     assert_eq!((out.len(), out[0], out[3], out[5]), (7, BYTES, BYTES, BYTES));
     assert!([1, 2, 4, 6].iter().all(|line| out[*line].starts_with("error: ")), "{out:?}");
+    assert_eq!(out[2], "error: line 3, column 1: the JSON is not whole: it ends too early");
+    assert!(out[4].starts_with("error: line 5, column 17: it is no JSON: "), "{}", out[4]);
     assert_eq!(err, "");
+    for (bad, told) in [
+        (MESSAGE.replace("\"target\"", "\"tarket\""), "there is no field `tarket`; the fields are `spec`"),
+        (MESSAGE.replace("\"target\":0,", ""), "the field `target` is missing"),
+        (
+            MESSAGE.replace("\"target\":0", "\"target\":\"0\""),
+            "there must be an integer of 32 bits, not string \"0\"",
+        ),
+        (
+            MESSAGE.replace("\"target\":0", "\"target\":0,\"target\":0"),
+            "the field `target` stands there twice",
+        ),
+    ] {
+        let (out, _) = over(&folder, &["encode"], format!("{MESSAGE}\n{bad}").as_bytes()).differs();
+        let line = out.lines().nth(1).unwrap();
+        assert!(line.starts_with("error: line 2, column ") && line.contains(told), "{told}: {line}");
+    }
 
     let (out, _) = over(&folder, &["encode", "--envelope"], MESSAGE.as_bytes()).differs();
     assert_eq!(out, "error: the message has no receiver; set `to`\n");

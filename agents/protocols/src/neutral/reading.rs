@@ -13,7 +13,7 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::Value as Json;
 
 use super::hex::from_hex;
-use super::{Neutral, NeutralError, float};
+use super::{Neutral, NeutralError, float, words};
 use crate::body::Body;
 use crate::message::{DialogueReference, Message};
 use crate::protocol::Protocol;
@@ -81,7 +81,7 @@ impl<'de> Deserialize<'de> for Contents {
 }
 
 pub(super) fn neutral(protocol: &Arc<Protocol>, json: &str) -> Result<Neutral, NeutralError> {
-    let line: Line = serde_json::from_str(json).map_err(|error| NeutralError::new(error.to_string()))?;
+    let line: Line = serde_json::from_str(json).map_err(|error| NeutralError::of_json(&error))?;
     check_spec(protocol, line.spec.as_deref())?;
     let index = protocol.index(&line.performative);
     let layout = index.and_then(|index| protocol.layout(index));
@@ -263,7 +263,7 @@ fn items<'a>(elements: impl Iterator<Item = &'a Json>, of: Option<Primitive>) ->
 fn element(json: &Json, of: Option<Primitive>) -> Result<Single, Reason> {
     let single = match (json, of) {
         (Json::Object(_), _) => {
-            let tagged = Tagged::deserialize(json).map_err(|error| error.to_string())?;
+            let tagged = Tagged::deserialize(json).map_err(|error| words::of(&error))?;
             single(&tagged)?
         }
         (Json::Number(_), Some(Primitive::Int)) => Single::Int(int(json)?),

@@ -150,7 +150,8 @@ impl Reader {
             return None;
         };
         let Some(content_type) = type_text::read(text) else {
-            let told = format!("`{}` is no type of content `{name}`", short(text));
+            let fault = type_text::fault(text).map(|fault| format!(": {fault}")).unwrap_or_default();
+            let told = format!("`{}` is no type of content `{name}`{fault}", short(text));
             self.findings.push(Finding::error("bad-type", value.place, told).hint(type_hint(text)));
             return None;
         };

@@ -3,6 +3,7 @@
 //! AEA accepts more than its documents say: spaces at the ends, a comma before the last bracket, and anything between a
 //! bracket and the next comma. [`written_well`] says whether none of that is so. Neighbour: [`super::speech_acts`].
 
+use super::speech_acts::short;
 use crate::specification::{ContentType, Element, Primitive};
 
 /// What AEA's validator takes the text for; None where it refuses it.
@@ -20,6 +21,40 @@ pub(super) fn read(text: &str) -> Option<ContentType> {
             None => union(part).map(ContentType::OptionalUnion),
         },
         _ => None,
+    }
+}
+
+/// Which part of a text that is no type keeps it from being one, as a clause; none where that is all of it.
+pub(super) fn fault(text: &str) -> Option<String> {
+    let text = python_trim(text);
+    let word = COMPOSED.into_iter().find(|word| text.starts_with(word))?;
+    let shown = |part: &str| format!("`{}`", short(python_trim(part)));
+    let Some(parts) = parts(text, word) else { return Some("its brackets do not match".to_owned()) };
+    let not_primitive = |whose: &str, part: &str| {
+        primitive(part)
+            .is_none()
+            .then(|| format!("its {whose} are {}, which is no primitive type", shown(part)))
+    };
+    let wrong_part = |part: &String| {
+        element(part).is_none().then(|| match fault(part) {
+            Some(fault) => format!("of {} within, {fault}", shown(part)),
+            None => format!("{} within is no type", shown(part)),
+        })
+    };
+    match (word, parts.as_slice()) {
+        ("pt:set" | "pt:list", [part]) => not_primitive("elements", part),
+        ("pt:dict", [key, value]) => not_primitive("keys", key).or_else(|| not_primitive("values", value)),
+        ("pt:optional", [part]) if union(part).is_some() => None,
+        ("pt:optional", [part]) => wrong_part(part),
+        ("pt:union", parts) => parts.iter().find_map(wrong_part).or_else(|| {
+            let again =
+                (0..parts.len()).find(|at| parts.iter().take(*at).any(|other| Some(other) == parts.get(*at)));
+            again.and_then(|at| parts.get(at)).map(|part| format!("{} stands in it twice", shown(part)))
+        }),
+        ("pt:dict", parts) => {
+            Some(format!("it has {} types in its brackets, keys and values are two", parts.len()))
+        }
+        (_, parts) => Some(format!("it has {} types in its brackets, and must have one", parts.len())),
     }
 }
 

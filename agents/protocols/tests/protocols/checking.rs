@@ -84,7 +84,7 @@ const REFUSED: &[Case] = &[
     (
         "rating: pt:float",
         "rating: pt:list[pt:list[pt:int]]",
-        "17:13: error[bad-type]: `pt:list[pt:list[pt:int]]` is no type of content `rating`; sets, lists and dicts hold primitives only",
+        "17:13: error[bad-type]: `pt:list[pt:list[pt:int]]` is no type of content `rating`: its elements are `pt:list[pt:int]`, which is no primitive type; sets, lists and dicts hold primitives only",
     ),
     (
         "rating: pt:float",
@@ -94,7 +94,7 @@ const REFUSED: &[Case] = &[
     (
         "rating: pt:float",
         "rating: pt:list[pt:optional[pt:int]]",
-        "17:13: error[bad-type]: `pt:list[pt:optional[pt:int]]` is no type of content `rating`; `pt:optional` stands outermost only",
+        "17:13: error[bad-type]: `pt:list[pt:optional[pt:int]]` is no type of content `rating`: its elements are `pt:optional[pt:int]`, which is no primitive type; `pt:optional` stands outermost only",
     ),
     (
         "rating: pt:float",
@@ -519,5 +519,30 @@ ct:Spare: |
     assert_eq!(found.len(), begins.len(), "{found:#?}");
     for (found, begin) in found.iter().zip(begins) {
         assert!(found.starts_with(begin), "{begin}\n{found}");
+    }
+}
+
+#[test]
+fn a_type_that_is_none_is_told_with_the_part_that_is_wrong() {
+    for (text, fault) in [
+        ("pt:dict[pt:str, pt:sting]", ": its values are `pt:sting`, which is no primitive type; "),
+        ("pt:dict[ct:Wish, pt:int]", ": its keys are `ct:Wish`, which is no primitive type; "),
+        ("pt:dict[pt:str]", ": it has 1 types in its brackets, keys and values are two; "),
+        ("pt:set[pt:str, pt:int]", ": it has 2 types in its brackets, and must have one; "),
+        ("pt:list[pt:str", ": its brackets do not match; "),
+        (
+            "pt:union[pt:int, pt:dict[pt:in, pt:int]]",
+            ": of `pt:dict[pt:in, pt:int]` within, its keys are `pt:in`, which is no primitive type; ",
+        ),
+        ("pt:union[pt:int, pt:str, pt:int]", ": `pt:int` stands in it twice; "),
+        ("pt:optional[pt:nothing]", ": `pt:nothing` within is no type; "),
+        ("pt:int64", "; types are pt:bytes"),
+    ] {
+        let told = strict(&edited("rating: pt:float", &format!("rating: '{text}'")));
+        expect_one(
+            &told,
+            &format!("17:13: error[bad-type]: `{text}` is no type of content `rating`{fault}"),
+            text,
+        );
     }
 }

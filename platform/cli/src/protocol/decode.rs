@@ -36,7 +36,7 @@ pub(crate) struct Decode {
 pub(crate) fn run(decode: &Decode) -> Result<ExitCode> {
     let protocol = spec::protocol(&decode.spec)?;
     let reading = if decode.lenient { Reading::LENIENT } else { Reading::STRICT };
-    lines::answer(decode.file.as_deref(), "error", |line| {
+    lines::answer(decode.file.as_deref(), "error", |_, line| {
         let bytes = from_hex(line).map_err(|error| error.to_string())?;
         let neutral = match decode.envelope {
             true => opened(&protocol, &bytes, reading),

@@ -32,8 +32,8 @@ pub(crate) struct Encode {
 /// The specification or the file cannot be read.
 pub(crate) fn run(encode: &Encode) -> Result<ExitCode> {
     let protocol = spec::protocol(&encode.spec)?;
-    lines::answer(encode.file.as_deref(), "error", |line| {
-        let neutral = Neutral::read(&protocol, line).map_err(|error| error.to_string())?;
+    lines::answer(encode.file.as_deref(), "error", |number, line| {
+        let neutral = Neutral::read(&protocol, line).map_err(|error| lines::unread(number, &error))?;
         let bytes = match encode.envelope {
             true => neutral.to_envelope().map_err(|error| error.to_string())?.encode(),
             false => neutral.message.encode(),

@@ -10,6 +10,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use folkmoot::Result;
+use folkmoot::protocols::neutral::NeutralError;
 
 /// Longest line that is taken, in bytes: enough for the largest message in JSON.
 pub(super) const MAX_LINE_BYTES: usize = 64 * 1024 * 1024;
@@ -17,14 +18,14 @@ pub(super) const MAX_LINE_BYTES: usize = 64 * 1024 * 1024;
 /// Longest reason that is told, in characters.
 const MAX_REASON_CHARS: usize = 1000;
 
-/// Answers the lines of a file, or of the standard input; `bad` stands before the reason where one has no answer.
+/// Answers the lines of a file, or of the standard input, each with its number from 1; `bad` stands before the reason where one has no answer.
 ///
 /// # Errors
 /// The file cannot be opened or read, or the output not be written.
 pub(super) fn answer(
     file: Option<&Path>,
     bad: &str,
-    mut answer: impl FnMut(&str) -> std::result::Result<String, String>,
+    mut answer: impl FnMut(usize, &str) -> std::result::Result<String, String>,
 ) -> Result<ExitCode> {
     let input: Box<dyn Read> = match file {
         None => Box::new(std::io::stdin().lock()),
@@ -36,9 +37,10 @@ pub(super) fn answer(
     let mut input = BufReader::new(input);
     let mut output = BufWriter::new(std::io::stdout().lock());
     let mut code = ExitCode::SUCCESS;
-    let mut line = Vec::new();
+    let (mut line, mut number) = (Vec::new(), 0);
     while let Some(read) = next_line(&mut input, &mut line)? {
-        match read.and_then(|()| text(&line)).and_then(&mut answer) {
+        number += 1;
+        match read.and_then(|()| text(&line)).and_then(|text| answer(number, text)) {
             Ok(answer) => writeln!(output, "{answer}")?,
             Err(reason) => {
                 code = ExitCode::FAILURE;
@@ -70,6 +72,14 @@ fn next_line(
     line.clear();
     input.skip_until(b'\n')?;
     Ok(Some(Err(format!("the line is longer than {MAX_LINE_BYTES} bytes; send less"))))
+}
+
+/// What is wrong with the JSON of a line, with its place where it is the JSON itself.
+pub(super) fn unread(number: usize, error: &NeutralError) -> String {
+    match error.column() {
+        Some(_) => format!("line {number}, {error}"),
+        None => error.to_string(),
+    }
 }
 
 fn text(line: &[u8]) -> std::result::Result<&str, String> {

@@ -35,8 +35,9 @@ pub(crate) fn run(trace: &Trace) -> Result<ExitCode> {
     let protocol = spec::protocol(&trace.spec)?;
     let rules = Arc::new(Rules::of(protocol.specification()).map_err(|error| error.to_string())?);
     let mut replayed = folkmoot::protocols::Trace::new(rules.clone());
-    let code = lines::answer(trace.file.as_deref(), "refused", |line| {
-        let Neutral { message, .. } = Neutral::read(&protocol, line).map_err(|error| error.to_string())?;
+    let code = lines::answer(trace.file.as_deref(), "refused", |number, line| {
+        let read = Neutral::read(&protocol, line).map_err(|error| lines::unread(number, &error));
+        let Neutral { message, .. } = read?;
         replayed.take(&message).map_err(|refusal| refusal.to_string())?;
         Ok("ok".to_owned())
     })?;
