@@ -84,7 +84,7 @@ fn a_bad_line_is_told_in_its_place() {
     assert_eq!((out.len(), out[0], out[3], out[5]), (7, BYTES, BYTES, BYTES));
     assert!([1, 2, 4, 6].iter().all(|line| out[*line].starts_with("error: ")), "{out:?}");
     assert_eq!(out[2], "error: line 3, column 1: the JSON is not whole: it ends too early");
-    assert!(out[4].starts_with("error: line 5, column 17: it is no JSON: "), "{}", out[4]);
+    assert!(out[4].starts_with("error: line 5, column 20: it is no JSON: "), "{}", out[4]);
     assert_eq!(err, "");
     for (bad, told) in [
         (MESSAGE.replace("\"target\"", "\"tarket\""), "there is no field `tarket`; the fields are `spec`"),

@@ -420,7 +420,7 @@ async fn who_changes_its_address_has_no_more_dialogues_for_that() {
 
 #[folkmoot::test(crate = crate::links::left_behind)]
 async fn who_have_proven_nothing_have_no_more_dialogues_together_than_they_may() {
-    let (one, two) = (hall(Codec::MsgPack).await, hall(Codec::Json).await);
+    let (one, two) = (hall(Codec::MsgPack).await, hall(Codec::MsgPack).await);
     let baker = one.spawn("baker", Slow::default).await.unwrap();
     baker.allow_each(3).await.unwrap();
     let rude = two.spawn("rude", Rude::default).await.unwrap();
@@ -449,7 +449,7 @@ async fn nobody_has_an_agent_speak_wherever_it_likes() {
     let counts = Counts::default();
     let plain = Container::builder("tcp://127.0.0.1:0").answer_to("192.0.2.8");
     let one = counts.during(plain.watched()).await.unwrap();
-    let two = hall(Codec::Json).await;
+    let two = hall(Codec::MsgPack).await;
     one.spawn("baker", Slow::default).await.unwrap();
     let rude = two.spawn("rude", Rude::default).await.unwrap();
     let far: Proxy<Untyped> = two.connect(one.url("baker")).await.unwrap();
