@@ -22,11 +22,13 @@ use folkmoot_gateway::Admitted;
 use folkmoot_gateway::name::short;
 use folkmoot_transports::Transport;
 use futures_util::future::join_all;
+use serde::de::DeserializeOwned;
 
 use crate::answering;
 use crate::builder::Builder;
 use crate::connecting;
 use crate::directory::{self, ListedAgent};
+use crate::durable::answers::{Answers, MailRequest};
 use crate::durable::sending::{self, Sender};
 use crate::join::Join;
 use crate::link_events::{LinkEvents, LinkPeer};
@@ -66,6 +68,8 @@ pub(crate) struct Hall {
     pub(crate) accepteds: Arc<Accepteds>,
     pub(crate) remotes: Arc<Remotes>,
     mailroom: Option<Mailroom>,
+    /// Where its own requests by mail are answered, from the first one on.
+    answers: tokio::sync::OnceCell<Arc<Answers>>,
     /// `None` once the container was shut down; locked by the one who shuts it down.
     open: tokio::sync::Mutex<Option<Open>>,
 }
@@ -97,6 +101,7 @@ impl Hall {
             accepteds,
             remotes: Remotes::new(),
             mailroom,
+            answers: tokio::sync::OnceCell::new(),
             open: tokio::sync::Mutex::new(Some(open)),
         }
     }
@@ -116,6 +121,11 @@ impl Hall {
     /// The container's exchange, with its gate before it.
     pub(crate) fn mailroom(&self) -> Option<&Mailroom> {
         self.mailroom.as_ref()
+    }
+
+    /// Where the container's own requests by mail are answered.
+    pub(crate) async fn answers(&self, mailroom: &Mailroom) -> Result<&Arc<Answers>, mail::MailError> {
+        self.answers.get_or_try_init(|| Answers::open(mailroom, self)).await
     }
 
     /// Whether that is where this container is.
@@ -482,6 +492,16 @@ impl Container {
     pub async fn send(&self, to: impl Into<MailAddress>, mail: Mail) -> Result<(), mail::MailError> {
         let mail = mail.into_outgoing(to.into(), Tracking::Plain)?;
         self.hall.clone().send_mail(None, mail).await
+    }
+
+    /// Asks by mail: `let litres: u64 = node.request("pump", Mail::new("level?", &())).await?`. Options, such as
+    /// `.deadline(..)`, come before the await.
+    ///
+    /// # Errors
+    /// `NoAnswer`, `BadAnswer`; `Terminated` where the mailbox that was asked is over, also if it ends before it has
+    /// answered; otherwise as [`send`](Container::send).
+    pub fn request<T: DeserializeOwned>(&self, to: impl Into<MailAddress>, mail: Mail) -> MailRequest<T> {
+        MailRequest::new(self.hall.clone(), to.into(), mail)
     }
 
     /// The clock that the agents here live by.

@@ -6,10 +6,13 @@
 //! [`owned`] is one in the hand of its owner, [`keeper`] keeps the lease, [`naming`] finds mailboxes by their names,
 //! [`sending`] sends; `mail` of the agents crate has the agent's side.
 
+pub(crate) mod answers;
 pub(crate) mod keeper;
 pub(crate) mod naming;
 pub(crate) mod owned;
 pub(crate) mod sending;
+
+pub use answers::MailRequest;
 
 use std::sync::Arc;
 use std::time::Duration;

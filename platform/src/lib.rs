@@ -115,7 +115,7 @@ pub use builder::Builder;
 pub use clock::{ClockError, ExternalClock, RealClock, ScaledClock, VirtualClock};
 pub use container::Container;
 pub use directory::ListedAgent;
-pub use durable::Durable;
+pub use durable::{Durable, MailRequest};
 pub use error::{Error, Result, SpawnError, StartError};
 pub use folkmoot_agents::connect::{Connect, Retry};
 pub use folkmoot_agents::counters::{DoorCounters, Outcome as DoorOutcome, TABLE as METRICS};

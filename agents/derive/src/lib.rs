@@ -63,6 +63,7 @@ pub fn derive_serializable(input: TokenStream) -> TokenStream {
 /// | `#[expose]`, `#[expose(idempotent)]` | `fn` or `async fn` with `&self` or `&mut self` | up to 12 owned arguments and `ctx: &Context<Self>` | a value, nothing, or `Result<T, E>` |
 /// | `#[handles(Fipa)]` | `fn` or `async fn` with `&self` or `&mut self` | a performative, as `cfp: Cfp`; perhaps its dialogue, `Dialogue<Seller, Cfp>`; `ctx: &Context<Self>` | nothing, or `Result<(), E>`, whose error is logged and gives the dialogue up |
 /// | `#[ended(Fipa)]` | `fn` or `async fn` with `&self` or `&mut self`; one a protocol | `ended: Ended<Fipa>`; `ctx: &Context<Self>` | nothing, or `Result<(), E>` whose error is logged |
+/// | `#[on("order")]`, `#[on]` | `fn` or `async fn` with `&self` or `&mut self` | what a mail of that kind says; perhaps `mail: &Delivery`; `ctx: &Context<Self>` | nothing, what answers a request, or `Result<T, E>`, whose error has the mail tried again |
 /// | `#[every(seconds = 5)]` | `fn` or `async fn` with `&self` or `&mut self` | `ctx: &Context<Self>` or nothing | nothing, or `Result<(), E>` whose error is logged |
 /// | `#[run]` | `async fn` without `self` | `ctx: Context<Self>` or `ctx: &Context<Self>` | nothing |
 /// | `#[start]`, `#[stop]` | `fn` or `async fn` with `&self` or `&mut self`; one each | `ctx: &Context<Self>` or nothing | nothing, or `Result<(), E>` |
@@ -82,6 +83,8 @@ pub fn derive_serializable(input: TokenStream) -> TokenStream {
 /// - `#[handles(Fipa)]` takes the messages of a protocol that [`protocol!`](macro@protocol) made types of: one performative
 ///   goes to one method, each message is a turn. Callers see a method that is named as the protocol's id.
 /// - `#[ended(Fipa)]` is told of each dialogue in a protocol that is over, whoever began it: how it ended, and with whom it was.
+/// - `#[on("order")]` takes mail of a kind, where the agent is spawned with a mailbox; `#[on]` takes all kinds that have no
+///   method of their own. What a mail says implements `DeserializeOwned`, an answer `Serialize`, an error `Display`.
 /// - A method whose one argument is of the type `AllArguments` takes whatever a call brings, by position and by name.
 /// - `Result` is known by its name, so an alias such as `type Result<T> = ..` is understood as well.
 /// - Refused as names of exposed methods is what a proxy has of its own: `clone`, `into`, `to_owned`, ...

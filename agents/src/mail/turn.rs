@@ -86,7 +86,6 @@ pub trait Answering {
     fn into_answer(self) -> Result<Self::Answer, String>;
 }
 
-#[diagnostic::do_not_recommend]
 impl<T: Serialize> Answering for Plain<T> {
     type Answer = T;
 
@@ -95,7 +94,6 @@ impl<T: Serialize> Answering for Plain<T> {
     }
 }
 
-#[diagnostic::do_not_recommend]
 impl<T: Serialize, E: fmt::Display> Answering for Result<T, E> {
     type Answer = T;
 

@@ -3,7 +3,7 @@
 //! Neighbour: [`node`](crate::node), who asks.
 
 use clap::Args;
-use folkmoot::{AgentDescription, MethodDescription, Result};
+use folkmoot::{AgentDescription, MailDescription, MethodDescription, Result};
 use serde_json::Value;
 
 use crate::node::Node;
@@ -52,7 +52,19 @@ fn page(description: &AgentDescription) -> String {
             page.push_str(&format!("\n      {line}"));
         }
     }
+    for mail in &description.mails {
+        page.push_str(&format!("\n\n  {}", mail_line(mail)));
+        for line in mail.docs.lines() {
+            page.push_str(&format!("\n      {line}"));
+        }
+    }
     page
+}
+
+fn mail_line(mail: &MailDescription) -> String {
+    let kind_of_mail =
+        mail.kind.as_deref().map_or("of all other kinds".to_owned(), |kind| format!("{kind:?}"));
+    format!("mail {kind_of_mail}: {} -> {}", kind(&mail.body), kind(&mail.returns))
 }
 
 fn signature(method: &MethodDescription) -> String {
@@ -98,6 +110,23 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn mail_is_told_by_its_kind_and_what_it_says() {
+        let mail = |kind: Option<&str>, body, returns| MailDescription {
+            kind: kind.map(str::to_owned),
+            name: "method".to_owned(),
+            docs: String::new(),
+            shared: true,
+            body,
+            returns,
+        };
+        let level =
+            mail(Some("level?"), json!({"type": "null"}), json!({"type": "integer", "format": "uint64"}));
+        assert_eq!(mail_line(&level), "mail \"level?\": null -> uint64");
+        let other = mail(None, json!(true), json!({"type": "null"}));
+        assert_eq!(mail_line(&other), "mail of all other kinds: any -> null");
+    }
 
     #[test]
     fn a_schema_is_told_in_words_that_say_what_to_write() {

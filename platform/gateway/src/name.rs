@@ -33,7 +33,8 @@ pub enum NameFault {
     /// It is no name of a Rust method.
     #[error(
         "methods are called as in Rust: letters, digits and `_`, no digit first; before those of an object stands its \
-         path, as in `math/add`; messages of a protocol come by its id, `author/name:version`"
+         path, as in `math/add`; messages of a protocol come by its id, `author/name:version`, and mail by its kind, in which \
+         `-`, `.`, `:`, `?` and `!` may stand, too"
     )]
     NoMethod,
 }
@@ -71,7 +72,7 @@ pub(crate) fn check_method(name: &str) -> Result<(), NameFault> {
     match name {
         "" => Err(NameFault::Empty),
         name if name.split('/').all(is_word) => Ok(()),
-        name if is_protocol(name, false) => Ok(()),
+        name if is_protocol(name, false) || name.split('/').all(is_kind) => Ok(()),
         _ => Err(NameFault::NoMethod),
     }
 }
@@ -102,6 +103,13 @@ pub(crate) fn check_method_prefix(prefix: &str) -> Result<(), NameFault> {
 fn is_word(word: &str) -> bool {
     let is_first = |c: char| c.is_alphabetic() || c == '_';
     word.chars().next().is_some_and(is_first) && word.chars().all(|c| c.is_alphanumeric() || c == '_')
+}
+
+/// Whether `word` is a kind of mail that a rule can name, or a part of one.
+fn is_kind(word: &str) -> bool {
+    let is_first = |c: char| c.is_alphabetic() || c == '_';
+    let is_next = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | ':' | '?' | '!');
+    word.chars().next().is_some_and(is_first) && word.chars().all(is_next)
 }
 
 /// A name as errors tell it: cut where it is longer than any name may be.

@@ -270,13 +270,20 @@ mod tests {
             let error = Rule::new("*", agent, "add").unwrap_err();
             assert!(matches!(error, PatternError::NoAgent { .. }), "{agent}: {error}");
         }
-        for method in ["add now", "1st", "a-*", "add()"] {
+        for method in ["add now", "1st", "a b*", "add()", "?", "-a"] {
             let error = Rule::new("*", "counter", method).unwrap_err();
             assert!(matches!(error, PatternError::NoMethod { .. }), "{method}: {error}");
         }
         let long = Rule::new("*", &"x".repeat(100_000), "add").unwrap_err().to_string();
         assert!(long.len() < 300 && long.contains("100000 bytes long"), "{long}");
-        for (agent, method) in [("counter", "add"), ("haus.*", "get_*"), ("*", "*"), (".*", "_x")] {
+        for (agent, method) in [
+            ("counter", "add"),
+            ("pump", "level?"),
+            ("pump", "action-*"),
+            ("haus.*", "get_*"),
+            ("*", "*"),
+            (".*", "_x"),
+        ] {
             assert!(Rule::new("*", agent, method).is_ok(), "{agent} {method}");
         }
     }

@@ -91,6 +91,9 @@ impl Hall {
         self.accepteds.leave("the node is shutting down");
         self.see_links_off().await;
         if let Some(mailroom) = open.mailroom.take() {
+            if let Some(answers) = self.answers.get() {
+                answers.close(&mailroom).await;
+            }
             mailroom.leave().await;
         }
         self.tables.told_links.close("the node was shut down");

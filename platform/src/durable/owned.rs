@@ -16,13 +16,13 @@ use folkmoot_agents::mail::{
 };
 use folkmoot_exchange::{
     Again as TriedAgain, Asker, Delivery as Delivered, ExchangeError, Fence, Lease, MailboxId, Receipt, Recv,
-    Refusal, StatePut, StateQuery, Step as Commit,
+    Refusal, StatePut, StateQuery, Step as Commit, Tracking as Tracked,
 };
 use folkmoot_gateway::Admitted;
 use tokio::sync::{Notify, watch};
 
 use super::keeper;
-use super::sending::{self, Sender, mail_error, timestamp, tracking};
+use super::sending::{self, Sender, mail_error};
 use crate::link_time;
 use crate::mailroom::Mailroom;
 use crate::router;
@@ -178,29 +178,14 @@ impl Owned {
     }
 
     fn take_in_hand(&self, delivered: Delivered, since: Duration) -> Delivery {
-        let Delivered { receipt, mail, by, accepted_at, attempt, .. } = delivered;
         let id = DeliveryId(self.next.fetch_add(1, Ordering::Relaxed));
-        let tracking = tracking(mail.tracking);
+        let tracked = delivered.mail.tracking;
         let is_answer = {
             let mut hand = self.hand();
-            hand.deliveries.insert(id.0, Held { receipt, since });
-            matches!(tracking, Tracking::Response { tag, .. } if hand.asked.contains(&tag))
+            hand.deliveries.insert(id.0, Held { receipt: delivered.receipt, since });
+            matches!(tracked, Tracked::Response { tag, .. } if hand.asked.contains(&tag))
         };
-        Delivery {
-            id,
-            agent: self.name.clone(),
-            mail: mail.id.0,
-            from: mail.from.map(|from| from.to_string().into()),
-            is_inside: by.is_node() && by.node_name() == self.tables.principal.node_name(),
-            by,
-            is_answer,
-            kind: mail.kind,
-            tracking,
-            attempt,
-            accepted_at: timestamp(accepted_at),
-            codec: mail.codec,
-            body: mail.body,
-        }
+        sending::delivery(delivered, id, &self.tables, &self.name, is_answer)
     }
 
     async fn commit(self: Arc<Self>, step: Step) -> Result<Vec<u64>, MailError> {

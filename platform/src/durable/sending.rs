@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use folkmoot_agents::Timestamp;
-use folkmoot_agents::mail::{MailAddress, MailError, Outgoing, Tracking};
+use folkmoot_agents::mail::{Delivery, DeliveryId, MailAddress, MailError, Outgoing, Tracking};
 use folkmoot_exchange::{
-    Asker, ExchangeError, Mail, MailId, MailboxId, Moment, Posting, Tracking as Tracked, mail::USUAL_PRIORITY,
+    Asker, Delivery as Delivered, ExchangeError, Mail, MailId, MailboxId, MailboxState, Posting,
+    Tracking as Tracked, mail::USUAL_PRIORITY,
 };
 use folkmoot_gateway::Admitted;
 
@@ -75,12 +76,8 @@ pub(crate) async fn check(
     let mailbox = posting.message().to();
     let status = mailroom.exchange().status(&Asker::Container, mailbox).await;
     match status.map_err(|error| mail_error(&to, &error))?.state {
-        folkmoot_exchange::MailboxState::Missing => {
-            Err(mail_error(&to, &ExchangeError::NoSuchMailbox { mailbox }))
-        }
-        folkmoot_exchange::MailboxState::Terminated => {
-            Err(mail_error(&to, &ExchangeError::MailboxTerminated { mailbox }))
-        }
+        MailboxState::Missing => Err(mail_error(&to, &ExchangeError::NoSuchMailbox { mailbox })),
+        MailboxState::Terminated => Err(mail_error(&to, &ExchangeError::MailboxTerminated { mailbox })),
         _ => Ok(()),
     }
 }
@@ -93,18 +90,34 @@ fn tracked(tracking: Tracking) -> Tracked {
     }
 }
 
-/// The other way.
-pub(crate) fn tracking(tracked: Tracked) -> Tracking {
-    match tracked {
-        Tracked::Plain => Tracking::Plain,
-        Tracked::Request { tag, label } => Tracking::Request { tag, label },
-        Tracked::Response { tag, label } => Tracking::Response { tag, label },
+/// A delivery as agents have it; `agent` is whose it is, `is_answer` whether it answers what was asked for.
+pub(crate) fn delivery(
+    delivered: Delivered,
+    id: DeliveryId,
+    tables: &Tables,
+    agent: &Arc<str>,
+    is_answer: bool,
+) -> Delivery {
+    let Delivered { mail, by, accepted_at, attempt, .. } = delivered;
+    Delivery {
+        id,
+        agent: agent.clone(),
+        mail: mail.id.0,
+        from: mail.from.map(|from| from.to_string().into()),
+        is_inside: by.is_node() && by.node_name() == tables.principal.node_name(),
+        by,
+        is_answer,
+        kind: mail.kind,
+        tracking: match mail.tracking {
+            Tracked::Plain => Tracking::Plain,
+            Tracked::Request { tag, label } => Tracking::Request { tag, label },
+            Tracked::Response { tag, label } => Tracking::Response { tag, label },
+        },
+        attempt,
+        accepted_at: Timestamp(Duration::from_millis(accepted_at.as_millis())),
+        codec: mail.codec,
+        body: mail.body,
     }
-}
-
-/// A moment as agents have it.
-pub(crate) fn timestamp(moment: Moment) -> Timestamp {
-    Timestamp(Duration::from_millis(moment.as_millis()))
 }
 
 /// What an exchange refused, as agents learn of it. `to` is where mail was to go, or whose mailbox it is.

@@ -372,3 +372,231 @@ async fn mail_outlives_the_crash_of_a_node_and_waits_for_the_lease(sim: folkmoot
     assert!(waited > Duration::from_secs(10) && waited < Duration::from_secs(21), "{waited:?}");
     assert_eq!(book.until(2).await, ["1 litres, attempt 1", "2 litres, attempt 1"]);
 }
+
+/// Handles what it is told to, when it is told to.
+#[derive(Agent)]
+struct Slow {
+    book: Book,
+    gate: Arc<tokio::sync::Semaphore>,
+}
+
+#[agent]
+impl Slow {
+    #[on("work")]
+    async fn work(&self, number: u64, mail: &Delivery, ctx: &Context<Self>) -> Result<(), String> {
+        self.book.write(format!("begins {number}"));
+        self.gate.acquire().await.map_err(|error| error.to_string())?.forget();
+        if number == 1 && mail.attempt == 1 {
+            return Err("once more".to_owned());
+        }
+        if number == 4 {
+            let level: u64 = ctx
+                .request("pump", Mail::new("level?", &()))
+                .deadline(Duration::from_secs(60))
+                .await
+                .map_err(|error| error.to_string())?;
+            self.book.write(format!("asked {level}"));
+        }
+        self.book.write(format!("ends {number}"));
+        Ok(())
+    }
+}
+
+fn slow(book: &Book, gate: &Arc<tokio::sync::Semaphore>) -> impl Fn() -> Slow + Clone + Send + Sync + use<> {
+    let (book, gate) = (book.clone(), gate.clone());
+    move || Slow { book: book.clone(), gate: gate.clone() }
+}
+
+fn work(number: u64) -> Mail {
+    Mail::new("work", &number)
+}
+
+#[folkmoot::test]
+async fn with_one_in_hand_nothing_overtakes_what_is_tried_again() {
+    let node = node("strict").await;
+    let (book, gate) = (Book::default(), Arc::new(tokio::sync::Semaphore::new(99)));
+    for number in [1, 2, 3] {
+        node.send("slow", work(number)).await.unwrap_err();
+    }
+    let strict = quick().in_hand(1);
+    let proxy = node.spawn("slow", slow(&book, &gate)).durable_with(strict).await.unwrap();
+    for number in [1, 2, 3] {
+        node.send("slow", work(number)).await.unwrap();
+    }
+    let expected = ["begins 1", "begins 1", "ends 1", "begins 2", "ends 2", "begins 3", "ends 3"];
+    assert_eq!(book.until(7).await, expected);
+    drop(proxy);
+    node.shutdown().await;
+}
+
+#[folkmoot::test]
+async fn an_answer_comes_though_as_many_mails_are_in_hand_as_may_be() {
+    let node = node("ahead").await;
+    let (book, gate) = (Book::default(), Arc::new(tokio::sync::Semaphore::new(0)));
+    let _pump = node.spawn("pump", pump(&Book::default())).durable().await.unwrap();
+    let _slow = node.spawn("slow", slow(&book, &gate)).durable_with(quick().in_hand(1)).await.unwrap();
+    for number in [4, 2, 3] {
+        node.send("slow", work(number)).await.unwrap();
+    }
+    book.until(1).await;
+    gate.add_permits(9);
+    let expected = ["begins 4", "asked 0", "ends 4", "begins 2", "ends 2", "begins 3", "ends 3"];
+    assert_eq!(book.until(7).await, expected);
+    node.shutdown().await;
+}
+
+#[folkmoot::test]
+async fn no_more_are_in_hand_than_may_be_and_what_was_not_begun_goes_back_untouched() {
+    let node = node("window").await;
+    let (book, gate) = (Book::default(), Arc::new(tokio::sync::Semaphore::new(0)));
+    let proxy = node.spawn("slow", slow(&book, &gate)).durable_with(quick().in_hand(2)).await.unwrap();
+    for number in [5, 6, 7, 8] {
+        node.send("slow", work(number)).await.unwrap();
+    }
+    assert_eq!(book.until(2).await, ["begins 5", "begins 6"]);
+    let (exchange, id) = (node.mailroom().unwrap().exchange().clone(), mailbox(&node, "slow").await);
+    let stats = exchange.stats(&Asker::Container, id).await.unwrap();
+    assert_eq!((stats.in_hand, stats.ready), (2, 2));
+    // Suspended, it begins nothing; what is done makes room for two that wait in its queue.
+    let stopping = tokio::spawn({
+        let node = node.clone();
+        async move { node.stop("slow", Duration::from_secs(60)).await }
+    });
+    while folkmoot::Status::Stopping != status(&node, "slow") {
+        tokio::task::yield_now().await;
+    }
+    gate.add_permits(9);
+    stopping.await.unwrap().unwrap();
+    drop(proxy);
+    assert_eq!(book.lines(), ["begins 5", "begins 6", "ends 5", "ends 6"]);
+    let stats = exchange.stats(&Asker::Container, id).await.unwrap();
+    assert_eq!((stats.in_hand, stats.ready, stats.acknowledged), (0, 2, 2));
+    // Nobody had looked at them: it is their first attempt still.
+    let peeked = exchange.peek(&Asker::Container, id, Page::first(9)).await.unwrap();
+    assert_eq!(peeked.iter().map(|mail| mail.attempts).collect::<Vec<_>>(), [0, 0]);
+    node.spawn("slow", slow(&book, &gate)).durable().await.unwrap();
+    let lines = book.until(8).await;
+    assert_eq!(lines.iter().filter(|line| line.starts_with("ends")).count(), 4, "{lines:?}");
+    node.shutdown().await;
+}
+
+fn status(node: &Container, agent: &str) -> folkmoot::Status {
+    let all = node.tree();
+    let found = all.entries.iter().find_map(|entry| match entry {
+        folkmoot::TreeEntry::Agent(found) if found.name == agent => Some(found.status),
+        _ => None,
+    });
+    found.unwrap_or(folkmoot::Status::Stopped)
+}
+
+#[folkmoot::test]
+async fn what_the_rules_do_not_allow_is_denied_when_it_is_delivered() {
+    super::limit::watch();
+    let counts = Counts::default();
+    // The post takes mail from everyone; the node where the agent lives does not.
+    let post = Container::builder("local://durable-post").exchange("memory:").start().await.unwrap();
+    let strict = Container::builder("local://durable-strict").exchange_of(post.mailroom().unwrap());
+    let strict = strict.allow("local://durable-post", "pump", "level?");
+    let strict = counts.during(strict.start()).await.unwrap();
+    let book = Book::default();
+    let _pump = strict.spawn("pump", pump(&book)).durable().await.unwrap();
+    let reader = post.spawn("reader", Reader::default).durable().await.unwrap();
+    post.send("pump", order(1)).await.unwrap();
+    strict.send("pump", order(2)).await.unwrap();
+    assert_eq!(book.until(1).await, ["2 litres, attempt 1"]);
+    assert_eq!(reader.read("pump".into()).await.unwrap(), 2);
+    // Whoever was asked may answer, whatever the rules say.
+    let _other = post.spawn("other", pump(&book)).durable().await.unwrap();
+    let asker = strict.spawn("asker", Reader::default).durable().await.unwrap();
+    assert_eq!(asker.read("other".into()).await.unwrap(), 0);
+    let (exchange, id) = (post.mailroom().unwrap().exchange(), mailbox(&post, "pump").await);
+    let dead = exchange.dead_letters(&Asker::Container, id, Page::first(9)).await.unwrap();
+    assert!(dead[0].cause.to_string().contains("the gate refused it: no rule lets"), "{}", dead[0].cause);
+    assert_eq!((counts.of("mails_denied"), counts.of("denials"), counts.of("mails_handled")), (1, 1, 2));
+    strict.shutdown().await;
+    post.shutdown().await;
+}
+
+#[folkmoot::test]
+async fn an_agent_ends_with_its_mailbox_and_the_next_begins_another() {
+    let node = node("over").await;
+    let book = Book::default();
+    let proxy = node.spawn("pump", pump(&book)).durable().restart(Restart::Permanent).await.unwrap();
+    let mut monitor = node.monitor(&proxy).await.unwrap();
+    let (exchange, id) = (node.mailroom().unwrap().exchange(), mailbox(&node, "pump").await);
+    exchange.terminate(&Asker::Container, id).await.unwrap();
+    let event = monitor.next().await;
+    assert!(format!("{event:?}").contains("Ended"), "{event:?}");
+    let error = node.send("pump", order(1)).await.unwrap_err();
+    assert!(matches!(error, MailError::NoSuchMailbox { .. }), "{error}");
+    while !node.agents().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    node.spawn("pump", pump(&book)).durable().await.unwrap();
+    assert_ne!(mailbox(&node, "pump").await, id);
+    node.send("pump", order(2)).await.unwrap();
+    assert_eq!(book.until(1).await, ["2 litres, attempt 1"]);
+    node.shutdown().await;
+}
+
+#[folkmoot::test]
+async fn what_cannot_be_is_told_before_anything_is_spawned() {
+    super::limit::watch();
+    let without = Container::builder("local://durable-none").start().await.unwrap();
+    let book = Book::default();
+    let error = without.spawn("pump", pump(&book)).durable().await.unwrap_err();
+    assert!(error.to_string().contains("give its builder one, such as `.exchange("), "{error}");
+    let error = without.send("pump", order(1)).await.unwrap_err();
+    assert!(matches!(error, MailError::NoExchange), "{error}");
+    without.shutdown().await;
+    let node = node("odd-options").await;
+    for (durable, wanted) in [
+        (Durable::new().in_hand(0), "`.in_hand(0)`"),
+        (Durable::new().attempts(0), "`.attempts(0)`"),
+        (Durable::new().lease(Duration::ZERO), "`.lease(0ns)`"),
+    ] {
+        let error = node.spawn("pump", pump(&book)).durable_with(durable).await.unwrap_err();
+        assert!(matches!(error, SpawnError::Configuration { .. }), "{error}");
+        assert!(error.to_string().contains(wanted), "{error}");
+    }
+    let error = node.spawn("pump", pump(&book)).durable_with(Durable::new().attempts(99)).await.unwrap_err();
+    assert!(matches!(error, SpawnError::Mailbox { .. }), "{error}");
+    node.spawn("pump", pump(&book)).durable().await.unwrap();
+    let error = node.spawn("pump", pump(&book)).durable().await.unwrap_err();
+    assert!(matches!(error, SpawnError::NameTaken { .. }), "{error}");
+    let json = Mail::written("order", Codec::Json, &std::collections::BTreeMap::from([((1, 2), 3)]));
+    let error = node.send("pump", json).await.unwrap_err();
+    assert!(error.to_string().starts_with("what the mail \"order\" says cannot be written"), "{error}");
+    let error = node.send("pump", order(1).priority(10)).await.unwrap_err();
+    assert!(error.to_string().contains("10 is no priority"), "{error}");
+    node.send("pump", Mail::written("order", Codec::Json, &Order { litres: 4 })).await.unwrap();
+    node.send("pump", Mail::raw("order", &br#"{"litres": 5}"#[..])).await.unwrap();
+    assert_eq!(book.until(2).await, ["4 litres, attempt 1", "5 litres, attempt 1"]);
+    node.shutdown().await;
+}
+
+#[folkmoot::test]
+async fn a_program_asks_by_mail_too() {
+    let counts = Counts::default();
+    let node = counts.during(node("program")).await;
+    let book = Book::default();
+    let minute = Duration::from_secs(60);
+    let _pump = node.spawn("pump", pump(&book)).durable().await.unwrap();
+    node.send("pump", order(3)).await.unwrap();
+    book.until(1).await;
+    let ask = || node.request::<u64>("pump", Mail::new("level?", &())).deadline(minute);
+    let (one, other) = tokio::join!(ask().into_future(), ask().into_future());
+    assert_eq!((one.unwrap(), other.unwrap()), (3, 3));
+    let error = node.request::<String>("pump", Mail::new("level?", &())).deadline(minute).await.unwrap_err();
+    assert!(matches!(error, MailError::BadAnswer { .. }), "{error}");
+    // Nobody waits for it when it comes.
+    node.stop("pump", minute).await.unwrap();
+    let hasty = node.request::<u64>("pump", Mail::new("level?", &())).deadline(Duration::from_millis(20));
+    let error = hasty.await.unwrap_err();
+    assert!(matches!(error, MailError::NoAnswer { .. }), "{error}");
+    node.spawn("pump", pump(&book)).durable().await.unwrap();
+    while counts.of("answers_late") == 0 {
+        tokio::task::yield_now().await;
+    }
+    node.shutdown().await;
+}

@@ -61,6 +61,11 @@ fn turn(root: &Root, model: &Behaviour, handler: &MailHandler) -> TokenStream {
         Returns::Value(_) => quote!(#root::Plain(#called)),
         Returns::Result(_) => called,
     };
+    // Said where it stands, for there an answer that cannot be is told.
+    let returned = match &handler.returns {
+        Returns::Value(ty) => quote_spanned!(ty.span()=> #root::Plain<#ty>),
+        Returns::Result(ty) => quote!(#ty),
+    };
     let agent = state_reference(model, routine);
     let begin = match (routine.is_async, routine.mode) {
         (false, Mode::Shared) => format_ident!("begin_mail_shared"),
@@ -88,7 +93,7 @@ fn turn(root: &Root, model: &Behaviour, handler: &MailHandler) -> TokenStream {
         #body
         #delivery
         #context
-        #root::#begin(__state, __mail, #asynchronous |__agent: #agent| #outcome)
+        #root::#begin::<_, #returned>(__state, __mail, #asynchronous |__agent: #agent| #outcome)
     })
 }
 
