@@ -24,6 +24,7 @@ use crate::clock::{RealClock, VirtualClock};
 use crate::configuration::{cluster_fault, container_fault};
 use crate::container::{Container, Hall, Open};
 use crate::error::StartError;
+use crate::interpreter::Interpreter;
 use crate::joining;
 use crate::limits::LinkLimits;
 use crate::link_time;
@@ -66,6 +67,7 @@ pub struct Builder {
     plain_types_fault: Option<String>,
     exchange: Option<ExchangeAt>,
     exchange_limits: ExchangeLimits,
+    interpreters: Vec<Arc<dyn Interpreter>>,
 }
 
 /// Where the mailboxes of a container live.
@@ -128,6 +130,7 @@ impl Builder {
             plain_types_fault: None,
             exchange: None,
             exchange_limits: ExchangeLimits::default(),
+            interpreters: Vec::new(),
         }
     }
 
@@ -294,6 +297,13 @@ impl Builder {
         self
     }
 
+    /// Lets the container's durable agents answer mail of another platform, as if they had been called: the front door of
+    /// that platform has the interpreter. See [`interpreter`](crate::interpreter).
+    pub fn interpreter(mut self, interpreter: impl Interpreter) -> Builder {
+        self.interpreters.push(Arc::new(interpreter));
+        self
+    }
+
     /// Starts the container on this thread.
     ///
     /// # Errors
@@ -332,6 +342,7 @@ impl Builder {
             cluster: self.cluster,
             plain_types: self.plain_types,
             answered_hosts: self.answered_hosts,
+            interpreters: self.interpreters,
         }));
         let mailroom = match &self.exchange {
             Some(ExchangeAt::Line(line)) => {
@@ -411,6 +422,7 @@ impl Builder {
             cluster: self.cluster,
             plain_types: self.plain_types,
             answered_hosts: self.answered_hosts,
+            interpreters: self.interpreters,
         }));
         let certs = self.certs.filter(SslCerts::is_from_files);
         let watching = certs.map(|certs| actix::spawn(certified::watch(certs, tables.clone())));

@@ -17,7 +17,7 @@ use folkmoot_agents::retries::Retries;
 use folkmoot_agents::turn::CallHead;
 use folkmoot_agents::{Agent, Clock, Group, Interface, Lookup, Monitor, Proxy, Retry, Sleep, Workplace};
 use folkmoot_codecs::{CallError, Codec, Endpoint, PlainTypes, Principal};
-use folkmoot_exchange::ExchangeError;
+use folkmoot_exchange::{ExchangeError, MailboxId};
 use folkmoot_gateway::Admitted;
 use folkmoot_gateway::name::short;
 use folkmoot_transports::Transport;
@@ -29,6 +29,7 @@ use crate::builder::Builder;
 use crate::connecting;
 use crate::directory::{self, ListedAgent};
 use crate::durable::answers::{Answers, MailRequest};
+use crate::durable::naming;
 use crate::durable::sending::{self, Sender};
 use crate::join::Join;
 use crate::link_events::{LinkEvents, LinkPeer};
@@ -482,6 +483,15 @@ impl Container {
     /// [`ExchangeError::None`] where its builder was given none.
     pub fn mailroom(&self) -> Result<&Mailroom, ExchangeError> {
         self.hall.mailroom.as_ref().ok_or(ExchangeError::None)
+    }
+
+    /// The id of the mailbox that mail to that agent goes to, by which those who do not know its name reach it.
+    ///
+    /// # Errors
+    /// `NoExchange`, `NoSuchMailbox`; `Failed`, which passes.
+    pub async fn mailbox_of(&self, agent: &str) -> Result<MailboxId, mail::MailError> {
+        let mailroom = self.hall.mailroom.as_ref().ok_or(mail::MailError::NoExchange)?;
+        naming::find(mailroom, &agent.into()).await.map(|(mailbox, _)| mailbox)
     }
 
     /// Sends a mail to the mailbox of an agent, by the agent's name, or to a mailbox by its id. Done when the exchange has

@@ -22,6 +22,7 @@ use folkmoot_exchange::{Asker, ExchangeError, Lease, MailboxId, MailboxLimits, R
 
 use crate::container::Hall;
 use crate::error::SpawnError;
+use crate::interpreter::InterpretedMailbox;
 use crate::link_time;
 use crate::mailroom::Mailroom;
 use crate::supervision::Backoff;
@@ -44,12 +45,19 @@ pub struct Durable {
     pub(crate) rules: MailRules,
     attempts: Option<u32>,
     agent_types: Vec<String>,
+    groups: Option<Vec<Arc<str>>>,
     lease: Duration,
 }
 
 impl Default for Durable {
     fn default() -> Durable {
-        Durable { rules: MailRules::default(), attempts: None, agent_types: Vec::new(), lease: USUAL_LEASE }
+        Durable {
+            rules: MailRules::default(),
+            attempts: None,
+            agent_types: Vec::new(),
+            groups: None,
+            lease: USUAL_LEASE,
+        }
     }
 }
 
@@ -101,6 +109,14 @@ impl Durable {
         self
     }
 
+    /// Whose users may find the mailbox and send to it, besides the container: those of a front door who are in one of these
+    /// groups. Unless told otherwise it is shared as it was, and a new one with nobody.
+    #[must_use]
+    pub fn shared_with<I: Into<Arc<str>>>(mut self, groups: impl IntoIterator<Item = I>) -> Durable {
+        self.groups = Some(groups.into_iter().map(Into::into).collect());
+        self
+    }
+
     /// How long after the loss of its node another one may start the agent; 20 s unless told otherwise.
     #[must_use]
     pub fn lease(mut self, time: Duration) -> Durable {
@@ -147,7 +163,7 @@ pub(crate) async fn own(
     let Some(mailroom) = hall.mailroom().cloned() else {
         return Err(failed(ExchangeError::None.to_string()));
     };
-    let Durable { rules, attempts, agent_types, lease } = durable;
+    let Durable { rules, attempts, agent_types, groups, lease } = durable;
     let types = std::iter::once(applicant.agent_type.to_owned()).chain(agent_types);
     let limits = attempts.map(|attempts| MailboxLimits { attempts, ..MailboxLimits::default() });
     let register = |id: MailboxId| {
@@ -159,10 +175,28 @@ pub(crate) async fn own(
     let node = hall.tables.principal.node_name();
     let holder: Arc<str> = format!("{node} {:016x}", fastrand::u64(..)).into();
     let (taken, taken_at) = take(&mailroom, id, holder, lease, &applicant).await?;
-    let owned = Owned::new(mailroom, hall.tables.clone(), &taken, applicant.name, lease);
+    if let Some(groups) = groups {
+        share(&mailroom, id, &groups).await.map_err(|error| failed(error.to_string()))?;
+    }
+    let owned = Owned::new(mailroom.clone(), hall.tables.clone(), &taken, applicant.name, lease);
     let own = owned::Ownership::begin(owned, taken_at, hall.workers.get(applicant.worker));
     tracing::info!(node, agent = applicant.name, mailbox = %id, epoch = taken.epoch, "the agent has its mailbox");
-    Ok((Arc::new(own.ok_or(SpawnError::ShutDown)?), rules))
+    let own: Arc<dyn OwnMailbox> = Arc::new(own.ok_or(SpawnError::ShutDown)?);
+    Ok((InterpretedMailbox::over(own, &hall.tables, mailroom), rules))
+}
+
+/// Shares a mailbox with these groups and no others.
+async fn share(mailroom: &Mailroom, id: MailboxId, groups: &[Arc<str>]) -> Result<(), ExchangeError> {
+    let exchange = mailroom.exchange();
+    for group in exchange.shares(&Asker::Container, id).await? {
+        if !groups.contains(&group) {
+            exchange.unshare(&Asker::Container, id, group).await?;
+        }
+    }
+    for group in groups {
+        exchange.share(&Asker::Container, id, group.clone()).await?;
+    }
+    Ok(())
 }
 
 /// The id of the agent's mailbox, which is there and lives: of those that follow from the name the first that was not

@@ -71,6 +71,7 @@ mod far_exchange;
 pub mod guide;
 mod in_order;
 mod inbound;
+pub mod interpreter;
 mod join;
 mod joining;
 mod kept_replies;

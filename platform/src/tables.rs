@@ -25,6 +25,7 @@ use tokio::sync::{Semaphore, broadcast, oneshot};
 
 use crate::certified::CertifiedLinks;
 use crate::exchange_door::repeats::Repeats;
+use crate::interpreter::Interpreter;
 use crate::kept_replies::KeptReplies;
 use crate::limits::LinkLimits;
 use crate::link_events::OpenLinks;
@@ -69,6 +70,8 @@ pub(crate) struct Tables {
     pub(crate) plain_types: Arc<PlainTypes>,
     /// Hosts whose agents are answered whoever speaks for them.
     pub(crate) answered_hosts: Vec<String>,
+    /// How mail of other platforms is read and answered.
+    pub(crate) interpreters: Arc<[Arc<dyn Interpreter>]>,
     agents: RwLock<Agents>,
     changes: broadcast::Sender<Change>,
 }
@@ -123,6 +126,7 @@ pub(crate) struct Facts {
     pub(crate) cluster: String,
     pub(crate) plain_types: PlainTypes,
     pub(crate) answered_hosts: Vec<String>,
+    pub(crate) interpreters: Vec<Arc<dyn Interpreter>>,
 }
 
 impl Tables {
@@ -141,6 +145,7 @@ impl Tables {
             cluster,
             plain_types,
             answered_hosts,
+            interpreters,
         } = facts;
         let (name, url) = (principal.node_name().to_owned(), advertised.to_string());
         let membership = Membership::new(KnownNode { name, url, incarnation: fastrand::u64(..) }, cluster);
@@ -182,6 +187,7 @@ impl Tables {
             agents,
             plain_types: Arc::new(plain_types),
             answered_hosts,
+            interpreters: interpreters.into(),
             changes: broadcast::Sender::new(CHANGES_KEPT),
         }
     }
