@@ -5,6 +5,7 @@
 //! [`door`], where the handler of each asks the exchange; [`answers`] says what is written, and [`counts`] counts. A
 //! message's way out ends in [`held`], which finds out whether it has arrived.
 
+mod answering;
 mod answers;
 mod asking;
 mod body;
@@ -25,17 +26,19 @@ mod held;
 mod json;
 mod mailboxes;
 mod message;
+mod pickle;
 mod receiving;
 mod rendering;
 mod sending;
 mod server;
 mod sharing;
 mod stream;
-mod terminated_error;
 mod tls;
 mod token_file;
 mod wire;
 
+pub use answering::{AGENT_TYPE, AcademyInterpreter};
+pub use asking::EVERYONE;
 pub use client::{AcademyClient, Action, Asking, ClientSetup, Ending, Handle, HandleError};
 pub use error::AcademyError;
 pub use server::{Academy, AcademyServer};

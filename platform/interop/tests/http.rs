@@ -18,6 +18,8 @@
 //! Neighbours: `academy/scenario.py` has Academy's own clients do the same in the live lane; the exchange behind it has a
 //! suite of its own.
 
+#[path = "http/answering.rs"]
+mod answering;
 #[path = "http/client.rs"]
 mod client;
 #[path = "http/counts.rs"]

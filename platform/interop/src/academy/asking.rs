@@ -16,6 +16,20 @@ use super::answers::Refused;
 use super::error::AcademyError;
 use super::token_file::{self, Tokens};
 
+/// The group that everyone is in whom a front door lets in: what is shared with it is for all of them.
+pub const EVERYONE: &str = "everyone";
+
+/// The same user, in that group too.
+pub(crate) fn among_everyone(asker: Asker) -> Asker {
+    match &asker {
+        Asker::Container => asker,
+        Asker::User { name, groups } => {
+            let groups = groups.iter().cloned().chain([EVERYONE.into()]);
+            Asker::user(name.clone()).in_groups(groups)
+        }
+    }
+}
+
 /// Who may ask.
 #[derive(Debug)]
 pub(crate) struct Asking {
@@ -46,7 +60,10 @@ pub(crate) struct Who {
 impl Asking {
     /// Everyone, as the same user.
     pub(crate) fn anyone() -> Asking {
-        Asking { file: None, anyone: Who { asker: Asker::user(""), principal: Principal::anonymous() } }
+        Asking {
+            file: None,
+            anyone: Who { asker: among_everyone(Asker::user("")), principal: Principal::anonymous() },
+        }
     }
 
     /// Those whose tokens are in a file.
@@ -113,7 +130,7 @@ fn read(path: &Path) -> Result<Read, AcademyError> {
         // Told apart from the nodes that prove themselves by certificates.
         let name = asker.owner_name().map_or("", |name| &**name);
         let principal = Principal::node(format!("academy:{name}"));
-        (token, Who { asker, principal })
+        (token, Who { asker: among_everyone(asker), principal })
     });
     Ok(Read { whose: whose.collect(), seen })
 }

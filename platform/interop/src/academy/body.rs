@@ -110,6 +110,8 @@ pub(crate) mod codes {
     pub(crate) const MAILBOX_TERMINATED: u16 = 0;
     /// The agent ended before it had begun.
     pub(crate) const PING_CANCELLED: u16 = 1;
+    /// There is no such action to cancel.
+    pub(crate) const ACTION_INVALID_STATE: u16 = 2;
     /// The action was cancelled.
     pub(crate) const ACTION_CANCELLED: u16 = 3;
     /// Who was asked is a user, who answers nobody.

@@ -24,6 +24,7 @@ use futures_util::future::BoxFuture;
 use tokio::task::JoinHandle;
 
 use self::asking::{Until, Waiting};
+use super::asking::among_everyone;
 use super::message::Dialect;
 
 pub use error::HandleError;
@@ -45,13 +46,13 @@ pub struct ClientSetup {
 
 impl ClientSetup {
     pub(crate) fn new(mailroom: &Mailroom) -> ClientSetup {
-        ClientSetup { mailroom: mailroom.clone(), asker: Asker::user(""), name: None }
+        ClientSetup { mailroom: mailroom.clone(), asker: among_everyone(Asker::user("")), name: None }
     }
 
     /// Whose client it is, where the front door lets in users by tokens: it may use what that user and their groups may, and
     /// they may answer it. Without a word it is the user of a front door without tokens.
     pub fn user<G: Into<Arc<str>>>(mut self, name: &str, groups: impl IntoIterator<Item = G>) -> ClientSetup {
-        self.asker = Asker::user(name).in_groups(groups);
+        self.asker = among_everyone(Asker::user(name).in_groups(groups));
         self
     }
 
@@ -211,8 +212,11 @@ impl AcademyClient {
         self.0.shared.until(deadline)
     }
 
-    /// What an agent speaks, where it has said something.
+    /// What an agent speaks, where it has said something; those of Folkmoot's are known.
     pub(crate) fn dialect_of(&self, agent: MailboxId) -> Option<Dialect> {
+        if agent.is_derived() {
+            return Some(Dialect::New);
+        }
         self.0.shared.known.lock().unwrap_or_else(PoisonError::into_inner).get(&agent).copied()
     }
 }

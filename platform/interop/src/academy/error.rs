@@ -59,3 +59,9 @@ pub enum AcademyError {
     #[error(transparent)]
     Exchange(#[from] ExchangeError),
 }
+
+impl From<AcademyError> for folkmoot::Error {
+    fn from(error: AcademyError) -> folkmoot::Error {
+        folkmoot::Error::Other(Box::new(error))
+    }
+}

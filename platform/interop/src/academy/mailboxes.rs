@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use axum::response::Response;
 use folkmoot::exchange::limits::{MAX_PAGE, MAX_TEXT_BYTES};
-use folkmoot::exchange::{ExchangeError, MailboxState, Query, Registration, Role, Uuid};
+use folkmoot::exchange::{ExchangeError, MailboxId, MailboxState, Query, Registration, Role, Uuid};
 
 use super::answers::{Refused, done, json};
 use super::door::Asked;
@@ -36,9 +36,19 @@ pub(crate) async fn status(asked: Asked) -> Result<Response, Refused> {
     }))
 }
 
+/// The mailbox of a durable agent of Folkmoot's, shared or not, is for others to send to: what ends it is a request, which the
+/// gate's rules judge, and its mail is the agent's.
+pub(crate) fn not_an_agents_own(mailbox: MailboxId) -> Result<(), Refused> {
+    match mailbox.is_derived() {
+        true => Err(Refused::Forbidden),
+        false => Ok(()),
+    }
+}
+
 /// `DELETE /mailbox`: also of one that is not there, or was terminated before.
 pub(crate) async fn terminate(asked: Asked) -> Result<Response, Refused> {
     let mailbox = asked.fields.mailbox()?;
+    not_an_agents_own(mailbox)?;
     let terminated = asked.door.exchange.terminate(&asked.who.asker, mailbox).await?;
     asked.door.dialects.forget(mailbox);
     tracing::debug!(%mailbox, answered = terminated.answered, "terminated");
@@ -47,7 +57,9 @@ pub(crate) async fn terminate(asked: Asked) -> Result<Response, Refused> {
 
 /// `POST /mailbox/heartbeat`.
 pub(crate) async fn heartbeat(asked: Asked) -> Result<Response, Refused> {
-    asked.door.exchange.heartbeat(&asked.who.asker, asked.fields.mailbox()?).await?;
+    let mailbox = asked.fields.mailbox()?;
+    not_an_agents_own(mailbox)?;
+    asked.door.exchange.heartbeat(&asked.who.asker, mailbox).await?;
     Ok(done())
 }
 

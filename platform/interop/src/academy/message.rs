@@ -13,7 +13,7 @@ use serde_json::value::RawValue;
 use super::body::{Answer, codes};
 use super::entity::{EntityId, Number};
 use super::envelope::Envelope;
-use super::terminated_error::pickled;
+use super::pickle;
 
 /// Whether a message asks or answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
@@ -134,7 +134,7 @@ impl Terminated {
     pub(crate) fn write(self, dialect: Dialect) -> String {
         let Terminated { mailbox, requester, tag, label } = self;
         let answer = match dialect {
-            Dialect::Old => Answer::Pickled { exception: pickled(&mailbox) },
+            Dialect::Old => Answer::Pickled { exception: pickle::terminated(&mailbox) },
             Dialect::Middle | Dialect::New => {
                 Answer::refused(codes::MAILBOX_TERMINATED, Some(mailbox.clone()))
             }

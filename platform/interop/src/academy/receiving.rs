@@ -21,6 +21,7 @@ use super::connection::Caller;
 use super::door::{Asked, Door};
 use super::fields::Timeout;
 use super::held::Answer;
+use super::mailboxes::not_an_agents_own;
 use super::message::Dialect;
 use super::rendering::render;
 use super::sharing::quoted;
@@ -38,6 +39,7 @@ const LAST_EVENT: &str = "last-event-id";
 /// `GET /message`: one message, as soon as there is one.
 pub(crate) async fn receive(asked: Asked) -> Result<Response, Refused> {
     let mailbox = asked.fields.mailbox()?;
+    not_an_agents_own(mailbox)?;
     let time = wait(asked.fields.timeout, asked.door.listen_timeout, WITHOUT_END)?;
     let Asked { door, who, headers, caller, .. } = asked;
     let Some(caller) = caller else { return Err(Refused::Stopping) };
@@ -61,6 +63,7 @@ pub(crate) async fn receive(asked: Asked) -> Result<Response, Refused> {
 /// `GET /mailbox/listen`: a stream of messages.
 pub(crate) async fn listen(asked: Asked) -> Result<Response, Refused> {
     let mailbox = asked.fields.mailbox()?;
+    not_an_agents_own(mailbox)?;
     let time = wait(asked.fields.timeout, asked.door.listen_timeout, asked.door.listen_timeout)?;
     let Asked { door, who, headers, caller, .. } = asked;
     let Some(caller) = caller else { return Err(Refused::Stopping) };

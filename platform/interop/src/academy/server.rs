@@ -16,6 +16,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 
+use super::answering::AcademyInterpreter;
 use super::asking::Asking;
 use super::client::ClientSetup;
 use super::connection::{Shared, serve};
@@ -84,6 +85,12 @@ impl Academy {
             max_message: MAX_MESSAGE_BYTES,
             max_connections: MAX_CONNECTIONS,
         }
+    }
+
+    /// Lets the durable agents of a container answer Academy's requests:
+    /// `Container::builder(..).interpreter(Academy::interpreter())`.
+    pub fn interpreter() -> AcademyInterpreter {
+        AcademyInterpreter
     }
 
     /// A client of the agents that have their mailboxes in the exchange of `mailroom`, in this process and without HTTP.

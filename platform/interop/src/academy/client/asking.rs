@@ -156,8 +156,7 @@ impl Shared {
             tag,
             label: Some(label),
             direction: Direction::Request,
-            // What every release reads.
-            dialect: Dialect::Old,
+            dialect: dialect_for(agent),
         };
         let text = envelope.write(question);
         if text.len() > MAX_MESSAGE_BYTES {
@@ -178,6 +177,11 @@ impl Shared {
         let posting = Posting::new(to, mail, self.mailroom.principal(), self.asker.clone()).from_inside();
         self.mailroom.send(posting).await.map(drop)
     }
+}
+
+/// What a request to an agent is written in: what every release reads, but for agents of Folkmoot's, which answer in it.
+fn dialect_for(agent: MailboxId) -> Dialect {
+    if agent.is_derived() { Dialect::New } else { Dialect::Old }
 }
 
 fn moment(time: Timestamp) -> Moment {

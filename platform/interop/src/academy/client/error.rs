@@ -166,3 +166,9 @@ impl HandleError {
         }
     }
 }
+
+impl From<HandleError> for folkmoot::Error {
+    fn from(error: HandleError) -> folkmoot::Error {
+        folkmoot::Error::Other(Box::new(error))
+    }
+}

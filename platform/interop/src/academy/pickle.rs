@@ -1,6 +1,7 @@
-//! The exception that clients of Academy up to 0.4 read when a mailbox was terminated: a pickle, written by hand.
+//! Exceptions as clients of Academy up to 0.4 read them: pickles, written by hand.
 //!
-//! Always true: it names nothing but Academy's own classes. Neighbour: [`message`](super::message) puts it into an answer.
+//! Always true: they name nothing but Academy's own classes and Python's exceptions, and texts are all that they hold.
+//! Neighbours: [`message`](super::message) and [`answering`](super::answering) put them into answers.
 
 use folkmoot::exchange::Role;
 
@@ -15,22 +16,35 @@ const CALL: u8 = b'R';
 const STOP: u8 = b'.';
 
 /// `MailboxTerminatedError(AgentId.model_validate_json("{..}"))`, or of a `UserId`, pickled and in base64.
-pub(crate) fn pickled(mailbox: &EntityId) -> String {
+pub(crate) fn terminated(mailbox: &EntityId) -> String {
     let class = match mailbox.mailbox.role {
         Role::Agent => "AgentId.model_validate_json",
         Role::User => "UserId.model_validate_json",
     };
-    // Three fields of text and numbers always have a JSON.
-    let id = serde_json::to_string(mailbox).unwrap_or_default();
     let mut pickle = PROTOCOL_4.to_vec();
     name(&mut pickle, "academy.exception", "MailboxTerminatedError");
     name(&mut pickle, "academy.identifier", class);
-    pickle.push(TEXT);
-    // An id is as large as its name, which came in a message of bounded size.
-    pickle.extend_from_slice(&u32::try_from(id.len()).unwrap_or(u32::MAX).to_le_bytes());
-    pickle.extend_from_slice(id.as_bytes());
+    // Three fields of text and numbers always have a JSON. It is as large as the id's name, which came in a message of
+    // bounded size.
+    text(&mut pickle, &serde_json::to_string(mailbox).unwrap_or_default());
     pickle.extend_from_slice(&[TUPLE_OF_ONE, CALL, TUPLE_OF_ONE, CALL, STOP]);
     base64(&pickle)
+}
+
+/// An exception of Python's own, such as `TypeError("no")`, pickled and in base64.
+pub(crate) fn exception(class: &str, message: &str) -> String {
+    let mut pickle = PROTOCOL_4.to_vec();
+    name(&mut pickle, "builtins", class);
+    text(&mut pickle, message);
+    pickle.extend_from_slice(&[TUPLE_OF_ONE, CALL, STOP]);
+    base64(&pickle)
+}
+
+/// Puts a text on the stack.
+fn text(pickle: &mut Vec<u8>, text: &str) {
+    pickle.push(TEXT);
+    pickle.extend_from_slice(&u32::try_from(text.len()).unwrap_or(u32::MAX).to_le_bytes());
+    pickle.extend_from_slice(text.as_bytes());
 }
 
 /// Puts something on the stack that Python finds by its module and name, both shorter than 256 bytes.
@@ -74,8 +88,9 @@ mod tests {
     }
 
     #[test]
-    fn the_pickle_is_what_python_was_seen_to_load() {
-        let text = pickled(&EntityId { mailbox: MailboxId::user(7), name: None });
+    fn the_pickles_are_what_python_was_seen_to_load() {
+        let text = terminated(&EntityId { mailbox: MailboxId::user(7), name: None });
         assert!(text.starts_with("gASMEWFjYWRlbXkuZXhjZXB0aW9u"), "{text}");
+        assert_eq!(exception("TypeError", "no ä"), "gASMCGJ1aWx0aW5zjAlUeXBlRXJyb3KTWAUAAABubyDDpIVSLg==");
     }
 }
