@@ -2,6 +2,8 @@
 //!
 //! Always true: each runs in a folder of its own, where it must leave nothing behind.
 
+#[path = "examples/academy_bridge.rs"]
+mod academy_bridge;
 #[path = "examples/contract_net.rs"]
 mod contract_net;
 #[path = "examples/mosaik.rs"]
