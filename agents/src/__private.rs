@@ -39,3 +39,4 @@ pub use crate::objects::{
 pub use crate::panics::Panic;
 pub use crate::proxy::ProxyCore;
 pub use crate::reply::{Outcome, Plain, ReplySink, ReplyTo, ResultParts};
+pub use crate::snapshot::{KeptField, Persistent, pass_over, read_field, write_field};

@@ -19,7 +19,9 @@ use folkmoot_protocols::typed::Conversed;
 use crate::context::{Context, Scope};
 use crate::dialogues::Handled;
 use crate::interface::{Agent, HookOutcome, LocalFuture, Method, Refused, Step};
+use crate::mail;
 use crate::panics::{Attended, Panic, attend, guard};
+use crate::queue::{Change, Core};
 use crate::reply::{Outcome, Plain, ReplySink, ReplyTo};
 use crate::shared::AgentShared;
 
@@ -44,6 +46,9 @@ pub fn begin_exclusive<M: Method, A: Agent, R: Outcome<M::Ok, M::Err>>(
     method: impl FnOnce(&mut A) -> R,
 ) -> Step {
     let outcome = guard(|| method(&mut state.borrow_mut()));
+    if A::PERSISTS {
+        return end_keeping::<M, A, R>(state, scope, reply, outcome);
+    }
     Step::Done(reply.finish(outcome, scope.name()))
 }
 
@@ -86,7 +91,28 @@ where
     A: Agent,
     R: Outcome<M::Ok, M::Err> + 'static,
 {
-    let (state, shared) = (state.clone(), scope.core.shared().clone());
+    let state = state.clone();
+    if A::PERSISTS {
+        let core = scope.core.clone();
+        return Step::Future(Box::pin(async move {
+            let attended = {
+                let mut agent = state.borrow_mut();
+                let future = pin!(method(&mut agent));
+                attend(future, &mut reply, flag.as_ref(), false).await
+            };
+            if let Attended::Done(returned) = attended {
+                return match core.change(&state) {
+                    Ok(change) => {
+                        answer_kept::<M, A>(state, core, reply, change, returned.into_result()).await
+                    }
+                    Err(panic) => reply.finish(Err::<R, _>(panic), core.shared().name()),
+                };
+            }
+            drop(state);
+            end::<M, R>(attended, reply, core.shared())
+        }));
+    }
+    let shared = scope.core.shared().clone();
     Step::Future(Box::pin(async move {
         let attended = {
             let mut agent = state.borrow_mut();
@@ -96,6 +122,40 @@ where
         drop(state);
         end::<M, R>(attended, reply, &shared)
     }))
+}
+
+/// The end of a plain `&mut self` method of an agent that keeps fields: at once, where it has changed none of them.
+fn end_keeping<M: Method, A: Agent, R: Outcome<M::Ok, M::Err>>(
+    state: &Rc<RefCell<A>>,
+    scope: &Scope<'_, A>,
+    reply: ReplyTo<M::Ok, M::Err>,
+    outcome: Result<R, Panic>,
+) -> Step {
+    let (returned, change) = match outcome.and_then(|returned| Ok((returned, scope.core.change(state)?))) {
+        Ok((returned, Change::None)) => return Step::Done(reply.finish(Ok(returned), scope.name())),
+        Ok((returned, change)) => (returned.into_result(), change),
+        Err(panic) => return Step::Done(reply.finish(Err::<R, _>(panic), scope.name())),
+    };
+    let answer = answer_kept::<M, A>(state.clone(), scope.core.clone(), reply, change, returned);
+    Step::Future(Box::pin(answer))
+}
+
+/// Keeps what a turn has changed, then answers.
+async fn answer_kept<M: Method, A: Agent>(
+    state: Rc<RefCell<A>>,
+    core: Rc<Core<A>>,
+    reply: ReplyTo<M::Ok, M::Err>,
+    change: Change,
+    returned: Result<M::Ok, M::Err>,
+) -> Option<Panic> {
+    let kept = core.keep(&state, change, mail::Step::default()).await;
+    // The answer is given when the state is free: the caller's next call must not find it borrowed.
+    drop(state);
+    match kept {
+        Ok(()) => reply.send(returned.map_err(CallError::Agent)),
+        Err(error) => reply.refuse(core.not_kept(&error)),
+    }
+    None
 }
 
 fn end<M: Method, R: Outcome<M::Ok, M::Err>>(

@@ -60,6 +60,8 @@ table! {
     dialogues_untold: Counter = "folkmoot_dialogues_untold_total", "Dialogues that ended with their agent's life without a word to the other side, for there were too many.";
     dialogue_ends_untold: Counter = "folkmoot_dialogue_ends_untold_total", "Dialogues whose end their own agent was not told, for too many ends waited.";
     dialogues_lost: Counter = "folkmoot_dialogues_lost_total", "Dialogues that were kept and could not be taken back.";
+    snapshots_kept: Counter = "folkmoot_snapshots_kept_total", "Changes of agents' fields that were kept.";
+    snapshots_refused: Counter = "folkmoot_snapshots_refused_total", "Changes of agents' fields that were not kept, and taken back.";
     agents: Gauge = "folkmoot_agents", "Agents that live now.";
     overloads: Counter = "folkmoot_overloads_total", "Calls refused because a bounded queue was full.";
     one_way_failures: Counter = "folkmoot_one_way_failures_total", "One-way calls that ended with an error, or never left.";

@@ -11,6 +11,7 @@
 //! the rules are those of `folkmoot_protocols`.
 
 mod alarm;
+mod at_mailbox;
 mod desk;
 mod ended;
 mod error;
@@ -21,6 +22,7 @@ mod notice;
 mod speech;
 mod view;
 
+pub use at_mailbox::MailboxDialogues;
 pub use ended::{Cause, ENDS_WAITING, Ended};
 #[doc(hidden)]
 pub use ended::{HearsEnds, ended_protocol, next_end};

@@ -11,7 +11,8 @@ use std::time::Duration;
 
 use folkmoot_codecs::{ArgumentList, Arguments, CallError};
 use serde::Serialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, MapAccess};
+use serde::ser::SerializeMap;
 
 use crate::chain::Mode;
 use crate::context::{Context, Scope};
@@ -21,6 +22,7 @@ use crate::mail::MailTurn;
 use crate::panics::Panic;
 use crate::proxy::ProxyCore;
 use crate::reply::{ReplySink, ReplyTo};
+use crate::snapshot::{KeptField, pass_over};
 
 /// A future of this worker.
 pub type LocalFuture<T> = Pin<Box<dyn Future<Output = T>>>;
@@ -275,6 +277,25 @@ pub trait Agent: Behaviour + 'static {
     const TYPE: &'static str;
     /// The struct's doc comment.
     const DOCS: &'static str;
+    /// The fields that are kept: those marked `#[persist]`.
+    #[doc(hidden)]
+    const KEPT: &'static [KeptField] = &[];
+    /// Whether there are any.
+    #[doc(hidden)]
+    const PERSISTS: bool = !Self::KEPT.is_empty();
+    /// The name of the type under which they are kept.
+    #[doc(hidden)]
+    const KNOWN_AS: &'static str = Self::TYPE;
+    /// Writes the fields that are kept.
+    #[doc(hidden)]
+    fn write_kept<M: SerializeMap>(&self, _map: &mut M) -> Result<(), M::Error> {
+        Ok(())
+    }
+    /// Reads the value of the field of that name, if there is one that is kept under it; else passes over it.
+    #[doc(hidden)]
+    fn read_kept<'de, M: MapAccess<'de>>(&mut self, _name: &str, map: &mut M) -> Result<(), M::Error> {
+        pass_over(map)
+    }
 }
 
 /// What `#[start]` and `#[stop]` may return: nothing, or a result.

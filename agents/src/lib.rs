@@ -42,6 +42,8 @@ pub mod reply;
 pub mod retries;
 mod running;
 pub mod shared;
+#[doc(hidden)]
+pub mod snapshot;
 mod timers;
 mod timestamp;
 pub mod turn;

@@ -75,9 +75,8 @@ impl<A: Agent> Life<A> {
             Err(panic) => self.failed(format!("its factory panicked: {}", panic.text())),
             Ok(state) => {
                 let state = self.core.renew(state, last_crash);
-                let ctx = Context::of_agent(&self.core);
-                A::take_dialogues_back(&ctx);
-                match guard(|| A::start(&state, ctx)) {
+                A::take_dialogues_back(&Context::of_agent(&self.core));
+                match guard(|| self.core.begin_start(&state)) {
                     Err(panic) => self.failed(format!("#[start] panicked: {}", panic.text())),
                     Ok(None) => self.started(),
                     Ok(Some(hook)) => {

@@ -7,6 +7,8 @@
 mod address;
 mod delivery;
 mod error;
+#[cfg(test)]
+pub(crate) mod in_memory;
 mod inbox;
 mod outgoing;
 mod own_mailbox;

@@ -29,11 +29,13 @@ use crate::turn::{Ticketed, Turn};
 mod aside;
 mod closing;
 mod conversing;
+mod keeping;
 mod mail;
 mod suspending;
 
 use aside::Aside;
 pub(crate) use aside::StopRequest;
+pub(crate) use keeping::{Change, Keeper};
 pub(crate) use mail::MailboxNews;
 use mail::Queued;
 
@@ -73,6 +75,8 @@ pub(crate) struct Core<A: Agent> {
     suspended: Cell<bool>,
     desks: RefCell<Option<Box<Desks>>>,
     inbox: Option<Rc<Inbox>>,
+    /// Of an agent that keeps fields.
+    keeper: Option<Box<Keeper>>,
 }
 
 struct Queue<A: Agent> {
@@ -109,6 +113,10 @@ impl<A: Agent> Core<A> {
     pub(crate) fn new(shared: Arc<AgentShared>, host: Arc<dyn Host>, making: Making<A>) -> Rc<Core<A>> {
         let Making { factory, supervision, worker, desks, mail } = making;
         let inbox = mail.map(|(mailbox, rules)| Inbox::new(mailbox, rules, host.clone(), shared.clone()));
+        let keeper = inbox
+            .as_ref()
+            .filter(|_| A::PERSISTS)
+            .map(|inbox| Box::new(Keeper::new(inbox.mailbox().clone())));
         Rc::new(Core {
             shared,
             host,
@@ -131,6 +139,7 @@ impl<A: Agent> Core<A> {
             suspended: Cell::new(false),
             desks: RefCell::new(desks.map(Box::new)),
             inbox,
+            keeper,
         })
     }
 
@@ -482,7 +491,8 @@ impl<A: Agent> Neighbour for Core<A> {
         }
         self.worker.set(worker.map_or(0, |id| id.0));
         chain::swap(&mut outside);
-        if self.has_left_something() || self.has_ends() {
+        let keeps = A::PERSISTS && self.queue.borrow().writer.is_some();
+        if keeps || self.has_left_something() || self.has_ends() {
             self.wake();
         }
     }

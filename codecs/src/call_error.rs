@@ -106,6 +106,13 @@ pub enum CallError<E = Never> {
         /// The panic's text.
         text: String,
     },
+    /// The method has run, and what it changed of what its agent keeps is not kept.
+    NotKept {
+        /// The agent.
+        agent: String,
+        /// Why.
+        reason: String,
+    },
     /// The agent was started anew while the call was in hand.
     AgentRestarted {
         /// The agent.
@@ -182,6 +189,7 @@ impl<E> CallError<E> {
             C::Overloaded { queue, limit } => C::Overloaded { queue, limit },
             C::Deadlock { chain } => C::Deadlock { chain },
             C::AgentPanicked { agent, text } => C::AgentPanicked { agent, text },
+            C::NotKept { agent, reason } => C::NotKept { agent, reason },
             C::AgentRestarted { agent, may_have_run } => C::AgentRestarted { agent, may_have_run },
             C::AgentStopped { agent, cause, may_have_run } => C::AgentStopped { agent, cause, may_have_run },
             C::Disconnected { may_have_run, cause } => C::Disconnected { may_have_run, cause },
@@ -207,6 +215,7 @@ impl<E> CallError<E> {
             CallError::Overloaded { .. } => "overloaded",
             CallError::Deadlock { .. } => "deadlock",
             CallError::AgentPanicked { .. } => "agent-panicked",
+            CallError::NotKept { .. } => "not-kept",
             CallError::AgentRestarted { .. } => "agent-restarted",
             CallError::AgentStopped { .. } => "agent-stopped",
             CallError::Disconnected { .. } => "disconnected",
@@ -271,6 +280,9 @@ impl<E: fmt::Display> fmt::Display for CallError<E> {
                 write!(f, "deadlock: the call would wait for itself ({})", chain.join(" -> "))
             }
             CallError::AgentPanicked { agent, text } => write!(f, "agent \"{agent}\" panicked: {text}"),
+            CallError::NotKept { agent, reason } => {
+                write!(f, "agent \"{agent}\" has run the method, and its changes are not kept: {reason}")
+            }
             CallError::AgentRestarted { agent, may_have_run } => {
                 write!(f, "agent \"{agent}\" was restarted, {}", may_have_run_words(*may_have_run))
             }

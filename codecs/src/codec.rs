@@ -10,6 +10,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use bytes::{Bytes, BytesMut};
+use serde::de::DeserializeSeed;
 use serde::{Deserialize, Serialize};
 
 use crate::blosc;
@@ -130,6 +131,22 @@ impl Codec {
             Codec::Json => decode::whole(JsonReader::new(bytes)?),
             Codec::MsgPack | Codec::MsgPackBlosc => decode::whole(MsgPackReader::new(bytes)),
             Codec::Cbor => decode::whole(CborReader::new(bytes)),
+        }
+    }
+
+    /// The same with a seed, which may hold what the value is read into.
+    ///
+    /// # Errors
+    /// As [`Codec::decode`].
+    pub fn decode_into<'a, S: DeserializeSeed<'a>>(
+        self,
+        seed: S,
+        bytes: &'a [u8],
+    ) -> Result<S::Value, DecodeError> {
+        match self {
+            Codec::Json => decode::whole_into(JsonReader::new(bytes)?, seed),
+            Codec::MsgPack | Codec::MsgPackBlosc => decode::whole_into(MsgPackReader::new(bytes), seed),
+            Codec::Cbor => decode::whole_into(CborReader::new(bytes), seed),
         }
     }
 

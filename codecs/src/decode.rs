@@ -6,9 +6,10 @@
 //! Neighbours: `scan` reads tokens, `decode/access` gives lists, maps and enums to serde, `decode/key` map keys.
 
 use std::borrow::Cow;
+use std::marker::PhantomData;
 
 use serde::Deserializer;
-use serde::de::{Deserialize, Error, IntoDeserializer, Unexpected, Visitor};
+use serde::de::{Deserialize, DeserializeSeed, Error, IntoDeserializer, Unexpected, Visitor};
 
 use crate::codec_error::DecodeError;
 use crate::scan::{self, Budget, MAX_DEPTH, Reader, Token};
@@ -22,8 +23,17 @@ use access::{Items, OneOf, Pairs, byte_items};
 /// Reads all of a reader's bytes as one `T`.
 #[inline]
 pub(crate) fn whole<'de, R: Reader<'de>, T: Deserialize<'de>>(reader: R) -> Result<T, DecodeError> {
+    whole_into(reader, PhantomData)
+}
+
+/// Reads all of a reader's bytes into what is there.
+#[inline]
+pub(crate) fn whole_into<'de, R: Reader<'de>, S: DeserializeSeed<'de>>(
+    reader: R,
+    seed: S,
+) -> Result<S::Value, DecodeError> {
     let mut decoder = Decoder::new(reader);
-    let value = T::deserialize(&mut decoder)?;
+    let value = seed.deserialize(&mut decoder)?;
     decoder.reader.end()?;
     Ok(value)
 }

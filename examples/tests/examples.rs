@@ -172,3 +172,17 @@ fn an_interrupted_demo_leaves_nothing_behind() {
     running.wait().unwrap();
     assert_eq!(files_in(home.path()), Vec::<PathBuf>::new());
 }
+
+#[test]
+fn a_ledger_outlives_the_nodes_that_are_killed_under_it() {
+    let home = TempDir::new().unwrap();
+    let mut ledger = Command::new(example("ledger"));
+    let output = ledger.env("TMPDIR", home.path()).current_dir(home.path()).output().unwrap();
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let said = text(&output.stdout);
+    assert_eq!(said.matches("is killed after entry").count(), 3, "{said}");
+    let found = said.lines().last().unwrap();
+    let entries = found.strip_prefix("the last node finds ").and_then(|rest| rest.split(' ').next());
+    assert!(entries.is_some_and(|entries| entries.parse::<u32>().unwrap() > 0), "{said}");
+    assert_eq!(files_in(home.path()), Vec::<PathBuf>::new());
+}

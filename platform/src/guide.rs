@@ -24,6 +24,7 @@
 //! | [`services`] | methods called over a channel, without agents |
 //! | [`mail`] | agents with a mailbox of their own: handlers, answers, what is tried again, who owns it |
 //! | [`exchange`] | mailboxes: mail that waits for agents that are not there, leases, dead letters, states |
+//! | [`keeping`] | fields that outlive their agent and its node, and move with it |
 //! | [`dialogues`] | conversations by AEA's rules: what may come next, how they end, what is kept of them |
 //! | [`protocols`] | specifications of protocols in AEA's language, and what the command line makes of them |
 //! | [`aiomas`] | coming from aiomas: old and new side by side, and how both work together |
@@ -100,6 +101,9 @@ pub mod mail {}
 
 #[doc = include_str!("../docs/exchange.md")]
 pub mod exchange {}
+
+#[doc = include_str!("../docs/keeping.md")]
+pub mod keeping {}
 
 #[doc = include_str!("../docs/dialogues.md")]
 pub mod dialogues {}

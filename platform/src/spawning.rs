@@ -7,9 +7,10 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use folkmoot_agents::dialogues::DialogueStore;
+use folkmoot_agents::dialogues::{DialogueStore, MailboxDialogues};
 use folkmoot_agents::host::{Host, LocalAgent, Supervision};
 use folkmoot_agents::local::{KeptElsewhere, Newborn, spawn_here};
+use folkmoot_agents::mail::OwnMailbox;
 use folkmoot_agents::shared::AgentShared;
 use folkmoot_agents::{Agent, Proxy};
 use folkmoot_gateway::name::check_agent;
@@ -142,22 +143,18 @@ impl<A: Agent> Spawn<A> {
         let tables = hall.tables.clone();
         let name = name.unwrap_or_else(|| tables.next_number());
         check(&name, capacity, &rules, durable.as_ref())?;
+        if A::PERSISTS && durable.is_none() {
+            let fault =
+                "it keeps fields (`#[persist]`), and that needs a mailbox: spawn it with `.durable()`"
+                    .to_owned();
+            return Err(SpawnError::Configuration { name, fault });
+        }
         let worker = match near.and_then(|near| tables.agent(&near)) {
             Some(entry) => entry.worker,
             None => hall.workers.next(),
         };
         let shared = AgentShared::new(&name, &tables.home, capacity);
         let branch = container.branch().cloned();
-        let kept = match dialogues {
-            None => None,
-            Some(store) => {
-                let loaded = store.load(&name).await.map_err(|error| {
-                    let cause = format!("its dialogues could not be read: {error}");
-                    SpawnError::Failed { name: name.clone(), cause }
-                })?;
-                Some((store, loaded))
-            }
-        };
         let mail = match durable {
             None => None,
             Some(_) if tables.agent(&name).is_some() => return Err(SpawnError::NameTaken { name }),
@@ -168,7 +165,21 @@ impl<A: Agent> Spawn<A> {
                 Some(durable::own(&hall, durable, applicant).await?)
             }
         };
-        let kept = KeptElsewhere { dialogues: kept, mail };
+        // Those of a durable agent are kept where its mail is, unless it was told otherwise.
+        let at_mailbox = |(mailbox, _): &(Arc<dyn OwnMailbox>, _)| {
+            Arc::new(MailboxDialogues::new(mailbox.clone())) as Arc<dyn DialogueStore>
+        };
+        let dialogues = match dialogues.or_else(|| mail.as_ref().map(at_mailbox)) {
+            None => None,
+            Some(store) => {
+                let loaded = store.load(&name).await.map_err(|error| {
+                    let cause = format!("its dialogues could not be read: {error}");
+                    SpawnError::Failed { name: name.clone(), cause }
+                })?;
+                Some((store, loaded))
+            }
+        };
+        let kept = KeptElsewhere { dialogues, mail };
         let birth = Birth { shared, host: hall.clone(), factory, rules, worker, capabilities, branch, kept };
         let (proxy, born) = if hall.workers.get(worker).is_current() {
             birth.here()?

@@ -15,6 +15,7 @@ mod calls {
     #[path = "../support/events.rs"]
     mod events;
     mod groups;
+    mod keeping;
     #[path = "../support/limit.rs"]
     mod limit;
     mod lives;

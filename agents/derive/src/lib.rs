@@ -8,6 +8,7 @@ mod expand;
 mod mistakes;
 mod model;
 mod parse;
+mod persist;
 mod protocol;
 mod serializable;
 
@@ -32,7 +33,12 @@ use crate::parse::{ObjectOptions, Root};
 /// struct Counter { total: i64 }                    const DOCS: &'static str = "Counts what it is told.";
 ///                                              }
 /// ```
-#[proc_macro_derive(Agent, attributes(agent))]
+/// A field marked `#[persist]` is kept in the agent's mailbox, and an agent that has such fields is spawned `.durable()`:
+/// what a turn has changed of them is kept before its answer leaves, and the next life of the agent begins with it, on
+/// whatever node. Their types implement serde's `Serialize` and `Deserialize`. On the struct, `#[persist]` marks all
+/// fields. `#[persist(rename = "..")]` keeps a field under another name, `#[persist(known_as = "..")]` on the struct says
+/// what the type was called when its fields were kept first. The guide of `folkmoot` has a page on it, `keeping`.
+#[proc_macro_derive(Agent, attributes(agent, persist))]
 pub fn derive_agent(input: TokenStream) -> TokenStream {
     let input = parse_macro_input!(input as DeriveInput);
     derive(&input).into()
@@ -239,6 +245,7 @@ fn derive(input: &DeriveInput) -> Tokens {
         return mistakes.into_tokens();
     }
     refuse_object_fields(&input.data, &mut mistakes);
+    let kept = persist::kept(input, &mut mistakes).map(|kept| kept.items(&root));
     let (ident, mistakes) = (&input.ident, mistakes.into_tokens());
     let (name, docs) = (ident.unraw().to_string(), parse::docs_text(&input.attrs));
     quote! {
@@ -248,6 +255,7 @@ fn derive(input: &DeriveInput) -> Tokens {
         impl #root::Agent for #ident {
             const TYPE: &'static str = #name;
             const DOCS: &'static str = #docs;
+            #kept
         }
     }
 }

@@ -7,7 +7,6 @@ use tokio::sync::oneshot;
 
 use super::Life;
 use super::phase::{Closing, Draining, Phase};
-use crate::context::Context;
 use crate::interface::Agent;
 use crate::panics::guard;
 use crate::queue::StopRequest;
@@ -101,8 +100,7 @@ impl<A: Agent> Life<A> {
         // Out of time: no turn may hold the state when the hook takes it.
         self.core.drop_turns();
         let until = self.core.host().link_sleep(request.grace);
-        let ctx = Context::of_agent(&self.core);
-        let hook = self.core.state().map(|state| guard(|| A::stop(&state, ctx)));
+        let hook = self.core.state().map(|state| guard(|| self.core.begin_stop(&state)));
         let (hook, outcome) = match hook {
             Some(Ok(Some(hook))) => (Some(hook), None),
             Some(Err(panic)) => (None, Some(Err(format!("#[stop] panicked: {}", panic.text())))),

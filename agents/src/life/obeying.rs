@@ -10,7 +10,6 @@ use folkmoot_codecs::AgentEvent;
 
 use super::Life;
 use super::phase::{Down, LyingDown, Phase};
-use crate::context::Context;
 use crate::host::Order;
 use crate::interface::Agent;
 use crate::panics::guard;
@@ -72,8 +71,7 @@ impl<A: Agent> Life<A> {
         self.drop_beside();
         // No turn may hold the state when the hook takes it.
         self.core.drop_running();
-        let ctx = Context::of_agent(&self.core);
-        let hook = match self.core.state().map(|state| guard(|| A::stop(&state, ctx))) {
+        let hook = match self.core.state().map(|state| guard(|| self.core.begin_stop(&state))) {
             Some(Ok(Some(hook))) => hook,
             Some(Err(panic)) => {
                 Box::pin(std::future::ready(Err(format!("#[stop] panicked: {}", panic.text()))))

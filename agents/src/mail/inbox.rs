@@ -310,16 +310,19 @@ impl Inbox {
         let inbox = self.clone();
         self.begin(Box::pin(async move {
             match inbox.mailbox.commit(step).await {
-                Ok(_) => {
-                    inbox.shared.counters().mails_handled.increment(1);
-                    inbox.let_go();
-                }
+                Ok(_) => inbox.note_handled(),
                 Err(error) => {
                     let reason = format!("what its handler did was not kept: {error}");
                     inbox.refuse(delivery, Failure::NotKept, reason).await;
                 }
             }
         }));
+    }
+
+    /// What follows from a mail is done.
+    pub(crate) fn note_handled(&self) {
+        self.shared.counters().mails_handled.increment(1);
+        self.let_go();
     }
 
     /// A mail was not handled.

@@ -24,8 +24,10 @@ use super::inbox::{Failure, Inbox};
 use super::outgoing::Outgoing;
 use super::own_mailbox::Step as Kept;
 use crate::chance;
+use crate::context::Scope;
 use crate::interface::{Agent, Step};
 use crate::panics::{Panic, guard};
+use crate::queue::{Change, Core};
 use crate::reply::Plain;
 
 /// Most mails that a handler sends in one turn: they leave in one step with its acknowledgement.
@@ -147,6 +149,38 @@ impl MailTurn {
         }
     }
 
+    /// A handler has ended that has the state to itself, of an agent that keeps fields: what it changed of them is part of the
+    /// step, or taken back.
+    async fn end_keeping<A: Agent>(
+        mut self,
+        ended: Result<Outcome, Panic>,
+        state: &RefCell<A>,
+        core: &Core<A>,
+    ) -> Option<Panic> {
+        let (answer, change) = match ended.and_then(|outcome| Ok((outcome, core.change(state)?))) {
+            Ok((Ok(answer), change)) => (answer, change),
+            Ok((Err(reason), _)) => {
+                core.go_back(state);
+                return over(self.end(Ok(Err(reason)))).await;
+            }
+            Err(panic) => return over(self.end(Err(panic))).await,
+        };
+        if let Change::None = change {
+            return over(self.end(Ok(Ok(answer)))).await;
+        }
+        let step = step(&self.delivery, answer, self.outbox.close());
+        let kept = core.keep(state, change, step).await;
+        self.is_over = true;
+        match kept {
+            Ok(()) => self.inbox.note_handled(),
+            Err(error) => {
+                let reason = format!("what its handler did was not kept: {error}");
+                self.inbox.fail(self.delivery.clone(), Failure::NotKept, reason);
+            }
+        }
+        None
+    }
+
     /// The handler has ended.
     fn end(mut self, ended: Result<Outcome, Panic>) -> Step {
         self.is_over = true;
@@ -218,6 +252,7 @@ fn answer(returned: impl Answering, delivery: &Delivery) -> Outcome {
 /// Runs a plain `&self` handler.
 pub fn begin_mail_shared<A: Agent, R: Answering>(
     state: &Rc<RefCell<A>>,
+    _: &Scope<'_, A>,
     mail: MailTurn,
     method: impl FnOnce(&A) -> R,
 ) -> Step {
@@ -228,16 +263,22 @@ pub fn begin_mail_shared<A: Agent, R: Answering>(
 /// Runs a plain `&mut self` handler.
 pub fn begin_mail_exclusive<A: Agent, R: Answering>(
     state: &Rc<RefCell<A>>,
+    scope: &Scope<'_, A>,
     mail: MailTurn,
     method: impl FnOnce(&mut A) -> R,
 ) -> Step {
     let ended = guard(|| answer(method(&mut state.borrow_mut()), &mail.delivery));
+    if A::PERSISTS {
+        let (state, core) = (state.clone(), scope.core.clone());
+        return Step::Future(Box::pin(async move { mail.end_keeping(ended, &state, &core).await }));
+    }
     mail.end(ended)
 }
 
 /// Begins an async `&self` handler.
 pub fn begin_mail_shared_async<A: Agent, R: Answering>(
     state: &Rc<RefCell<A>>,
+    _: &Scope<'_, A>,
     mail: MailTurn,
     method: impl AsyncFnOnce(&A) -> R + 'static,
 ) -> Step {
@@ -255,16 +296,20 @@ pub fn begin_mail_shared_async<A: Agent, R: Answering>(
 /// Begins an async `&mut self` handler.
 pub fn begin_mail_exclusive_async<A: Agent, R: Answering>(
     state: &Rc<RefCell<A>>,
+    scope: &Scope<'_, A>,
     mail: MailTurn,
     method: impl AsyncFnOnce(&mut A) -> R + 'static,
 ) -> Step {
-    let state = state.clone();
+    let (state, core) = (state.clone(), scope.core.clone());
     Step::Future(Box::pin(async move {
         let ended = {
             let mut agent = state.borrow_mut();
             let delivery = &mail.delivery;
             guarded(pin!(async { answer(method(&mut agent).await, delivery) })).await
         };
+        if A::PERSISTS {
+            return mail.end_keeping(ended, &state, &core).await;
+        }
         over(mail.end(ended)).await
     }))
 }

@@ -18,6 +18,7 @@ use crate::local::proxy_through;
 use crate::neighbours;
 use crate::panics::let_go;
 use crate::proxy::{Door, Proxy};
+use crate::proxy_serde::Reader;
 use crate::shared::Status;
 use crate::watching::End;
 
@@ -77,6 +78,11 @@ impl<A: Agent> Core<A> {
             // Set before the agent's first poll and kept as long as it lives.
             None => unreachable!("an agent without door"),
         }
+    }
+
+    /// Who reads what this agent is given.
+    pub(super) fn reader(&self) -> Option<Reader> {
+        self.door.get().map(|door| door.reader())
     }
 
     /// Lets the agent's life look around, where something was left to it from outside of its poll.

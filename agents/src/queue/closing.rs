@@ -38,6 +38,9 @@ impl<A: Agent> Core<A> {
     /// Drops the exclusive turn in flight: its state is gone with the crash that was not its own.
     pub(crate) fn drop_writer(&self) {
         let writer = self.queue.borrow_mut().writer.take();
+        if writer.is_some() {
+            self.note_half_done();
+        }
         let_go(&self.shared, writer);
     }
 

@@ -36,7 +36,7 @@ fn refusal() -> impl Strategy<Value = Refusal> {
 
 fn error() -> impl Strategy<Value = CallError<Refusal>> {
     type Texts = (String, String, Option<String>, Vec<String>);
-    (0..19u8, refusal(), any::<Texts>(), any::<(Duration, bool, usize)>()).prop_map(
+    (0..20u8, refusal(), any::<Texts>(), any::<(Duration, bool, usize)>()).prop_map(
         |(kind, refusal, (a, b, nearest, chain), (after, may_have_run, limit))| match kind {
             0 => CallError::Agent(refusal),
             1 => CallError::NoSuchAgent { agent: a, nearest },
@@ -56,6 +56,7 @@ fn error() -> impl Strategy<Value = CallError<Refusal>> {
             15 => CallError::BadAddress { reason: a },
             16 => CallError::Ambiguous { agent: a, nodes: chain },
             17 => CallError::TooFewMembers { group: a, members: b.len(), needed: limit },
+            18 => CallError::NotKept { agent: a, reason: b },
             _ => CallError::BadReply { reason: a },
         },
     )

@@ -8,11 +8,12 @@ use std::time::Duration;
 use folkmoot::dialogues::{
     Dialogue, DialogueError, DialogueStore, MemoryDialogues, Reply, Said, StoreError, Stored,
 };
+use folkmoot::exchange::{self, StateQuery};
 use folkmoot::prelude::*;
 use folkmoot::protocols::dialogue::{ErrorCode, ErrorReply, Limits};
 use folkmoot::protocols::typed::AnyRole;
 use folkmoot::protocols::{Body, Envelope, Message, Protocol, Reading, Specification};
-use folkmoot::{Codec, Untyped, Value};
+use folkmoot::{Codec, Mailroom, Untyped, Value};
 
 use super::counts::Counts;
 use super::left_behind::Watch;
@@ -676,6 +677,48 @@ async fn dialogues_that_are_kept_outlive_a_crash_and_the_container() {
     assert_eq!(slow.answer_all().await.unwrap(), 1);
     assert_eq!(until_offers(&patient, 4).await[3], "oats");
     while !store.is_empty() {
+        tokio::task::yield_now().await;
+    }
+    for container in [three, one] {
+        container.shutdown().await;
+    }
+}
+
+/// How many dialogues are kept in an exchange.
+async fn kept_in(room: &Mailroom) -> usize {
+    let all = room.exchange().states(&exchange::Asker::Container, StateQuery::under("")).await.unwrap();
+    all.iter().filter(|(key, _)| key.contains("/dialogue/")).count()
+}
+
+#[folkmoot::test(crate = crate::links::left_behind)]
+async fn dialogues_of_durable_agents_are_kept_in_the_exchange_and_go_on_on_another_node() {
+    let room = Mailroom::open("memory:").await.unwrap();
+    let one = hall(Codec::MsgPack).await;
+    let patient = one.spawn("patient", Patient::default).await.unwrap();
+
+    let two = Container::builder("tcp://127.0.0.1:0").exchange_of(&room).watched().await.unwrap();
+    let slow = two.spawn("slow", Slow::default).durable().await.unwrap();
+    let far: Proxy<Slow> = one.connect(two.url("slow")).await.unwrap();
+    for bread in ["rye", "wheat"] {
+        patient.ask(far.clone(), bread.to_owned()).await.unwrap();
+    }
+    assert_eq!(kept_in(&room).await, 2, "kept before whoever said it learns that it was taken in");
+    slow.crash().await.unwrap_err();
+    assert_eq!(slow.answer_all().await.unwrap(), 2);
+    assert_eq!(until_offers(&patient, 2).await, ["rye", "wheat"]);
+    patient.ask(far, "oats".to_owned()).await.unwrap();
+    // Those that have ended are kept no more.
+    while kept_in(&room).await != 1 {
+        tokio::task::yield_now().await;
+    }
+    let url = two.url("");
+    two.shutdown().await;
+
+    let three = Container::builder(url.trim_end_matches('/')).exchange_of(&room).watched().await.unwrap();
+    let slow = three.spawn("slow", Slow::default).durable().await.unwrap();
+    assert_eq!(slow.answer_all().await.unwrap(), 1);
+    assert_eq!(until_offers(&patient, 3).await[2], "oats");
+    while kept_in(&room).await != 0 {
         tokio::task::yield_now().await;
     }
     for container in [three, one] {

@@ -93,7 +93,7 @@ fn turn(root: &Root, model: &Behaviour, handler: &MailHandler) -> TokenStream {
         #body
         #delivery
         #context
-        #root::#begin::<_, #returned>(__state, __mail, #asynchronous |__agent: #agent| #outcome)
+        #root::#begin::<_, #returned>(__state, __scope, __mail, #asynchronous |__agent: #agent| #outcome)
     })
 }
 
