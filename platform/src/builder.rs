@@ -24,6 +24,7 @@ use crate::clock::{RealClock, VirtualClock};
 use crate::configuration::{cluster_fault, container_fault};
 use crate::container::{Container, Hall, Open};
 use crate::error::StartError;
+use crate::executor;
 use crate::interpreter::Interpreter;
 use crate::joining;
 use crate::limits::LinkLimits;
@@ -308,10 +309,11 @@ impl Builder {
     ///
     /// # Errors
     /// What in the configuration cannot be, or what kept it from listening.
-    pub async fn start(mut self) -> Result<Container, StartError> {
-        if actix::System::try_current().is_none() {
-            return Err(StartError::NoRuntime);
-        }
+    pub async fn start(self) -> Result<Container, StartError> {
+        executor::at_home(self.start_here()).await.unwrap_or(Err(StartError::NoRuntime))
+    }
+
+    async fn start_here(mut self) -> Result<Container, StartError> {
         let (endpoint, or_else) = places(&self.endpoint)?;
         self.check(&endpoint)?;
         self.check_values()?;
@@ -394,9 +396,6 @@ impl Builder {
 
     /// What channels stand on, which have no agents: the ways to `endpoint`, bounds, counters, certificates.
     pub(crate) fn ground(mut self, endpoint: &Endpoint, listens: bool) -> Result<Ground, StartError> {
-        if actix::System::try_current().is_none() {
-            return Err(StartError::NoRuntime);
-        }
         if listens || !matches!(endpoint, Endpoint::Tcp { .. }) {
             self.check(endpoint)?;
         }

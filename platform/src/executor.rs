@@ -1,7 +1,8 @@
 //! What runs a worker's tasks: the arbiter of its thread or, in a simulation, the node that the container belongs to.
 //!
 //! Always true: a task that works for a container is run by what the container started on, so that a simulated node
-//! takes all its tasks with it when it crashes. Neighbours: [`workers`](crate::workers) hold one each, the simulation's
+//! takes all its tasks with it when it crashes. Who asks for it may be any task, also one of `tokio::spawn`: such a one is
+//! run by the worker's thread, and still can begin nothing that belongs to that thread. Neighbours: [`workers`](crate::workers) hold one each, the simulation's
 //! [`hosts`](crate::sim) poll theirs.
 
 use std::cell::RefCell;
@@ -9,7 +10,7 @@ use std::future::Future;
 use std::pin::Pin;
 
 use actix_rt::{Arbiter, ArbiterHandle};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 /// Work that is done on the executor's own thread.
 type Work = Box<dyn FnOnce() + Send>;
@@ -63,6 +64,23 @@ impl Executor {
             }
         }
     }
+}
+
+/// Runs `work` as a task of the present thread's executor, whatever task this is, for `work` begins tasks that belong to the
+/// thread. Dropped, `work` is dropped too. `None` where the thread has no executor, or `work` was dropped with it.
+pub(crate) async fn at_home<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> Option<T> {
+    Arbiter::try_current()?;
+    let (mut tell, told) = oneshot::channel();
+    Executor::current().spawn(async move {
+        let done = tokio::select! {
+            biased;
+            () = tell.closed() => return,
+            done = work => done,
+        };
+        // Whoever waited may have gone this moment.
+        tell.send(done).ok();
+    });
+    told.await.ok()
 }
 
 /// The way into one life of a simulated node. Without a bound, as the one into an arbiter is.

@@ -89,7 +89,7 @@ struct Opening {
 
 impl Remote {
     /// A way that has no link yet. Its actor will live on `worker`, and is not waited for: that worker may itself be
-    /// on its way to ours. `None` where the worker has ended.
+    /// on its way to ours, or this be a task of it that can begin no actor. `None` where the worker has ended.
     pub(crate) fn start(
         to: Destination,
         tables: Arc<Tables>,
@@ -116,13 +116,7 @@ impl Remote {
             actor: OnceLock::new(),
         });
         let attended = remote.clone();
-        let attend = move || attended.attend();
-        if worker.is_current() {
-            attend();
-        } else if !worker.executor.spawn_fn(attend) {
-            return None;
-        }
-        Some(remote)
+        worker.executor.spawn_fn(move || attended.attend()).then_some(remote)
     }
 
     /// On its worker: the actor begins, and does what is waited for already.

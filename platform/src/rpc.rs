@@ -29,7 +29,8 @@ pub use service::Service;
 /// no more; those that are there live on.
 ///
 /// # Panics
-/// Outside of a runtime: [`channel::Options::listen`](crate::channel::Options::listen) has asked for one before.
+/// Outside of a runtime: [`channel::Options::listen`](crate::channel::Options::listen) has asked for one before. In a task
+/// of `tokio::spawn` too, for a service belongs to its thread: begin such a task with `tokio::task::spawn_local`.
 pub fn serve(mut listener: Listener, root: Service, met: impl Fn(Peer) + 'static) -> Server {
     let endpoint = listener.endpoint().to_string();
     let accepting = actix::spawn(async move {
@@ -96,6 +97,9 @@ impl fmt::Debug for Peer {
 
 impl Peer {
     /// The other end of this channel, to which `root` is served; with `None` its calls are refused.
+    ///
+    /// # Panics
+    /// In a task of `tokio::spawn`, as [`serve`] does.
     pub fn new(channel: Channel, root: Option<Service>) -> Peer {
         channel.carries_services();
         let inner = Rc::new(Inner { channel: channel.clone(), root, serving: Cell::new(None) });

@@ -181,16 +181,13 @@ impl<A: Agent> Spawn<A> {
         };
         let kept = KeptElsewhere { dialogues, mail };
         let birth = Birth { shared, host: hall.clone(), factory, rules, worker, capabilities, branch, kept };
-        let (proxy, born) = if hall.workers.get(worker).is_current() {
-            birth.here()?
-        } else {
-            let (tell, told) = oneshot::channel();
-            hall.workers.get(worker).executor.spawn_fn(move || {
-                // The spawner may have gone; then the agent lives without a witness.
-                tell.send(birth.here()).ok();
-            });
-            told.await.map_err(|_| SpawnError::ShutDown)??
-        };
+        let (tell, told) = oneshot::channel();
+        // On its own thread too: the spawner may be a task that can begin nothing there.
+        hall.workers.get(worker).executor.spawn_fn(move || {
+            // The spawner may have gone; then the agent lives without a witness.
+            tell.send(birth.here()).ok();
+        });
+        let (proxy, born) = told.await.map_err(|_| SpawnError::ShutDown)??;
         match born.await {
             Ok(Ok(())) => Ok(proxy),
             Ok(Err(cause)) => Err(SpawnError::Failed { name, cause }),

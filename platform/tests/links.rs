@@ -16,6 +16,7 @@ mod links {
     mod events;
     mod exchange_conformance;
     mod far_exchange;
+    mod foreign_tasks;
     mod gathering;
     mod given_up;
     mod idle;

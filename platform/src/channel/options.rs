@@ -14,6 +14,7 @@ use tokio::sync::mpsc;
 use super::{Channel, Listener, Queue};
 use crate::builder::{Builder, Ground, listen, places};
 use crate::error::{Error, StartError};
+use crate::executor;
 use crate::limits::LinkLimits;
 use crate::link::{Link, Serves};
 use crate::link_time;
@@ -128,6 +129,11 @@ impl Options {
     /// there.
     pub async fn open(self, endpoint: &str) -> Result<Channel, Error> {
         let endpoint: Endpoint = endpoint.parse()?;
+        let opened = executor::at_home(self.open_here(endpoint)).await;
+        opened.unwrap_or_else(|| Err(StartError::NoRuntime.into()))
+    }
+
+    async fn open_here(self, endpoint: Endpoint) -> Result<Channel, Error> {
         let ground = self.builder.ground(&endpoint, false)?;
         let to = Destination { endpoint, expected_peer: self.peer, codec: ground.codec };
         let (began, mut pause) = (link_time::now(), FIRST_PAUSE);
@@ -156,7 +162,12 @@ impl Options {
     /// # Errors
     /// Where the options cannot be, or the address cannot be had.
     pub async fn listen(self, endpoint: &str) -> Result<Listener, StartError> {
-        let (endpoint, or_else) = places(endpoint)?;
+        let listening = executor::at_home(self.listen_here(endpoint.to_owned())).await;
+        listening.unwrap_or(Err(StartError::NoRuntime))
+    }
+
+    async fn listen_here(self, endpoint: String) -> Result<Listener, StartError> {
+        let (endpoint, or_else) = places(&endpoint)?;
         let mut ground = self.builder.ground(&endpoint, true)?;
         let door = listen(&*ground.transport, &endpoint, or_else.as_ref()).await?;
         let endpoint = door.endpoint().clone();
