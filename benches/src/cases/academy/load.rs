@@ -71,7 +71,9 @@ impl Load {
                 client.asks("POST", "/mailbox").await?;
                 client.stream.write_all(&client.about("GET", "/mailbox/listen")).await?;
                 let read = client.stream.read(&mut client.answer).await?;
-                if !client.answer[..read].starts_with(b"HTTP/1.1 200") {
+                // Streams that end with their connection are answers of HTTP/1.0.
+                let status = client.answer[..read].get("HTTP/1.x".len()..);
+                if !status.is_some_and(|status| status.starts_with(b" 200")) {
                     return Err("a listener was refused".into());
                 }
                 listeners.push(client);

@@ -10,7 +10,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::body::{Body, HttpBody};
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::http::{HeaderMap, HeaderValue, Version, header};
 use axum::response::Response;
 use bytes::Bytes;
 use folkmoot::exchange::{Delivery, ExchangeError, MailboxState, Recv};
@@ -76,7 +76,11 @@ pub(crate) async fn listen(asked: Asked) -> Result<Response, Refused> {
     door.held.begins(mailbox, last_event).await;
     let listening = Listening { who, mailbox, time, dialect: dialect(&headers) };
     let mut response = Response::new(Body::new(MailStream::new(door, caller, listening)));
+    // A stream that ends with its connection, and not with a last chunk, ends well to clients however it ends: where they miss
+    // that chunk, for the server was killed, Academy's give up for good, and their agents with them.
+    *response.version_mut() = Version::HTTP_10;
     let headers = response.headers_mut();
+    headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     headers.insert("x-accel-buffering", HeaderValue::from_static("no"));

@@ -133,7 +133,8 @@ impl Client {
 
     async fn head(&mut self) -> Answer {
         let status = self.line().await;
-        let status = status.strip_prefix("HTTP/1.1 ").unwrap_or_else(|| panic!("no status: {status:?}"));
+        let (version, status) = status.split_once(' ').unwrap_or_else(|| panic!("no status: {status:?}"));
+        assert!(["HTTP/1.0", "HTTP/1.1"].contains(&version), "{version}");
         let mut answer =
             Answer { status: status[..3].parse().unwrap(), headers: Vec::new(), body: String::new() };
         loop {
@@ -162,7 +163,7 @@ impl Client {
         self.begins("GET", "/mailbox/listen", headers, &about_with(id, more)).await;
         let head = self.head().await;
         assert_eq!(head.status, 200, "{head:?}");
-        Stream { client: self, head, text: String::new(), is_over: false }
+        Stream { client: self, head, text: String::new() }
     }
 
     /// Receives a message over the older route.
@@ -204,7 +205,6 @@ pub(crate) struct Stream {
     pub(crate) client: Client,
     pub(crate) head: Answer,
     text: String,
-    is_over: bool,
 }
 
 impl Stream {
@@ -216,23 +216,20 @@ impl Stream {
                 self.text = rest;
                 return Some(event);
             }
-            if !self.chunk().await {
+            if !self.more().await {
                 assert_eq!(self.text, "", "the stream ended within an event");
                 return None;
             }
         }
     }
 
-    async fn chunk(&mut self) -> bool {
-        if self.is_over {
-            return false;
+    /// The stream is what comes until the connection ends.
+    async fn more(&mut self) -> bool {
+        let mut line = String::new();
+        soon(self.client.0.read_line(&mut line)).await.unwrap() > 0 && {
+            self.text.push_str(&line);
+            true
         }
-        let size = usize::from_str_radix(&self.client.line().await, 16).unwrap();
-        let mut chunk = vec![0; size + 2];
-        soon(self.client.0.read_exact(&mut chunk)).await.unwrap();
-        self.text.push_str(std::str::from_utf8(&chunk[..size]).unwrap());
-        self.is_over = size == 0;
-        size > 0
     }
 
     /// The next message, and the number of its event; none at the end of the stream.
