@@ -26,6 +26,7 @@ mod held;
 mod json;
 mod mailboxes;
 mod message;
+mod object;
 mod pickle;
 mod receiving;
 mod rendering;

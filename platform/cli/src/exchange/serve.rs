@@ -56,6 +56,7 @@ async fn until_stopped(serve: Serve, figures: &Figures) -> Result<()> {
     let exchange = mailroom.exchange().clone();
     let mut academy =
         Academy::new(mailroom).listen_timeout(serve.listen_timeout).max_message(serve.max_message);
+    let is_open = serve.auth.is_none();
     if let Some(file) = serve.auth {
         academy = academy.tokens(file);
     }
@@ -65,6 +66,10 @@ async fn until_stopped(serve: Serve, figures: &Figures) -> Result<()> {
     // Before anybody is told that the server is there.
     let stop = Stop::heed()?;
     let server = academy.start(&serve.listen).await.map_err(other)?;
+    if is_open && !server.address().ip().is_loopback() {
+        let told = "no --auth FILE: whoever reaches this server over the network may use every mailbox";
+        writeln!(std::io::stderr(), "folkmoot: {told}")?;
+    }
     let mut out = std::io::stdout();
     writeln!(out, "READY {}", server.url())?;
     out.flush()?;

@@ -11,6 +11,8 @@ use serde::de::{self, Deserializer};
 use serde::ser::{SerializeStruct, Serializer};
 use serde::{Deserialize, Serialize};
 
+use super::object::Object;
+
 /// An id, with the name that it came with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct EntityId {
@@ -49,7 +51,7 @@ impl<'de> Deserialize<'de> for EntityId {
             Agent,
             User,
         }
-        let Fields { uid: Number(uuid), name, role } = Fields::deserialize(deserializer)?;
+        let Object(Fields { uid: Number(uuid), name, role }) = Object::deserialize(deserializer)?;
         let role = match role {
             Spelled::Agent => Role::Agent,
             Spelled::User => Role::User,
@@ -135,6 +137,7 @@ mod tests {
         for (text, word) in [
             ("", "EOF"),
             ("5", "invalid type"),
+            (r#"["UID",null,"agent"]"#, "expected an object"),
             ("{}", "missing field `uid`"),
             (r#"{"uid":5}"#, "a UUID such as"),
             (r#"{"uid":"x"}"#, "a UUID such as"),

@@ -14,6 +14,7 @@ use serde::{Deserialize, Deserializer};
 
 use super::answers::Refused;
 use super::entity::EntityId;
+use super::object::Object;
 
 /// Longest time that a body may take to come.
 const BODY_TIME: Duration = Duration::from_secs(30);
@@ -34,7 +35,8 @@ impl fmt::Display for BadField {
         match self {
             BadField::Missing(name) => write!(f, "'{name}'"),
             BadField::Wrong(name, error) => write!(f, "{name}: {error}"),
-            BadField::Body(error) => write!(f, "the body is no JSON object as it should be: {error}"),
+            BadField::Body(error) if error.is_data() => write!(f, "{error}"),
+            BadField::Body(error) => write!(f, "the body is no JSON: {error}"),
         }
     }
 }
@@ -74,7 +76,8 @@ impl Fields {
     /// Reads the body of a request.
     pub(crate) async fn read(body: Body, limit: usize, clock: &dyn Clock) -> Result<Fields, Refused> {
         let bytes = read_body(body, limit, clock).await?;
-        Ok(serde_json::from_slice(&bytes).map_err(BadField::Body)?)
+        let Object(fields) = serde_json::from_slice(&bytes).map_err(BadField::Body)?;
+        Ok(fields)
     }
 
     /// The mailbox that it is about.

@@ -13,6 +13,7 @@ use serde_json::value::RawValue;
 use super::body::{Answer, codes};
 use super::entity::{EntityId, Number};
 use super::envelope::Envelope;
+use super::object::Object;
 use super::pickle;
 
 /// Whether a message asks or answers.
@@ -55,7 +56,7 @@ pub(crate) struct Header {
 #[serde(rename = "a message")]
 struct Message<'a> {
     #[serde(borrow)]
-    header: Fields<'a>,
+    header: Object<Fields<'a>>,
     #[serde(borrow)]
     body: &'a RawValue,
 }
@@ -78,7 +79,7 @@ struct Fields<'a> {
 impl Header {
     /// Reads the header of a message.
     pub(crate) fn read(text: &str) -> Result<Header, serde_json::Error> {
-        let Message { header, body } = serde_json::from_str(text)?;
+        let Object(Message { header: Object(header), body }) = serde_json::from_str(text)?;
         let dialect = match (&header.protocol_version, header.academy_version) {
             (None, None) => Dialect::Old,
             (Some(_), None) => Dialect::Middle,
@@ -102,7 +103,7 @@ fn kind(body: &RawValue) -> Option<String> {
     struct Body {
         kind: String,
     }
-    serde_json::from_str::<Body>(body.get()).ok().map(|body| body.kind)
+    serde_json::from_str::<Object<Body>>(body.get()).ok().map(|Object(body)| body.kind)
 }
 
 /// Where a text can be broken into two lines and stays the same JSON: after the header, if it comes first.

@@ -4,7 +4,7 @@
 //! Neighbour: [`server`](super::server) asks for a handshake's configuration.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject;
@@ -22,6 +22,8 @@ const KEY_FILE: &str = "key.pem";
 pub(crate) struct Tls {
     dir: PathBuf,
     current: RwLock<Current>,
+    /// What the last look found wrong, and told.
+    told: Mutex<Option<String>>,
 }
 
 #[derive(Debug)]
@@ -37,7 +39,7 @@ impl Tls {
     /// Which file is missing, or what is wrong with it.
     pub(crate) fn from_dir(dir: &Path) -> Result<Tls, AcademyError> {
         let current = Current::read(dir)?;
-        Ok(Tls { dir: dir.to_owned(), current: RwLock::new(current) })
+        Ok(Tls { dir: dir.to_owned(), current: RwLock::new(current), told: Mutex::default() })
     }
 
     /// What the next handshake is made with.
@@ -45,19 +47,28 @@ impl Tls {
         self.current.read().unwrap_or_else(PoisonError::into_inner).config.clone()
     }
 
-    /// Looks whether the files have changed, and takes them if they can be used.
+    /// Looks whether the files have changed, and takes them if they can be used. What is wrong with them is told once.
     pub(crate) fn look_again(&self) {
         let pem = pem(&self.dir);
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
         if pem.as_ref().is_ok_and(|pem| *pem == current.pem) {
+            *told = None;
             return;
         }
         match pem.and_then(|pem| Current::build(&self.dir, pem)) {
             Ok(changed) => {
                 tracing::info!("the certificate has changed");
                 *current = changed;
+                *told = None;
             }
-            Err(error) => tracing::warn!(%error, "the changed certificate was not taken; the old one stays"),
+            Err(error) => {
+                let fault = Some(error.to_string());
+                if *told != fault {
+                    tracing::warn!(%error, "the changed certificate was not taken; the old one stays");
+                    *told = fault;
+                }
+            }
         }
     }
 }
@@ -71,15 +82,23 @@ impl Current {
         let [cert, key] = &pem;
         let fault = |file: &str, fault: String| AcademyError::Tls { path: dir.join(file), fault };
         let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(cert).collect();
-        let chain = chain.map_err(|error| fault(CERT_FILE, error.to_string()))?;
+        let cut = |_| fault(CERT_FILE, "a `CERTIFICATE` section of it is cut or damaged".to_owned());
+        let chain = chain.map_err(cut)?;
         if chain.is_empty() {
             return Err(fault(CERT_FILE, "it has no `BEGIN CERTIFICATE` section".to_owned()));
         }
         let key = PrivateKeyDer::from_pem_slice(key)
             .map_err(|_| fault(KEY_FILE, "it has no unencrypted `BEGIN PRIVATE KEY` section".to_owned()))?;
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let refused =
-            |error: rustls::Error| AcademyError::Tls { path: dir.to_owned(), fault: error.to_string() };
+        let refused = |error: rustls::Error| {
+            let fault = match error {
+                rustls::Error::InconsistentKeys(_) => {
+                    format!("{KEY_FILE} is not the key of the first certificate in {CERT_FILE}")
+                }
+                error => error.to_string(),
+            };
+            AcademyError::Tls { path: dir.to_owned(), fault }
+        };
         let mut config = ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .map_err(refused)?

@@ -1,17 +1,20 @@
 //! The file that says which bearer token is whose: `tokens: {<token>: {user: <name>, groups: [<group>, ..]}}`, in YAML.
 //!
 //! Always true: a mistake is told with its line, and a file with one is not used at all; no error quotes a token. Every
-//! scalar is taken as its text, so a token of digits needs no quotes. Neighbour: [`asking`](super::asking) uses the tokens.
+//! scalar but YAML's null is taken as its text, so a token of digits needs no quotes. Neighbour: [`asking`](super::asking) uses the tokens.
 
 use std::collections::HashMap;
 
 use folkmoot::exchange::Asker;
-use saphyr_parser::{Event, Parser};
+use saphyr_parser::{Event, Parser, ScalarStyle};
 
 /// The file may have so many bytes.
 const MAX_BYTES: usize = 16 << 20;
 /// Values may stand so deep in each other: the file's own mapping, `tokens`, a token, `groups`.
 const MAX_DEPTH: usize = 4;
+
+/// How YAML spells that there is nothing, where no quotes are around it.
+const NOTHING: [&str; 4] = ["~", "null", "Null", "NULL"];
 
 /// Tokens, and who shows them.
 pub(crate) type Tokens = HashMap<Box<str>, Asker>;
@@ -45,6 +48,7 @@ pub(crate) fn read(text: &str) -> Result<Tokens, TokenFault> {
     let mut tokens = None;
     for (key, value) in root.map("the file", "`tokens:` with a line for each token")? {
         match key.text("a key")? {
+            "tokens" if tokens.is_some() => return Err(key.twice()),
             "tokens" => tokens = Some(value),
             other => return Err(key.fault(format!("there is no {other:?} here; write `tokens:`"))),
         }
@@ -70,6 +74,12 @@ impl Node {
         TokenFault { line: self.line, fault: fault.into() }
     }
 
+    /// Of two entries of one name nobody knows which one counts.
+    fn twice(&self) -> TokenFault {
+        let name = self.text("a key").unwrap_or_default();
+        self.fault(format!("`{name}` is here twice; write all of it once"))
+    }
+
     fn text(&self, what: &str) -> Result<&str, TokenFault> {
         match &self.value {
             Value::Text(text) => Ok(text),
@@ -90,16 +100,22 @@ impl Node {
 
     /// `{user: <name>, groups: [..]}`.
     fn asker(&self) -> Result<Asker, TokenFault> {
-        let (mut user, mut groups) = (None, Vec::new());
+        let (mut user, mut groups, mut has_groups) = (None, Vec::new(), false);
         for (key, value) in self.map("a token", "`{user: <name>, groups: [<group>, ..]}` after it")? {
             match key.text("a key")? {
+                "user" if user.is_some() => return Err(key.twice()),
+                "groups" if has_groups => return Err(key.twice()),
                 "user" => user = Some(value.text("a user's name")?),
                 "groups" => {
+                    has_groups = true;
                     let Value::List(items) = &value.value else {
                         return Err(value.fault("`groups` is no list; write [<group>, ..]"));
                     };
-                    for group in items {
-                        groups.push(group.text("a group")?);
+                    for item in items {
+                        match item.text("a group")? {
+                            "" => return Err(item.fault("a group's name is empty; leave it out")),
+                            group => groups.push(group),
+                        }
                     }
                 }
                 other => {
@@ -151,7 +167,11 @@ fn parse(text: &str) -> Result<Node, TokenFault> {
         })?;
         let line = span.start.line().max(1);
         let done = match event {
-            Event::Scalar(text, ..) => Some(Node { line, value: Value::Text(text.into_owned()) }),
+            Event::Scalar(text, style, ..) => {
+                let is_nothing = style == ScalarStyle::Plain && NOTHING.contains(&&*text);
+                let text = if is_nothing { String::new() } else { text.into_owned() };
+                Some(Node { line, value: Value::Text(text) })
+            }
             Event::SequenceStart(..) | Event::MappingStart(..) if open.len() == MAX_DEPTH => {
                 return fault(line, "this stands too deep; a token has `user` and a list of `groups`");
             }
@@ -185,11 +205,11 @@ mod tests {
 
     #[test]
     fn each_token_has_its_user_and_groups() {
-        let text = "# ours\ntokens:\n  abcd-1234: {user: ada, groups: [g1, \"g 2\"]}\n  12345678:\n    user: 'bob'\n";
+        let text = "# ours\ntokens:\n  abcd-1234: {user: ada, groups: [g1, \"g 2\"]}\n  12345678:\n    user: 'null'\n";
         let tokens = read(text).unwrap();
         assert_eq!(tokens.len(), 2);
         assert_eq!(tokens["abcd-1234"], Asker::user("ada").in_groups(["g1", "g 2"]));
-        assert_eq!(tokens["12345678"], Asker::user("bob"));
+        assert_eq!(tokens["12345678"], Asker::user("null"));
         assert!(read("tokens: {}").unwrap().is_empty());
     }
 
@@ -205,6 +225,11 @@ mod tests {
             ("tokens:\n  secret12: {user: [ada]}", 2, "one word"),
             ("tokens:\n  secret12: {groups: []}", 2, "`user: <name>`"),
             ("tokens:\n  secret12: {user: ''}", 2, "empty"),
+            ("tokens:\n  secret12: {user: null}", 2, "empty"),
+            ("tokens:\n  secret12:\n    user: ada\n    user: bob", 4, "`user` is here twice"),
+            ("tokens:\n  secret12: {groups: [], user: ada, groups: [x]}", 2, "`groups` is here twice"),
+            ("tokens:\n  secret12: {user: ada}\ntokens: {}", 3, "`tokens` is here twice"),
+            ("tokens:\n  secret12: {user: ada, groups: [~]}", 2, "a group's name is empty"),
             ("tokens:\n  secret12: {user: ada, group: x}", 2, "`user` and `groups`"),
             ("tokens:\n  secret12: {user: ada, groups: x}", 2, "no list"),
             ("tokens:\n  secret12: {user: ada, groups: [[x]]}", 2, "too deep"),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use folkmoot::{Clock, RealClock};
 use tokio::io::AsyncWriteExt;
 
-use crate::client::{Hall, about, about_with, agent, put, request, response, soon, user};
+use crate::client::{Hall, about, about_with, agent, put, quoted, request, response, soon, user};
 
 #[tokio::test]
 async fn a_body_that_is_no_object_is_the_clients_mistake() {
@@ -28,6 +28,24 @@ async fn a_body_that_is_no_object_is_the_clients_mistake() {
         .await
         .unwrap();
     assert_eq!(client.answer().await.status, 400);
+    // A list with the fields in their order is none either, nor is an id or a message as one.
+    let id = agent(1);
+    let as_list = format!("[{}]", quoted(&id));
+    let told = "Missing or invalid field: invalid type: sequence, expected an object at line 1 column 0";
+    client.asks("POST", "/mailbox", &as_list).await.is(400, told);
+    let listed = format!(r#"[{},null,"agent"]"#, quoted(&crate::client::uid(1)));
+    let answer = client.asks("POST", "/mailbox", &about(&listed)).await;
+    assert_eq!(answer.status, 400, "{}", answer.body);
+    let tag = quoted(&crate::client::uid(7));
+    for message in [
+        format!(r#"[{{"src":{id},"dest":{id},"tag":{tag},"kind":"request"}},{{}}]"#),
+        format!(r#"{{"header":[{id},{id},{tag},null,"request"],"body":{{}}}}"#),
+        format!(r#"{{"header":{{"src":{listed},"dest":{id},"tag":{tag},"kind":"request"}},"body":{{}}}}"#),
+    ] {
+        let answer = client.asks("PUT", "/message", &put(&message)).await;
+        assert_eq!(answer.status, 400, "{message}: {}", answer.body);
+        assert!(answer.body.contains("expected an object"), "{}", answer.body);
+    }
     // A deep body of a message is the receiver's to refuse, and comes as it was sent.
     let dest = hall.mailbox(&agent(1)).await;
     let nested = format!("{}{}", "[".repeat(50_000), "]".repeat(50_000));

@@ -50,6 +50,29 @@ async fn what_cannot_be_served_is_told_with_what_to_do() {
         let told = refused(academy().await.tls(dir.path()), anywhere).await;
         assert!(told.contains(file) && told.contains("BEGIN CERTIFICATE"), "{told}");
     }
+    let authority = DevCerts::in_dir(dir.path()).unwrap();
+    for node in ["hall", "house"] {
+        authority.node(node).unwrap();
+    }
+    let read = |file: &str| std::fs::read_to_string(dir.path().join(file)).unwrap();
+    let cut = &read("hall/cert.pem")[..200];
+    for (cert, key, words) in [
+        (
+            &*read("hall/cert.pem"),
+            "house/key.pem",
+            "key.pem is not the key of the first certificate in cert.pem",
+        ),
+        (
+            cut,
+            "hall/key.pem",
+            "cert.pem cannot be used for TLS: a `CERTIFICATE` section of it is cut or damaged",
+        ),
+    ] {
+        std::fs::write(dir.path().join("cert.pem"), cert).unwrap();
+        std::fs::write(dir.path().join("key.pem"), read(key)).unwrap();
+        let told = refused(academy().await.tls(dir.path()), anywhere).await;
+        assert!(told.contains(words), "{told}");
+    }
 }
 
 #[tokio::test]
