@@ -165,7 +165,7 @@ pub(crate) async fn own(
     };
     let Durable { rules, attempts, agent_types, groups, lease } = durable;
     let types = std::iter::once(applicant.agent_type.to_owned()).chain(agent_types);
-    let limits = attempts.map(|attempts| MailboxLimits { attempts, ..MailboxLimits::default() });
+    let limits = attempts.map(|attempts| MailboxLimits { attempts, ..MailboxLimits::MOST });
     let register = |id: MailboxId| {
         let registration =
             Registration::new(id).named(applicant.name).capabilities(applicant.capabilities.iter().cloned());

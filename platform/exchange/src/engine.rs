@@ -126,8 +126,10 @@ fn container_only(asker: &Asker, what: &'static str) -> Result<(), ExchangeError
 }
 
 impl<S: Store> Exchange for Engine<S> {
-    fn register<'a>(&'a self, asker: &'a Asker, registration: Registration) -> Reply<'a, Registered> {
+    fn register<'a>(&'a self, asker: &'a Asker, mut registration: Registration) -> Reply<'a, Registered> {
         Box::pin(async move {
+            let most = &self.ground.bounds().mailbox;
+            registration.limits = registration.limits.map(|own| own.where_given(most));
             validity::registration(asker, &registration, self.ground.bounds())?;
             self.store.register(self.now()?, asker, registration).await
         })

@@ -48,6 +48,32 @@ pub struct MailboxLimits {
     pub pending_requests: u32,
 }
 
+impl MailboxLimits {
+    /// Of each as much as the exchange gives: `MailboxLimits { attempts: 3, ..MailboxLimits::MOST }` asks for less in one
+    /// alone.
+    pub const MOST: MailboxLimits = MailboxLimits {
+        messages: u32::MAX,
+        bytes: u64::MAX,
+        in_hand: u32::MAX,
+        attempts: u32::MAX,
+        dead_letters: u32::MAX,
+        pending_requests: u32::MAX,
+    };
+
+    /// The same, where an exchange gives `most`.
+    pub(crate) fn where_given(self, most: &MailboxLimits) -> MailboxLimits {
+        let of = |own: u32, most: u32| if own == u32::MAX { most } else { own };
+        MailboxLimits {
+            messages: of(self.messages, most.messages),
+            bytes: if self.bytes == u64::MAX { most.bytes } else { self.bytes },
+            in_hand: of(self.in_hand, most.in_hand),
+            attempts: of(self.attempts, most.attempts),
+            dead_letters: of(self.dead_letters, most.dead_letters),
+            pending_requests: of(self.pending_requests, most.pending_requests),
+        }
+    }
+}
+
 impl Default for MailboxLimits {
     fn default() -> MailboxLimits {
         MailboxLimits {

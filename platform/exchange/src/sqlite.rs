@@ -119,7 +119,10 @@ impl SqliteStore {
         if !ballast.is_in()
             && let Err(error) = ballast.lay_in()
         {
-            tracing::error!(directory = %directory.display(), %error, "there is no room for the ballast of the exchange");
+            tracing::error!(
+                directory = %directory.display(), %error,
+                "there is no room for the ballast of the exchange: mail is refused until there is"
+            );
         }
         let mark = mark::MarkFile::open(&held.file(MARK))
             .map_err(|error| of_file(&held.file(MARK), "opening a file of the exchange", error))?;

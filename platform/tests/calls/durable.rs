@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use folkmoot::exchange::{Asker, DeathCause, MailboxId, Page, Query};
+use folkmoot::exchange::{Asker, DeathCause, ExchangeLimits, MailboxId, MailboxLimits, Page, Query};
 use folkmoot::mail::MailError;
 use folkmoot::prelude::*;
 use folkmoot::{Backoff, Builder, Durable, SpawnError};
@@ -536,6 +536,24 @@ async fn an_agent_ends_with_its_mailbox_and_the_next_begins_another() {
     assert_ne!(mailbox(&node, "pump").await, id);
     node.send("pump", order(2)).await.unwrap();
     assert_eq!(book.until(1).await, ["2 litres, attempt 1"]);
+    node.shutdown().await;
+}
+
+#[folkmoot::test]
+async fn attempts_of_its_own_leave_an_agent_the_other_bounds_of_its_exchange() {
+    super::limit::watch();
+    let mailbox = MailboxLimits { messages: 3, ..MailboxLimits::default() };
+    let limits = ExchangeLimits { mailbox, ..ExchangeLimits::default() };
+    let node = Container::builder("local://durable-bounds").exchange("memory:").exchange_limits(limits);
+    let node = node.start().await.unwrap();
+    let book = Book::default();
+    node.spawn("pump", pump(&book)).durable_with(Durable::new().attempts(2)).await.unwrap();
+    node.stop("pump", Duration::from_secs(5)).await.unwrap();
+    for litres in 0..3 {
+        node.send("pump", order(litres)).await.unwrap();
+    }
+    let error = node.send("pump", order(3)).await.unwrap_err();
+    assert!(matches!(error, MailError::Full(_)), "{error}");
     node.shutdown().await;
 }
 

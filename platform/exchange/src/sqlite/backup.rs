@@ -1,7 +1,7 @@
 //! Copies an exchange into another directory, while it runs.
 //!
-//! Always true: the copy is what was committed at one moment, and was checked before it gets its name; the exchange goes on
-//! meanwhile, and is asked for nothing. Neighbour: `folkmoot exchange backup` calls it.
+//! Always true: the copy is what was committed at one moment, is known to have all of it, and was checked before it gets its
+//! name; the exchange goes on meanwhile, and is asked for nothing. Neighbour: `folkmoot exchange backup` calls it.
 
 use std::fs::File;
 use std::path::Path;
@@ -11,15 +11,20 @@ use rusqlite::backup::{Backup, StepResult};
 
 use crate::error::ExchangeError;
 
-use super::directory::DATABASE;
-use super::opening::connect_reader;
-use super::trouble::{Outcome, Trouble, of_file};
+use super::directory::{self, DATABASE, MARK};
+use super::mark::{Mark, MarkFile};
+use super::opening::{commits, connect_reader, has_lost};
+use super::schema;
+use super::trouble::{Ill, Outcome, Trouble, of_file};
 
 /// Pages that are copied in one go.
 const PIECE_PAGES: i32 = 1024;
 
 /// What a copy is called until it is whole.
 const UNFINISHED: &str = "exchange.db.unfinished";
+
+/// What SQLite may leave beside it.
+const JOURNAL: &str = "exchange.db.unfinished-journal";
 
 /// What was copied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,7 +36,7 @@ pub struct Copied {
 /// Copies the exchange in `directory` into `out`, which is made and must hold no exchange.
 ///
 /// # Errors
-/// There is none in `directory`, there is one in `out`, or the files cannot be used.
+/// There is none in `directory`, or it has lost what it had taken; there is one in `out`, or no room; the files cannot be used.
 pub fn backup(directory: &Path, out: &Path) -> Result<Copied, ExchangeError> {
     if !directory.join(DATABASE).is_file() {
         return Err(ExchangeError::Invalid {
@@ -45,28 +50,70 @@ pub fn backup(directory: &Path, out: &Path) -> Result<Copied, ExchangeError> {
         });
     }
     let told = |error| of_file(out, "writing the copy of the exchange", error);
-    std::fs::create_dir_all(out).map_err(told)?;
-    if unfinished.exists() {
-        std::fs::remove_file(&unfinished).map_err(told)?;
-    }
-    let copied = copy(directory, &unfinished).map_err(|trouble| trouble.tell(directory));
-    if let Err(error) = copied {
-        if let Err(left) = std::fs::remove_file(&unfinished) {
-            tracing::warn!(error = %left, "an unfinished copy of an exchange could not be removed");
+    directory::make(out).map_err(told)?;
+    remove(out).map_err(told)?;
+    directory::make_database(&unfinished).map_err(told)?;
+    // Read first: what is committed after that makes the database no older than its mark.
+    let mark = Mark::read(&directory.join(MARK))
+        .map_err(|error| of_file(&directory.join(MARK), "reading a file of the exchange", error))?;
+    let last = match copy(directory, &unfinished, mark) {
+        Ok(last) => last,
+        Err(trouble) => {
+            if let Err(left) = remove(out) {
+                tracing::warn!(error = %left, "an unfinished copy of an exchange could not be removed");
+            }
+            return Err(match trouble.ill() {
+                Some(Ill::Full) => no_room(out),
+                _ => trouble.tell(directory),
+            });
         }
-        return Err(error);
-    }
+    };
     File::open(&unfinished).and_then(|file| file.sync_all()).map_err(told)?;
+    // By it a copy that is cut later is known as such.
+    let mark = out.join(MARK);
+    MarkFile::open(&mark).and_then(|file| file.write(last)).map_err(told)?;
+    File::open(&mark).and_then(|file| file.sync_all()).map_err(told)?;
     std::fs::rename(&unfinished, &finished).map_err(told)?;
     File::open(out).and_then(|out| out.sync_all()).map_err(told)?;
     let bytes = std::fs::metadata(&finished).map_err(told)?.len();
     Ok(Copied { bytes })
 }
 
-fn copy(directory: &Path, to: &Path) -> Outcome<()> {
+fn no_room(out: &Path) -> ExchangeError {
+    ExchangeError::Invalid {
+        fault: format!(
+            "there is no room for the copy in {}; make some, or choose another directory",
+            out.display()
+        ),
+    }
+}
+
+/// Removes what is left of a copy that was not finished.
+fn remove(out: &Path) -> std::io::Result<()> {
+    for name in [UNFINISHED, JOURNAL] {
+        match std::fs::remove_file(out.join(name)) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Copies the database; which commit was its last.
+fn copy(directory: &Path, to: &Path, mark: Option<Mark>) -> Outcome<Mark> {
     let source = connect_reader(directory)?;
     // Within one transaction the source is what it was at its beginning, whatever is committed meanwhile.
     source.execute_batch("BEGIN; SELECT count(*) FROM sqlite_schema")?;
+    let last = match schema::is_empty(&source)? {
+        true => 0,
+        false => commits(&source, schema::version(&source)?)?,
+    };
+    if let Some(Mark(told)) = mark
+        && told > last
+    {
+        let has_lost = has_lost(directory, last, told);
+        return Err(Trouble::Damaged(format!("the database in {} {has_lost}", directory.display())));
+    }
     let mut target = Connection::open(to)?;
     {
         let copying = Backup::new(&source, &mut target)?;
@@ -78,5 +125,5 @@ fn copy(directory: &Path, to: &Path) -> Outcome<()> {
         return Err(Trouble::Damaged(format!("{verdict}; the copy would be, too, and was not kept")));
     }
     target.close().map_err(|(_, error)| error)?;
-    Ok(())
+    Ok(Mark(last))
 }

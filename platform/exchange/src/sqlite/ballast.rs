@@ -1,6 +1,7 @@
 //! Eight MiB of disk that are given back when the disk is full, so that what is acknowledged can still be deleted.
 //!
-//! Always true: while the ballast is gone, mail is refused; it is laid in again as soon as the disk has room for it.
+//! Always true: while the ballast is gone, mail is refused, unless the database has as much room itself: its file never
+//! shrinks, so a disk that it filled alone stays full. The ballast is laid in again as soon as the disk has room for it.
 //! Neighbour: [`writer`](super::writer) throws it off.
 
 use std::fs::File;

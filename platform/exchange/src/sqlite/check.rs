@@ -14,7 +14,7 @@ use super::directory::{DATABASE, Directory, LOG, MARK};
 use super::mailbox_rows::{mailbox_columns, mailbox_of_row};
 use super::mails::{self, columns};
 use super::mark::Mark;
-use super::opening::{connect_reader, go_on_without, is_broken, is_cut};
+use super::opening::{connect_reader, has_lost, is_broken, is_cut};
 use super::schema;
 use super::sent_rows;
 use super::slots::Slot;
@@ -87,6 +87,14 @@ fn describe(trouble: Trouble) -> String {
 
 fn look(directory: &Path, mark: Option<Mark>, broken: Option<String>, report: &mut Report) -> Outcome<()> {
     let connection = connect_reader(directory)?;
+    if schema::is_empty(&connection)? {
+        report.find(format!(
+            "{} is empty: nothing was ever kept in it, or it was cut; restore the directory from a backup, or remove it to begin \
+             anew",
+            directory.join(DATABASE).display()
+        ));
+        return Ok(());
+    }
     let version = schema::version(&connection)?;
     if version != schema::VERSION {
         report.find(format!(
@@ -104,10 +112,7 @@ fn look(directory: &Path, mark: Option<Mark>, broken: Option<String>, report: &m
     if let Some(Mark(told)) = mark
         && told > commits
     {
-        report.find(format!(
-            "the database ends with commit {commits}, and had come to {told}: its log was cut or it is an old copy; {}",
-            go_on_without(directory)
-        ));
+        report.find(format!("the database {}", has_lost(directory, commits, told)));
     }
     pages(&connection, report)?;
     mailboxes(&connection, report)?;

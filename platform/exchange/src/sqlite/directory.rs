@@ -83,13 +83,24 @@ fn in_use(path: &Path, holder: &str) -> ExchangeError {
     }
 }
 
+/// Makes a directory that is its owner's alone, where there is none.
 #[cfg(unix)]
-fn make(path: &Path) -> io::Result<()> {
+pub(super) fn make(path: &Path) -> io::Result<()> {
     use std::os::unix::fs::DirBuilderExt;
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 
 #[cfg(not(unix))]
-fn make(path: &Path) -> io::Result<()> {
+pub(super) fn make(path: &Path) -> io::Result<()> {
     std::fs::create_dir_all(path)
+}
+
+/// Makes an empty database that its owner alone may read, where there is none: whoever made the directory may let others in.
+/// SQLite gives its log the same rights.
+pub(super) fn make_database(path: &Path) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.create(true).truncate(false).write(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).map(drop)
 }

@@ -14,7 +14,7 @@ use rusqlite::{Connection, OpenFlags};
 use crate::error::ExchangeError;
 
 use super::desk::{Desk, Totals};
-use super::directory::{DATABASE, Directory, LOG, MARK};
+use super::directory::{self, DATABASE, Directory, LOG, MARK};
 use super::free_rows::FreeRows;
 use super::hands::{self, HandRecord};
 use super::mark::Mark;
@@ -132,7 +132,10 @@ pub(super) fn open(directory: &Directory) -> Result<Connection, ExchangeError> {
         .map_err(|error| of_file(&directory.file(MARK), "reading a file of the exchange", error))?;
     let broken = is_broken(path)
         .map_err(|error| of_file(&directory.file(LOG), "reading the log of the exchange", error))?;
-    let connection = connect(&directory.file(DATABASE)).map_err(Trouble::from);
+    let database = directory.file(DATABASE);
+    directory::make_database(&database)
+        .map_err(|error| of_file(&database, "using the database of the exchange", error))?;
+    let connection = connect(&database).map_err(Trouble::from);
     let opened = connection.and_then(|connection| {
         // A log that is not whole is left as it is where the database is not opened after all.
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
@@ -153,20 +156,14 @@ pub(super) fn open(directory: &Directory) -> Result<Connection, ExchangeError> {
 fn prepare(connection: &Connection, path: &Path, mark: Option<Mark>, broken: Option<String>) -> Outcome<()> {
     let told = mark.map_or(0, |Mark(told)| told);
     let lost = |commits: u64| {
-        let cut = || {
-            let (path, go_on) = (path.display(), go_on_without(path));
-            format!(
-                "the database in {path} ends with commit {commits}, and had come to {told}: its log was cut or it is an old \
-                 copy; {go_on}"
-            )
-        };
+        let cut = || format!("the database in {} {}", path.display(), has_lost(path, commits, told));
         Err(Trouble::Damaged(broken.clone().unwrap_or_else(cut)))
     };
     if told > 0 && schema::is_empty(connection)? {
         return lost(0);
     }
     let version = schema::prepare(connection)?;
-    let commits = if version == 1 { meta(connection, "commits")? } else { last_commit(connection)? };
+    let commits = commits(connection, version)?;
     if told > commits {
         return lost(commits);
     }
@@ -177,6 +174,19 @@ fn prepare(connection: &Connection, path: &Path, mark: Option<Mark>, broken: Opt
         );
     }
     if version == 1 { upgrading::upgrade(connection) } else { Ok(()) }
+}
+
+/// That a database ends with another commit than the one that it had come to, and what to do.
+pub(super) fn has_lost(directory: &Path, commits: u64, told: u64) -> String {
+    let go_on = go_on_without(directory);
+    format!(
+        "ends with commit {commits}, and had come to {told}: its log was cut or it is an old copy; {go_on}"
+    )
+}
+
+/// The number of the last commit in a database of that version.
+pub(super) fn commits(connection: &Connection, version: i64) -> Outcome<u64> {
+    if version == 1 { meta(connection, "commits") } else { last_commit(connection) }
 }
 
 /// A number of the store about itself.

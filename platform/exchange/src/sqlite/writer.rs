@@ -19,7 +19,7 @@ use crate::error::ExchangeError;
 use crate::moment::Moment;
 use crate::store::Claimed;
 
-use super::ballast::Ballast;
+use super::ballast::{BALLAST_BYTES, Ballast};
 use super::directory::Directory;
 use super::hands::HandsFile;
 use super::log_file::LogFile;
@@ -28,6 +28,7 @@ use super::opening;
 use super::returned::Returned;
 use super::session::Session;
 use super::trouble::{Ill, Outcome, Trouble};
+use super::words::count;
 
 /// Operations that wait for the writer; who has one more waits for room.
 pub const WAITING_OPERATIONS: usize = 4096;
@@ -192,6 +193,10 @@ pub(super) struct Writer {
     returned: Arc<Returned>,
     /// Since when the disk is full, as last tried.
     full_since: Option<Moment>,
+    /// What all mail counted for when it became full, in bytes; what was received since is room within the database.
+    full_at_bytes: u64,
+    /// That room is enough for mail to be taken.
+    has_room_within: bool,
     failed: Failed,
 }
 
@@ -224,6 +229,8 @@ impl Writer {
             is_unsynced: false,
             returned,
             full_since,
+            full_at_bytes: 0,
+            has_room_within: false,
             failed,
         })
     }
@@ -412,6 +419,8 @@ impl Writer {
     /// Throws the ballast off.
     fn lighten(&mut self, now: Moment) {
         self.full_since = Some(now);
+        self.full_at_bytes = self.session.desk.totals.bytes;
+        self.has_room_within = false;
         tracing::error!(
             directory = %self.directory.path().display(),
             "the disk of the exchange is full: mail is refused until there is room; it can be received and acknowledged"
@@ -437,9 +446,38 @@ impl Writer {
                 Err(_) => self.full_since = Some(now),
             }
         }
+        if asked.is_some() && self.looks_within() {
+            return batch;
+        }
         let (refused, rest): (Vec<_>, Vec<_>) = batch.into_iter().partition(|work| work.manner().takes_room);
         refused.into_iter().for_each(|work| work.fail(ExchangeError::DiskFull));
         rest
+    }
+
+    /// Whether the database has so much room that mail needs none of the disk: from the ballast's size on, until half of that
+    /// is left.
+    fn looks_within(&mut self) -> bool {
+        let desk = &self.session.desk;
+        let number = |pragma: &str| desk.connection.query_row(pragma, [], |row| row.get(0)).map_or(0, count);
+        let free_bytes = number("PRAGMA freelist_count") * number("PRAGMA page_size");
+        let within_bytes = free_bytes.max(self.full_at_bytes.saturating_sub(desk.totals.bytes));
+        let wanted_bytes = if self.has_room_within { BALLAST_BYTES / 2 } else { BALLAST_BYTES };
+        let has_room = within_bytes >= wanted_bytes as u64;
+        match (self.has_room_within, has_room) {
+            (false, true) => {
+                tracing::info!(
+                    "the disk is full still, and the exchange has room in its database: mail is taken"
+                );
+            }
+            (true, false) => {
+                tracing::error!(
+                    "the exchange has no room in its database either: mail is refused until there is some"
+                );
+            }
+            _ => {}
+        }
+        self.has_room_within = has_room;
+        has_room
     }
 
     /// Brings what is in the log into the database, where that is much.

@@ -108,6 +108,24 @@ pub(crate) async fn each_bound_of_the_exchange_holds_and_is_named(world: World) 
     assert!(!world.send(three, mail(2, "12345678")).await.is_repeated, "newer ids took its place");
 }
 
+pub(crate) async fn a_mailbox_may_ask_for_less_of_one_thing_and_for_the_most_of_all_others(world: World) {
+    // Less of some and more of others than what is usual.
+    let mailbox =
+        MailboxLimits { messages: 2, attempts: 50, pending_requests: 20_000, ..MailboxLimits::default() };
+    let world = world.with_limits(ExchangeLimits { mailbox, ..ExchangeLimits::default() }).await;
+    let agent = world.agent(1).await;
+    let limits = MailboxLimits { attempts: 1, ..MailboxLimits::MOST };
+    world.exchange.register(&Asker::Container, Registration::new(agent).limits(limits)).await.unwrap();
+    world.say(agent, "a").await;
+    world.say(agent, "b").await;
+    let error = world.try_send(agent, world.mail("c")).await.unwrap_err();
+    assert!(matches!(error, ExchangeError::Full { what: "messages", limit: 2, .. }), "{error}");
+    let delivery = world.take_one(agent).await;
+    world.refuse(&delivery, Refusal::after(Duration::ZERO, "no")).await;
+    let dead = world.exchange.dead_letters(&Asker::Container, agent, Page::first(9)).await.unwrap();
+    assert_eq!(dead.len(), 1, "one attempt was asked for");
+}
+
 pub(crate) async fn what_cannot_be_is_refused_with_what_to_do(world: World) {
     let agent = world.agent(1).await;
     let long = "x".repeat(257);

@@ -281,6 +281,56 @@ async fn a_log_that_was_cut_or_lost_or_has_a_flipped_byte_is_noticed() {
 }
 
 #[tokio::test]
+async fn no_copy_is_made_of_what_is_lost_and_a_copy_that_is_cut_is_known() {
+    let (directory, copies) = (tempdir().unwrap(), tempdir().unwrap());
+    let world = World::at(directory.path()).await.unwrap();
+    let agent = world.agent(1).await;
+    world.say(agent, "kept").await;
+    let crash = crashed(directory.path());
+    let copy = copies.path().join("copy");
+    sqlite::backup(crash.path(), &copy).unwrap();
+    // Cut to nothing it would be an exchange that is new, if nothing said how far it had come.
+    let whole = fs::read(copy.join(DATABASE)).unwrap();
+    fs::write(copy.join(DATABASE), "").unwrap();
+    let report = sqlite::check(&copy).unwrap();
+    assert!(report.findings.len() == 1 && report.findings[0].contains("exchange.db is empty"), "{report:?}");
+    let told = World::at(&copy).await.map(drop).unwrap_err().to_string();
+    assert!(told.contains("ends with commit 0"), "{told}");
+    fs::write(copy.join(DATABASE), whole).unwrap();
+    let world_after = World::at(&copy).await.unwrap();
+    assert_eq!(world_after.drain(agent).await, ["kept"]);
+    closed(world_after).await;
+    // What has lost its log is not copied over what is whole.
+    world.say(agent, "more").await;
+    let crash = crashed(directory.path());
+    fs::remove_file(crash.path().join(LOG)).unwrap();
+    let told = sqlite::backup(crash.path(), &copies.path().join("lost")).unwrap_err().to_string();
+    assert!(told.contains("had come to") || told.contains("damaged"), "{told}");
+    assert!(!copies.path().join("lost").join(DATABASE).exists());
+    closed(world).await;
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn nobody_else_may_read_the_mail_or_its_copy() {
+    use std::os::unix::fs::PermissionsExt;
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    let (directory, copies) = (tempdir().unwrap(), tempdir().unwrap());
+    // Whoever made the directory lets others in.
+    fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    let world = World::at(directory.path()).await.unwrap();
+    let agent = world.agent(1).await;
+    world.say(agent, "a secret").await;
+    let copy = copies.path().join("copy");
+    sqlite::backup(directory.path(), &copy).unwrap();
+    for file in [directory.path().join(DATABASE), directory.path().join(LOG), copy.join(DATABASE)] {
+        assert_eq!(mode(&file), 0o600, "{}", file.display());
+    }
+    assert_eq!(mode(&copy), 0o700);
+    closed(world).await;
+}
+
+#[tokio::test]
 async fn a_copy_is_made_while_others_send_and_holds_what_was_there() {
     let (directory, copies) = (tempdir().unwrap(), tempdir().unwrap());
     let world = World::at(directory.path()).await.unwrap();
@@ -392,6 +442,49 @@ async fn a_full_disk_refuses_mail_and_lets_it_be_received_until_there_is_room() 
     assert_eq!(world.drain(agent).await, ["room again"]);
     closed(world).await;
     assert_eq!(sqlite::check(&directory).unwrap().findings, [""; 0]);
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_disk_that_the_exchange_filled_alone_takes_mail_again_once_that_is_received() {
+    let Some(disk) = SmallDisk::mount() else { return };
+    let directory = disk.0.path().join("exchange");
+    let world = World::at(&directory).await.unwrap();
+    let agent = world.agent(1).await;
+    for _ in 0..2 {
+        filled_and_drained(&world, agent).await;
+        world.pass(2 * SECOND);
+        world.say(agent, "room again").await;
+        // The room is in the database, and the disk is as full as it was.
+        assert!(!directory.join(BALLAST).exists());
+        assert_eq!(world.drain(agent).await, ["room again"]);
+    }
+    // An exchange that is opened anew knows as well that there is room within its file.
+    filled_and_drained(&world, agent).await;
+    closed(world).await;
+    let world = World::at(&directory).await.unwrap();
+    world.send(agent, Mail::new(MailId(1 << 100), "text", "room again")).await;
+    assert_eq!(world.drain(agent).await, ["room again"]);
+    closed(world).await;
+    assert_eq!(sqlite::check(&directory).unwrap().findings, [""; 0]);
+}
+
+/// The disk is full, and all that was taken until then is received.
+#[cfg(target_os = "linux")]
+async fn filled_and_drained(world: &World, agent: MailboxId) {
+    let mut accepted = 0;
+    let refused = loop {
+        match world.try_send(agent, world.mail(&"x".repeat(30_000))).await {
+            Ok(_) => accepted += 1,
+            Err(error) => break error,
+        }
+        assert!(accepted < 2000);
+    };
+    assert!(matches!(refused, ExchangeError::DiskFull) && accepted > 100, "{accepted}: {refused}");
+    world.pass(2 * SECOND);
+    let more = world.try_send(agent, world.mail("small")).await.unwrap_err();
+    assert!(matches!(more, ExchangeError::DiskFull), "{more}");
+    assert_eq!(world.drain(agent).await.len(), accepted);
 }
 
 /// Set for the process of [`a_disk_that_fails_stops_the_exchange`] whose files may not grow.

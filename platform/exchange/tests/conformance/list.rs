@@ -18,6 +18,7 @@ macro_rules! every_test {
             ]
             bounds: [
                 a_full_mailbox_refuses_and_takes_mail_again_when_some_was_acknowledged,
+                a_mailbox_may_ask_for_less_of_one_thing_and_for_the_most_of_all_others,
                 each_bound_of_a_mailbox_holds_and_is_named,
                 each_bound_of_the_exchange_holds_and_is_named,
                 what_cannot_be_is_refused_with_what_to_do,
