@@ -79,6 +79,16 @@ pub enum FieldType {
     Enum(Vec<String>),
 }
 
+impl FieldType {
+    /// The names of a message or an enumeration, from the custom type inwards.
+    pub(crate) fn path(&self) -> Option<&[String]> {
+        match self {
+            FieldType::Message(path) | FieldType::Enum(path) => Some(path),
+            FieldType::Scalar(_) => None,
+        }
+    }
+}
+
 /// Protobuf's types without parts, by protobuf's names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[allow(missing_docs, reason = "the names say it")]

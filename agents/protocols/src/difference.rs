@@ -1,14 +1,17 @@
 //! What changed between two specifications of a protocol, and whether peers with the one still understand the other.
 //!
 //! What always holds: where nothing is told to break the wire, each message of the one has the same bytes and the same
-//! meaning in the other. Neighbours: [`custom`] compares custom types, [`rules`] the dialogues.
+//! meaning in the other. Neighbours: [`custom`] compares custom types, [`same`] says which differ in their names alone,
+//! [`rules`] compares the dialogues.
 
 mod custom;
 mod rules;
+mod same;
 
 use std::collections::BTreeMap;
 use std::fmt;
 
+use self::same::Same;
 use crate::finding::Findings;
 use crate::proto_schema::{FIRST_NUMBER, fields};
 use crate::specification::{Content, Performative, Specification};
@@ -48,8 +51,10 @@ impl Specification {
                 format!("the protocol is `{}` instead of `{}` in envelopes", later.id, self.id),
             );
         }
-        performatives(self, later, &mut changes);
-        custom::compare(&self.custom_type_structures()?, &later.custom_type_structures()?, &mut changes);
+        let (types, later_types) = (self.custom_type_structures()?, later.custom_type_structures()?);
+        let same = Same::new(&types, &later_types);
+        performatives(self, later, &same, &mut changes);
+        custom::compare(&types, &later_types, &same, &mut changes);
         rules::compare(self.dialogue.as_ref(), later.dialogue.as_ref(), &mut changes);
         let words = [
             ("name", &self.name, &later.name),
@@ -82,7 +87,7 @@ fn by_name(specification: &Specification) -> BTreeMap<&str, (usize, &Performativ
     numbered.map(|(number, performative)| (performative.name.as_str(), (number, performative))).collect()
 }
 
-fn performatives(one: &Specification, later: &Specification, changes: &mut Vec<Change>) {
+fn performatives(one: &Specification, later: &Specification, same: &Same<'_>, changes: &mut Vec<Change>) {
     let (before, after) = (by_name(one), by_name(later));
     for (name, (number, performative)) in &before {
         match after.get(name) {
@@ -91,7 +96,7 @@ fn performatives(one: &Specification, later: &Specification, changes: &mut Vec<C
                 if number != other {
                     wire(changes, format!("`{name}` has the number {other} instead of {number}"));
                 }
-                contents(performative, later, changes);
+                contents(performative, later, same, changes);
             }
         }
     }
@@ -107,16 +112,16 @@ fn performatives(one: &Specification, later: &Specification, changes: &mut Vec<C
 }
 
 /// Contents are told apart by their fields' numbers, so by their position.
-fn contents(before: &Performative, after: &Performative, changes: &mut Vec<Change>) {
+fn contents(before: &Performative, after: &Performative, same: &Same<'_>, changes: &mut Vec<Change>) {
     let name = &before.name;
     let pairs = before.contents.iter().zip(&after.contents);
     for (one, other) in pairs.clone() {
         let types = (&one.content_type, &other.content_type);
         if types.0 != types.1 {
-            wire(
-                changes,
-                format!("`{name}`: `{}` is `{}` instead of `{}: {}`", other.name, types.1, one.name, types.0),
-            );
+            let effect = if same.contents(types.0, types.1) { Effect::Words } else { Effect::Wire };
+            let text =
+                format!("`{name}`: `{}` is `{}` instead of `{}: {}`", other.name, types.1, one.name, types.0);
+            add(changes, effect, text);
         } else if one.name != other.name {
             let swapped = after.contents.iter().any(|content| content.name == one.name);
             let effect = if swapped { Effect::Wire } else { Effect::Words };

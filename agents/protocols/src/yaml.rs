@@ -2,10 +2,11 @@
 //!
 //! Bytes, depth and values are bounded, aliases counted as often as they stand for something. What a plain scalar means
 //! is YAML 1.1's, so `yes` is a truth value; its text is kept, for what is said about it. Neighbours: [`composing`]
-//! makes these values of the parser's events, [`scalar`] resolves what is written plainly, [`mapping`] finds keys that
+//! makes these values of the parser's events, [`indenting`] lets it read lines that begin further left than it takes, [`scalar`] resolves what is written plainly, [`mapping`] finds keys that
 //! are there twice.
 
 mod composing;
+mod indenting;
 mod mapping;
 mod scalar;
 

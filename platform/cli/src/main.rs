@@ -76,7 +76,16 @@ fn main() -> ExitCode {
 fn print(text: &str) -> folkmoot::Result<()> {
     match text.is_empty() {
         true => Ok(()),
-        false => writeln!(std::io::stdout(), "{text}").map_err(folkmoot::Error::from),
+        false => is_read(writeln!(std::io::stdout(), "{text}")).map(drop),
+    }
+}
+
+/// Whether somebody still reads what is written to the standard output: whoever has closed it has enough, as `head` has.
+fn is_read(written: std::io::Result<()>) -> folkmoot::Result<bool> {
+    match written {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(false),
+        Err(error) => Err(error.into()),
     }
 }
 

@@ -136,3 +136,38 @@ fn a_specification_with_mistakes_or_none_is_told() {
         "{wrong}"
     );
 }
+
+#[test]
+fn what_else_is_at_hand_is_read_or_named() {
+    let folder = folder();
+    let marked = format!("\u{feff}{MESSAGE}\n");
+    assert_eq!(over(&folder, &["encode"], marked.as_bytes()).succeeds(), format!("{BYTES}\n"));
+    std::fs::create_dir(folder.join("folder")).unwrap();
+    let error = folkmoot(&folder, &["protocol", "encode", "--spec", "ping.yaml", "folder"]).fails();
+    assert!(error.starts_with("folkmoot: folder cannot be read: "), "{error}");
+
+    let (out, _) = over(&folder, &["decode"], ENVELOPE.as_bytes()).differs();
+    assert!(out.trim_end().ends_with("; these are the bytes of an envelope: add --envelope"), "{out}");
+    let (out, _) = over(&folder, &["decode", "--envelope"], BYTES.as_bytes()).differs();
+    assert!(out.trim_end().ends_with("; these are the bytes of a message: leave --envelope out"), "{out}");
+    std::fs::write(folder.join("ping.yaml"), PING.replace("fair/ping:1.0.0", "fair/ping:2.0.0")).unwrap();
+    let (out, _) = over(&folder, &["decode", "--envelope"], ENVELOPE.as_bytes()).differs();
+    let told = "another protocol, fair/ping:1.0.0; the specification is that of fair/ping:2.0.0\n";
+    assert!(out.ends_with(told), "{out}");
+}
+
+#[test]
+fn whoever_has_read_enough_may_go() {
+    let folder = folder();
+    let words = ["protocol", "encode", "--spec", "ping.yaml"];
+    let mut command = command(&folder, &words);
+    let mut running =
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(running.stdout.take());
+    let mut input = running.stdin.take().unwrap();
+    let message = format!("{MESSAGE}\n");
+    // It goes on until it sees that nobody reads, and then reads no more itself.
+    while input.write_all(message.as_bytes()).is_ok() {}
+    drop(input);
+    assert_eq!(Ended(running.wait_with_output().unwrap()).succeeds(), "");
+}

@@ -53,7 +53,17 @@ const USED_FOR_COLLECTIONS: [&str; 12] = [
 /// Performatives that stand in for a method of protobuf's messages.
 const USED_BY_PROTOBUF: [&str; 2] = ["SerializeToString", "WhichOneof"];
 
+/// Custom types that stand in for something AEA's code uses itself.
+const USED_AS_TYPES: [&str; 4] = ["DialogueMessage", "Message", "ProtobufMessage", "Set"];
+
+/// AEA's generator takes a type whose name begins so for one of Python's, and fails.
+const TAKEN_FOR_PYTHONS: [&str; 5] = ["Dict", "FrozenSet", "Optional", "Tuple", "Union"];
+
 pub(super) fn check(specification: &Specification, places: &Places, findings: &mut Vec<Finding>) {
+    protocol(&specification.name, places.name, findings);
+    for name in specification.custom_types.keys() {
+        custom_type(name, places.custom_type_name(name), findings);
+    }
     for performative in &specification.speech_acts {
         let place = places.performative(&performative.name);
         keyword(&performative.name, "performative", place, findings);
@@ -70,6 +80,36 @@ pub(super) fn check(specification: &Specification, places: &Places, findings: &m
     if specification.description.contains("\"\"\"") || specification.description.ends_with(['"', '\\']) {
         let text = "AEA puts the description between three quotes, which it ends";
         findings.push(Finding::warning("description", places.description, text));
+    }
+}
+
+/// The name of modules and of a file.
+fn protocol(name: &str, place: Place, findings: &mut Vec<Finding>) {
+    keyword(name, "protocol", place, findings);
+    let module = format!("{name}_pb2");
+    let text = match name {
+        "base" => "a protocol cannot be called `base`: AEA has a schema of that name already".to_owned(),
+        _ if module.starts_with("__") => {
+            format!("a protocol cannot be called `{name}`: AEA's classes hide modules that begin with `__`")
+        }
+        _ => return,
+    };
+    findings.push(Finding::error("reserved-name", place, text).hint("call it something else"));
+}
+
+fn custom_type(name: &str, place: Place, findings: &mut Vec<Finding>) {
+    let shown = format!("ct:{name}");
+    if KEYWORDS.contains(&name) {
+        let text =
+            format!("a custom type cannot be called `{shown}`, a word of Python that AEA's code breaks on");
+        findings.push(Finding::error("reserved-name", place, text));
+    } else if USED_AS_TYPES.contains(&name) {
+        used_by_code("custom type", &shown, place, findings);
+    } else if let Some(begin) = TAKEN_FOR_PYTHONS.into_iter().find(|begin| name.starts_with(begin)) {
+        let text = format!(
+            "`{shown}` begins with `{begin}`, and AEA's generator takes it for that type of Python's"
+        );
+        findings.push(Finding::error("reserved-name", place, text).hint("let its name begin otherwise"));
     }
 }
 

@@ -46,8 +46,16 @@ pub(super) fn check(
                 Some((name, place)) => (format!("the fields of `ct:{name}`"), place),
                 None => ("the schema of this specification".to_owned(), Place::START),
             };
-            let text = format!("protobuf refuses {of}: {}", broken.text);
-            findings.push(Finding::error("protobuf", place, text));
+            let finding =
+                Finding::error("protobuf", place, format!("protobuf refuses {of}: {}", broken.text));
+            findings.push(match schema.text.len() > compiled::MAX_PLACED_BYTES && broken.at.is_none() {
+                true => finding.hint(format!(
+                    "its schema has {} bytes; up to {} all mistakes are told, with their places",
+                    schema.text.len(),
+                    compiled::MAX_PLACED_BYTES
+                )),
+                false => finding,
+            });
         }
         let mut changed = false;
         for broken in &news {

@@ -1,18 +1,16 @@
 //! What changed in the fields of custom types.
 //!
-//! Protobuf knows fields by their numbers: another name is the same on the wire, another type is not.
+//! Protobuf knows fields by their numbers: another name is the same on the wire, of a type too; another type is not.
+//! Neighbour: [`same`](super::same) finds types that differ in their names alone.
 
-use std::collections::BTreeMap;
-
+use super::same::{Same, Types};
 use super::{Change, Effect, add, wire};
 use crate::custom_type::{Enum, Field, Message};
 
-type Types = BTreeMap<String, Message>;
-
-pub(super) fn compare(before: &Types, after: &Types, changes: &mut Vec<Change>) {
+pub(super) fn compare(before: &Types, after: &Types, same: &Same<'_>, changes: &mut Vec<Change>) {
     for (name, one) in before {
         match after.get(name) {
-            Some(other) => messages(&format!("ct:{name}"), one, other, changes),
+            Some(other) => messages(&format!("ct:{name}"), one, other, same, changes),
             // The contents that had it have another type, which is told.
             None => add(changes, Effect::Words, format!("the custom type `ct:{name}` is gone")),
         }
@@ -22,11 +20,11 @@ pub(super) fn compare(before: &Types, after: &Types, changes: &mut Vec<Change>) 
     }
 }
 
-fn messages(path: &str, before: &Message, after: &Message, changes: &mut Vec<Change>) {
+fn messages(path: &str, before: &Message, after: &Message, same: &Same<'_>, changes: &mut Vec<Change>) {
     for one in &before.fields {
         match after.fields.iter().find(|field| field.number == one.number) {
             None => wire(changes, format!("`{path}`: field {}, `{}`, is gone", one.number, one.name)),
-            Some(other) => fields(path, one, other, changes),
+            Some(other) => fields(path, one, other, same, changes),
         }
     }
     for new in after.fields.iter().filter(|new| before.fields.iter().all(|field| field.number != new.number))
@@ -35,7 +33,7 @@ fn messages(path: &str, before: &Message, after: &Message, changes: &mut Vec<Cha
     }
     for one in &before.messages {
         if let Some(other) = after.messages.iter().find(|message| message.name == one.name) {
-            messages(&format!("{path}.{}", one.name), one, other, changes);
+            messages(&format!("{path}.{}", one.name), one, other, same, changes);
         }
     }
     for one in &before.enums {
@@ -45,15 +43,22 @@ fn messages(path: &str, before: &Message, after: &Message, changes: &mut Vec<Cha
     }
 }
 
-fn fields(path: &str, one: &Field, other: &Field, changes: &mut Vec<Change>) {
+fn fields(path: &str, one: &Field, other: &Field, same: &Same<'_>, changes: &mut Vec<Change>) {
     let what = format!("`{path}`: field {}, `{}`,", one.number, one.name);
-    if (&one.field_type, one.cardinality) != (&other.field_type, other.cardinality) {
+    if one.cardinality != other.cardinality || !same.types(&one.field_type, &other.field_type) {
         wire(changes, format!("{what} has another type"));
     } else if one.oneof.is_some() != other.oneof.is_some() {
         wire(changes, format!("{what} is in another group"));
     }
     if one.name != other.name {
         add(changes, Effect::Words, format!("{what} is called `{}`", other.name));
+    }
+    if let (Some(before), Some(after)) = (one.field_type.path(), other.field_type.path())
+        && before != after
+        && same.types(&one.field_type, &other.field_type)
+    {
+        let (before, after) = (before.join("."), after.join("."));
+        add(changes, Effect::Words, format!("{what} holds what is called `{after}` instead of `{before}`"));
     }
 }
 

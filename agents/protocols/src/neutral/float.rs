@@ -10,7 +10,8 @@ pub(super) fn from_text(text: &str) -> Result<f32, String> {
         .parse()
         .map_err(|_| format!("{text:?} is no float; write it as \"0.5\", \"1e-3\", \"inf\" or \"nan\""))?;
     let narrow = wide as f32;
-    if narrow.is_infinite() && wide.is_finite() {
+    // A text with digits is a number, however large.
+    if narrow.is_infinite() && (wide.is_finite() || text.contains(|next: char| next.is_ascii_digit())) {
         return Err(format!("the float {text} does not fit 32 bits; the largest is {}", to_text(f32::MAX)));
     }
     Ok(narrow)

@@ -9,6 +9,11 @@ pub(super) fn of(error: &serde_json::Error) -> String {
     let told = error.to_string();
     let told = told.rsplit_once(" at line ").map_or(told.as_str(), |(told, _)| told);
     match error.classify() {
+        // A list of two with a third: the library has read what it wanted, and finds more.
+        Category::Syntax if told == "trailing characters" => {
+            "something has no place there: after the end of the message, or after the second of a list of two"
+                .to_owned()
+        }
         Category::Eof => "the JSON is not whole: it ends too early".to_owned(),
         Category::Syntax | Category::Io => format!("it is no JSON: {told}"),
         Category::Data => of_data(told),

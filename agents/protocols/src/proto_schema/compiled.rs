@@ -18,6 +18,10 @@ use crate::specification::Specification;
 /// Braces, brackets and angles of a custom type may stand so deep in each other.
 const MAX_DEPTH: usize = 24;
 
+/// Up to so many bytes a schema's errors are told with their places. The compiler goes through the text anew for each,
+/// so a larger schema with an error on every line would take minutes.
+pub(crate) const MAX_PLACED_BYTES: usize = 64 << 10;
+
 /// Why a schema is none.
 pub(crate) struct Broken {
     /// What the compiler says.
@@ -57,7 +61,12 @@ pub(crate) fn compile(
     });
     all_right(unclosed.collect())?;
     let name = "protocol.proto";
-    let mut compiler = Compiler::with_file_resolver(InMemory(schema.text.clone()));
+    if schema.text.len() > MAX_PLACED_BYTES {
+        let mut compiler =
+            Compiler::with_file_resolver(InMemory { text: schema.text.clone(), placed: false });
+        compiler.open_file(name).map_err(|error| told(&error))?;
+    }
+    let mut compiler = Compiler::with_file_resolver(InMemory { text: schema.text.clone(), placed: true });
     compiler.include_source_info(true);
     if let Err(error) = compiler.open_file(name) {
         return Err(told(&error));
@@ -135,12 +144,24 @@ fn other_than_custom_types(
 }
 
 /// Nothing but the schema: what it imports is not there.
-struct InMemory(String);
+struct InMemory {
+    text: String,
+    /// Whether errors are told with their places.
+    placed: bool,
+}
 
 impl FileResolver for InMemory {
     fn open_file(&self, name: &str) -> Result<File, protox::Error> {
         match name {
-            "protocol.proto" => File::from_source(name, &self.0),
+            "protocol.proto" => {
+                let file = File::from_source(name, &self.text)?;
+                if self.placed {
+                    return Ok(file);
+                }
+                let mut unplaced = file.file_descriptor_proto().clone();
+                unplaced.source_code_info = None;
+                Ok(File::from_file_descriptor_proto(unplaced))
+            }
             _ => Err(protox::Error::file_not_found(name)),
         }
     }

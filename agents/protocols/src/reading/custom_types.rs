@@ -83,7 +83,8 @@ impl Reader {
             return;
         };
         let blank = scalar.text.len() - scalar.text.trim_start_matches('\n').len();
-        let fields = Fields { place: value.place, block_after: scalar.is_block.then_some(blank) };
+        let fields =
+            Fields { name: key.place, place: value.place, block_after: scalar.is_block.then_some(blank) };
         self.places.custom_types.insert(name.to_owned(), fields);
         types.insert(name.to_owned(), scalar.text.clone());
     }

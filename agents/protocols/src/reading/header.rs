@@ -44,6 +44,7 @@ impl Reader {
         for field in FIELDS.iter().filter(|field| mapping.get(field).is_none()) {
             self.error("missing-field", node.place, format!("the field `{field}` is missing"));
         }
+        self.places.name = mapping.get("name").map_or(node.place, |node| node.place);
         self.places.description = mapping.get("description").map_or(node.place, |node| node.place);
         self.places.id = mapping.get("protocol_specification_id").map_or(node.place, |node| node.place);
         let name = "a letter or `_`, then letters, digits and `_`, at most 128 in all";

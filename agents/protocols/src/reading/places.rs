@@ -16,6 +16,7 @@ pub(crate) struct Places {
     pub(crate) roles: Vec<Place>,
     /// In the order of the specification's.
     pub(crate) end_states: Vec<Place>,
+    pub(crate) name: Place,
     pub(crate) description: Place,
     pub(crate) id: Place,
 }
@@ -23,6 +24,8 @@ pub(crate) struct Places {
 /// Where the fields of a custom type stand.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Fields {
+    /// Of the type's name.
+    pub(super) name: Place,
     pub(super) place: Place,
     /// Of a `|` block: how many blank lines the text has before that place, whose column is that of each line's first.
     pub(super) block_after: Option<usize>,
@@ -44,6 +47,11 @@ impl Places {
     fn content(&self, performative: &str, content: &str) -> (Place, Place) {
         let key = (performative.to_owned(), content.to_owned());
         self.contents.get(&key).copied().unwrap_or_default()
+    }
+
+    /// The place of a custom type's name in the second document.
+    pub(crate) fn custom_type_name(&self, name: &str) -> Place {
+        self.custom_types.get(name).map_or(Place::START, |fields| fields.name)
     }
 
     /// The place in a custom type's fields that this part of them stands before.

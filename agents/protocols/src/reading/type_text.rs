@@ -3,8 +3,13 @@
 //! AEA accepts more than its documents say: spaces at the ends, a comma before the last bracket, and anything between a
 //! bracket and the next comma. [`written_well`] says whether none of that is so. Neighbour: [`super::speech_acts`].
 
+use std::collections::HashSet;
+
 use super::speech_acts::short;
 use crate::specification::{ContentType, Element, Primitive};
+
+/// How deep the brackets of a type are looked into for what is wrong: no type that is one has more than three.
+const MAX_FAULT_DEPTH: usize = 8;
 
 /// What AEA's validator takes the text for; None where it refuses it.
 pub(super) fn read(text: &str) -> Option<ContentType> {
@@ -26,6 +31,13 @@ pub(super) fn read(text: &str) -> Option<ContentType> {
 
 /// Which part of a text that is no type keeps it from being one, as a clause; none where that is all of it.
 pub(super) fn fault(text: &str) -> Option<String> {
+    fault_at(text, 0)
+}
+
+fn fault_at(text: &str, depth: usize) -> Option<String> {
+    if depth >= MAX_FAULT_DEPTH {
+        return None;
+    }
     let text = python_trim(text);
     let word = COMPOSED.into_iter().find(|word| text.starts_with(word))?;
     let shown = |part: &str| format!("`{}`", short(python_trim(part)));
@@ -36,7 +48,7 @@ pub(super) fn fault(text: &str) -> Option<String> {
             .then(|| format!("its {whose} are {}, which is no primitive type", shown(part)))
     };
     let wrong_part = |part: &String| {
-        element(part).is_none().then(|| match fault(part) {
+        element(part).is_none().then(|| match fault_at(part, depth + 1) {
             Some(fault) => format!("of {} within, {fault}", shown(part)),
             None => format!("{} within is no type", shown(part)),
         })
@@ -47,9 +59,9 @@ pub(super) fn fault(text: &str) -> Option<String> {
         ("pt:optional", [part]) if union(part).is_some() => None,
         ("pt:optional", [part]) => wrong_part(part),
         ("pt:union", parts) => parts.iter().find_map(wrong_part).or_else(|| {
-            let again =
-                (0..parts.len()).find(|at| parts.iter().take(*at).any(|other| Some(other) == parts.get(*at)));
-            again.and_then(|at| parts.get(at)).map(|part| format!("{} stands in it twice", shown(part)))
+            let mut known = HashSet::new();
+            let again = parts.iter().find(|part| !known.insert(*part));
+            again.map(|part| format!("{} stands in it twice", shown(part)))
         }),
         ("pt:dict", parts) => {
             Some(format!("it has {} types in its brackets, keys and values are two", parts.len()))
@@ -100,11 +112,8 @@ fn element(text: &str) -> Option<Element> {
 
 fn union(text: &str) -> Option<Vec<Element>> {
     let parts = parts(text, "pt:union")?;
-    let distinct = parts
-        .iter()
-        .enumerate()
-        .all(|(position, part)| !parts.iter().take(position).any(|other| other == part));
-    if parts.len() < 2 || !distinct {
+    let mut known = HashSet::new();
+    if parts.len() < 2 || !parts.iter().all(|part| known.insert(part)) {
         return None;
     }
     parts.iter().map(|part| element(part)).collect()

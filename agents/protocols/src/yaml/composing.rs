@@ -5,8 +5,9 @@
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use saphyr_parser::{Event, Marker, Parser, ScalarStyle, ScanError, Tag};
+use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Tag};
 
+use super::indenting::Lines;
 use super::{MAX_DEPTH, MAX_NODES, Mapping, Node, Scalar, Value};
 use crate::finding::{Finding, Place};
 
@@ -43,12 +44,36 @@ struct Composer {
 /// Why the text is no YAML, or which bound it does not keep.
 pub(super) fn compose(text: &str) -> Result<Vec<Rc<Node>>, Finding> {
     no_end_first(text)?;
+    let mut lines = Lines::new(text);
+    loop {
+        match composed(&lines) {
+            Err(Unread::Parser(error)) if lines.mend(&error) => {}
+            Err(Unread::Parser(error)) => return Err(not_yaml(&error, &lines)),
+            Err(Unread::Found(finding)) => return Err(finding),
+            Ok(documents) => return Ok(documents),
+        }
+    }
+}
+
+/// Why a text has no documents.
+enum Unread {
+    Parser(ScanError),
+    Found(Finding),
+}
+
+impl From<Finding> for Unread {
+    fn from(finding: Finding) -> Unread {
+        Unread::Found(finding)
+    }
+}
+
+fn composed(lines: &Lines<'_>) -> Result<Vec<Rc<Node>>, Unread> {
     let mut composer = Composer::default();
-    for event in Parser::new_from_str(text) {
-        let (event, span) = event.map_err(not_yaml)?;
+    for event in Parser::new_from_str(lines.text()) {
+        let (event, span) = event.map_err(Unread::Parser)?;
         match &event {
             Event::Scalar(text, ScalarStyle::Plain, ..) if text.contains('?') => {
-                composer.questions.push((composer.open.len(), place(span.start)));
+                composer.questions.push((composer.open.len(), lines.place(span.start)));
             }
             Event::Scalar(_, style, ..) if *style != ScalarStyle::Plain => {
                 composer.quoted.push((span.start.index(), span.end.index()));
@@ -58,9 +83,9 @@ pub(super) fn compose(text: &str) -> Result<Vec<Rc<Node>>, Finding> {
             }
             _ => {}
         }
-        composer.take(event, place(span.start))?;
+        composer.take(event, lines.place(span.start))?;
     }
-    no_tabs(text, &composer.quoted)?;
+    no_tabs(lines, &composer.quoted)?;
     Ok(composer.documents)
 }
 
@@ -83,7 +108,8 @@ fn no_end_first(text: &str) -> Result<(), Finding> {
 }
 
 /// Tabs may stand in quotes, in blocks of text and in comments: PyYAML, unlike the parser, takes them nowhere else.
-fn no_tabs(text: &str, quoted: &[(usize, usize)]) -> Result<(), Finding> {
+fn no_tabs(lines: &Lines<'_>, quoted: &[(usize, usize)]) -> Result<(), Finding> {
+    let text = lines.text();
     if !text.contains('\t') {
         return Ok(());
     }
@@ -95,7 +121,8 @@ fn no_tabs(text: &str, quoted: &[(usize, usize)]) -> Result<(), Finding> {
         let within = quoted.peek().is_some_and(|(start, _)| *start <= index);
         comment |= character == '#' && before.is_whitespace() && !within;
         if character == '\t' && !within && !comment {
-            let finding = Finding::error("not-yaml", Place::new(line, column), "a tab stands between values");
+            let finding =
+                Finding::error("not-yaml", lines.place_of(line, column), "a tab stands between values");
             return Err(finding.hint("write spaces"));
         }
         before = character;
@@ -107,12 +134,18 @@ fn no_tabs(text: &str, quoted: &[(usize, usize)]) -> Result<(), Finding> {
     Ok(())
 }
 
-fn not_yaml(error: ScanError) -> Finding {
-    Finding::error("not-yaml", place(*error.marker()), format!("this is no YAML: {}", error.info()))
+fn not_yaml(error: &ScanError, lines: &Lines<'_>) -> Finding {
+    let place = lines.place(*error.marker());
+    match error.info() {
+        // The parser's own bound is further away than ours, but comes first between brackets.
+        "recursion limit exceeded" => too_deep(place),
+        told => Finding::error("not-yaml", place, format!("this is no YAML: {told}")),
+    }
 }
 
-fn place(marker: Marker) -> Place {
-    Place::new(marker.line().max(1), marker.col() + 1)
+fn too_deep(place: Place) -> Finding {
+    let text = format!("lists and mappings stand more than {MAX_DEPTH} deep in each other");
+    Finding::error("too-deep", place, text)
 }
 
 impl Composer {
@@ -163,8 +196,7 @@ impl Composer {
 
     fn begin(&mut self, place: Place, anchor: usize, is_map: bool, tag: Option<&Tag>) -> Result<(), Finding> {
         if self.open.len() >= MAX_DEPTH {
-            let text = format!("lists and mappings stand more than {MAX_DEPTH} deep in each other");
-            return Err(Finding::error("too-deep", place, text));
+            return Err(too_deep(place));
         }
         let other = match (core_tag(tag).as_deref(), is_map) {
             (None, _) | (Some("map"), true) | (Some("seq"), false) => None,

@@ -197,6 +197,9 @@ const REFUSED: &[Case] = &[
 
 /// What AEA accepts, and cannot use.
 const BROKEN_LATER: &[Case] = &[
+    ("name: barter", "name: class", "3:7: error[reserved-name]: a protocol cannot be called `class`, a word"),
+    ("name: barter", "name: base", "3:7: error[reserved-name]: a protocol cannot be called `base`: AEA has"),
+    ("name: barter", "name: __barter", "3:7: error[reserved-name]: a protocol cannot be called `__barter`"),
     (
         "license: MIT\n",
         "license: MIT\nlicense: MIT\n",
@@ -398,6 +401,27 @@ fn performatives_that_generated_code_cannot_tell_apart_are_refused() {
 }
 
 #[test]
+fn custom_types_that_aea_takes_for_something_else_are_refused() {
+    for (name, expected) in [
+        (
+            "Message",
+            "26:1: error[reserved-name]: a custom type cannot be called `ct:Message`, which AEA's code uses",
+        ),
+        ("Set", "26:1: error[reserved-name]: a custom type cannot be called `ct:Set`, which AEA's code uses"),
+        ("None", "26:1: error[reserved-name]: a custom type cannot be called `ct:None`, a word of Python"),
+        ("Dictionary", "26:1: error[reserved-name]: `ct:Dictionary` begins with `Dict`"),
+        ("UnionMember", "26:1: error[reserved-name]: `ct:UnionMember` begins with `Union`"),
+    ] {
+        let text = BARTER.replace("ct:Wish", &format!("ct:{name}"));
+        expect_one(&strict(&text), expected, name);
+        assert!(Specification::read_lenient(&text).is_ok(), "{name}");
+    }
+    for name in ["Settings", "Messages", "Predict"] {
+        assert!(strict(&BARTER.replace("ct:Wish", &format!("ct:{name}"))).is_empty(), "{name}");
+    }
+}
+
+#[test]
 fn a_custom_type_in_an_optional_union_alone_can_be_used_here_though_not_by_aea() {
     let text = edited("pt:union[pt:str, ct:Wish, pt:list[pt:str]]", "pt:optional[pt:union[pt:str, ct:Wish]]");
     expect_one(&strict(&text), "26:1: warning[only-in-optional-union]: AEA itself refuses `ct:Wish`", "");
@@ -545,4 +569,28 @@ fn a_type_that_is_none_is_told_with_the_part_that_is_wrong() {
             text,
         );
     }
+}
+
+#[test]
+fn what_is_huge_is_judged_like_the_rest() {
+    let rating = |written: &str| strict(&edited("rating: pt:float", &format!("rating: '{written}'")));
+    let deep = rating(&format!("{}pt:int{}", "pt:optional[".repeat(50_000), "]".repeat(50_000)));
+    expect_one(&deep, "17:13: error[bad-type]: `pt:optional[pt:optional[", "nested types");
+    let names = |count: u32| (0..count).map(|index| format!("ct:T{index}")).collect::<Vec<_>>().join(", ");
+    let wide = rating(&format!("pt:union[{}, pt:x]", names(60_000)));
+    expect_one(&wide, "17:13: error[bad-type]: `pt:union[ct:T0, ct:T1, ", "alternatives");
+
+    // A mistake on each line: of a short text all are told with their places, of a long one the first.
+    let fields =
+        |count: u32| (0..count).fold(String::new(), |text, index| format!("{text}  int32 f{index} = 9;\n"));
+    let short = strict(&edited("  repeated string goods = 2;\n", &fields(100)));
+    assert_eq!(short.len(), 99);
+    assert!(short.iter().zip(33..).all(|(finding, line)| finding.place.line == line), "{short:?}");
+    let long = strict(&edited("  repeated string goods = 2;\n", &fields(20_000)));
+    expect_one(
+        &long,
+        "1:1: error[protobuf]: protobuf refuses the schema of this specification: field number '9'",
+        "",
+    );
+    assert!(long[0].hint.as_ref().is_some_and(|hint| hint.contains("up to 65536")), "{long:?}");
 }

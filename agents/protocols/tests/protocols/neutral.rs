@@ -58,6 +58,8 @@ fn mistakes_are_told_with_their_place() {
             r#"{"maybe_float":{"float":"1e39"}}"#,
             "optionals.maybe_float: the float 1e39 does not fit 32 bits",
         ),
+        ("optionals", r#"{"maybe_float":{"float":"-1e400"}}"#, "the float -1e400 does not fit 32 bits"),
+        ("optionals", r#"{"maybe_dict":{"dict":[["a",1,2]]}}"#, "after the second of a list of two"),
         ("optionals", r#"{"maybe_float":{"float":"1.0","f32":"3f000000"}}"#, "are two numbers"),
         ("optionals", r#"{"maybe_float":{"float":"one"}}"#, "is no float"),
         ("optionals", r#"{"maybe_bytes":{"bytes":"abc"}}"#, "no whole bytes"),

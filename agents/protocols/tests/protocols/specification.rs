@@ -133,3 +133,43 @@ fn letters_the_other_way_round_are_one_mistake() {
         "{findings}"
     );
 }
+
+#[test]
+fn lines_within_brackets_and_quotes_may_begin_anywhere_as_for_pyyaml() {
+    let text = BARTER
+        .replace("'Goods for goods, without", "'Goods for goods,\nwithout\n\n  words and\nwithout")
+        .replace("offer: [counter, shake, walk_away]", "offer: [\n    counter,\nshake,\n    walk_away\n  ]")
+        .replace("  shake: []", "  shake: [\n  ]")
+        .replace("{giver, taker}", "{\ngiver, # who begins\ntaker\n}");
+    let specification = read(&text);
+    let barter = read(BARTER);
+    assert_eq!(specification.dialogue, barter.dialogue);
+    assert!(
+        specification.description.starts_with("Goods for goods, without\nwords and without money"),
+        "{:?}",
+        specification.description
+    );
+    // Places are still those of the text.
+    let broken = text.replace("\nshake,", "\nshake, ponder,").replace("\ntaker", "\ntaker_");
+    let line = |begin: &str| broken.lines().position(|line| line.starts_with(begin)).unwrap() + 1;
+    let told: Vec<String> = refused(&broken).iter().map(ToString::to_string).collect();
+    let begins = [
+        format!(
+            "{}:8: error[unknown-performative]: the reply to `offer` names the text `ponder`",
+            line("shake,")
+        ),
+        format!("{}:1: error[bad-name]: `taker_` is no name of a role", line("taker_")),
+    ];
+    assert!(
+        told.iter().zip(&begins).all(|(told, begin)| told.starts_with(begin)) && told.len() == 2,
+        "{told:?}"
+    );
+    let tab = refused(&text.replace("\nshake,", "\nshake,\t")).to_string();
+    let begin = format!("{}:7: error[not-yaml]: a tab stands between values", line("shake,"));
+    assert!(tab.starts_with(&begin), "{tab}");
+    // What does not close is told, not read again for ever.
+    let open = refused(&text.replace("  ]\n  counter", "  counter")).to_string();
+    assert!(open.contains("error[not-yaml]: this is no YAML: "), "{open}");
+    let many = format!("a:\n  b: [\n{}", "x,\n".repeat(200_000));
+    assert!(refused(&many).to_string().contains("error[not-yaml]"));
+}

@@ -154,7 +154,80 @@ const CHANGES: &[(&str, &str, &[&str])] = &[
         &["dialogue: the roles have `taker` no more", "dialogue: the roles have `getter` too"],
     ),
     ("dialogues: no", "dialogues: yes", &["dialogue: dialogues that have ended are kept"]),
+    (
+        "{giver, taker}",
+        "{giver: [offer, counter, shake], taker}",
+        &["dialogue: `giver` may say `walk_away` no more"],
+    ),
+    (
+        "end_states: [swapped, broken_off]",
+        "end_states: [swapped, broken_off]\nend_state_of: {shake: swapped, walk_away: {offer: broken_off}}",
+        &[
+            "dialogue: `shake` ends a dialogue as `swapped`",
+            "dialogue: `walk_away` in answer to `offer` ends a dialogue as `broken_off`",
+        ],
+    ),
 ];
+
+#[test]
+fn rules_beyond_aea_s_are_compared_by_what_follows_from_them() {
+    let told = |before: &str, after: &str| -> Vec<String> {
+        let changes = read(before).difference(&read(after)).unwrap();
+        changes.iter().map(ToString::to_string).collect()
+    };
+    let ends = |rules: &str| {
+        BARTER.replace("broken_off]", &format!("broken_off]\nend_state_of: {{shake: swapped, {rules}}}"))
+    };
+    let (always, after) =
+        (ends("walk_away: broken_off"), ends("walk_away: {offer: broken_off, counter: broken_off}"));
+    assert!(told(&always, &after).is_empty());
+    let expected = ["dialogue: `walk_away` ends a dialogue as `swapped` instead of `broken_off`"];
+    assert_eq!(told(&after, &ends("walk_away: swapped")), expected);
+    let none = ends("walk_away: broken_off").replace("shake: swapped, ", "");
+    assert_eq!(told(&always, &none), ["dialogue: `shake` ends a dialogue as `swapped` no more"]);
+    // Without a list a role may say everything.
+    let all = BARTER.replace("giver,", "giver: [offer, counter, shake, walk_away],");
+    assert!(told(BARTER, &all).is_empty() && told(&all, BARTER).is_empty());
+}
+
+#[test]
+fn a_type_with_another_name_alone_is_the_same_on_the_wire() {
+    let told = |edit: &dyn Fn(&str) -> String| -> Vec<String> {
+        let changes = read(BARTER).difference(&read(&edit(BARTER))).unwrap();
+        changes.iter().map(ToString::to_string).collect()
+    };
+    let wish = "words: `offer`: `wish` is `pt:union[pt:str, ct:Want, pt:list[pt:str]]` instead of \
+                `wish: pt:union[pt:str, ct:Wish, pt:list[pt:str]]`";
+    assert_eq!(
+        told(&|text| text.replace("ct:Wish", "ct:Want")),
+        [wish, "words: the custom type `ct:Wish` is gone", "words: the custom type `ct:Want` is new"]
+    );
+    let other = told(&|text| text.replace("ct:Wish", "ct:Want").replace("string goods", "bytes goods"));
+    assert_eq!(other[0], wish.replace("words: ", "wire: "));
+    assert_eq!(
+        told(&|text| text.replace("Urgency", "Haste")),
+        ["words: `ct:Wish`: field 1, `urgency`, holds what is called `Wish.Haste` instead of `Wish.Urgency`"]
+    );
+    assert_eq!(
+        told(&|text| text.replace("Urgency", "Haste").replace("HIGH = 1", "HIGH = 2")),
+        ["wire: `ct:Wish`: field 1, `urgency`, has another type"]
+    );
+    // Types that hold themselves, and one another.
+    let tree = |text: &str, leaf: &str, kind: &str| {
+        text.replace(
+            "  repeated string goods = 2;",
+            &format!(
+                "  message {leaf} {{ repeated {leaf} own = 1; {kind} weight = 2; }}\n  {leaf} goods = 2;"
+            ),
+        )
+    };
+    let compare = |kind: &str| {
+        let changes =
+            read(&tree(BARTER, "Leaf", "int32")).difference(&read(&tree(BARTER, "Twig", kind))).unwrap();
+        changes.iter().map(|change| change.effect).collect::<Vec<_>>()
+    };
+    assert_eq!((compare("int32"), compare("int64")), (vec![Effect::Words], vec![Effect::Wire]));
+}
 
 #[test]
 fn what_changes_the_bytes_is_told_from_what_changes_the_rules_or_the_words() {

@@ -4,11 +4,12 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::Args;
 use folkmoot::Result;
 use folkmoot::protocols::neutral::from_hex;
-use folkmoot::protocols::{DecodeError, Envelope, Message, Neutral, Protocol, Reading};
+use folkmoot::protocols::{Envelope, Fault, Message, Neutral, Protocol, Reading};
 
 use super::{lines, spec};
 
@@ -40,16 +41,34 @@ pub(crate) fn run(decode: &Decode) -> Result<ExitCode> {
         let bytes = from_hex(line).map_err(|error| error.to_string())?;
         let neutral = match decode.envelope {
             true => opened(&protocol, &bytes, reading),
-            false => Message::decode(&protocol, &bytes, reading).map(Neutral::from),
+            false => message(&protocol, &bytes, reading),
         };
-        Ok(neutral.map_err(|error| error.to_string())?.to_json())
+        Ok(neutral?.to_json())
     })
 }
 
-fn opened(
-    protocol: &std::sync::Arc<Protocol>,
-    bytes: &[u8],
-    reading: Reading,
-) -> std::result::Result<Neutral, DecodeError> {
-    Neutral::from_envelope(protocol, &Envelope::decode(bytes, reading)?, reading)
+fn opened(protocol: &Arc<Protocol>, bytes: &[u8], reading: Reading) -> std::result::Result<Neutral, String> {
+    let envelope = Envelope::decode(bytes, reading).map_err(|error| {
+        let hint = match <Message>::decode(protocol, bytes, Reading::STRICT) {
+            Ok(_) => "; these are the bytes of a message: leave --envelope out",
+            Err(_) => "",
+        };
+        format!("{error}{hint}")
+    })?;
+    Neutral::from_envelope(protocol, &envelope, reading).map_err(|error| match error.fault() {
+        Fault::OtherProtocol => {
+            format!("{error}, {}; the specification is that of {}", envelope.protocol_id, protocol.id())
+        }
+        _ => error.to_string(),
+    })
+}
+
+fn message(protocol: &Arc<Protocol>, bytes: &[u8], reading: Reading) -> std::result::Result<Neutral, String> {
+    Message::decode(protocol, bytes, reading).map(Neutral::from).map_err(|error| {
+        let hint = match Envelope::decode(bytes, Reading::STRICT) {
+            Ok(_) => "; these are the bytes of an envelope: add --envelope",
+            Err(_) => "",
+        };
+        format!("{error}{hint}")
+    })
 }

@@ -2,6 +2,7 @@
 //!
 //! What always holds: the output has a line for each of the input; a bad one gives `error: REASON` in its place, or
 //! another word than `error`, and the exit code is 1 at the end. What was read is answered before more is waited for.
+//! Where nobody reads the output any more, the rest of the input is left.
 //! Neighbours: [`super::encode`], [`super::decode`] and [`super::trace`] say what becomes of a line.
 
 use std::fs::File;
@@ -11,6 +12,11 @@ use std::process::ExitCode;
 
 use folkmoot::Result;
 use folkmoot::protocols::neutral::NeutralError;
+
+use crate::is_read;
+
+/// What some programs put before the first line of a text in UTF-8.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// Longest line that is taken, in bytes: enough for the largest message in JSON.
 pub(super) const MAX_LINE_BYTES: usize = 64 * 1024 * 1024;
@@ -27,31 +33,36 @@ pub(super) fn answer(
     bad: &str,
     mut answer: impl FnMut(usize, &str) -> std::result::Result<String, String>,
 ) -> Result<ExitCode> {
+    let unreadable = |error: std::io::Error| {
+        let name = file.map_or_else(|| "the standard input".to_owned(), |file| file.display().to_string());
+        format!("{name} cannot be read: {error}")
+    };
     let input: Box<dyn Read> = match file {
         None => Box::new(std::io::stdin().lock()),
-        Some(file) => {
-            let opened = File::open(file);
-            Box::new(opened.map_err(|error| format!("{} cannot be read: {error}", file.display()))?)
-        }
+        Some(file) => Box::new(File::open(file).map_err(unreadable)?),
     };
     let mut input = BufReader::new(input);
     let mut output = BufWriter::new(std::io::stdout().lock());
     let mut code = ExitCode::SUCCESS;
     let (mut line, mut number) = (Vec::new(), 0);
-    while let Some(read) = next_line(&mut input, &mut line)? {
+    while let Some(read) = next_line(&mut input, &mut line).map_err(unreadable)? {
         number += 1;
-        match read.and_then(|()| text(&line)).and_then(|text| answer(number, text)) {
-            Ok(answer) => writeln!(output, "{answer}")?,
+        if number == 1 && line.starts_with(BYTE_ORDER_MARK) {
+            line.drain(..BYTE_ORDER_MARK.len());
+        }
+        let written = match read.and_then(|()| text(&line)).and_then(|text| answer(number, text)) {
+            Ok(answer) => writeln!(output, "{answer}"),
             Err(reason) => {
                 code = ExitCode::FAILURE;
-                writeln!(output, "{bad}: {}", on_one_line(&reason))?;
+                writeln!(output, "{bad}: {}", on_one_line(&reason))
             }
-        }
-        if input.buffer().is_empty() {
-            output.flush()?;
+        };
+        let flushed = if input.buffer().is_empty() { output.flush() } else { Ok(()) };
+        if !is_read(written.and(flushed))? {
+            return Ok(code);
         }
     }
-    output.flush()?;
+    is_read(output.flush())?;
     Ok(code)
 }
 
@@ -86,7 +97,7 @@ fn text(line: &[u8]) -> std::result::Result<&str, String> {
     match std::str::from_utf8(line).map(str::trim) {
         Ok("") => Err("the line is empty; there must be a message on it".to_owned()),
         Ok(text) => Ok(text),
-        Err(_) => Err("the line is not UTF-8".to_owned()),
+        Err(_) => Err("the line is not UTF-8; save the file as UTF-8".to_owned()),
     }
 }
 

@@ -15,6 +15,7 @@ use folkmoot::protocols::dialogue::Rules;
 use folkmoot::protocols::trace::Traced;
 
 use super::{lines, spec};
+use crate::is_read;
 
 /// The arguments of `folkmoot protocol trace`.
 #[derive(Debug, Args)]
@@ -46,9 +47,13 @@ pub(crate) fn run(trace: &Trace) -> Result<ExitCode> {
     for dialogue in &dialogues {
         let state = dialogue.ended.as_ref().map_or("open", |ended| ended.word(&rules));
         match dialogues.as_slice() {
-            [_] => writeln!(output, "{state}")?,
-            _ => writeln!(output, "{} of {}: {state}", dialogue.label.starter_reference, dialogue.starter)?,
-        }
+            [_] => is_read(writeln!(output, "{state}"))?,
+            _ => is_read(writeln!(
+                output,
+                "{} of {}: {state}",
+                dialogue.label.starter_reference, dialogue.starter
+            ))?,
+        };
     }
     Ok(code)
 }
