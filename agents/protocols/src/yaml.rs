@@ -72,8 +72,10 @@ fn printable(bytes: &[u8]) -> Result<&str, Finding> {
         Some((index, character)) => {
             let place = place_after(text.get(..index).unwrap_or_default());
             let told = format!("the character U+{:04X} must not stand in YAML", u32::from(character));
-            Err(Finding::error("not-yaml", place, told)
-                .hint("take it out, or write it as an escape in double quotes"))
+            Err(Finding::error("not-yaml", place, told).hint(match character {
+                '\0' => "if the file is UTF-16, save it as UTF-8",
+                _ => "take it out, or write it as an escape in double quotes",
+            }))
         }
     }
 }

@@ -173,3 +173,14 @@ fn lines_within_brackets_and_quotes_may_begin_anywhere_as_for_pyyaml() {
     let many = format!("a:\n  b: [\n{}", "x,\n".repeat(200_000));
     assert!(refused(&many).to_string().contains("error[not-yaml]"));
 }
+
+#[test]
+fn a_text_in_another_encoding_is_told_to_be_saved_as_utf_8() {
+    let units: Vec<u16> = BARTER.encode_utf16().collect();
+    let little: Vec<u8> = units.iter().flat_map(|unit| unit.to_le_bytes()).collect();
+    let marked: Vec<u8> = [0xff, 0xfe].into_iter().chain(little.iter().copied()).collect();
+    for bytes in [little, marked] {
+        let told = Specification::read(bytes).unwrap_err().to_string();
+        assert!(told.starts_with("1:") && told.trim_end().ends_with("as UTF-8"), "{told}");
+    }
+}
