@@ -4,6 +4,7 @@
 //! [`engine`](crate::engine) tell their [`Ground`], which hands the counts on.
 
 use crate::dead_letter::DeadLetter;
+use crate::death_notice::Unheard;
 use crate::ground::Ground;
 use crate::mailbox_id::MailboxId;
 
@@ -31,6 +32,10 @@ pub enum Happening {
     DeadLetter,
     /// A dead letter was thrown away because there were too many.
     LetterLost,
+    /// The sender of a request was told that it is dead.
+    DeathTold,
+    /// One was not, for its mailbox had no room.
+    DeathUntold,
     /// A mailbox was terminated.
     Terminated,
     /// A mail, or dead letter, went with its mailbox or was purged.
@@ -54,6 +59,23 @@ impl Ground {
         tracing::warn!(
             %mailbox, position, kind = %mail.kind, %cause,
             "there were too many dead letters, and the oldest was thrown away; look at them and purge them in time"
+        );
+    }
+
+    /// The sender of a request was told that it is dead.
+    pub(crate) fn told(&self, unheard: &Unheard) {
+        self.count(Happening::DeathTold, 1);
+        let Unheard { mailbox, requester, position, death, .. } = unheard;
+        tracing::debug!(%mailbox, position, %requester, ?death, "a requester was told that its request is dead");
+    }
+
+    /// The sender of a request could not be told that it is dead.
+    pub(crate) fn untold(&self, unheard: &Unheard) {
+        self.count(Happening::DeathUntold, 1);
+        let Unheard { mailbox, requester, position, death, .. } = unheard;
+        tracing::warn!(
+            %mailbox, position, %requester, ?death,
+            "a requester was not told that its request is dead: its own mailbox, or the exchange, is full"
         );
     }
 

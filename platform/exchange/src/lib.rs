@@ -12,6 +12,7 @@
 
 pub mod asker;
 pub mod dead_letter;
+pub mod death_notice;
 pub mod delivery;
 pub mod engine;
 pub mod error;
@@ -36,6 +37,7 @@ pub mod waiting;
 
 pub use asker::{Asker, Ownership};
 pub use dead_letter::{DeadLetter, DeathCause, Page, Peeked, Purge, Standing};
+pub use death_notice::{Death, DeathNotice};
 pub use delivery::{Again, Delivery, Receipt, Recv, Refusal};
 pub use engine::Engine;
 pub use error::ExchangeError;

@@ -25,6 +25,10 @@ pub const OWN_KINDS: &str = "folkmoot/";
 /// request's tag and label.
 pub const MAILBOX_TERMINATED: &str = "folkmoot/mailbox-terminated";
 
+/// The kind of the answer to a request that became a dead letter, or was purged: a [`DeathNotice`](crate::DeathNotice), from
+/// the mailbox in which it died, with the request's tag and label.
+pub const DEAD_LETTER: &str = "folkmoot/dead-letter";
+
 /// The sender of the exchange's own mail, in the place of a node's name.
 pub const EXCHANGE_ITSELF: &str = "folkmoot/exchange";
 
@@ -44,7 +48,7 @@ impl fmt::Display for MailId {
 /// Whether a mail wants an answer, or is one.
 ///
 /// The exchange remembers the requests of a mailbox until it sends the response with their tag, and answers them with
-/// [`MAILBOX_TERMINATED`] if it is terminated before.
+/// [`MAILBOX_TERMINATED`] if it is terminated before, and with [`DEAD_LETTER`] those that become dead letters or are purged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Tracking {
     /// Neither.

@@ -13,7 +13,7 @@ mod repeats;
 mod sending;
 
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use folkmoot_gateway::Admitted;
@@ -43,8 +43,12 @@ impl MemoryStore {
         MemoryStore { ledger: Mutex::new(Ledger::new(ground)) }
     }
 
-    fn ledger(&self) -> MutexGuard<'_, Ledger> {
-        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Does an operation, and tells the senders of requests that died in it.
+    fn operate<T>(&self, now: Moment, operation: impl FnOnce(&mut Ledger) -> T) -> T {
+        let mut ledger = self.ledger.lock().unwrap_or_else(PoisonError::into_inner);
+        let done = operation(&mut ledger);
+        ledger.tell_of_deaths(now);
+        done
     }
 }
 
@@ -58,7 +62,7 @@ impl fmt::Debug for MemoryStore {
 macro_rules! under_the_lock {
     ($($name:ident($now:ident, $($argument:ident: $kind:ty),*) -> $answer:ty;)*) => {
         $(fn $name<'a>(&'a self, $now: Moment, $($argument: $kind),*) -> Reply<'a, $answer> {
-            Box::pin(async move { self.ledger().$name($now, $($argument),*) })
+            Box::pin(async move { self.operate($now, |ledger| ledger.$name($now, $($argument),*)) })
         })*
     };
 }
@@ -91,16 +95,17 @@ impl Store for MemoryStore {
     }
 
     fn send(&self, now: Moment, posting: Admitted<Posting>) -> Reply<'_, Accepted> {
-        Box::pin(async move { self.ledger().send(now, posting.message()) })
+        Box::pin(async move { self.operate(now, |ledger| ledger.send(now, posting.message())) })
     }
 
     fn give_back(&self, now: Moment, asker: &Asker, receipts: Vec<Receipt>) {
-        let mut ledger = self.ledger();
-        for receipt in receipts {
-            if let Err(error) = ledger.refuse(now, asker, receipt, Refusal::untouched()) {
-                tracing::debug!(%error, "a delivery could not be given back");
+        self.operate(now, |ledger| {
+            for receipt in receipts {
+                if let Err(error) = ledger.refuse(now, asker, receipt, Refusal::untouched()) {
+                    tracing::debug!(%error, "a delivery could not be given back");
+                }
             }
-        }
+        });
     }
 
     fn close(&self) -> Reply<'_, ()> {

@@ -13,6 +13,7 @@ use bytes::Bytes;
 
 use crate::asker::{Asker, Ownership};
 use crate::dead_letter::{DeadLetter, Page, Peeked, Purge};
+use crate::death_notice::Unheard;
 use crate::delivery::{Receipt, Refusal};
 use crate::error::ExchangeError;
 use crate::ground::Ground;
@@ -50,6 +51,8 @@ pub(super) struct Ledger {
     /// What all mail and dead letters count for.
     pub(super) bytes: u64,
     pub(super) repeats: Repeats,
+    /// Requests that died in this operation.
+    pub(super) unheard: Vec<Unheard>,
     last_claim: u64,
 }
 
@@ -65,6 +68,7 @@ impl Ledger {
             states: BTreeMap::new(),
             bytes: 0,
             repeats: Repeats::default(),
+            unheard: Vec::new(),
             last_claim: 0,
         }
     }
@@ -101,6 +105,7 @@ impl Ledger {
         let outcome = usage(mailbox, &setting);
         let after = mailbox.held_bytes();
         self.bytes = (self.bytes + after).saturating_sub(before);
+        self.unheard.append(&mut setting.unheard.into_inner());
         outcome
     }
 
@@ -315,10 +320,10 @@ impl Ledger {
     }
 
     pub(super) fn purge(&mut self, now: Moment, asker: &Asker, id: MailboxId, what: Purge) -> Outcome<u64> {
-        let count = self.with(now, asker, id, |mailbox, _| {
+        let count = self.with(now, asker, id, |mailbox, setting| {
             let queue = mailbox.queue_mut();
             Ok(match what {
-                Purge::Waiting => queue.purge_waiting(),
+                Purge::Waiting => queue.purge_waiting(now, setting),
                 Purge::DeadLetters => queue.purge_dead(),
             })
         })?;

@@ -3,9 +3,11 @@
 //! Always true: a mailbox that never had mail has no queue, for there may be a million of them. Neighbours:
 //! [`queue`](super::queue), [`ledger`](super::ledger).
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use crate::asker::{Asker, Ownership};
+use crate::death_notice::Unheard;
 use crate::error::ExchangeError;
 use crate::ground::Ground;
 use crate::limits::{ExchangeLimits, MailboxLimits};
@@ -20,6 +22,8 @@ pub(super) struct Setting {
     pub(super) mailbox: MailboxId,
     pub(super) limits: MailboxLimits,
     pub(super) ground: Arc<Ground>,
+    /// Requests that died in this operation.
+    pub(super) unheard: RefCell<Vec<Unheard>>,
 }
 
 pub(super) struct Mailbox {
@@ -59,7 +63,7 @@ impl Mailbox {
 
     pub(super) fn setting(&self, ground: Arc<Ground>) -> Setting {
         let limits = self.registration.limits.unwrap_or(ground.bounds().mailbox);
-        Setting { mailbox: self.id(), limits, ground }
+        Setting { mailbox: self.id(), limits, ground, unheard: RefCell::default() }
     }
 
     /// Its mail, where it ever had some.

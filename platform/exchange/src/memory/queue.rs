@@ -1,7 +1,7 @@
 //! The mail of one mailbox in memory.
 //!
 //! Always true: every mail is ready, in hand or delayed, and in the matching sets; [`Queue::settle`] brings it to the
-//! present first, and what comes of that does not depend on how often it is called. Neighbour:
+//! present first, and what comes of that in this mailbox does not depend on how often it is called. Neighbour:
 //! [`mailbox`](super::mailbox) has one.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use folkmoot_codecs::Principal;
 
 use crate::dead_letter::{DeadLetter, DeathCause, Peeked, Standing};
+use crate::death_notice::Unheard;
 use crate::delivery::{Again, Delivery, Receipt, Refusal};
 use crate::error::ExchangeError;
 use crate::mail::{HIGHEST_PRIORITY, Mail, Tracking};
@@ -141,6 +142,7 @@ impl Queue {
         self.dead_bytes += mail.size_bytes();
         let letter = DeadLetter { position, mail, by, attempts, cause, died_at };
         setting.ground.died(setting.mailbox, &letter);
+        setting.unheard.borrow_mut().extend(Unheard::of(setting.mailbox, &letter));
         self.dead.insert(position, letter);
         while self.dead.len() > setting.limits.dead_letters as usize {
             if let Some((_, letter)) = self.dead.pop_first() {
@@ -363,10 +365,16 @@ impl Queue {
     }
 
     /// Throws away what waits; how many.
-    pub(super) fn purge_waiting(&mut self) -> u64 {
+    pub(super) fn purge_waiting(&mut self, now: Moment, setting: &Setting) -> u64 {
         let waiting = self.entries.iter().filter(|(_, entry)| !matches!(entry.hold, Hold::InHand { .. }));
-        let positions: Vec<u64> = waiting.map(|(position, _)| *position).collect();
-        positions.iter().filter(|position| self.take_out(**position).is_some()).count() as u64
+        let gone: BTreeMap<u64, u32> = waiting.map(|(position, entry)| (*position, entry.attempts)).collect();
+        let unheard = self.pending.iter().filter_map(|((requester, tag), pending)| {
+            let attempts = *gone.get(&pending.position)?;
+            let request = (pending.position, *requester, (*tag, pending.label));
+            Some(Unheard::purged(setting.mailbox, request, attempts, now))
+        });
+        setting.unheard.borrow_mut().extend(unheard);
+        gone.keys().filter(|position| self.take_out(**position).is_some()).count() as u64
     }
 
     /// Throws the dead letters away; how many.

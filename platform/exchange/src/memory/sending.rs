@@ -9,6 +9,7 @@ use bytes::Bytes;
 use folkmoot_codecs::Principal;
 
 use crate::asker::Asker;
+use crate::death_notice::Unheard;
 use crate::error::ExchangeError;
 use crate::limits::MailboxLimits;
 use crate::mail::{EXCHANGE_ITSELF, MAILBOX_TERMINATED, Mail, MailId, Tracking, USUAL_PRIORITY};
@@ -277,6 +278,42 @@ impl Ledger {
         match self.slots.get_mut(&id) {
             Some(Slot::Live(mailbox)) => Some(mailbox),
             _ => None,
+        }
+    }
+
+    /// Tells the senders of the requests that died in this operation.
+    pub(super) fn tell_of_deaths(&mut self, now: Moment) {
+        while !self.unheard.is_empty() {
+            let mut all = std::mem::take(&mut self.unheard);
+            Unheard::in_order(&mut all);
+            all.iter().for_each(|unheard| self.tell_of_death(now, unheard));
+        }
+    }
+
+    fn tell_of_death(&mut self, now: Moment, unheard: &Unheard) {
+        let key = (unheard.requester, unheard.tag);
+        let dead_in = self.live_mailbox(unheard.mailbox);
+        let was_pending = dead_in.is_some_and(|mailbox| mailbox.queue_mut().settle_request(&key));
+        if !was_pending && !unheard.has_expired {
+            return;
+        }
+        let notice = unheard.notice();
+        // What is over there takes no room from it.
+        let told = self.with(now, &Asker::Container, unheard.requester, |mailbox, setting| {
+            let queue = mailbox.queue_mut();
+            let bytes = queue.bytes() + notice.size_bytes();
+            check_room(unheard.requester, &setting.limits, queue.len() + 1, bytes)?;
+            queue.push(notice, Principal::node(EXCHANGE_ITSELF), now);
+            Ok(())
+        });
+        match told {
+            Ok(()) => {
+                self.ground.told(unheard);
+                self.ground.waiting().wake_one(unheard.requester);
+            }
+            Err(ExchangeError::Full { .. }) => self.ground.untold(unheard),
+            // Nobody is there any more who could be told.
+            Err(_) => {}
         }
     }
 

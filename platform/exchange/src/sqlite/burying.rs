@@ -6,6 +6,7 @@
 use rusqlite::params;
 
 use crate::dead_letter::{DeadLetter, DeathCause};
+use crate::death_notice::Unheard;
 use crate::moment::Moment;
 
 use super::attempts;
@@ -69,6 +70,7 @@ pub(super) fn bury(
     places::remove(&desk.connection, live.number, rank, position)?;
     desk.leave_row(number)?;
     let letter = DeadLetter { position, mail, by, attempts, cause: cause.clone(), died_at };
+    desk.unheard.extend(Unheard::of(live.id(), &letter));
     desk.tell(Word::Died(live.id(), letter));
     let tally = live.tally_mut(desk);
     tally.messages = tally.messages.saturating_sub(1);

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use rusqlite::Connection;
 
 use crate::dead_letter::DeadLetter;
+use crate::death_notice::Unheard;
 use crate::ground::Ground;
 use crate::limits::ExchangeLimits;
 use crate::mailbox_id::MailboxId;
@@ -69,6 +70,8 @@ pub(super) enum Word {
     Lost(MailboxId, DeadLetter),
     ThrownAway(MailboxId, u64, &'static str),
     Forgot(MailboxId),
+    Told(Unheard),
+    Untold(Unheard),
 }
 
 /// What a transaction did to the memory.
@@ -92,6 +95,7 @@ pub(super) struct Place {
     undo: usize,
     wakes: usize,
     words: usize,
+    unheard: usize,
     changed: usize,
     records: usize,
     totals: Totals,
@@ -109,6 +113,8 @@ pub(super) struct Desk {
     pub(super) last_mailbox: i64,
     wakes: Vec<Wake>,
     words: Vec<Word>,
+    /// Requests that died in the present operation.
+    pub(super) unheard: Vec<Unheard>,
     /// Mailboxes that the transaction has changed, and those of them whose tally is not written yet.
     pub(super) changed: Vec<MailboxId>,
     pub(super) untallied: Vec<MailboxId>,
@@ -138,6 +144,7 @@ impl Desk {
             last_mailbox: 0,
             wakes: Vec::new(),
             words: Vec::new(),
+            unheard: Vec::new(),
             changed: Vec::new(),
             untallied: Vec::new(),
             hands: HashMap::default(),
@@ -160,6 +167,7 @@ impl Desk {
             undo: self.undo.len(),
             wakes: self.wakes.len(),
             words: self.words.len(),
+            unheard: self.unheard.len(),
             changed: self.changed.len(),
             records: self.records.len(),
             totals: self.totals,
@@ -184,6 +192,7 @@ impl Desk {
         self.records.truncate(place.records);
         self.wakes.truncate(place.wakes);
         self.words.truncate(place.words);
+        self.unheard.truncate(place.unheard);
         self.totals = place.totals;
         self.live_of_user.clear();
         let changed = self.changed.split_off(place.changed);
@@ -203,6 +212,8 @@ impl Desk {
                 Word::Lost(mailbox, letter) => self.ground.lost(mailbox, &letter),
                 Word::ThrownAway(mailbox, count, why) => self.ground.thrown_away(mailbox, count, why),
                 Word::Forgot(mailbox) => self.ground.forgot(mailbox),
+                Word::Told(unheard) => self.ground.told(&unheard),
+                Word::Untold(unheard) => self.ground.untold(&unheard),
             }
         }
         for wake in self.wakes.drain(..) {

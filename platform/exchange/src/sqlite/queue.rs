@@ -4,9 +4,12 @@
 //! has a [`Hand`] in memory. A mailbox was brought to the present before ([`attempts`]). Neighbours:
 //! [`slots`](super::slots) has the mailbox, [`places`] and [`mails`] the rows.
 
+use std::collections::HashMap;
+
 use rusqlite::params;
 
 use crate::dead_letter::{Peeked, Standing};
+use crate::death_notice::Unheard;
 use crate::delivery::{Delivery, Receipt};
 use crate::error::ExchangeError;
 use crate::mail::HIGHEST_PRIORITY;
@@ -17,6 +20,7 @@ use super::attempts;
 use super::desk::{Desk, Hand};
 use super::mails::{self, Broken, Stored};
 use super::places::{self, Placed};
+use super::requests::{self, Pending};
 use super::slots::Live;
 use super::trouble::Outcome;
 use super::words::{column, count};
@@ -256,7 +260,9 @@ pub(super) fn peek(live: &mut Live, desk: &mut Desk, after: u64, max: usize) -> 
 }
 
 /// Throws away what is in nobody's hand; how many.
-pub(super) fn purge_waiting(live: &mut Live, desk: &mut Desk) -> Outcome<u64> {
+pub(super) fn purge_waiting(live: &mut Live, desk: &mut Desk, now: Moment) -> Outcome<u64> {
+    let pending = if live.tally().pending == 0 { Vec::new() } else { requests::pending(live, desk)? };
+    let pending: HashMap<u64, Pending> = pending.into_iter().map(|one| (one.position, one)).collect();
     let mut gone = 0;
     let mut after = 0;
     loop {
@@ -285,6 +291,10 @@ pub(super) fn purge_waiting(live: &mut Live, desk: &mut Desk) -> Outcome<u64> {
                 expires_at,
             };
             remove(live, desk, position, &hand)?;
+            if let Some(Pending { requester, tag, label, .. }) = pending.get(&position) {
+                let request = (position, *requester, (*tag, *label));
+                desk.unheard.push(Unheard::purged(live.id(), request, hand.attempts, now));
+            }
             gone += 1;
         }
     }

@@ -12,7 +12,7 @@ use crate::moment::Moment;
 use super::desk::Desk;
 use super::slots::{Live, earliest};
 use super::trouble::Outcome;
-use super::words::{column, id_bytes, moment_column};
+use super::words::{column, count, id_bytes, moment_column};
 
 /// Remembers a request until it is answered; its mail is in place.
 pub(super) fn track(live: &mut Live, desk: &mut Desk, mail: &Mail, position: u64) -> Outcome<()> {
@@ -68,6 +68,7 @@ pub(super) fn settle_request(live: &mut Live, desk: &mut Desk, from: MailboxId, 
 
 /// A request that is not answered.
 pub(super) struct Pending {
+    pub(super) position: u64,
     pub(super) requester: MailboxId,
     pub(super) tag: u128,
     pub(super) label: Option<u128>,
@@ -75,9 +76,9 @@ pub(super) struct Pending {
 
 /// The requests that are not answered, in the order in which they came.
 pub(super) fn pending(live: &Live, desk: &Desk) -> Outcome<Vec<Pending>> {
-    let mut statement = desk
-        .connection
-        .prepare_cached("SELECT requester, tag, label FROM pending WHERE mailbox = ?1 ORDER BY position")?;
+    let mut statement = desk.connection.prepare_cached(
+        "SELECT requester, tag, label, position FROM pending WHERE mailbox = ?1 ORDER BY position",
+    )?;
     let mut rows = statement.query([live.number])?;
     let mut pending = Vec::new();
     while let Some(row) = rows.next()? {
@@ -86,7 +87,7 @@ pub(super) fn pending(live: &Live, desk: &Desk) -> Outcome<Vec<Pending>> {
         let tag = bytes(1)?.and_then(super::words::number_of);
         let label = bytes(2)?.and_then(super::words::number_of);
         if let (Some(requester), Some(tag)) = (requester, tag) {
-            pending.push(Pending { requester, tag, label });
+            pending.push(Pending { position: count(row.get(3)?), requester, tag, label });
         }
     }
     Ok(pending)

@@ -8,6 +8,7 @@ use folkmoot_codecs::Principal;
 use folkmoot_gateway::Admitted;
 
 use crate::asker::Asker;
+use crate::death_notice::Unheard;
 use crate::error::ExchangeError;
 use crate::limits::MailboxLimits;
 use crate::mail::{EXCHANGE_ITSELF, MAILBOX_TERMINATED, Mail, MailId, Tracking, USUAL_PRIORITY};
@@ -16,6 +17,8 @@ use crate::moment::Moment;
 use crate::posting::{Accepted, Posting};
 use crate::step::{Committed, StatePut, Step};
 
+use super::attempts;
+use super::desk::Word;
 use super::mails::{self, Stored};
 use super::queue;
 use super::requests::{self, Pending};
@@ -226,10 +229,44 @@ impl Session {
         }
     }
 
+    /// Tells the senders of the requests that died in this operation.
+    pub(super) fn tell_of_deaths(&mut self, now: Moment) -> Outcome<()> {
+        while !self.desk.unheard.is_empty() {
+            let mut all = std::mem::take(&mut self.desk.unheard);
+            Unheard::in_order(&mut all);
+            all.into_iter().try_for_each(|unheard| self.tell_of_death(now, unheard))?;
+        }
+        Ok(())
+    }
+
+    fn tell_of_death(&mut self, now: Moment, unheard: Unheard) -> Outcome<()> {
+        let was_pending = match self.slots.anyones(&self.desk, unheard.mailbox)? {
+            Some(live) => requests::settle_request(live, &mut self.desk, unheard.requester, unheard.tag)?,
+            None => false,
+        };
+        if !was_pending && !unheard.has_expired {
+            return Ok(());
+        }
+        let mail = unheard.notice();
+        // Where nobody is there any more, nobody is told.
+        let Some(live) = self.slots.anyones(&self.desk, unheard.requester)? else { return Ok(()) };
+        // What is over there takes no room from it.
+        attempts::settle(live, &mut self.desk, now)?;
+        let (messages, bytes) = (live.tally().messages + 1, live.tally().bytes + mail.size_bytes());
+        if check_room(unheard.requester, &live.limits, messages, bytes).is_err() {
+            self.desk.tell(Word::Untold(unheard));
+            return Ok(());
+        }
+        let (by, rank) = (Principal::node(EXCHANGE_ITSELF), mails::rank(mail.priority));
+        queue::push(live, &mut self.desk, Stored { rank, position: 0, mail, by, accepted_at: now })?;
+        self.desk.tell(Word::Told(unheard));
+        Ok(())
+    }
+
     /// Answers the requests to a mailbox that is over; how many. Requesters that are over, too, get none.
     pub(super) fn answer_for(&mut self, id: MailboxId, now: Moment, pending: Vec<Pending>) -> Outcome<u64> {
         let mut answered = 0;
-        for Pending { requester, tag, label } in pending {
+        for Pending { requester, tag, label, .. } in pending {
             let Some(live) = self.slots.anyones(&self.desk, requester)? else { continue };
             let mail = Mail {
                 id: MailId(tag),

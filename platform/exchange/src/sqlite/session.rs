@@ -356,7 +356,7 @@ impl Session {
     pub(super) fn purge(&mut self, now: Moment, asker: &Asker, id: MailboxId, what: Purge) -> Outcome<u64> {
         let (live, desk) = self.settled(now, asker, id)?;
         let gone = match what {
-            Purge::Waiting => queue::purge_waiting(live, desk)?,
+            Purge::Waiting => queue::purge_waiting(live, desk, now)?,
             Purge::DeadLetters => {
                 let gone = desk
                     .connection

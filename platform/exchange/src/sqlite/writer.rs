@@ -92,7 +92,7 @@ impl<T: Send, F: FnMut(&mut Session) -> Outcome<T> + Send> Work for Operation<T,
             Err(Trouble::Refused(error)) => self.outcome = Some(Err(error)),
             Err(trouble) => return Err(trouble),
         }
-        Ok(())
+        session.tell_of_deaths(self.manner.now)
     }
 
     fn answer(self: Box<Self>) {
@@ -385,6 +385,7 @@ impl Writer {
         for (asker, receipt) in returned {
             let now = now.unwrap_or_else(|| self.session.desk.ground.now());
             self.session.put_back(now, asker, receipt)?;
+            self.session.tell_of_deaths(now)?;
         }
         for work in batch.iter_mut() {
             work.run(&mut self.session)?;

@@ -9,6 +9,7 @@ use std::io::Write;
 use std::path::Path;
 use std::process::Command;
 
+use folkmoot_exchange::mail::DEAD_LETTER;
 use folkmoot_exchange::sqlite::{self, BALLAST, DATABASE, HANDS, LOG, MARK};
 use folkmoot_exchange::{
     Asker, ExchangeError, Mail, MailId, MailboxId, Page, Recv, Refusal, Registration, Step,
@@ -68,6 +69,7 @@ async fn all_that_was_accepted_is_there_after_a_restart_and_what_was_acknowledge
     world.exchange.refuse(&Asker::Container, &last.receipt, never).await.unwrap();
     let step = World::state_step("agents/1", 0, "kept");
     world.exchange.commit(&Asker::Container, Step { ..step }).await.unwrap();
+    world.send(ada, world.mail("well?").from(pump).request(9, None)).await;
     let lease = world.exchange.take_lease(&Asker::Container, ada, "north".into(), 60 * SECOND).await.unwrap();
     let before = world.exchange.stats(&Asker::Container, pump).await.unwrap();
     let crash = crashed(directory.path());
@@ -77,7 +79,9 @@ async fn all_that_was_accepted_is_there_after_a_restart_and_what_was_acknowledge
         let world = World::at(directory).await.unwrap();
         let stats = world.exchange.stats(&Asker::Container, pump).await.unwrap();
         assert_eq!((stats.accepted, stats.acknowledged, stats.dead_letters), (5, 1, 1));
-        assert_eq!((stats.ready, stats.in_hand, stats.pending_requests), (3, 0, 1));
+        // Who asked for what is dead was told.
+        assert_eq!((stats.ready, stats.in_hand, stats.pending_requests), (3, 0, 0));
+        assert_eq!(world.exchange.stats(&Asker::Container, ada).await.unwrap().pending_requests, 1);
         assert_eq!(stats.bytes, before.bytes);
         let late = world.exchange.acknowledge(&Asker::Container, &one.receipt).await.unwrap_err();
         assert!(matches!(late, ExchangeError::LeaseOver { position: 2, .. }), "{late}");
@@ -99,7 +103,9 @@ async fn all_that_was_accepted_is_there_after_a_restart_and_what_was_acknowledge
         assert_eq!(world.exchange.shares(&Asker::Container, pump).await.unwrap(), ["crew".into()]);
         let owned = world.try_recv(ada, Recv::now()).await.unwrap_err();
         assert!(matches!(owned, ExchangeError::Owned { .. }), "{owned}");
-        assert!(world.try_recv(ada, Recv::now().as_owner(lease.epoch)).await.unwrap().is_empty());
+        let theirs = world.try_recv(ada, Recv::now().at_most(9).as_owner(lease.epoch)).await.unwrap();
+        let kinds: Vec<&str> = theirs.iter().map(|delivery| &*delivery.mail.kind).collect();
+        assert_eq!(kinds, [DEAD_LETTER, "note"]);
         let found = folkmoot_exchange::Query::able_to("water");
         assert_eq!(world.exchange.discover(&Asker::Container, found).await.unwrap()[0].name, crew.name);
         world.exchange.terminate(&Asker::Container, pump).await.unwrap();

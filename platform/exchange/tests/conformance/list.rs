@@ -63,6 +63,9 @@ macro_rules! every_test {
                 a_step_sees_what_it_has_done_itself,
             ]
             tracking: [
+                whoever_asked_is_told_that_the_request_is_dead,
+                nobody_is_told_that_a_mail_is_dead_who_does_not_wait,
+                notices_of_death_keep_to_the_bounds,
                 terminating_answers_every_request_read_or_not,
                 an_answered_or_expired_request_is_not_answered_again,
                 an_answer_to_a_requester_that_is_gone_settles_its_request,

@@ -147,6 +147,9 @@ async fn check(world: World, operations: Vec<Operation>) {
     for operation in operations {
         both.apply(&operation).await;
         for number in 1..=MAILBOXES {
+            both.settle(number).await;
+        }
+        for number in 1..=MAILBOXES {
             let told = both.look(number).await;
             assert_eq!(told, both.simple.look(number), "mailbox {number} after {operation:?}");
         }
@@ -311,6 +314,13 @@ impl Both {
             }
         };
         assert_eq!(real.map_err(|error| fault(&error)), model, "{operation:?}");
+        (1..=MAILBOXES).for_each(|number| self.simple.tell_of_deaths(number));
+    }
+
+    /// Brings a mailbox to the present, and tells of the requests that died in it.
+    async fn settle(&mut self, number: u128) {
+        self.world.exchange.stats(&Asker::Container, id(number)).await.ok();
+        self.simple.tell_of_deaths(number);
     }
 
     /// The keys and revisions of all states.

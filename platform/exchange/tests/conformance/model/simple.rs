@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use folkmoot_exchange::mail::MAILBOX_TERMINATED;
+use folkmoot_codecs::{Codec, Value};
+use folkmoot_exchange::mail::{DEAD_LETTER, MAILBOX_TERMINATED};
 use folkmoot_exchange::{
     Again, DeathCause, ExchangeLimits, Mail, MailId, MailboxId, MailboxStats, Moment, Standing, Tracking,
 };
@@ -57,14 +58,28 @@ struct Dead {
 
 #[derive(Clone)]
 struct Pending {
+    position: u64,
     from: MailboxId,
     tag: u128,
     expires_at: Option<Moment>,
 }
 
+/// A request that died: when, in which mailbox, its position, its mail, and what of it the notice says.
+#[derive(Clone)]
+struct Unheard {
+    at: Moment,
+    mailbox: u128,
+    position: u64,
+    mail: Mail,
+    attempts: u32,
+    cause: &'static str,
+    reason: String,
+}
+
 #[derive(Clone, Default)]
 struct Mailbox {
     number: u128,
+    unheard: Vec<Unheard>,
     waiting: Vec<Waiting>,
     dead: Vec<Dead>,
     pending: Vec<Pending>,
@@ -90,6 +105,19 @@ pub(crate) struct Simple {
     came: Vec<Came>,
     states: Vec<(String, u64)>,
     claims: u64,
+}
+
+/// What a notice says.
+fn notice(cause: &str, reason: &str, attempts: u32) -> bytes::Bytes {
+    let text = |text: &str| Value::Text(text.to_owned());
+    let said = Value::Map(vec![
+        (text("cause"), text(cause)),
+        (text("reason"), text(reason)),
+        (text("attempts"), Value::Int(i64::from(attempts))),
+    ]);
+    let mut bytes = bytes::BytesMut::new();
+    Codec::MsgPack.encode(&said, &mut bytes).unwrap();
+    bytes.freeze()
 }
 
 fn err<T>(fault: &str) -> Result<T, Fault> {
@@ -223,7 +251,8 @@ impl Simple {
             }
             let from = mail.from.unwrap();
             mailbox.pending.retain(|pending| (pending.from, pending.tag) != (from, tag));
-            mailbox.pending.push(Pending { from, tag, expires_at: mail.expires_at });
+            let position = mailbox.counted.accepted + 1;
+            mailbox.pending.push(Pending { position, from, tag, expires_at: mail.expires_at });
             mailbox.counted.requests_in += 1;
         }
         if held + mail.size_bytes() > limits.bytes {
@@ -324,6 +353,38 @@ impl Simple {
         Ok(Told::Nothing)
     }
 
+    /// Tells the senders of requests that died in a mailbox; in the order of their deaths.
+    pub(crate) fn tell_of_deaths(&mut self, number: u128) {
+        let Ok(mailbox) = self.mailbox(number) else { return };
+        let mut all = std::mem::take(&mut mailbox.unheard);
+        all.sort_by_key(|one| (one.at, one.position));
+        for Unheard { at, mailbox, mail, attempts, cause, reason, .. } in all {
+            let (Tracking::Request { tag, .. }, Some(from)) = (mail.tracking, mail.from) else { continue };
+            let pending = self.mailbox(mailbox).map_or(0, |found| found.pending.len());
+            let was_pending = self.mailbox(mailbox).is_ok_and(|found| {
+                found.pending.retain(|one| (one.from, one.tag) != (from, tag));
+                found.pending.len() < pending
+            });
+            let is_unsure = mail.expires_at.is_some_and(|expiry| expiry <= at);
+            if !was_pending && !is_unsure {
+                continue;
+            }
+            let notice = Mail {
+                codec: Some(Codec::MsgPack),
+                ..Mail::new(MailId(tag), DEAD_LETTER, notice(cause, &reason, attempts))
+                    .from(MailboxId::agent(mailbox))
+                    .response(tag, None)
+                    .priority(9)
+            };
+            let limit = self.limits.mailbox.messages as usize;
+            if let Ok(requester) = self.mailbox(from.uuid)
+                && requester.waiting.len() < limit
+            {
+                requester.put(notice);
+            }
+        }
+    }
+
     pub(crate) fn requeue(&mut self, number: u128, positions: &[u64]) -> Outcome {
         let limit = self.limits.mailbox.messages as usize;
         let mailbox = self.mailbox(number)?;
@@ -340,11 +401,12 @@ impl Simple {
     }
 
     pub(crate) fn purge(&mut self, number: u128, dead: bool) -> Outcome {
+        let now = self.now;
         let mailbox = self.mailbox(number)?;
         let before = mailbox.waiting.len() + mailbox.dead.len();
         match dead {
             true => mailbox.dead.clear(),
-            false => mailbox.waiting.retain(|one| matches!(one.standing, Standing::InHand(_))),
+            false => mailbox.purge(now),
         }
         Ok(Told::Numbers(vec![(before - mailbox.waiting.len() - mailbox.dead.len()) as u64]))
     }
@@ -483,8 +545,34 @@ impl Mailbox {
 
     fn bury(&mut self, index: usize, cause: DeathCause, at: Moment) {
         let Waiting { position, mail, attempts, .. } = self.waiting.remove(index);
+        let (word, reason) = match &cause {
+            DeathCause::Expired => ("expired", cause.to_string()),
+            DeathCause::LeaseOver => ("lease-over", cause.to_string()),
+            DeathCause::Refused(reason) => ("refused", reason.to_string()),
+        };
+        let (mailbox, unheard) = (self.number, mail.clone());
+        self.unheard.push(Unheard { at, mailbox, position, mail: unheard, attempts, cause: word, reason });
         self.dead.push(Dead { position, mail, attempts, cause, at });
         self.dead.sort_by_key(|one| one.position);
+    }
+
+    /// What nobody has in hand goes. Of requests that wait for an answer the senders are told.
+    fn purge(&mut self, at: Moment) {
+        let (kept, gone) = std::mem::take(&mut self.waiting)
+            .into_iter()
+            .partition(|one: &Waiting| matches!(one.standing, Standing::InHand(_)));
+        self.waiting = kept;
+        for Waiting { position, mail, attempts, .. } in gone {
+            let key = (mail.from, mail.tracking);
+            let waits = self.pending.iter().any(|one| {
+                let tracking = Tracking::Request { tag: one.tag, label: None };
+                one.position == position && key == (Some(one.from), tracking)
+            });
+            if waits {
+                let (mailbox, reason) = (self.number, "it was purged before it was delivered".to_owned());
+                self.unheard.push(Unheard { at, mailbox, position, mail, attempts, cause: "purged", reason });
+            }
+        }
     }
 
     /// The newest letters are kept.
