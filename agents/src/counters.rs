@@ -110,6 +110,8 @@ table! {
     late_words: Counter = "folkmoot_late_words_total", "Words about deliveries and states that were refused because a lease was over.";
     dead_letters: Counter = "folkmoot_dead_letters_total", "Mails that became dead letters.";
     dead_letters_lost: Counter = "folkmoot_dead_letters_lost_total", "Dead letters that were thrown away because there were too many.";
+    deaths_told: Counter = "folkmoot_dead_letters_told_total", "Requests whose senders were told that they are dead letters, or were purged.";
+    deaths_untold: Counter = "folkmoot_dead_letters_untold_total", "Requests that are dead and whose senders were not told, for their own mailboxes were full.";
     mails_thrown_away: Counter = "folkmoot_mails_thrown_away_total", "Mails and dead letters that were purged, or went with their mailbox.";
     mailboxes_terminated: Counter = "folkmoot_mailboxes_terminated_total", "Mailboxes that were terminated.";
     mailboxes_forgotten: Counter = "folkmoot_mailboxes_forgotten_total", "Terminated mailboxes that were forgotten because there were too many.";

@@ -20,12 +20,12 @@ mod writing;
 
 pub use address::MailAddress;
 pub use delivery::{Delivery, DeliveryId, Tracking};
-pub use error::MailError;
+pub use error::{Death, DeathCause, MailError};
 pub use inbox::{AWAITED_ANSWERS, RECEIVED_AHEAD};
 pub(crate) use inbox::{Failure, Inbox, News, Taking};
 pub use outgoing::Outgoing;
 pub use own_mailbox::{Again, Kept, KeptUnder, OwnMailbox, Put, Step};
-pub use request::{MailRequest, TERMINATED, read as read_answer};
+pub use request::{DEAD_LETTER, MailRequest, OWN_KINDS, TERMINATED, read as read_answer, reminders};
 pub use rules::MailRules;
 pub use turn::MAX_SENT_IN_TURN;
 pub(crate) use turn::Outbox;

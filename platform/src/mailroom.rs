@@ -217,6 +217,8 @@ fn counter(counters: &Counters, happening: Happening) -> &Counter {
         Happening::Late => &counters.late_words,
         Happening::DeadLetter => &counters.dead_letters,
         Happening::LetterLost => &counters.dead_letters_lost,
+        Happening::DeathTold => &counters.deaths_told,
+        Happening::DeathUntold => &counters.deaths_untold,
         Happening::ThrownAway => &counters.mails_thrown_away,
         Happening::Terminated => &counters.mailboxes_terminated,
         Happening::Forgotten => &counters.mailboxes_forgotten,

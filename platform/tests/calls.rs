@@ -8,6 +8,7 @@ mod calls {
     mod counter;
     #[path = "../hostile/counts.rs"]
     mod counts;
+    mod dead_requests;
     mod deadlocks;
     mod destructors;
     mod durable;

@@ -1,7 +1,71 @@
 //! Why mail was not taken, or a mailbox could not be used.
 //!
 //! Always true: what is refused has changed nothing. Neighbours: [`OwnMailbox`](super::OwnMailbox) and the container's
-//! host give these.
+//! host give these; of its dead letters the exchange tells in a mail ([`read_answer`](super::read_answer)).
+
+use std::fmt;
+
+use serde::Deserialize;
+
+/// Why a request is dead.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum DeathCause {
+    /// Its time was over.
+    Expired,
+    /// Its last delivery was not acknowledged in time: its receiver has gone, or takes too long.
+    LeaseOver,
+    /// Its receiver refused it: it has no handler for it, cannot read it, or the handler failed or panicked as often as it may.
+    Refused,
+    /// Somebody purged the mailbox before it was delivered.
+    Purged,
+    /// An exchange of a later version has another word.
+    Other,
+}
+
+/// What became of a request that nobody will answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Death {
+    /// Why it is dead.
+    pub cause: DeathCause,
+    /// What its receiver said, where it refused; else the cause as a sentence.
+    pub reason: String,
+    /// How often it was delivered.
+    pub attempts: u32,
+}
+
+impl fmt::Display for Death {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Death { cause, reason, attempts } = self;
+        match cause {
+            DeathCause::Refused => write!(f, "it was refused at delivery {attempts}, {reason}"),
+            _ => f.write_str(reason),
+        }
+    }
+}
+
+impl Death {
+    /// Reads what the exchange tells.
+    pub(super) fn of(told: Told) -> Death {
+        let Told { cause, reason, attempts } = told;
+        let cause = match cause.as_str() {
+            "expired" => DeathCause::Expired,
+            "lease-over" => DeathCause::LeaseOver,
+            "refused" => DeathCause::Refused,
+            "purged" => DeathCause::Purged,
+            _ => DeathCause::Other,
+        };
+        Death { cause, reason, attempts }
+    }
+}
+
+/// The body of such a mail.
+#[derive(Deserialize)]
+pub(super) struct Told {
+    cause: String,
+    reason: String,
+    attempts: u32,
+}
 
 /// Why an exchange, or the gate before it, refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -45,6 +109,14 @@ pub enum MailError {
     /// What was to be replaced is not what was read.
     #[error("{0}")]
     Revision(String),
+    /// A request was not handled and never will be: it is a dead letter, or gone.
+    #[error("\"{to}\" will not answer, for the request is a dead letter: {death}")]
+    DeadLetter {
+        /// Who was asked.
+        to: String,
+        /// Why.
+        death: Death,
+    },
     /// A request was not answered in time; it stays where it is, and may be answered later.
     #[error("\"{to}\" did not answer within {after:?}; the request waits on in its mailbox")]
     NoAnswer {

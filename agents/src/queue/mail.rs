@@ -14,7 +14,7 @@ use super::{Core, Waiting};
 use crate::chain::Mode;
 use crate::context::Scope;
 use crate::interface::{Agent, LocalFuture};
-use crate::mail::{Delivery, Failure, Inbox, MailTurn, News, Outbox, Taking, Tracking};
+use crate::mail::{Delivery, Failure, Inbox, MailTurn, News, OWN_KINDS, Outbox, Taking, Tracking};
 use crate::turn::Origin;
 
 /// A mail that waits for its turn.
@@ -72,12 +72,15 @@ impl<A: Agent> Core<A> {
     }
 
     fn accept_mail(&self, inbox: &Rc<Inbox>, delivery: Delivery) {
+        let is_answer = matches!(delivery.tracking, Tracking::Response { .. });
         match handler_of::<A>(&delivery.kind) {
+            // What the exchange answers is no mail for a handler.
+            Some(_) if is_answer && delivery.kind.starts_with(OWN_KINDS) => inbox.drop_answer(&delivery),
             Some(handler) => {
                 let queued = Box::new(Queued { handler, delivery });
                 self.queue.borrow_mut().waiting.push_back(Waiting::Mail(queued));
             }
-            None if matches!(delivery.tracking, Tracking::Response { .. }) => inbox.drop_answer(&delivery),
+            None if is_answer => inbox.drop_answer(&delivery),
             None => {
                 let reason = format!(
                     "agent \"{}\" has no handler for mail of kind \"{}\": write `#[on(\"{}\")]`, or `#[on]` for all others",

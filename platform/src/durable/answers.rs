@@ -14,7 +14,9 @@ use std::time::Duration;
 
 use folkmoot_agents::chance;
 use folkmoot_agents::host::Host;
-use folkmoot_agents::mail::{Delivery, DeliveryId, Mail, MailAddress, MailError, Tracking, read_answer};
+use folkmoot_agents::mail::{
+    Delivery, DeliveryId, Mail, MailAddress, MailError, Outgoing, Tracking, read_answer, reminders,
+};
 use folkmoot_exchange::{Asker, ExchangeError, MailboxId, Recv, Registration};
 use serde::de::DeserializeOwned;
 use tokio::sync::{oneshot, watch};
@@ -76,10 +78,19 @@ impl<T: DeserializeOwned> MailRequest<T> {
         let tag = chance::uuid();
         let outgoing = mail.into_outgoing(to.clone(), Tracking::Request { tag, label: None })?;
         let mut awaited = answers.wait(tag)?;
+        let mut reminders = reminders(outgoing.expires_in);
+        // Where it is not known any more it is refused, and not sent a second time.
+        let reminder = Outgoing { expires_in: Some(Duration::ZERO), ..outgoing.clone() };
         let asked = async {
             let sender = Sender { tables: &hall.tables, agent: None, from: Some(answers.id) };
             sending::send(mailroom, &sender, outgoing).await?;
-            Ok((&mut awaited.answer).await.ok())
+            loop {
+                let Some(pause) = reminders.next() else { return Ok((&mut awaited.answer).await.ok()) };
+                if let Some(answer) = link_time::within(pause, &mut awaited.answer).await {
+                    return Ok(answer.ok());
+                }
+                sending::send(mailroom, &sender, reminder.clone()).await.ok();
+            }
         };
         match link_time::within(deadline, asked).await.transpose()?.flatten() {
             None => Err(MailError::NoAnswer { to: to.as_str().to_owned(), after: deadline }),

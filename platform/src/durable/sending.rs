@@ -11,7 +11,7 @@ use folkmoot_agents::Timestamp;
 use folkmoot_agents::mail::{Delivery, DeliveryId, MailAddress, MailError, Outgoing, Tracking};
 use folkmoot_exchange::{
     Asker, Delivery as Delivered, ExchangeError, Mail, MailId, MailboxId, MailboxState, Posting,
-    Tracking as Tracked, mail::USUAL_PRIORITY,
+    Tracking as Tracked, mail::OWN_KINDS, mail::USUAL_PRIORITY,
 };
 use folkmoot_gateway::Admitted;
 
@@ -106,7 +106,8 @@ pub(crate) fn delivery(
         from: mail.from.map(|from| from.to_string().into()),
         is_inside: by.is_node() && by.node_name() == tables.principal.node_name(),
         by,
-        is_answer,
+        // What the exchange itself says is nobody's to allow.
+        is_answer: is_answer || mail.kind.starts_with(OWN_KINDS),
         kind: mail.kind,
         tracking: match mail.tracking {
             Tracked::Plain => Tracking::Plain,

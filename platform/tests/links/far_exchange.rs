@@ -229,3 +229,38 @@ async fn more_receivers_wait_than_requests_may_be_in_hand() {
     assert_eq!(hub.counts.of("mails_acknowledged"), 50);
     shut_down([client, hub]).await;
 }
+
+/// Refuses whatever it is asked.
+#[derive(Agent, Default)]
+struct Clerk;
+
+#[agent]
+impl Clerk {
+    #[on("number")]
+    fn number(&self, number: u64) -> Result<u64, String> {
+        Err(format!("{number} is none"))
+    }
+}
+
+#[folkmoot::test(crate = crate::links::left_behind)]
+async fn whoever_asked_over_a_link_is_told_that_the_request_is_dead() {
+    let hub = node(plain("hub").exchange("memory:")).await;
+    let (one, other) = (node(using(plain("one"), &hub)).await, node(using(plain("other"), &hub)).await);
+    let twice = || folkmoot::Durable::new().attempts(2);
+    let clerk = one.spawn("clerk", Clerk::default).durable_with(twice()).await.unwrap();
+    let ask = async |mail| {
+        let asked = other.request::<u64>("clerk", mail).deadline(HOUR);
+        match asked.await.unwrap_err() {
+            folkmoot::mail::MailError::DeadLetter { death, .. } => death.to_string(),
+            error => panic!("{error:?}"),
+        }
+    };
+    let mail = || folkmoot::mail::Mail::new("number", &7_u64);
+    assert_eq!(ask(mail()).await, "it was refused at delivery 2, 7 is none");
+    one.stop("clerk", SOON).await.unwrap();
+    drop(clerk);
+    let expired = ask(mail().expires_in(Duration::from_millis(50))).await;
+    assert_eq!(expired, "its time was over before it was acknowledged");
+    assert_eq!((hub.counts.of("dead_letters_told"), hub.counts.of("dead_letters_untold")), (2, 0));
+    shut_down([one, other, hub]).await;
+}

@@ -4,6 +4,7 @@
 //! reads. Who asks is answered in what they speak. Neighbours: [`body`](super::body) has questions and answers; the platform
 //! does what is asked, as [`folkmoot::interpreter`] tells.
 
+use folkmoot::exchange::DeathNotice;
 use folkmoot::interpreter::{Interpreter, Outcome, Reply, Wish};
 use folkmoot::mail::{Delivery, Tracking};
 use folkmoot::{AgentDescription, CallError, Codec, Exception};
@@ -158,6 +159,12 @@ fn raised(exception: &Exception) -> Answer {
         serialization: Serialization::Json,
         exception: text_of::write(&raised).unwrap_or_default(),
     }
+}
+
+/// What whoever asked is told of a request that nobody will answer.
+pub(crate) fn of_dead(notice: &DeathNotice, dialect: Dialect) -> Answer {
+    let why = format!("nobody will answer the request, for it is a dead letter: {}", notice.reason);
+    for_dialect(raised(&Exception::new("RuntimeError", why)), dialect)
 }
 
 /// The exception that an agent in Python would have raised.

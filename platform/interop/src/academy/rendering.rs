@@ -7,11 +7,13 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use folkmoot::exchange::mail::MAILBOX_TERMINATED;
-use folkmoot::exchange::{Delivery, Mail, Refusal, Tracking};
+use folkmoot::exchange::mail::{DEAD_LETTER, MAILBOX_TERMINATED};
+use folkmoot::exchange::{DeathNotice, Delivery, Mail, Refusal, Tracking};
 
+use super::answering::of_dead;
 use super::door::Door;
-use super::message::{Header, Terminated};
+use super::envelope::Envelope;
+use super::message::{Direction, Header, Terminated};
 use super::sending::KIND;
 use super::stream::Listening;
 
@@ -24,6 +26,9 @@ pub(crate) fn render<'a>(
     let mail = &delivery.mail;
     if mail.kind.as_ref() == MAILBOX_TERMINATED {
         return Some(Cow::Owned(terminated(door, listening, mail)?));
+    }
+    if mail.kind.as_ref() == DEAD_LETTER {
+        return Some(Cow::Owned(dead(door, listening, mail)?));
     }
     let text = std::str::from_utf8(&mail.body).ok();
     if let Some(text) = text.filter(|text| mail.kind.starts_with(KIND) || Header::read(text).is_ok()) {
@@ -48,4 +53,14 @@ fn terminated(door: &Door, listening: &Listening, mail: &Mail) -> Option<String>
     let requester = listening.mailbox.into();
     let dialect = listening.dialect.unwrap_or_else(|| door.dialects.of(listening.mailbox));
     Some(Terminated { mailbox, requester, tag, label }.write(dialect))
+}
+
+/// The exchange says that a request became a dead letter: the client reads that as an exception of who was asked.
+fn dead(door: &Door, listening: &Listening, mail: &Mail) -> Option<String> {
+    let Tracking::Response { tag, label } = mail.tracking else { return None };
+    let notice = DeathNotice::read(&mail.body)?;
+    let dialect = listening.dialect.unwrap_or_else(|| door.dialects.of(listening.mailbox));
+    let (src, dest) = (mail.from?.into(), listening.mailbox.into());
+    let direction = Direction::Response;
+    Some(Envelope { src, dest, tag, label, direction, dialect }.write(&of_dead(&notice, dialect)))
 }

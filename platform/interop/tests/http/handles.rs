@@ -304,3 +304,16 @@ async fn what_cannot_be_asked_is_refused_before_it_is_sent() {
     let error = other.handle(id(AGENT)).ping().await.unwrap_err();
     assert!(matches!(error, HandleError::Mail(MailError::Exchange(_))), "{error}");
 }
+
+#[tokio::test]
+async fn a_request_that_is_a_dead_letter_is_an_error_at_once() {
+    let scene = Scene::open().await;
+    let asking = tokio::spawn(scene.handle.ping().into_future());
+    let exchange = scene.hall.mailroom.exchange();
+    let how = folkmoot::exchange::Recv::within(Duration::from_secs(60));
+    let taken = soon(exchange.recv(&Asker::Container, id(AGENT), how)).await.unwrap();
+    let refusal = folkmoot::exchange::Refusal::never("nobody is in");
+    exchange.refuse(&Asker::Container, &taken[0].receipt, refusal).await.unwrap();
+    let error = soon(asking).await.unwrap().unwrap_err();
+    assert!(matches!(&error, HandleError::DeadLetter { reason, .. } if reason == "nobody is in"), "{error}");
+}

@@ -1,5 +1,7 @@
 //! What clients before 1.0 say and need.
 
+use folkmoot::exchange::{Asker, Recv, Refusal};
+
 use crate::client::{Client, Hall, about, about_with, agent, put, uid, user};
 
 /// As aiohttp's client names itself, and without the header of 1.0.
@@ -73,4 +75,35 @@ async fn a_client_that_is_no_older_one_of_academys_is_never_sent_a_pickle() {
     client.asks("PUT", "/message", &put(&request(&src, &dest, ""))).await.is(200, "");
     client.asks("DELETE", "/mailbox", &about(&dest)).await.is(200, "");
     assert!(client.receives(&src, "").await.message().contains("academy-error-response"));
+}
+
+#[tokio::test]
+async fn a_request_that_is_a_dead_letter_is_told_in_the_shape_that_a_client_reads() {
+    let why = "RuntimeError: nobody will answer the request, for it is a dead letter: broken";
+    let json = format!(
+        r#""body":{{"serialization":"json","exception":"{{\"__exception__\":true,\"exception_str\":\"{why}\\n\"}}","kind":"user-error-response"}}"#
+    );
+    for (versions, body) in [
+        ("", r#""body":{"exception":"gASM"#),
+        (r#","protocol_version":"1.0""#, &*json),
+        (r#","protocol_version":"1.1","academy_version":"1.0.0""#, &json),
+    ] {
+        let hall = Hall::open().await;
+        let (src, dest) = (hall.mailbox(&user(1)).await, hall.mailbox(&agent(2)).await);
+        let mut client = hall.client().await;
+        asks(&mut client, "PUT", "/message", &put(&request(&src, &dest, versions))).await;
+        let exchange = hall.mailroom.exchange();
+        let id = format!("agent:{}", uid(2)).parse().unwrap();
+        let taken = exchange.recv(&Asker::Container, id, Recv::now()).await.unwrap();
+        exchange.refuse(&Asker::Container, &taken[0].receipt, Refusal::never("broken")).await.unwrap();
+        let answer = asks(&mut client, "GET", "/message", &about(&src)).await;
+        let fields: serde_json::Value = serde_json::from_str(&answer).unwrap();
+        let message = fields["message"].as_str().unwrap();
+        assert!(message.contains(body), "{message}");
+        let (tag, label) = (uid(1), uid(9));
+        assert!(
+            message.contains(&format!(r#""tag":"{tag}","label":"{label}","kind":"response""#)),
+            "{message}"
+        );
+    }
 }

@@ -89,6 +89,16 @@ pub enum HandleError {
         /// Academy's number of the error.
         code: u16,
     },
+    /// Nobody will answer: the request was not taken in time, or as often as it was delivered, and is a dead letter now.
+    #[error("{agent} will not answer {asked}, for the request is a dead letter: {reason}")]
+    DeadLetter {
+        /// The agent.
+        agent: MailboxId,
+        /// What it was asked for.
+        asked: String,
+        /// Why.
+        reason: String,
+    },
     /// There was no answer in time. An action was taken back, if it was not done before.
     #[error(
         "{agent} did not answer {asked} within {after:?}; is it running? Its mailbox keeps requests until somebody runs it"

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use folkmoot::exchange::mail::MAILBOX_TERMINATED;
+use folkmoot::exchange::mail::{DEAD_LETTER, MAILBOX_TERMINATED};
 use folkmoot::exchange::{Delivery, ExchangeError, Mail, MailId, Recv, Step, Tracking};
 use folkmoot::{Codec, Mailroom};
 
@@ -84,6 +84,7 @@ impl Shared {
                     MAILBOX_TERMINATED => {
                         self.waiting.answer(from, tag, |_| Err(HandleError::Terminated { agent: from }))
                     }
+                    DEAD_LETTER => self.waiting.answer(from, tag, |asked| Err(asked.dead(&mail.body))),
                     _ => {
                         let dialect = Header::read(text).ok().map(|header| header.dialect);
                         if let Some(dialect) = dialect {

@@ -2,7 +2,7 @@
 //!
 //! Neighbours: [`body`](super::super::body) has the answers, [`handle`](super::handle) asks.
 
-use folkmoot::exchange::MailboxId;
+use folkmoot::exchange::{DeathNotice, MailboxId};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
@@ -77,6 +77,16 @@ impl Asked {
         let last = traceback.lines().rev().map(str::trim).find(|line| !line.is_empty());
         let exception = last.unwrap_or("an exception without a text").to_owned();
         HandleError::Raised { agent: self.agent, action: self.what.clone(), exception, traceback }
+    }
+
+    /// The exchange says that it is a dead letter.
+    pub(crate) fn dead(&self, notice: &[u8]) -> HandleError {
+        match DeathNotice::read(notice) {
+            Some(DeathNotice { reason, .. }) => {
+                HandleError::DeadLetter { agent: self.agent, asked: self.what.clone(), reason }
+            }
+            None => self.unreadable("it is no notice of a dead letter"),
+        }
     }
 
     fn pickled(&self) -> HandleError {
