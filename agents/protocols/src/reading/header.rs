@@ -97,7 +97,8 @@ impl Reader {
             self.expected(&format!("`{name}`"), "a text", node);
             return None;
         };
-        let formed = self.without_last_line_end(text);
+        // Of these two AEA makes an id, for which a line end will not do.
+        let formed = if matches!(name, "name" | "author") { text } else { self.without_last_line_end(text) };
         if is_well_formed(formed) {
             return Some(if wanted.is_empty() { text } else { formed }.to_owned());
         }

@@ -72,6 +72,12 @@ fn composed(lines: &Lines<'_>) -> Result<Vec<Rc<Node>>, Unread> {
     for event in Parser::new_from_str(lines.text()) {
         let (event, span) = event.map_err(Unread::Parser)?;
         match &event {
+            Event::Scalar(text, ScalarStyle::Plain, ..) if text.starts_with(['|', '>']) => {
+                // Between brackets; elsewhere these begin a block of text.
+                let told = format!("`{text}` begins with what begins a block of text");
+                let finding = Finding::error("not-yaml", lines.place(span.start), told);
+                return Err(finding.hint("put it in quotes").into());
+            }
             Event::Scalar(text, ScalarStyle::Plain, ..) if text.contains('?') => {
                 composer.questions.push((composer.open.len(), lines.place(span.start)));
             }

@@ -30,6 +30,11 @@ fn expect_one(findings: &[Finding], expected: &str, from: &str) {
 /// What AEA refuses too.
 const REFUSED: &[Case] = &[
     (
+        "author: fair",
+        "author: \"fair\\n\"",
+        "4:9: error[bad-name]: `author` is the text `fair\\n`, and must be",
+    ),
+    (
         "name: barter",
         "name: 3rter",
         "3:7: error[bad-name]: `name` is the text `3rter`, and must be a letter or `_`",

@@ -184,3 +184,12 @@ fn a_text_in_another_encoding_is_told_to_be_saved_as_utf_8() {
         assert!(told.starts_with("1:") && told.trim_end().ends_with("as UTF-8"), "{told}");
     }
 }
+
+#[test]
+fn what_begins_a_block_of_text_stands_between_no_brackets() {
+    let told = refused(&BARTER.replace("{giver, taker}", "{giver, |}")).to_string();
+    let expected = "45:16: error[not-yaml]: `|` begins with what begins a block of text; put it in quotes";
+    assert_eq!(told.trim_end(), expected);
+    assert!(Specification::read(BARTER.replace("[swapped, broken_off]", "[swapped, \"> off\"]")).is_err());
+    assert!(Specification::read(BARTER.replace("license: MIT", "license: >\n  MIT")).is_ok());
+}
