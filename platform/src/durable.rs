@@ -207,9 +207,9 @@ async fn registered(
     register: impl Fn(MailboxId) -> Registration,
 ) -> Result<MailboxId, String> {
     for generation in 0..naming::MAX_GENERATIONS {
-        let id = naming::derived(name, generation);
+        let id = naming::derived(mailroom.owner(), name, generation);
         let registered = mailroom.exchange().register(&Asker::Container, register(id)).await;
-        match registered.map_err(|error| error.to_string())? {
+        match registered.map_err(|error| not_registered(mailroom, &error))? {
             Registered::New | Registered::Known => {
                 return match naming::is_containers_own(mailroom, id, name).await {
                     Ok(true) => Ok(id),
@@ -223,6 +223,24 @@ async fn registered(
         }
     }
     Err(format!("its mailbox was terminated {} times; give the agent another name", naming::MAX_GENERATIONS))
+}
+
+/// Why the mailbox of a durable agent was not registered.
+fn not_registered(mailroom: &Mailroom, error: &ExchangeError) -> String {
+    match (error, mailroom.is_far(), mailroom.owner()) {
+        (ExchangeError::ContainerOnly { .. }, true, None) => {
+            let node = mailroom.node_name();
+            format!(
+                "the exchange is another node's, and durable agents there belong to a group of nodes, or to that node itself: write the \
+                 group behind the exchange's URL, as in `.exchange(\"tls://hub:5555/plant\")`, and there \
+                 `.allow({node:?}, \"folkmoot/exchange/plant\", \"*\")`"
+            )
+        }
+        (ExchangeError::ContainerOnly { .. }, true, Some(_)) => format!(
+            "{error}: the exchange's node is of a release that gives groups no durable agents; run it with this one"
+        ),
+        _ => error.to_string(),
+    }
 }
 
 /// Takes the lease, as soon as nobody else holds it; when that was, on link time.

@@ -29,6 +29,7 @@ mod who;
 use receivers::{Delivered, NotEntered};
 use repeats::{Attempt, Outcome};
 use who::Who;
+pub(crate) use who::owner_of_group;
 
 /// What one answer holds of mails and mailboxes at most, in bytes: what is more waits for the next question.
 const MAX_ANSWER_BYTES: usize = 4 * 1024 * 1024;

@@ -111,6 +111,11 @@ impl FarExchange {
         };
         Ok(Some(FarExchange(Arc::new(far))))
     }
+
+    /// For which group this node acts there.
+    pub(crate) fn group(&self) -> Option<&str> {
+        self.0.group.as_deref()
+    }
 }
 
 impl Far {

@@ -20,6 +20,8 @@ use futures_util::future::BoxFuture;
 use metrics::Counter;
 
 use crate::clock::RealClock;
+use crate::durable::naming;
+use crate::exchange_door::owner_of_group;
 use crate::far_exchange::FarExchange;
 use crate::tables::Tables;
 use crate::{link_time, router};
@@ -45,6 +47,8 @@ pub struct Mailroom {
     exchange: Arc<dyn Exchange>,
     door: Door,
     time: MailTime,
+    /// As whom its container owns mailboxes there, where that is not as the exchange's own.
+    owner: Option<Arc<str>>,
 }
 
 /// Whose gate it is.
@@ -79,7 +83,7 @@ impl Mailroom {
         let ground = Ground::new(time).gate(gate.id()).counting(counting);
         let exchange = open(line, ground).await?;
         tracing::info!(node = OWN_NODE, exchange = line, "the exchange is open");
-        Ok(Mailroom { exchange, door: Door::Own(Arc::new(gate)), time })
+        Ok(Mailroom { exchange, door: Door::Own(Arc::new(gate)), time, owner: None })
     }
 
     /// The node that its counters name: its container's, or `mailroom`.
@@ -95,7 +99,7 @@ impl Mailroom {
     pub fn over(exchange: Arc<dyn Exchange>) -> Mailroom {
         let gate = Gate::open();
         exchange.trust(gate.id());
-        Mailroom { exchange, door: Door::Own(Arc::new(gate)), time: MailTime::begin() }
+        Mailroom { exchange, door: Door::Own(Arc::new(gate)), time: MailTime::begin(), owner: None }
     }
 
     /// Opens the exchange of a container, behind the container's gate; what happens is counted with the container's counters.
@@ -112,22 +116,24 @@ impl Mailroom {
                 "the exchange is another node's"
             );
             let door = Door::OfContainer(tables.clone(), Home::Far);
-            return Ok(Mailroom { exchange: Arc::new(far), door, time: MailTime::begin() });
+            let owner = far.group().and_then(owner_of_group).map(Arc::from);
+            return Ok(Mailroom { exchange: Arc::new(far), door, time: MailTime::begin(), owner });
         }
         let counters = tables.counters.clone();
         let counting = move |happening, count| counter(&counters, happening).increment(count);
         let time = MailTime::begin();
         let ground = Ground::new(time).limits(limits).gate(tables.gate.id()).counting(counting);
+        let ground = ground.deriving(naming::follows);
         let exchange = open(line, ground).await.map_err(or_a_node)?;
         tracing::info!(node = tables.principal.node_name(), exchange = line, "the exchange is open");
-        Ok(Mailroom { exchange, door: Door::OfContainer(tables.clone(), Home::Here), time })
+        Ok(Mailroom { exchange, door: Door::OfContainer(tables.clone(), Home::Here), time, owner: None })
     }
 
     /// The same exchange, behind the gate of a container that may use it.
     pub(crate) fn shared_with(&self, tables: &Arc<Tables>) -> Mailroom {
         self.exchange.trust(tables.gate.id());
         let door = Door::OfContainer(tables.clone(), Home::Elsewhere);
-        Mailroom { exchange: self.exchange.clone(), door, time: self.time }
+        Mailroom { exchange: self.exchange.clone(), door, time: self.time, owner: self.owner.clone() }
     }
 
     /// The container is shut down: its own exchange is closed, another's knows its gate no more.
@@ -177,6 +183,11 @@ impl Mailroom {
     /// Whether the exchange is another node's.
     pub(crate) fn is_far(&self) -> bool {
         matches!(self.door, Door::OfContainer(_, Home::Far))
+    }
+
+    /// As whom the container owns mailboxes in the exchange, where that is not as the exchange's own container.
+    pub(crate) fn owner(&self) -> Option<&str> {
+        self.owner.as_deref()
     }
 
     /// Brings a mail before the gate; a refusal is its reason, and is counted.

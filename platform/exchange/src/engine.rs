@@ -130,7 +130,7 @@ impl<S: Store> Exchange for Engine<S> {
         Box::pin(async move {
             let most = &self.ground.bounds().mailbox;
             registration.limits = registration.limits.map(|own| own.where_given(most));
-            validity::registration(asker, &registration, self.ground.bounds())?;
+            validity::registration(asker, &registration, &self.ground)?;
             self.store.register(self.now()?, asker, registration).await
         })
     }

@@ -9,6 +9,7 @@ use folkmoot_gateway::GateId;
 
 use crate::happening::Happening;
 use crate::limits::ExchangeLimits;
+use crate::mailbox_id::MailboxId;
 use crate::moment::{ExchangeClock, Moment};
 use crate::waiting::Waiting;
 
@@ -19,7 +20,11 @@ pub struct Ground {
     gates: RwLock<Vec<GateId>>,
     waiting: Waiting,
     counting: Option<Counting>,
+    deriving: Option<Deriving>,
 }
+
+/// Whether an id follows from the name of an agent of that owner.
+type Deriving = Arc<dyn Fn(&str, &str, MailboxId) -> bool + Send + Sync>;
 
 /// Who is told what happens, and how often.
 type Counting = Arc<dyn Fn(Happening, u64) + Send + Sync>;
@@ -29,7 +34,14 @@ impl Ground {
     pub fn new(clock: impl ExchangeClock) -> Ground {
         let limits = ExchangeLimits::default();
         let waiting = Waiting::new(limits.waiting_receivers);
-        Ground { clock: Arc::new(clock), limits, gates: RwLock::default(), waiting, counting: None }
+        Ground {
+            clock: Arc::new(clock),
+            limits,
+            gates: RwLock::default(),
+            waiting,
+            counting: None,
+            deriving: None,
+        }
     }
 
     /// The same, with other bounds.
@@ -52,6 +64,21 @@ impl Ground {
     pub fn counting(mut self, counting: impl Fn(Happening, u64) + Send + Sync + 'static) -> Ground {
         self.counting = Some(Arc::new(counting));
         self
+    }
+
+    /// The same, letting a user register an agent's mailbox whose id follows from a name where `deriving` says that it follows
+    /// from that user's name and the mailbox's own. Without it only the container registers such mailboxes.
+    #[must_use]
+    pub fn deriving(
+        mut self,
+        deriving: impl Fn(&str, &str, MailboxId) -> bool + Send + Sync + 'static,
+    ) -> Ground {
+        self.deriving = Some(Arc::new(deriving));
+        self
+    }
+
+    pub(crate) fn follows(&self, owner: &str, name: &str, id: MailboxId) -> bool {
+        self.deriving.as_ref().is_some_and(|deriving| deriving(owner, name, id))
     }
 
     /// So much happened at once.

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use crate::asker::Asker;
 use crate::error::ExchangeError;
+use crate::ground::Ground;
 use crate::limits::{
     ExchangeLimits, MAX_CAPABILITIES, MAX_LINEAGE, MAX_PAGE, MAX_REASON_BYTES, MAX_STATE_KEY_BYTES, MAX_STEP,
     MAX_TEXT_BYTES, MailboxLimits,
@@ -57,8 +58,13 @@ fn bounded_text(what: &str, text: &str, limit: usize) -> Checked {
 }
 
 /// What a mailbox is registered with.
-pub(crate) fn registration(asker: &Asker, registration: &Registration, limits: &ExchangeLimits) -> Checked {
-    if registration.id.is_derived() && matches!(asker, Asker::User { .. }) {
+pub(crate) fn registration(asker: &Asker, registration: &Registration, ground: &Ground) -> Checked {
+    let limits = ground.bounds();
+    let follows = |owner: &str| {
+        let name = registration.name.as_deref();
+        name.is_some_and(|name| ground.follows(owner, name, registration.id))
+    };
+    if registration.id.is_derived() && asker.owner_name().is_some_and(|owner| !follows(owner)) {
         // Else a user could take the mailbox of an agent that comes later.
         return Err(ExchangeError::ContainerOnly {
             what: "registering an agent's mailbox under an id that follows from a name (a UUID of version 8)",

@@ -16,6 +16,15 @@ use crate::exchange_wire::{Caller, User};
 /// The group whose members are to the exchange what its own container is.
 const CONTAINER: &str = "container";
 
+/// As whom the nodes of a group own mailboxes and states; `None` of the one that is the container itself.
+pub(crate) fn owner_of_group(group: &str) -> Option<String> {
+    (group != CONTAINER).then(|| named(group))
+}
+
+fn named(group: &str) -> String {
+    format!("group {group:?}")
+}
+
 /// For whom a node asks.
 #[derive(Clone, Debug)]
 pub(super) struct Who {
@@ -60,7 +69,7 @@ impl Who {
                         if !groups.iter().any(|known| known == group) {
                             groups.push(group.to_owned());
                         }
-                        format!("group {group:?}")
+                        named(group)
                     }
                     None => format!("node {:?}", principal.node_name()),
                 };

@@ -296,7 +296,8 @@ async fn a_durable_agent_moves_from_node_to_node_with_its_mail() {
     let north = member(&certs, "north", &hub, "/container").await;
     let south = member(&certs, "south", &hub, "/container").await;
     let west = member(&certs, "west", &hub, "").await;
-    assert!(west.spawn("tank", Tank::default).durable().await.is_err());
+    let error = west.spawn("tank", Tank::default).durable().await.unwrap_err();
+    assert!(error.to_string().contains("no rule lets"), "{error}");
 
     let tank = north.spawn("tank", Tank::default).durable().await.unwrap();
     south.send("tank", folkmoot::mail::Mail::new("fill", &10_u64)).await.unwrap();
@@ -319,4 +320,71 @@ async fn a_durable_agent_moves_from_node_to_node_with_its_mail() {
     }
     assert_eq!((hub.counts.of("mails_acknowledged"), hub.counts.of("mails_accepted")), (4, 4));
     shut_down([south, west, hub]).await;
+}
+
+#[folkmoot::test(crate = crate::links::left_behind)]
+async fn a_durable_agent_of_a_group_moves_among_its_nodes_and_is_no_other_owners() {
+    let dir = tempfile::tempdir().unwrap();
+    let certs = DevCerts::in_dir(dir.path()).unwrap();
+    let (plant, other) = ("folkmoot/exchange/plant", "folkmoot/exchange/other");
+    let mut rules =
+        vec![("north", plant, "*"), ("south", plant, "*"), ("east", other, "*"), ("west", ALL, "*")];
+    rules.extend(["north", "south", "east", "west"].map(|node| (node, "tank", "fill")));
+    let hub = hub(&certs, &rules).await;
+    let north = member(&certs, "north", &hub, "/plant").await;
+    let south = member(&certs, "south", &hub, "/plant").await;
+    let east = member(&certs, "east", &hub, "/other").await;
+    let west = member(&certs, "west", &hub, "").await;
+    let fill = |litres: u64| folkmoot::mail::Mail::new("fill", &litres);
+
+    // Three agents of one name, each with a mailbox of its own.
+    let tank = north.spawn("tank", Tank::default).durable().await.unwrap();
+    let of_hub = hub.spawn("tank", Tank::default).durable().await.unwrap();
+    let of_east = east.spawn("tank", Tank::default).durable().await.unwrap();
+    south.send("tank", fill(10)).await.unwrap();
+    hub.send("tank", fill(1)).await.unwrap();
+    east.send("tank", fill(2)).await.unwrap();
+    for (tank, litres) in [(&tank, 10), (&of_hub, 1), (&of_east, 2)] {
+        while tank.litres().await.unwrap() < litres {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(tank.litres().await.unwrap(), litres);
+    }
+    // Of the nodes of a group the lease decides.
+    let hasty = south.spawn("tank", Tank::default).start_deadline(Duration::from_millis(50)).durable();
+    let error = hasty.await.unwrap_err();
+    assert!(
+        matches!(&error, folkmoot::SpawnError::Owned { holder, .. } if holder.contains("north")),
+        "{error}"
+    );
+    drop(tank);
+    north.shutdown().await;
+    south.send("tank", fill(7)).await.unwrap();
+    let tank = south.spawn("tank", Tank::default).durable().await.unwrap();
+    while tank.litres().await.unwrap() < 7 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!((of_hub.litres().await.unwrap(), of_east.litres().await.unwrap()), (1, 2));
+
+    // Nobody takes a mailbox of theirs beforehand: its id follows from the name and from whose it is.
+    let exchange = south.mailroom().unwrap().exchange();
+    let id = south.mailbox_of("tank").await.unwrap();
+    assert_ne!(id, hub.mailbox_of("tank").await.unwrap());
+    south.stop("tank", SOON).await.unwrap();
+    exchange.terminate(&Asker::Container, id).await.unwrap();
+    let next = south.spawn("tank", Tank::default).durable().await.unwrap();
+    let second = south.mailbox_of("tank").await.unwrap();
+    assert_ne!(second, id);
+    for (thief, name) in [(&east, "tank"), (&west, "tank"), (&south, "valve")] {
+        let registration = Registration::new(second).named(name);
+        let theirs = thief.mailroom().unwrap().exchange().clone();
+        let error = theirs.register(&Asker::Container, registration).await.unwrap_err();
+        assert!(matches!(error, ExchangeError::ContainerOnly { .. }), "{error}");
+    }
+    drop(next);
+    // A node for itself is told what to write.
+    let error = west.spawn("tank", Tank::default).durable().await.unwrap_err().to_string();
+    let rule = "`.allow(\"spiffe://demo/node/west\", \"folkmoot/exchange/plant\", \"*\")`";
+    assert!(error.contains("tls://hub:5555/plant") && error.contains(rule), "{error}");
+    shut_down([south, east, west, hub]).await;
 }
