@@ -1,6 +1,11 @@
 //! Calls between agents of one process: values, order, errors, panics, cancel, deadlines, deadlocks, overload.
 
 mod calls {
+    // First, for its macro.
+    #[macro_use]
+    #[path = "../support/engines.rs"]
+    mod engines;
+
     #[path = "../support/begun.rs"]
     mod begun;
     mod cancelling;

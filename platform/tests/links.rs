@@ -30,6 +30,8 @@ mod links {
     mod log;
     mod managed;
     mod monitors;
+    #[cfg(unix)]
+    mod owners;
     mod passing;
     mod pieces;
     mod pieces_under_way;

@@ -10,6 +10,19 @@ use folkmoot::{AgentEvent, Builder, Durable, Mailroom, SpawnError};
 use tokio::sync::Notify;
 
 use super::counts::Counts;
+use super::engines::Engine;
+
+over_every_engine![
+    what_was_answered_is_found_by_the_next_owner_on_another_node,
+    a_panic_goes_back_to_what_was_kept_and_an_error_keeps_what_it_changed,
+    only_what_changes_is_written_and_once,
+    what_cannot_be_kept_is_taken_back_and_the_caller_learns_of_it,
+    an_owner_that_has_lost_its_mailbox_answers_nothing_more_and_ends,
+    a_turn_that_is_cut_off_leaves_nothing_half_done,
+    an_agent_that_keeps_fields_needs_a_mailbox,
+    a_newer_program_finds_what_it_knows_and_is_refused_where_it_reads_otherwise,
+    a_mail_what_it_changes_and_what_is_sent_for_it_are_one_step,
+];
 
 /// Adds what it is told, and says what its life began with.
 #[derive(Agent, Default)]
@@ -78,19 +91,21 @@ impl Ledger {
     }
 }
 
-fn hall(name: &str, room: &Mailroom) -> Builder {
+fn hall(engine: Engine, name: &str, room: &Mailroom) -> Builder {
     super::limit::watch();
-    Container::builder(&format!("local://keeping-{name}")).exchange_of(room)
+    Container::builder(&format!("local://keeping-{name}-{}", engine.name())).exchange_of(room)
 }
 
-async fn room() -> Mailroom {
-    Mailroom::open("memory:").await.unwrap()
+async fn room(engine: Engine) -> Mailroom {
+    Mailroom::open(&engine.line()).await.unwrap()
 }
 
-#[folkmoot::test]
-async fn what_was_answered_is_found_by_the_next_owner_on_another_node() {
-    let room = room().await;
-    let (one, two) = (hall("one", &room).start().await.unwrap(), hall("two", &room).start().await.unwrap());
+async fn what_was_answered_is_found_by_the_next_owner_on_another_node(engine: Engine) {
+    let room = room(engine).await;
+    let (one, two) = (
+        hall(engine, "one", &room).start().await.unwrap(),
+        hall(engine, "two", &room).start().await.unwrap(),
+    );
     let ledger = one.spawn("ledger", Ledger::default).durable().await.unwrap();
     assert_eq!((ledger.add(2).await.unwrap(), ledger.add(3).await.unwrap()), (2, 5));
     assert_eq!(ledger.note("two and three".to_owned()).await.unwrap(), 1);
@@ -109,7 +124,7 @@ async fn what_was_answered_is_found_by_the_next_owner_on_another_node() {
 
 #[folkmoot::test(sim, twice)]
 async fn a_node_that_is_lost_leaves_what_it_had_answered_to_the_next(sim: Sim) {
-    let room = room().await;
+    let room = room(Engine::Memory).await;
     for name in ["a", "b"] {
         let room = room.clone();
         let start = async move |builder: Builder| Ok(builder.exchange_of(&room).start().await?);
@@ -131,10 +146,9 @@ async fn a_node_that_is_lost_leaves_what_it_had_answered_to_the_next(sim: Sim) {
     b.shutdown().await;
 }
 
-#[folkmoot::test]
-async fn a_panic_goes_back_to_what_was_kept_and_an_error_keeps_what_it_changed() {
-    let room = room().await;
-    let node = hall("panic", &room).start().await.unwrap();
+async fn a_panic_goes_back_to_what_was_kept_and_an_error_keeps_what_it_changed(engine: Engine) {
+    let room = room(engine).await;
+    let node = hall(engine, "panic", &room).start().await.unwrap();
     let ledger = node.spawn("ledger", Ledger::default).durable().await.unwrap();
     ledger.add(5).await.unwrap();
     let error = ledger.add_and_crash(100).await.unwrap_err();
@@ -148,11 +162,10 @@ async fn a_panic_goes_back_to_what_was_kept_and_an_error_keeps_what_it_changed()
     node.shutdown().await;
 }
 
-#[folkmoot::test]
-async fn only_what_changes_is_written_and_once() {
-    let room = room().await;
+async fn only_what_changes_is_written_and_once(engine: Engine) {
+    let room = room(engine).await;
     let counts = Counts::default();
-    let node = counts.during(hall("counts", &room).start()).await.unwrap();
+    let node = counts.during(hall(engine, "counts", &room).start()).await.unwrap();
     let ledger = node.spawn("ledger", Ledger::default).durable().await.unwrap();
     assert_eq!(counts.of("snapshots_kept"), 0, "the factory makes the same again");
     ledger.add(5).await.unwrap();
@@ -169,12 +182,12 @@ async fn only_what_changes_is_written_and_once() {
     node.shutdown().await;
 }
 
-#[folkmoot::test]
-async fn what_cannot_be_kept_is_taken_back_and_the_caller_learns_of_it() {
+async fn what_cannot_be_kept_is_taken_back_and_the_caller_learns_of_it(engine: Engine) {
     super::limit::watch();
     let counts = Counts::default();
     let limits = ExchangeLimits { state_bytes: 200, ..ExchangeLimits::default() };
-    let node = Container::builder("local://keeping-full").exchange("memory:").exchange_limits(limits);
+    let node = Container::builder(&format!("local://keeping-full-{}", engine.name()));
+    let node = node.exchange(&engine.line()).exchange_limits(limits);
     let node = counts.during(node.start()).await.unwrap();
     let ledger = node.spawn("ledger", Ledger::default).durable().await.unwrap();
     ledger.note("short".to_owned()).await.unwrap();
@@ -191,10 +204,9 @@ async fn what_cannot_be_kept_is_taken_back_and_the_caller_learns_of_it() {
     node.shutdown().await;
 }
 
-#[folkmoot::test]
-async fn an_owner_that_has_lost_its_mailbox_answers_nothing_more_and_ends() {
-    let room = room().await;
-    let node = hall("lost", &room).start().await.unwrap();
+async fn an_owner_that_has_lost_its_mailbox_answers_nothing_more_and_ends(engine: Engine) {
+    let room = room(engine).await;
+    let node = hall(engine, "lost", &room).start().await.unwrap();
     let ledger = node.spawn("ledger", Ledger::default).durable().await.unwrap();
     ledger.add(5).await.unwrap();
     let mut monitor = node.monitor(&ledger).await.unwrap();
@@ -202,7 +214,7 @@ async fn an_owner_that_has_lost_its_mailbox_answers_nothing_more_and_ends() {
     let exchange = room.exchange();
     let found = exchange.discover(&Asker::Container, Query::named("ledger")).await.unwrap();
     exchange.give_up_lease(&Asker::Container, found[0].id, 1).await.unwrap();
-    let other = hall("lost-2", &room).start().await.unwrap();
+    let other = hall(engine, "lost-2", &room).start().await.unwrap();
     let heir = other.spawn("ledger", Ledger::default).durable().await.unwrap();
     assert_eq!(heir.add(1).await.unwrap(), 6);
     let error = ledger.add(100).await.unwrap_err();
@@ -218,10 +230,9 @@ async fn an_owner_that_has_lost_its_mailbox_answers_nothing_more_and_ends() {
     }
 }
 
-#[folkmoot::test]
-async fn a_turn_that_is_cut_off_leaves_nothing_half_done() {
-    let room = room().await;
-    let node = hall("cut", &room).start().await.unwrap();
+async fn a_turn_that_is_cut_off_leaves_nothing_half_done(engine: Engine) {
+    let room = room(engine).await;
+    let node = hall(engine, "cut", &room).start().await.unwrap();
     let hold = Arc::new(Notify::new());
     let held = hold.clone();
     let ledger = node.spawn("ledger", move || Ledger { hold: Some(held.clone()), ..Ledger::default() });
@@ -231,16 +242,15 @@ async fn a_turn_that_is_cut_off_leaves_nothing_half_done() {
     hold.notified().await;
     node.shutdown_within(Duration::from_millis(50)).await;
     waiting.await.unwrap().unwrap_err();
-    let node = hall("cut-2", &room).start().await.unwrap();
+    let node = hall(engine, "cut-2", &room).start().await.unwrap();
     let ledger = node.spawn("ledger", Ledger::default).durable().await.unwrap();
     assert_eq!(ledger.look().await.unwrap().0, 5);
     node.shutdown().await;
 }
 
-#[folkmoot::test]
-async fn an_agent_that_keeps_fields_needs_a_mailbox() {
-    let room = room().await;
-    let node = hall("none", &room).start().await.unwrap();
+async fn an_agent_that_keeps_fields_needs_a_mailbox(engine: Engine) {
+    let room = room(engine).await;
+    let node = hall(engine, "none", &room).start().await.unwrap();
     let error = node.spawn("ledger", Ledger::default).await.unwrap_err();
     assert!(
         error.to_string().contains("`#[persist]`") && error.to_string().contains(".durable()"),
@@ -284,7 +294,7 @@ impl Diary {
 
 #[folkmoot::test(sim, twice)]
 async fn starts_stops_and_timers_are_kept_too(sim: Sim) {
-    let room = room().await;
+    let room = room(Engine::Memory).await;
     let with_room = |room: &Mailroom| {
         let room = room.clone();
         async move |builder: Builder| Ok(builder.exchange_of(&room).start().await?)
@@ -358,15 +368,14 @@ mod wrong {
     }
 }
 
-#[folkmoot::test]
-async fn a_newer_program_finds_what_it_knows_and_is_refused_where_it_reads_otherwise() {
-    let room = room().await;
-    let one = hall("old", &room).start().await.unwrap();
+async fn a_newer_program_finds_what_it_knows_and_is_refused_where_it_reads_otherwise(engine: Engine) {
+    let room = room(engine).await;
+    let one = hall(engine, "old", &room).start().await.unwrap();
     let ledger = one.spawn("ledger", Ledger::default).durable().await.unwrap();
     ledger.add(5).await.unwrap();
     one.shutdown().await;
 
-    let two = hall("new", &room).start().await.unwrap();
+    let two = hall(engine, "new", &room).start().await.unwrap();
     let error = two.spawn("ledger", wrong::Ledger::default).durable().await.unwrap_err();
     assert!(error.to_string().contains("field `total` is no `Vec<String>`"), "{error}");
     let error = two.spawn("ledger", Diary::default).durable().await.unwrap_err();
@@ -376,7 +385,7 @@ async fn a_newer_program_finds_what_it_knows_and_is_refused_where_it_reads_other
     book.rename("mark".to_owned()).await.unwrap();
     two.shutdown().await;
 
-    let three = hall("newer", &room).start().await.unwrap();
+    let three = hall(engine, "newer", &room).start().await.unwrap();
     let book = three.spawn("ledger", newer::Book::default).durable().await.unwrap();
     assert_eq!(book.look().await.unwrap(), (5, "mark".to_owned()));
     three.shutdown().await;
@@ -442,10 +451,9 @@ impl Book {
     }
 }
 
-#[folkmoot::test]
-async fn a_mail_what_it_changes_and_what_is_sent_for_it_are_one_step() {
-    let room = room().await;
-    let node = hall("till", &room).start().await.unwrap();
+async fn a_mail_what_it_changes_and_what_is_sent_for_it_are_one_step(engine: Engine) {
+    let room = room(engine).await;
+    let node = hall(engine, "till", &room).start().await.unwrap();
     let till = node.spawn("till", Till::default).durable().await.unwrap();
     let book = node.spawn("book", Book::default).durable().await.unwrap();
     for amount in [1, 1000, 2] {
@@ -460,7 +468,7 @@ async fn a_mail_what_it_changes_and_what_is_sent_for_it_are_one_step() {
     assert_eq!(paid, [1, 2, 1000], "what failed was sent once");
     assert_eq!(till.total().await.unwrap(), 1003, "what failed was added once");
     node.shutdown().await;
-    let node = hall("till-2", &room).start().await.unwrap();
+    let node = hall(engine, "till-2", &room).start().await.unwrap();
     let till = node.spawn("till", Till::default).durable().await.unwrap();
     let book = node.spawn("book", Book::default).durable().await.unwrap();
     assert_eq!((till.total().await.unwrap(), book.all().await.unwrap().len()), (1003, 3));
