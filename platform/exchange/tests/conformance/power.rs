@@ -8,9 +8,9 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex, Once, OnceLock};
 
-use folkmoot_exchange::sqlite::{self, DATABASE, HANDS, LOG, MARK, SYNCED};
+use folkmoot_exchange::sqlite::{self, BALLAST, DATABASE, HANDS, LOG, MARK, SYNCED};
 use folkmoot_exchange::{Asker, Mail, MailId, MailboxId, Recv};
 use futures_util::future::{join_all, join3, select};
 use tempfile::{TempDir, tempdir};
@@ -19,10 +19,28 @@ use tracing::span;
 
 use super::world::{SECOND, World};
 
+mod checkpoints;
+
 const SECTOR_BYTES: usize = 512;
 const SENDERS: u64 = 3;
 const MAILS: u64 = 60;
 const CUTS: usize = 24;
+
+/// What is called with the path of a log when the disk has it, before anyone is told of what stands there.
+type Heard = Arc<dyn Fn(&Path) + Send + Sync>;
+
+/// Has `heard` called from now on, for that log.
+fn listen(log: PathBuf, heard: impl Fn(&Path) + Send + Sync + 'static) {
+    static LISTENING: Once = Once::new();
+    // Where somebody else of this process listens already, these tests could tell nothing.
+    LISTENING.call_once(|| tracing::subscriber::set_global_default(Listener).unwrap());
+    watched().lock().unwrap().insert(log, Arc::new(heard));
+}
+
+fn watched() -> &'static Mutex<HashMap<PathBuf, Heard>> {
+    static WATCHED: OnceLock<Mutex<HashMap<PathBuf, Heard>>> = OnceLock::new();
+    WATCHED.get_or_init(Mutex::default)
+}
 
 /// What is certain to be on the disk, of one directory.
 #[derive(Clone, Debug, Default)]
@@ -30,13 +48,6 @@ struct Certain {
     log: Vec<u8>,
     mark: Vec<u8>,
     syncs: u64,
-}
-
-type Watched = Mutex<HashMap<PathBuf, Arc<Mutex<Certain>>>>;
-
-fn watched() -> &'static Watched {
-    static WATCHED: OnceLock<Watched> = OnceLock::new();
-    WATCHED.get_or_init(Watched::default)
 }
 
 /// Listens to the engine for when the disk has its log.
@@ -61,11 +72,10 @@ impl tracing::Subscriber for Listener {
         let mut log = LogOf(None);
         event.record(&mut log);
         let Some(log) = log.0 else { return };
-        let Some(certain) = watched().lock().unwrap().get(&log).cloned() else { return };
-        let mut certain = certain.lock().unwrap();
-        certain.log = fs::read(&log).unwrap();
-        certain.mark = fs::read(log.with_file_name(MARK)).unwrap();
-        certain.syncs += 1;
+        let heard = watched().lock().unwrap().get(&log).cloned();
+        if let Some(heard) = heard {
+            heard(&log);
+        }
     }
 
     fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
@@ -125,6 +135,8 @@ fn cut(directory: &Path, told: &RefCell<Told>, certain: &Mutex<Certain>, chance:
     let mut hands = fs::read(directory.join(HANDS)).unwrap();
     hands.truncate(chance.below(1 + hands.len()));
     let copy = tempdir().unwrap();
+    // It takes long to lay one in.
+    fs::hard_link(directory.join(BALLAST), copy.path().join(BALLAST)).unwrap();
     fs::copy(directory.join(DATABASE), copy.path().join(DATABASE)).unwrap();
     for (name, bytes) in [(LOG, log), (MARK, certain.mark), (HANDS, hands)] {
         fs::write(copy.path().join(name), bytes).unwrap();
@@ -160,15 +172,19 @@ async fn look_at(cut: Cut) {
 
 #[tokio::test]
 async fn what_was_answered_before_the_power_failed_is_there_afterwards() {
-    // Where another test of this process listens already, this one could tell nothing.
-    tracing::subscriber::set_global_default(Listener).unwrap();
     let directory = tempdir().unwrap();
     let world = World::at(directory.path()).await.unwrap();
     join_all((0..SENDERS).map(|number| world.agent(u128::from(number)))).await;
     // From here on all is in the log.
     world.exchange.close().await.unwrap();
     let certain = Arc::new(Mutex::new(Certain::default()));
-    watched().lock().unwrap().insert(directory.path().join(LOG), certain.clone());
+    let known = certain.clone();
+    listen(directory.path().join(LOG), move |log| {
+        let mut known = known.lock().unwrap();
+        known.log = fs::read(log).unwrap();
+        known.mark = fs::read(log.with_file_name(MARK)).unwrap();
+        known.syncs += 1;
+    });
     let world = World::at(directory.path()).await.unwrap();
     world.agent(99).await;
     assert_eq!(certain.lock().unwrap().syncs, 1);
