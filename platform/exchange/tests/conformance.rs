@@ -10,6 +10,8 @@ mod list;
 mod conformance {
     pub(crate) mod basics;
     pub(crate) mod bounds;
+    #[cfg(feature = "sqlite")]
+    mod damage;
     pub(crate) mod deliveries;
     pub(crate) mod directory;
     #[cfg(feature = "sqlite")]

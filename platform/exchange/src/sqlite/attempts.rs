@@ -4,7 +4,7 @@
 //! it has a [`Hand`] in memory and a record among the [`hands`](super::hands). [`settle`] brings a mailbox to the present first.
 //! Neighbours: [`queue`](super::queue) hands mail over, [`burying`](super::burying) has what is delivered no more.
 
-use rusqlite::params;
+use rusqlite::{Row, params};
 
 use crate::dead_letter::DeathCause;
 use crate::delivery::{Again, Refusal};
@@ -36,25 +36,43 @@ pub(super) fn load_tries(desk: &Desk, live: &mut Live) -> Outcome<()> {
     let mut statement = desk.connection.prepare_cached(
         "SELECT position, mail, rank, attempts, in_hand, delayed_until FROM attempt WHERE mailbox = ?1",
     )?;
+    // No pause is longer, so one that is damaged ends too.
+    let latest = desk.ground.now() + desk.bounds().longest_wait;
     let mut rows = statement.query([live.number])?;
     while let Some(row) = rows.next()? {
-        let position = count(row.get(0)?);
+        let position = row.get(0).map_or(0, count);
         if desk.hand(live.id(), position).is_some() {
             continue;
         }
-        let delayed_until: Option<i64> = row.get(5)?;
-        let tried = Try {
-            mail: row.get(1)?,
-            rank: row.get(2)?,
-            attempts: row.get(3)?,
-            delayed_until: delayed_until.map(moment_of),
+        let tried = match read_try(row, latest) {
+            Ok(tried) if places::find(&desk.connection, live.number, tried.rank, position)?.is_some() => {
+                tried
+            }
+            _ => {
+                tracing::error!(
+                    mailbox = %live.id(), position,
+                    "how often a stored mail was delivered is damaged: it is as if it never had been"
+                );
+                continue;
+            }
         };
         live.tries.insert(position, tried);
-        if row.get::<_, bool>(4)? {
+        if row.get::<_, bool>(4).unwrap_or(true) {
             live.left_in_hand.push(position);
         }
     }
     Ok(())
+}
+
+/// How often a mail was delivered, from its row.
+fn read_try(row: &Row<'_>, latest: Moment) -> rusqlite::Result<Try> {
+    let delayed_until: Option<i64> = row.get(5)?;
+    Ok(Try {
+        mail: row.get(1)?,
+        rank: row.get(2)?,
+        attempts: row.get(3)?,
+        delayed_until: delayed_until.map(|until| moment_of(until).min(latest)),
+    })
 }
 
 /// Brings a mailbox to the present: ends leases, delays, lives and requests whose time is over at `now`.

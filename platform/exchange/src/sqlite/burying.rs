@@ -12,8 +12,8 @@ use crate::moment::Moment;
 use super::attempts;
 use super::desk::{Desk, Word};
 use super::mails::{self, Stored};
+use super::mending;
 use super::places;
-use super::queue;
 use super::slots::Live;
 use super::trouble::Outcome;
 use super::words::{column, count, moment_column, moment_of};
@@ -25,10 +25,15 @@ pub(super) fn expire(live: &mut Live, desk: &mut Desk, now: Moment) -> Outcome<(
         "SELECT mail, rank, position, expires_at FROM place WHERE mailbox = ?1 AND expires_at <= ?2 \
          ORDER BY expires_at, position",
     )?;
-    let rows = statement.query_map(params![live.number, moment_column(now)], |row| {
-        Ok((row.get::<_, i64>(0)?, (row.get(1)?, count(row.get(2)?)), moment_of(row.get(3)?)))
-    })?;
-    let expired: Vec<_> = rows.collect::<Result<_, _>>()?;
+    let mut rows = statement.query(params![live.number, moment_column(now)])?;
+    let mut expired = Vec::new();
+    while let Some(row) = rows.next()? {
+        // One that cannot be so is damaged, and is looked for when it is missed.
+        let (Ok(rank), Ok(position @ 0..)) = (row.get(1), row.get(2)) else { continue };
+        let number: i64 = row.get(0).unwrap_or(0);
+        expired.push((number, (rank, count(position)), moment_of(row.get(3)?)));
+    }
+    drop(rows);
     drop(statement);
     for (number, place, at) in expired {
         let (_, position) = place;
@@ -54,6 +59,13 @@ pub(super) fn bury(
     cause: &DeathCause,
     died_at: Moment,
 ) -> Outcome<()> {
+    let read = mails::read(&desk.connection, number, live.number, (rank, position))?;
+    if let Some(Ok(stored)) = &read
+        && *cause == DeathCause::Expired
+        && stored.mail.expires_at.is_none_or(|expiry| expiry > died_at)
+    {
+        return mending::put_right(live, desk, number, stored);
+    }
     let hand = desk.set_hand(live.id(), position, None);
     let tried = live.tries.remove(&position);
     let attempts = hand.map(|hand| hand.attempts).or(tried.map(|tried| tried.attempts));
@@ -61,9 +73,8 @@ pub(super) fn bury(
         attempts::forget(live, desk, position)?;
     }
     let attempts = attempts.unwrap_or(0);
-    let read = mails::read(&desk.connection, number, live.number, (rank, position))?;
     let Some(Ok(Stored { mail, by, .. })) = read else {
-        return queue::set_aside(live, desk, number, (rank, position));
+        return mending::mend(live, desk, number, (rank, position));
     };
     let size = mail.size_bytes();
     mails::bury(&desk.connection, number, attempts, cause, died_at)?;

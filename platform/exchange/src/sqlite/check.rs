@@ -11,6 +11,7 @@ use crate::error::ExchangeError;
 use crate::limits::ExchangeLimits;
 
 use super::directory::{DATABASE, Directory, LOG, MARK};
+use super::finding;
 use super::mailbox_rows::{mailbox_columns, mailbox_of_row};
 use super::mails::{self, columns};
 use super::mark::Mark;
@@ -19,7 +20,7 @@ use super::schema;
 use super::sent_rows;
 use super::slots::Slot;
 use super::states;
-use super::tallies::{Tally, last_commit, read_changes, tally_of_row};
+use super::tallies::{Changes, Tally, last_commit, read_changes, tally_of_row};
 use super::trouble::{Outcome, Trouble, of_file};
 use super::words::{count, moment_of};
 
@@ -115,9 +116,12 @@ fn look(directory: &Path, mark: Option<Mark>, broken: Option<String>, report: &m
         report.find(format!("the database {}", has_lost(directory, commits, told)));
     }
     pages(&connection, report)?;
+    own_numbers(&connection, report)?;
     mailboxes(&connection, report)?;
     tallies(&connection, report)?;
     mail_rows(&connection, report)?;
+    attempt_rows(&connection, report)?;
+    pending_rows(&connection, report)?;
     sent_row_findings(&connection, report)?;
     letter_rows(&connection, report)?;
     state_rows(&connection, report)?;
@@ -148,25 +152,47 @@ fn mailboxes(connection: &Connection, report: &mut Report) -> Outcome<()> {
         connection.prepare(concat!("SELECT ", mailbox_columns!(), " FROM mailbox ORDER BY number"))?;
     let mut rows = statement.query([])?;
     let limits = ExchangeLimits::default();
+    let (mut words, mut is_whole) = (0, true);
     while let Some(row) = rows.next()? {
         match mailbox_of_row(row, &limits) {
-            Some(Slot::Live(_)) => report.mailboxes += 1,
+            Some(Slot::Live(live)) => {
+                report.mailboxes += 1;
+                words += finding::rows(&live.registration);
+                for word in finding::missing(connection, live.number, &live.registration)? {
+                    is_whole = false;
+                    report.find(format!(
+                        "mailbox {} is not found by {word:?}; register it once more",
+                        live.number
+                    ));
+                }
+            }
             Some(Slot::Terminated(_)) => {}
-            None => report.find(format!(
-                "mailbox {}: its row does not match its checksum; restore the directory from a backup",
-                row.get::<_, i64>(0).unwrap_or(0)
-            )),
+            None => {
+                is_whole = false;
+                report.find(format!(
+                    "mailbox {}: its row does not match its checksum; restore the directory from a backup",
+                    row.get::<_, i64>(0).unwrap_or(0)
+                ));
+            }
         }
+    }
+    let entered: i64 = connection.query_row("SELECT count(*) FROM found_by", [], |row| row.get(0))?;
+    if is_whole && count(entered) != words {
+        report.find(format!(
+            "the words by which mailboxes are found are {entered}, and should be {words}: some are damaged, and nobody is \
+             found by them"
+        ));
     }
     Ok(())
 }
 
 /// Whether the tallies are whole, and tell of the mail that is there.
 fn tallies(connection: &Connection, report: &mut Report) -> Outcome<()> {
-    let (newer, damaged) = read_changes(connection)?;
+    let Changes { newest: newer, damaged, .. } = read_changes(connection)?;
     for commit in damaged {
         report.find(format!(
-            "what commit {commit} changed in tallies does not match its checksum; restore the directory from a backup"
+            "what commit {commit} changed in tallies does not match its checksum; they are counted anew when the exchange is \
+             opened"
         ));
     }
     let mut statement = connection.prepare("SELECT * FROM tally ORDER BY mailbox")?;
@@ -174,10 +200,10 @@ fn tallies(connection: &Connection, report: &mut Report) -> Outcome<()> {
     while let Some(row) = rows.next()? {
         let number: i64 = row.get(0).unwrap_or(0);
         match tally_of_row(row) {
-            _ if newer.contains_key(&number) => {}
+            Some(_) if newer.contains_key(&number) => {}
             Some((mailbox, tally)) => tally_of(connection, mailbox, &tally, report)?,
             None => report.find(format!(
-                "mailbox {number}: its tally does not match its checksum; restore it from a backup"
+                "mailbox {number}: its tally does not match its checksum; it is counted anew when it is used"
             )),
         }
     }
@@ -191,10 +217,17 @@ fn tallies(connection: &Connection, report: &mut Report) -> Outcome<()> {
 
 fn tally_of(connection: &Connection, mailbox: i64, tally: &Tally, report: &mut Report) -> Outcome<()> {
     let mut counted = connection.prepare_cached(
-        "SELECT (SELECT count(*) FROM place WHERE mailbox = ?1), (SELECT count(*) FROM dead_letter WHERE mailbox = ?1)",
+        "SELECT (SELECT count(*) FROM place WHERE mailbox = ?1), (SELECT count(*) FROM dead_letter WHERE mailbox = ?1), \
+         (SELECT count(*) FROM pending WHERE mailbox = ?1)",
     )?;
-    let (mails, letters): (i64, i64) = counted.query_row([mailbox], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    let Tally { messages, dead_letters, .. } = *tally;
+    let [mails, letters, requests]: [i64; 3] =
+        counted.query_row([mailbox], |row| Ok([row.get(0)?, row.get(1)?, row.get(2)?]))?;
+    let Tally { messages, dead_letters, pending, .. } = *tally;
+    if pending != count(requests) {
+        report.find(format!(
+            "mailbox {mailbox}: its tally tells of {pending} requests that are not answered, there are {requests}"
+        ));
+    }
     if (messages, dead_letters) != (count(mails), count(letters)) {
         report.find(format!(
             "mailbox {mailbox}: its tally tells of {messages} mails and {dead_letters} dead letters, there are {mails} and \
@@ -210,22 +243,79 @@ fn mail_rows(connection: &Connection, report: &mut Report) -> Outcome<()> {
         .prepare("SELECT mailbox, rank, position, mail, size, expires_at FROM place ORDER BY mail")?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
-        let (mailbox, rank, position) = (row.get(0)?, row.get(1)?, count(row.get(2)?));
-        let expires_at: Option<i64> = row.get(5)?;
-        let placed = (count(row.get(4)?), expires_at.map(moment_of));
-        let read = mails::read(connection, row.get(3)?, mailbox, (rank, position))?;
+        let number = |at: usize| row.get::<_, i64>(at).unwrap_or(0);
+        let (mailbox, position) = (number(0), count(number(2)));
+        let expires_at = row.get_ref(5)?.as_i64_or_null().unwrap_or(Some(0));
+        let placed = (count(number(4)), expires_at.map(moment_of));
+        // A rank that cannot be is no mail's.
+        let rank = row.get(1).unwrap_or(u8::MAX);
+        let read = mails::read(connection, number(3), mailbox, (rank, position))?;
         match read {
             Some(Ok(stored)) if (stored.mail.size_bytes(), stored.mail.expires_at) == placed => {
                 report.mails += 1;
             }
             Some(_) => report.find(format!(
-                "mail {position} of mailbox {mailbox} does not match its checksum or its place; it is set aside when it is to \
-                 be delivered"
+                "mail {position} of mailbox {mailbox} does not match its checksum or its place; its place is put right, or it \
+                 is set aside, when it is to be delivered"
             )),
             None => report.find(format!(
-                "mail {position} of mailbox {mailbox} is lost; restore the directory from a backup"
+                "mail {position} of mailbox {mailbox} does not lie where its place says; it is looked for when it is to be \
+                 delivered"
             )),
         }
+    }
+    Ok(())
+}
+
+/// Whether what is known of earlier deliveries is of mail that waits.
+fn attempt_rows(connection: &Connection, report: &mut Report) -> Outcome<()> {
+    let mut statement = connection.prepare(
+        "SELECT mailbox, position FROM attempt WHERE typeof(attempts) <> 'integer' OR attempts < 0 \
+         OR in_hand NOT IN (0, 1) OR typeof(delayed_until) NOT IN ('integer', 'null') \
+         OR NOT EXISTS (SELECT 1 FROM place WHERE place.mailbox = attempt.mailbox AND place.rank = attempt.rank \
+         AND place.position = attempt.position AND place.mail = attempt.mail)",
+    )?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let [mailbox, position] = [0, 1].map(|at| row.get::<_, i64>(at).unwrap_or(0));
+        report.find(format!(
+            "how often mail {position} of mailbox {mailbox} was delivered is damaged; it is as if it never had been"
+        ));
+    }
+    Ok(())
+}
+
+/// Whether it can be read who waits for an answer.
+fn pending_rows(connection: &Connection, report: &mut Report) -> Outcome<()> {
+    let mut statement = connection.prepare(
+        "SELECT mailbox FROM pending WHERE typeof(requester) <> 'blob' OR octet_length(requester) <> 17 \
+         OR substr(requester, 1, 1) NOT IN (x'00', x'01') OR typeof(tag) <> 'blob' OR octet_length(tag) <> 16 \
+         OR label IS NOT NULL AND (typeof(label) <> 'blob' OR octet_length(label) <> 16) \
+         OR typeof(expires_at) NOT IN ('integer', 'null')",
+    )?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        report.find(format!(
+            "who waits for an answer of mailbox {} is damaged; one of them is not told when it is terminated",
+            row.get::<_, i64>(0).unwrap_or(0)
+        ));
+    }
+    Ok(())
+}
+
+/// What the exchange has noted of itself.
+fn own_numbers(connection: &Connection, report: &mut Report) -> Outcome<()> {
+    let known: i64 = connection.query_row(
+        "SELECT count(*) FROM meta WHERE name IN ('commits', 'starts', 'closed') AND typeof(value) = 'integer' \
+         AND value >= 0",
+        [],
+        |row| row.get(0),
+    )?;
+    let all: i64 = connection.query_row("SELECT count(*) FROM meta", [], |row| row.get(0))?;
+    if (known, all) != (3, 3) {
+        report.find(
+            "what the exchange has noted of itself is damaged; it is noted anew when it is opened".to_owned(),
+        );
     }
     Ok(())
 }

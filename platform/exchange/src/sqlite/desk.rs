@@ -86,6 +86,7 @@ enum Undo {
 
 /// A mail that is kept at hand, and when it was put there.
 struct Fresh {
+    mailbox: i64,
     stored: Stored,
     serial: u64,
 }
@@ -131,7 +132,7 @@ pub(super) struct Desk {
 }
 
 impl Desk {
-    pub(super) fn new(connection: Connection, ground: Arc<Ground>, starts: u64) -> Desk {
+    pub(super) fn new(connection: Connection, ground: Arc<Ground>, start: u64) -> Desk {
         Desk {
             connection,
             ground,
@@ -140,7 +141,7 @@ impl Desk {
             tallies: Tallies::default(),
             free_rows: FreeRows::default(),
             // Numbers of claims are never given again, not even after a new start.
-            last_claim: starts << 32,
+            last_claim: start << 32,
             last_mailbox: 0,
             wakes: Vec::new(),
             words: Vec::new(),
@@ -345,7 +346,7 @@ impl Desk {
     }
 
     /// Keeps a mail at hand that was just sent.
-    pub(super) fn keep_fresh(&mut self, number: i64, stored: Stored) {
+    pub(super) fn keep_fresh(&mut self, number: i64, mailbox: i64, stored: Stored) {
         let bytes = stored.mail.size_bytes();
         if bytes > FRESH_BYTES / 16 {
             return;
@@ -353,13 +354,15 @@ impl Desk {
         self.undo.push(Undo::Fresh(number));
         self.forget_fresh(number);
         self.last_serial += 1;
-        self.fresh.insert(number, Fresh { stored, serial: self.last_serial });
+        self.fresh.insert(number, Fresh { mailbox, stored, serial: self.last_serial });
         self.fresh_order.push_back((number, self.last_serial));
         self.fresh_bytes += bytes;
     }
 
-    pub(super) fn fresh(&self, number: i64) -> Option<&Stored> {
-        self.fresh.get(&number).map(|fresh| &fresh.stored)
+    /// The mail of that row, where it is at hand and is that of the mailbox, rank and position.
+    pub(super) fn fresh(&self, number: i64, mailbox: i64, (rank, position): (u8, u64)) -> Option<&Stored> {
+        let Fresh { stored, .. } = self.fresh.get(&number).filter(|fresh| fresh.mailbox == mailbox)?;
+        ((stored.rank, stored.position) == (rank, position)).then_some(stored)
     }
 
     /// A row is gone; its number may be given to another mail.

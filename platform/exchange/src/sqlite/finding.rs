@@ -3,6 +3,7 @@
 //! Always true: what is found is in the order of registration; a search reads the rows of one word and looks at those
 //! mailboxes alone. Neighbours: [`session`](super::session) keeps the words, [`readers`](super::readers) searches.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use rusqlite::{Connection, params};
@@ -40,6 +41,25 @@ pub(super) fn enter(connection: &Connection, number: i64, mailbox: &Registration
             .execute(params![what, &**word, number])?;
     }
     Ok(())
+}
+
+/// Words of a mailbox by which it is not found.
+pub(super) fn missing(connection: &Connection, number: i64, mailbox: &Registration) -> Outcome<Vec<String>> {
+    let mut statement = connection
+        .prepare_cached("SELECT count(*) FROM found_by WHERE what = ?1 AND word = ?2 AND mailbox = ?3")?;
+    let mut missing = Vec::new();
+    for (what, word) in words(mailbox) {
+        let rows: i64 = statement.query_row(params![what, &**word, number], |row| row.get(0))?;
+        if rows == 0 {
+            missing.push(word.to_string());
+        }
+    }
+    Ok(missing)
+}
+
+/// How many rows a mailbox has as long as all its words are there.
+pub(super) fn rows(mailbox: &Registration) -> u64 {
+    words(mailbox).collect::<BTreeSet<_>>().len() as u64
 }
 
 /// A mailbox is found no more.

@@ -35,6 +35,16 @@ impl FreeRows {
         Ok(FreeRows { free: BTreeSet::new(), last, swept: 0, sweep_to })
     }
 
+    /// Whether all rows that a crash has left have been looked at: what is not free then is some mail's.
+    pub(super) fn are_known(&self) -> bool {
+        self.swept >= self.sweep_to
+    }
+
+    /// Whether a row is free.
+    pub(super) fn has(&self, number: i64) -> bool {
+        self.free.contains(&number)
+    }
+
     /// A row for a mail. The first ones are taken first, so that the same few pages are written again and again.
     pub(super) fn take(&mut self) -> i64 {
         self.free.pop_first().unwrap_or_else(|| {
@@ -66,8 +76,7 @@ impl FreeRows {
         let to = self.sweep_to.min(self.swept + SWEPT_AT_ONCE);
         let mut statement = connection.prepare_cached(
             "SELECT number FROM mail WHERE number > ?1 AND number <= ?2 AND NOT EXISTS (SELECT 1 FROM place \
-             WHERE place.mailbox = mail.mailbox AND place.rank = mail.rank AND place.position = mail.position \
-             AND place.mail = mail.number)",
+             WHERE place.mailbox = mail.mailbox AND place.rank = mail.rank AND place.position = mail.position)",
         )?;
         let found = statement.query_map(params![self.swept, to], |row| row.get(0))?;
         let found: Vec<i64> = found.collect::<Result<_, _>>()?;

@@ -274,6 +274,53 @@ pub(super) fn read(
     Ok(statement.query_row([number], |row| Ok(read(row))).optional()?)
 }
 
+/// The mail of that row, whosever it is, and the number of its mailbox.
+pub(super) fn read_anyones(
+    connection: &Connection,
+    number: i64,
+) -> Outcome<Option<Result<(i64, Stored), Broken>>> {
+    let mut statement =
+        connection.prepare_cached(concat!("SELECT ", columns!(), " FROM mail WHERE number = ?1"))?;
+    let read = |row: &Row<'_>| Ok((row.get(0).map_err(|_| Broken)?, stored(row, 0)?));
+    Ok(statement.query_row([number], |row| Ok(read(row))).optional()?)
+}
+
+/// Whether the row of that number says that it is the mail of that place, be it damaged otherwise.
+pub(super) fn lies_at(
+    connection: &Connection,
+    number: i64,
+    mailbox: i64,
+    (rank, position): (u8, u64),
+) -> Outcome<bool> {
+    let mut statement = connection.prepare_cached(
+        "SELECT count(*) FROM mail WHERE number = ?1 AND mailbox = ?2 AND rank = ?3 AND position = ?4",
+    )?;
+    let found: i64 =
+        statement.query_row(params![number, mailbox, rank, column(position)], |row| row.get(0))?;
+    Ok(found > 0)
+}
+
+/// The row that says that it is the mail of that place, wherever it lies: a look at all of them.
+pub(super) fn look_for(
+    connection: &Connection,
+    mailbox: i64,
+    (rank, position): (u8, u64),
+) -> Outcome<Option<i64>> {
+    let mut statement = connection
+        .prepare_cached("SELECT number FROM mail WHERE mailbox = ?1 AND rank = ?2 AND position = ?3")?;
+    Ok(statement.query_row(params![mailbox, rank, column(position)], |row| row.get(0)).optional()?)
+}
+
+/// The rows of a mailbox's mail that have no place: a look at all of them.
+pub(super) fn without_a_place(connection: &Connection, mailbox: i64) -> Outcome<Vec<i64>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT number FROM mail WHERE mailbox = ?1 AND NOT EXISTS (SELECT 1 FROM place \
+         WHERE place.mailbox = mail.mailbox AND place.rank = mail.rank AND place.position = mail.position)",
+    )?;
+    let rows = statement.query_map([mailbox], |row| row.get(0))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
 /// The dead letter of that position.
 pub(super) fn read_dead(
     connection: &Connection,

@@ -9,9 +9,10 @@ use std::io::Read;
 use std::path::Path;
 
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 
 use crate::error::ExchangeError;
+use crate::moment::Moment;
 
 use super::desk::{Desk, Totals};
 use super::directory::{self, DATABASE, Directory, LOG, MARK};
@@ -37,6 +38,9 @@ const LOG_BYTES: u64 = 8 << 20;
 
 /// What each of its databases begins with.
 const SQLITE: &[u8] = b"SQLite format 3\0";
+
+/// The highest number of a start: numbers of claims have so much room.
+const LAST_START: u64 = u32::MAX as u64;
 
 /// Memory for pages of the database, in KiB: the writer's, and each reader's.
 const WRITER_CACHE_KIB: i64 = 64 << 10;
@@ -186,21 +190,44 @@ pub(super) fn has_lost(directory: &Path, commits: u64, told: u64) -> String {
 
 /// The number of the last commit in a database of that version.
 pub(super) fn commits(connection: &Connection, version: i64) -> Outcome<u64> {
-    if version == 1 { meta(connection, "commits") } else { last_commit(connection) }
+    match version {
+        1 => Ok(meta(connection, "commits")?.unwrap_or(0)),
+        _ => last_commit(connection),
+    }
 }
 
-/// A number of the store about itself.
-pub(super) fn meta(connection: &Connection, name: &str) -> Outcome<u64> {
+/// A number of the store about itself; `None` where it is not there or no number, which the log tells.
+pub(super) fn meta(connection: &Connection, name: &str) -> Outcome<Option<u64>> {
     let mut statement = connection.prepare_cached("SELECT value FROM meta WHERE name = ?1")?;
-    Ok(count(statement.query_row([name], |row| row.get(0))?))
+    let found = statement.query_row([name], |row| Ok(row.get_ref(0)?.as_i64().ok())).optional()?;
+    if found.flatten().is_none() {
+        tracing::error!(name, "what the exchange has noted of itself is damaged, and is noted anew");
+    }
+    Ok(found.flatten().map(count))
+}
+
+/// The number of the start that is made at `now`: one that was never given, also where the last one is damaged, for numbers
+/// of claims follow from it.
+pub(super) fn next_start(connection: &Connection, now: Moment) -> Outcome<u64> {
+    let last = meta(connection, "starts")?.unwrap_or(0).min(LAST_START);
+    // There is less than one start in a second.
+    Ok((last + 1).max(now.as_millis() / 1000).min(LAST_START))
+}
+
+/// Writes a number of the store about itself.
+fn note(connection: &Connection, name: &str, value: u64) -> Outcome<()> {
+    let mut statement =
+        connection.prepare_cached("INSERT OR REPLACE INTO meta(name, value) VALUES (?1, ?2)")?;
+    statement.execute(params![name, column(value)])?;
+    Ok(())
 }
 
 /// Begins a new life of the store: what was in hand when the last one ended counts as attempts, and the start is counted.
 pub(super) fn begin(connection: &Connection, hands: &[HandRecord], start: u64) -> Outcome<()> {
     let transaction = connection.unchecked_transaction()?;
     hands::write_attempts(&transaction, hands)?;
-    transaction.execute("UPDATE meta SET value = ?1 WHERE name = 'starts'", [column(start)])?;
-    transaction.execute("UPDATE meta SET value = 0 WHERE name = 'closed'", [])?;
+    note(&transaction, "starts", start)?;
+    note(&transaction, "closed", 0)?;
     transaction.commit()?;
     Ok(())
 }
@@ -209,7 +236,7 @@ pub(super) fn begin(connection: &Connection, hands: &[HandRecord], start: u64) -
 pub(super) fn end(desk: &mut Desk) -> Outcome<()> {
     let transaction = desk.connection.unchecked_transaction()?;
     desk.free_rows.clear(&transaction)?;
-    transaction.execute("UPDATE meta SET value = 1 WHERE name = 'closed'", [])?;
+    note(&transaction, "closed", 1)?;
     transaction.commit()?;
     Ok(())
 }
@@ -220,7 +247,7 @@ pub(super) fn read_desk(desk: &mut Desk, was_closed: bool) -> Outcome<()> {
     let number = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, i64>(0)).map(count);
     let tallies = Tallies::load(connection)?;
     desk.totals = Totals {
-        bytes: tallies.all_bytes(connection)?,
+        bytes: tallies.all_bytes(connection, desk.ground.bounds())?,
         live: number("SELECT count(*) FROM mailbox WHERE terminated IS NULL")?,
         terminated: number("SELECT count(*) FROM mailbox WHERE terminated IS NOT NULL")?,
         last_terminated: number(

@@ -6,6 +6,7 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 
+use crate::mail::HIGHEST_PRIORITY;
 use crate::moment::Moment;
 
 use super::mails::Stored;
@@ -56,8 +57,10 @@ pub(super) fn find(
         "SELECT mail, size, expires_at FROM place WHERE mailbox = ?1 AND rank = ?2 AND position = ?3",
     )?;
     let placed = statement.query_row(params![mailbox, rank, column(position)], |row| {
-        let expires_at: Option<i64> = row.get(2)?;
-        Ok(Placed { mail: row.get(0)?, size: count(row.get(1)?), expires_at: expires_at.map(moment_of) })
+        // What is no number is damaged, and put right once the mail is read.
+        let expires_at = row.get_ref(2)?.as_i64_or_null().unwrap_or(None);
+        let (mail, size) = (row.get(0).unwrap_or(0), row.get(1).map_or(0, count));
+        Ok(Placed { mail, size, expires_at: expires_at.map(moment_of) })
     });
     Ok(placed.optional()?)
 }
@@ -69,9 +72,29 @@ pub(super) fn tally(connection: &Connection, mailbox: i64) -> Outcome<(u64, u64)
     Ok(statement.query_row([mailbox], |row| Ok((count(row.get(0)?), count(row.get(1)?))))?)
 }
 
-/// The rows in which the mail of a mailbox lies.
+/// The rows in which the mail of a mailbox lies; where a place is damaged and names another's row, that is none of them.
 pub(super) fn rows(connection: &Connection, mailbox: i64) -> Outcome<Vec<i64>> {
-    let mut statement = connection.prepare_cached("SELECT mail FROM place WHERE mailbox = ?1")?;
+    let mut statement = connection.prepare_cached(
+        "SELECT place.mail FROM place CROSS JOIN mail ON number = place.mail WHERE place.mailbox = ?1 \
+         AND mail.mailbox = place.mailbox AND mail.rank = place.rank AND mail.position = place.position",
+    )?;
     let rows = statement.query_map([mailbox], |row| row.get(0))?;
     Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// Removes the places of a mailbox that no mail can have.
+pub(super) fn remove_what_cannot_be(connection: &Connection, mailbox: i64) -> Outcome<()> {
+    connection
+        .prepare_cached(
+            "DELETE FROM place WHERE mailbox = ?1 AND (typeof(rank) <> 'integer' OR rank NOT BETWEEN 0 AND ?2 \
+             OR typeof(position) <> 'integer' OR position < 0)",
+        )?
+        .execute(params![mailbox, HIGHEST_PRIORITY])?;
+    Ok(())
+}
+
+/// What a mail says of its place holds, whatever stood there.
+pub(super) fn put_right(connection: &Connection, mailbox: i64, stored: &Stored, number: i64) -> Outcome<()> {
+    remove(connection, mailbox, stored.rank, stored.position)?;
+    insert(connection, mailbox, stored, number)
 }

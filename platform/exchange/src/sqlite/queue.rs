@@ -19,6 +19,7 @@ use crate::store::{Claim, Claimed};
 use super::attempts;
 use super::desk::{Desk, Hand};
 use super::mails::{self, Broken, Stored};
+use super::mending;
 use super::places::{self, Placed};
 use super::requests::{self, Pending};
 use super::slots::Live;
@@ -44,7 +45,7 @@ pub(super) fn push(live: &mut Live, desk: &mut Desk, mut stored: Stored) -> Outc
         live.expiring = Some(live.expiring.map_or(expiry, |at| at.min(expiry)));
     }
     live.is_ready_at(stored.rank, position);
-    desk.keep_fresh(number, stored);
+    desk.keep_fresh(number, live.number, stored);
     desk.wake_one(id);
     Ok(position)
 }
@@ -55,19 +56,22 @@ pub(super) fn claim(live: &mut Live, desk: &mut Desk, now: Moment, claim: &Claim
     let room = u64::from(live.limits.in_hand).saturating_sub(desk.in_hand(id));
     let wanted = claim.max.min(usize::try_from(room).unwrap_or(usize::MAX));
     let until = now + claim.lease;
-    let mut deliveries = Vec::new();
+    let (mut deliveries, mut has_looked) = (Vec::new(), false);
     while deliveries.len() < wanted && live.tally().messages > desk.in_hand(id) + live.delayed() {
         let Some((number, rank, position)) = next_ready(live, desk)? else {
-            tell_of_missing(live, desk);
+            if !std::mem::replace(&mut has_looked, true) {
+                mending::look_for_missing(live, desk)?;
+                continue;
+            }
             break;
         };
         live.ready_from = (rank, position + 1);
-        let stored = match desk.fresh(number) {
+        let stored = match desk.fresh(number, live.number, (rank, position)) {
             Some(stored) => stored.clone(),
             None => match mails::read(&desk.connection, number, live.number, (rank, position))? {
                 Some(Ok(stored)) => stored,
                 Some(Err(Broken)) | None => {
-                    set_aside(live, desk, number, (rank, position))?;
+                    mending::mend(live, desk, number, (rank, position))?;
                     continue;
                 }
             },
@@ -113,9 +117,10 @@ fn next_ready(live: &Live, desk: &Desk) -> Outcome<Option<(i64, u8, u64)>> {
     )?;
     let mut rows = statement.query(params![live.number, rank, column(position)])?;
     while let Some(row) = rows.next()? {
-        let position = count(row.get(2)?);
-        if is_ready(position) {
-            return Ok(Some((row.get(0)?, row.get(1)?, position)));
+        // One that cannot be so is damaged, and is looked for when it is missed.
+        let (Ok(rank), Ok(position @ 0..)) = (row.get(1), row.get(2)) else { continue };
+        if is_ready(count(position)) {
+            return Ok(Some((row.get(0).unwrap_or(0), rank, count(position))));
         }
     }
     Ok(None)
@@ -125,46 +130,6 @@ fn next_ready(live: &Live, desk: &Desk) -> Outcome<Option<(i64, u8, u64)>> {
 fn next_end(live: &Live, desk: &Desk) -> Option<Moment> {
     let leases = desk.hands(live.id()).into_iter().flat_map(|hands| hands.values().map(|hand| hand.until));
     leases.chain(live.tries.values().filter_map(|tried| tried.delayed_until)).min()
-}
-
-/// A row is not what was written: it is kept for the tools, and its mailbox goes on without it.
-pub(super) fn set_aside(
-    live: &mut Live,
-    desk: &mut Desk,
-    number: i64,
-    (rank, position): (u8, u64),
-) -> Outcome<()> {
-    tracing::error!(
-        mailbox = %live.id(), position,
-        "a stored mail is damaged and was set aside, others are delivered; \
-         `folkmoot exchange check` tells more once the exchange is stopped"
-    );
-    if live.tries.remove(&position).is_some() {
-        attempts::forget(live, desk, position)?;
-    }
-    desk.forget_fresh(number);
-    mails::set_aside(&desk.connection, number)?;
-    places::remove(&desk.connection, live.number, rank, position)?;
-    live.known.forget();
-    retally(live, desk)
-}
-
-/// Counts the mail of a mailbox anew.
-fn retally(live: &mut Live, desk: &mut Desk) -> Outcome<()> {
-    let (messages, bytes) = places::tally(&desk.connection, live.number)?;
-    let before = live.tally().bytes;
-    let tally = live.tally_mut(desk);
-    (tally.messages, tally.bytes) = (messages, bytes);
-    desk.totals.bytes = (desk.totals.bytes + bytes).saturating_sub(before);
-    Ok(())
-}
-
-/// A mailbox has less mail than its tally says: its places or a page of the database is damaged.
-fn tell_of_missing(live: &Live, desk: &Desk) {
-    tracing::error!(
-        mailbox = %live.id(), messages = live.tally().messages, in_hand = desk.in_hand(live.id()),
-        "a mailbox has less mail than it took; stop the exchange and run `folkmoot exchange check`"
-    );
 }
 
 /// The delivery that a receipt names, where it is in hand still.
@@ -228,7 +193,7 @@ fn rows_after(live: &Live, desk: &Desk, after: u64, max: usize) -> Outcome<Vec<(
         )?;
         let limit = i64::try_from(max).unwrap_or(i64::MAX);
         let rows = statement.query_map(params![live.number, rank, column(after), limit], |row| {
-            Ok((count(row.get(0)?), rank, row.get(1)?))
+            Ok((row.get(0).map_or(0, count), rank, row.get(1).unwrap_or(0)))
         })?;
         for row in rows {
             found.push(row?);
@@ -273,11 +238,14 @@ pub(super) fn purge_waiting(live: &mut Live, desk: &mut Desk, now: Moment) -> Ou
             if desk.hand(live.id(), position).is_some() {
                 continue;
             }
-            let Some(Placed { mail, size, expires_at }) =
-                places::find(&desk.connection, live.number, rank, position)?
-            else {
-                continue;
-            };
+            let mut placed = places::find(&desk.connection, live.number, rank, position)?;
+            if let Some(Placed { mail, .. }) = placed
+                && !mails::lies_at(&desk.connection, mail, live.number, (rank, position))?
+            {
+                mending::mend(live, desk, mail, (rank, position))?;
+                placed = places::find(&desk.connection, live.number, rank, position)?;
+            }
+            let Some(Placed { mail, size, expires_at }) = placed else { continue };
             let tried = live.tries.remove(&position);
             let hand = Hand {
                 mailbox: live.number,

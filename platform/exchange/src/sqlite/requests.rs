@@ -82,12 +82,19 @@ pub(super) fn pending(live: &Live, desk: &Desk) -> Outcome<Vec<Pending>> {
     let mut rows = statement.query([live.number])?;
     let mut pending = Vec::new();
     while let Some(row) = rows.next()? {
-        let bytes = |at: usize| row.get_ref(at)?.as_blob_or_null().map_err(rusqlite::Error::from);
-        let requester = bytes(0)?.and_then(super::words::id_of);
-        let tag = bytes(1)?.and_then(super::words::number_of);
-        let label = bytes(2)?.and_then(super::words::number_of);
-        if let (Some(requester), Some(tag)) = (requester, tag) {
-            pending.push(Pending { position: count(row.get(3)?), requester, tag, label });
+        let bytes = |at: usize| row.get_ref(at).ok()?.as_blob_or_null().ok().flatten();
+        let requester = bytes(0).and_then(super::words::id_of);
+        let tag = bytes(1).and_then(super::words::number_of);
+        let label = bytes(2).and_then(super::words::number_of);
+        match (requester, tag) {
+            (Some(requester), Some(tag)) => {
+                let position = row.get(3).map_or(0, count);
+                pending.push(Pending { position, requester, tag, label });
+            }
+            _ => tracing::error!(
+                mailbox = %live.id(),
+                "who waits for an answer of the mailbox is damaged: one of them is not told that it was terminated"
+            ),
         }
     }
     Ok(pending)

@@ -86,6 +86,8 @@ impl Sent {
     pub(super) fn load(connection: &Connection) -> Outcome<Sent> {
         let mut sent = Sent::default();
         sent_rows::read_all(connection, |row| {
+            // Of a damaged row this much is known.
+            sent.newest = row.first;
             for (number, mail) in (row.first..).zip(&row.mails) {
                 let hash = sent.hash(&mail.sent_as);
                 sent.numbers.insert(hash, number);

@@ -105,6 +105,9 @@ impl Session {
                     live.limits = what.limits.unwrap_or(usual.mailbox);
                     live.registration = what.clone();
                     live.write(&mut self.desk, None)?;
+                } else {
+                    // Nothing, unless a word of it was damaged.
+                    finding::enter(&self.desk.connection, live.number, what)?;
                 }
                 // There may be room for more in hand now.
                 self.desk.wake_all(id);

@@ -21,7 +21,8 @@ use super::attempts::{Try, load_tries};
 use super::desk::Desk;
 use super::keyed::Keyed;
 use super::known::Known;
-use super::mailbox_rows::{damaged, read};
+use super::mailbox_rows::read;
+use super::recounting::recount_one;
 use super::tallies::Tally;
 use super::trouble::Outcome;
 use super::words::moment_of;
@@ -214,7 +215,17 @@ fn load(desk: &Desk, id: MailboxId) -> Outcome<Option<Slot>> {
         Some(Slot::Live(live)) => live,
         other => return Ok(other),
     };
-    live.tally = desk.tallies.find(connection, live.number)?.ok_or_else(|| damaged(id, "the tally"))?;
+    live.tally = match desk.tallies.find(connection, live.number)? {
+        Some(tally) => tally,
+        None => {
+            tracing::error!(
+                mailbox = %id,
+                "the tally of a mailbox is damaged: it was counted anew, and how much it has taken and acknowledged may be told \
+                 too low"
+            );
+            recount_one(connection, live.number)?
+        }
+    };
     live.known = Known::new(live.tally.messages == 0);
     if live.tally.messages > 0 {
         load_tries(desk, &mut live)?;
@@ -231,6 +242,7 @@ pub(super) fn earliest(connection: &Connection, live: &Live, table: &str) -> Out
     let mut statement = connection.prepare_cached(&format!(
         "SELECT min(expires_at) FROM {table} WHERE mailbox = ?1 AND expires_at IS NOT NULL"
     ))?;
-    let earliest: Option<i64> = statement.query_row([live.number], |row| row.get(0))?;
-    Ok(earliest.map(moment_of))
+    // One that is damaged and no number tells nothing.
+    let earliest = statement.query_row([live.number], |row| Ok(row.get_ref(0)?.as_i64_or_null().ok()))?;
+    Ok(earliest.flatten().map(moment_of))
 }

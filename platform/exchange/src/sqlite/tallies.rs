@@ -7,12 +7,16 @@
 //! count the commits, too. Neighbours: [`slots`](super::slots) has the tallies of the mailboxes that are in use,
 //! [`writer`](super::writer) has them written.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
+use crate::limits::{ExchangeLimits, MAX_TEXT_BYTES};
+use crate::mail::MAIL_OVERHEAD_BYTES;
+
+use super::recounting::recount;
 use super::sum::sum_of;
-use super::trouble::{Outcome, Trouble};
+use super::trouble::Outcome;
 use super::words::{column, count, put_number, take_number};
 
 /// Commits after which all tallies are brought into their table; fewer where that is tested.
@@ -127,7 +131,7 @@ pub(super) fn tally_of_row(row: &Row<'_>) -> Option<(i64, Tally)> {
     let mailbox = row.get(0).ok()?;
     let mut numbers = [0; NUMBERS];
     for (at, number) in numbers.iter_mut().enumerate() {
-        *number = count(row.get(at + 1).ok()?);
+        *number = u64::try_from(row.get::<_, i64>(at + 1).ok()?).ok()?;
     }
     let (tally, sum): (_, i64) = (Tally::of(numbers), row.get(NUMBERS + 1).ok()?);
     (sum == i64::from(tally.sum(mailbox))).then_some((mailbox, tally))
@@ -171,32 +175,46 @@ struct Step {
 }
 
 impl Tallies {
-    /// Those of a database that is opened.
-    ///
-    /// # Errors
-    /// `Damaged` where it is not known what a commit changed.
+    /// Those of a database that is opened. Where it is not known what a commit has changed, they are counted anew.
     pub(super) fn load(connection: &Connection) -> Outcome<Tallies> {
-        let (committed, damaged) = read_changes(connection)?;
-        if let Some(commit) = damaged.first() {
-            return Err(Trouble::Damaged(format!(
-                "what commit {commit} changed in the tallies of mailboxes; restore the directory from a backup"
-            )));
+        let Changes { newest: mut committed, damaged, certain } = read_changes(connection)?;
+        let mut last = last_commit(connection)?;
+        if !damaged.is_empty() {
+            let anew = recount(connection, &committed, |mailbox| certain.contains(&mailbox))?;
+            tracing::error!(
+                commits = ?damaged, mailboxes = anew.len(),
+                "what these commits changed in the tallies of mailboxes is damaged: they were counted anew, and how much some \
+                 have taken and acknowledged may be told too low"
+            );
+            last += 1;
+            connection.execute_batch("SAVEPOINT recount")?;
+            write_changes(connection, last, &anew)?;
+            for commit in damaged {
+                connection.execute("DELETE FROM change WHERE number = ?1", [column(commit)])?;
+            }
+            connection.execute_batch("RELEASE recount")?;
+            committed.extend(anew);
         }
-        let last = last_commit(connection)?;
         let first: Option<i64> =
             connection.query_row("SELECT min(number) FROM change", [], |row| row.get(0))?;
-        let forgotten = first.map_or(last, |first| count(first) - 1);
+        let forgotten = first.map_or(last, |first| count(first).saturating_sub(1));
         Ok(Tallies { committed, forgotten, last, needed_from: forgotten + 1, ..Tallies::default() })
     }
 
     /// What all mail counts for, with dead letters, in bytes.
-    pub(super) fn all_bytes(&self, connection: &Connection) -> Outcome<u64> {
-        let mut bytes = connection
-            .query_row("SELECT coalesce(sum(bytes + dead_bytes), 0) FROM tally", [], |row| row.get(0))
-            .map(count)?;
-        let mut older = connection.prepare("SELECT bytes + dead_bytes FROM tally WHERE mailbox = ?1")?;
+    ///
+    /// Figures that cannot be are passed over: one of a damaged row must not fill the exchange.
+    pub(super) fn all_bytes(&self, connection: &Connection, bounds: &ExchangeLimits) -> Outcome<u64> {
+        let likely = "CASE WHEN typeof(bytes) = 'integer' AND bytes BETWEEN 0 AND min(?1, messages * ?2) THEN bytes ELSE 0 END \
+                      + CASE WHEN typeof(dead_bytes) = 'integer' AND dead_bytes BETWEEN 0 AND dead_letters * ?2 \
+                      THEN dead_bytes ELSE 0 END";
+        let largest = bounds.mail_bytes + MAX_TEXT_BYTES as u64 + MAIL_OVERHEAD_BYTES;
+        let (most, largest) = (column(bounds.mailbox.bytes), column(largest));
+        let sum = format!("SELECT coalesce(sum({likely}), 0) FROM tally");
+        let mut bytes = connection.query_row(&sum, [most, largest], |row| row.get(0)).map(count)?;
+        let mut older = connection.prepare(&format!("SELECT {likely} FROM tally WHERE mailbox = ?3"))?;
         for (mailbox, newest) in &self.committed {
-            let was: Option<i64> = older.query_row([mailbox], |row| row.get(0)).optional()?;
+            let was: Option<i64> = older.query_row([most, largest, *mailbox], |row| row.get(0)).optional()?;
             let is = newest.map_or(0, |tally| tally.bytes + tally.dead_bytes);
             bytes = (bytes + is).saturating_sub(was.map_or(0, count));
         }
@@ -232,11 +250,7 @@ impl Tallies {
 
     /// Writes what the commit of that number has changed, and goes on bringing older changes into the table.
     pub(super) fn write(&mut self, connection: &Connection, commit: u64) -> Outcome<()> {
-        let mut bytes = Vec::with_capacity(self.staged.len() * 32);
-        self.staged.iter().for_each(|(mailbox, tally)| put_tally(&mut bytes, *mailbox, tally.as_ref()));
-        connection
-            .prepare_cached("INSERT INTO change(number, bytes, sum) VALUES (?1, ?2, ?3)")?
-            .execute(params![column(commit), bytes, sum(commit, &bytes)])?;
+        write_changes(connection, commit, &self.staged)?;
         let is_much = commit - self.forgotten >= COMMITS || self.committed.len() > MAILBOXES;
         // Rows that are not needed any more go first.
         let is_due = is_much && self.forgotten + 1 >= self.needed_from;
@@ -302,9 +316,30 @@ impl Tallies {
     }
 }
 
-/// The tallies that are newer than the table's; and the numbers of the commits whose rows are damaged.
-pub(super) fn read_changes(connection: &Connection) -> Outcome<(Newest, Vec<u64>)> {
-    let (mut newest, mut damaged) = (Newest::new(), Vec::new());
+/// Writes what a commit has changed.
+fn write_changes(connection: &Connection, commit: u64, changed: &Newest) -> Outcome<()> {
+    let mut bytes = Vec::with_capacity(changed.len() * 32);
+    changed.iter().for_each(|(mailbox, tally)| put_tally(&mut bytes, *mailbox, tally.as_ref()));
+    connection
+        .prepare_cached("INSERT INTO change(number, bytes, sum) VALUES (?1, ?2, ?3)")?
+        .execute(params![column(commit), bytes, sum(commit, &bytes)])?;
+    Ok(())
+}
+
+/// What stands in the rows of `change`.
+#[derive(Debug, Default)]
+pub(super) struct Changes {
+    /// The tallies that are newer than the table's.
+    pub(super) newest: Newest,
+    /// The numbers of the commits whose rows are damaged.
+    pub(super) damaged: Vec<u64>,
+    /// The mailboxes that were changed after the last of these.
+    certain: BTreeSet<i64>,
+}
+
+/// Reads all rows of `change`.
+pub(super) fn read_changes(connection: &Connection) -> Outcome<Changes> {
+    let mut changes = Changes::default();
     let mut statement = connection.prepare("SELECT number, bytes, sum FROM change ORDER BY number")?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
@@ -314,19 +349,24 @@ pub(super) fn read_changes(connection: &Connection) -> Outcome<(Newest, Vec<u64>
         let mut rest = bytes;
         while is_whole && !rest.is_empty() {
             let Some((mailbox, tally)) = take_tally(&mut rest) else { break };
-            newest.insert(mailbox, tally);
+            changes.newest.insert(mailbox, tally);
+            if !changes.damaged.is_empty() {
+                changes.certain.insert(mailbox);
+            }
         }
         if !is_whole || !rest.is_empty() {
-            damaged.push(commit);
+            changes.damaged.push(commit);
+            changes.certain.clear();
         }
     }
-    Ok((newest, damaged))
+    Ok(changes)
 }
 
 /// The number of the last commit.
 pub(super) fn last_commit(connection: &Connection) -> Outcome<u64> {
     let mut statement = connection.prepare_cached(
-        "SELECT max((SELECT value FROM meta WHERE name = 'commits'), coalesce((SELECT max(number) FROM change), 0))",
+        "SELECT max(coalesce((SELECT value FROM meta WHERE name = 'commits' AND typeof(value) = 'integer'), 0), \
+         coalesce((SELECT max(number) FROM change), 0))",
     )?;
     Ok(count(statement.query_row([], |row| row.get(0))?))
 }
@@ -387,7 +427,7 @@ mod tests {
     fn commit(tallies: &mut Tallies, connection: &Connection, mailboxes: &[i64]) {
         let number = tallies.last() + 1;
         for mailbox in mailboxes {
-            let tally = Tally { accepted: number, bytes: 3, ..Tally::default() };
+            let tally = Tally { accepted: number, messages: 1, bytes: 3, ..Tally::default() };
             assert_eq!(tallies.stage(*mailbox, Some(tally)), None);
         }
         tallies.write(connection, number).unwrap();
@@ -412,7 +452,10 @@ mod tests {
         assert!(rows(&connection, "tally") > 900);
         let opened = Tallies::load(&connection).unwrap();
         assert_eq!((opened.last, opened.forgotten), (tallies.last, tallies.forgotten));
-        assert_eq!(opened.all_bytes(&connection).unwrap(), 3 * newest.len() as u64);
+        assert_eq!(
+            opened.all_bytes(&connection, &ExchangeLimits::default()).unwrap(),
+            3 * newest.len() as u64
+        );
         for (mailbox, number) in newest {
             for tallies in [&tallies, &opened] {
                 let found = tallies.find(&connection, mailbox).unwrap().unwrap();
@@ -442,11 +485,21 @@ mod tests {
         tallies.settle();
         for tallies in [&tallies, &Tallies::load(&connection).unwrap()] {
             assert_eq!(tallies.find(&connection, 2).unwrap(), None);
-            assert_eq!(tallies.all_bytes(&connection).unwrap(), 3);
+            assert_eq!(tallies.all_bytes(&connection, &ExchangeLimits::default()).unwrap(), 3);
         }
         connection.execute("UPDATE change SET bytes = x'0101' WHERE number = 2", []).unwrap();
-        assert_eq!(read_changes(&connection).unwrap().1, [2]);
-        assert!(matches!(Tallies::load(&connection), Err(Trouble::Damaged(_))));
+        assert_eq!(read_changes(&connection).unwrap().damaged, [2]);
+        // What they hold is counted; the second one is over.
+        connection
+            .execute(
+                "INSERT INTO mailbox VALUES (1, x'01', NULL, '', '', NULL, NULL, '', NULL, 0, NULL, NULL, 0)",
+                [],
+            )
+            .unwrap();
+        let opened = Tallies::load(&connection).unwrap();
+        let found = opened.find(&connection, 1).unwrap().unwrap();
+        assert_eq!((found.accepted, found.messages, opened.find(&connection, 2).unwrap()), (1, 0, None));
+        assert_eq!((opened.last(), read_changes(&connection).unwrap().damaged), (3, vec![]));
     }
 
     #[test]

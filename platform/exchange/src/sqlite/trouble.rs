@@ -51,6 +51,8 @@ impl Trouble {
                 ErrorCode::DiskFull => Ill::Full,
                 _ if error.extended_code == NO_ROOM_FOR_THE_INDEX => Ill::Full,
                 ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => Ill::Damaged,
+                // Something lies already where nothing of it is known.
+                ErrorCode::ConstraintViolation => Ill::Damaged,
                 _ => Ill::Failed,
             }),
             // A column is not of its type, or a row is not there that must be.

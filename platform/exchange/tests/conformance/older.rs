@@ -8,9 +8,10 @@ use tempfile::tempdir;
 
 use super::world::{SECOND, World, text};
 
-const VERSION_1: &str = include_str!("fixtures/version-1.sql");
+pub(super) const VERSION_1: &str = include_str!("fixtures/version-1.sql");
 
-fn make(directory: &Path, script: &str) {
+/// Makes the database of a directory.
+pub(super) fn make(directory: &Path, script: &str) {
     let database = rusqlite::Connection::open(directory.join(DATABASE)).unwrap();
     database.execute_batch(script).unwrap();
     database.close().unwrap();
