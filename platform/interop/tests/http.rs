@@ -24,6 +24,9 @@ mod answering;
 mod client;
 #[path = "http/counts.rs"]
 mod counts;
+#[cfg(unix)]
+#[path = "http/crashing.rs"]
+mod crashing;
 #[path = "http/delivery.rs"]
 mod delivery;
 #[path = "http/handles.rs"]
