@@ -66,7 +66,8 @@ fn must_prove(hall: &Hall, endpoint: &Endpoint, caller: &Principal) -> Result<Op
         // Within this process.
         Endpoint::Local { .. } => Ok(None),
         Endpoint::Unix { path } if !caller.is_anonymous() => match is_of_user(path.as_path(), caller) {
-            true => Ok(None),
+            // Whoever listens there proves it, too.
+            true => Ok(Some(name.to_owned())),
             false => Err(format!("the socket {endpoint} is not one of {name}, who has spoken")),
         },
         Endpoint::Tcp { host, .. } if is_linked(hall, host, caller) => Ok(None),
@@ -94,11 +95,11 @@ fn is_linked(hall: &Hall, host: &str, caller: &Principal) -> bool {
     })
 }
 
-/// Whether a socket's file belongs to a user of this machine.
+/// Whether a socket's file belongs to a user of this machine; a link's is that which it leads to.
 #[cfg(unix)]
 fn is_of_user(path: &std::path::Path, user: &Principal) -> bool {
     use std::os::unix::fs::MetadataExt;
-    std::fs::symlink_metadata(path).is_ok_and(|file| Principal::unix_user(file.uid()) == *user)
+    std::fs::metadata(path).is_ok_and(|file| Principal::unix_user(file.uid()) == *user)
 }
 
 #[cfg(not(unix))]

@@ -18,6 +18,8 @@ use folkmoot::{Codec, Mailroom, Untyped, Value};
 use super::counts::Counts;
 use super::left_behind::Watch;
 
+mod answering;
+
 folkmoot::protocol!("fipa");
 
 use fipa::roles::{Buyer, Seller};
