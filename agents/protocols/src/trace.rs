@@ -110,6 +110,7 @@ fn endless() -> Limits {
         open_per_peer: usize::MAX,
         ended: usize::MAX,
         time_out: None,
+        messages: usize::MAX,
         reference_bytes: usize::MAX,
         address_bytes: usize::MAX,
         ..Limits::default()

@@ -197,6 +197,16 @@ fn a_conversation_is_replayed_line_by_line_to_its_end_state() {
 }
 
 #[test]
+fn of_a_long_conversation_every_message_can_be_answered() {
+    let spec = PING.replace("ping: [pong]", "ping: [ping, pong]");
+    let pings = (1..=2000).map(|id| line("ping", ["s", ""], id, id - 1, "ann", "bob"));
+    let lines: Vec<String> = pings.chain([line("pong", ["s", "r"], -1, 1, "bob", "ann")]).collect();
+    let folder = folder(&[("ping.yaml", &spec), ("long.jsonl", &lines.join("\n"))]);
+    let told = folkmoot(&folder, &["protocol", "trace", "--spec", "ping.yaml", "long.jsonl"]).succeeds();
+    assert_eq!(told, format!("{}pong\n", "ok\n".repeat(2001)));
+}
+
+#[test]
 fn a_protocol_without_dialogues_has_no_traces() {
     let folder = folder(&[("ping.yaml", PING.split("---\ninitiation").next().unwrap()), ("none.jsonl", "")]);
     let error = folkmoot(&folder, &["protocol", "trace", "--spec", "ping.yaml", "none.jsonl"]).fails();
