@@ -15,7 +15,7 @@ use folkmoot_protocols::typed::{Answered, Answers, AnyRole, Conversed, Opens, Ro
 
 use crate::clock::Clock;
 use crate::connect::Connect;
-use crate::dialogues::{self, Desk, DialogueError, Dialogues, Listener, Reply, ReplyError, Speech};
+use crate::dialogues::{self, Desk, DialogueError, Dialogues, OtherSide, Reply, ReplyError, Speech};
 use crate::group::Group;
 use crate::host::Wanted;
 use crate::interface::{Agent, Interface};
@@ -180,26 +180,29 @@ impl<A: Agent> Context<A> {
     /// Begins a dialogue with the agent behind `peer`, on whatever node: `ctx.open(&baker, Cfp { query }).await?`. What
     /// is said tells the protocol. The role is left open; [`open_as`](Context::open_as) takes one.
     ///
+    /// `peer` is a proxy, whose agent takes the message at once; or, of an agent that has a mailbox of its own, a
+    /// [`MailAddress`](crate::mail::MailAddress): the dialogue goes by mail then, and the other side may come to it later.
+    ///
     /// # Errors
     /// Those of [`DialogueError`](crate::dialogues::DialogueError), when it is awaited.
     pub fn open<P: Conversed, N: Opens<P>>(
         &self,
-        peer: &Proxy<impl Interface + ?Sized>,
+        peer: &(impl OtherSide + ?Sized),
         said: N,
     ) -> Speech<AnyRole<P>, N> {
-        Speech::opening(self.core.desk(), self.listener(peer), said)
+        Speech::opening(self.core.desk(), peer.sought(), said)
     }
 
     /// The same in a role: `ctx.open_as::<Buyer, _>(&baker, Cfp { query }).await?`.
     ///
     /// # Errors
     /// As [`open`](Context::open).
-    pub fn open_as<R, N>(&self, peer: &Proxy<impl Interface + ?Sized>, said: N) -> Speech<R, N>
+    pub fn open_as<R, N>(&self, peer: &(impl OtherSide + ?Sized), said: N) -> Speech<R, N>
     where
         R: Role + Says<N>,
         N: Opens<R::Protocol>,
     {
-        Speech::opening(self.core.desk(), self.listener(peer), said)
+        Speech::opening(self.core.desk(), peer.sought(), said)
     }
 
     /// Says what comes next in a dialogue: `ctx.reply(dialogue, Propose { .. }).await?`. What the rules do not allow
@@ -239,11 +242,6 @@ impl<A: Agent> Context<A> {
     pub fn take_dialogues_back<P: Conversed>(&self) {
         let again = self.core.desk::<P>().say_again();
         again.into_iter().for_each(|saying| self.core.spawn(saying));
-    }
-
-    /// The way by which the agent behind `peer` takes messages of this one.
-    fn listener<I: Interface + ?Sized>(&self, peer: &Proxy<I>) -> Result<Proxy<Listener>, CallError> {
-        Proxy::cast(peer).map(|listener| Proxy::spoken_by(&listener, self.own_principal()))
     }
 
     /// Runs `future` beside the agent's turns, on its worker, until it is done or the agent ends or restarts. It

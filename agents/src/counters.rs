@@ -53,6 +53,7 @@ table! {
     messages_in: Counter = "folkmoot_messages_in_total", "Messages of protocols that agents took in.";
     messages_out: Counter = "folkmoot_messages_out_total", "Messages of protocols that the other side took in.";
     messages_refused: Counter = "folkmoot_messages_refused_total", "Messages of protocols that were refused.";
+    messages_refused_by_peers: Counter = "folkmoot_messages_refused_by_peers_total", "Messages of protocols sent by mail that the other side has refused, which ended their dialogues.";
     ways_back_refused: Counter = "folkmoot_ways_back_refused_total", "Messages whose sender named a place to be answered at that nothing shows to be its own.";
     messages_unread: Counter = "folkmoot_messages_unread_total", "Messages of protocols that nobody had asked for when their dialogue was over.";
     dialogues_timed_out: Counter = "folkmoot_dialogues_timed_out_total", "Dialogues in which nobody spoke for their time-out.";

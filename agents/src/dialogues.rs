@@ -18,9 +18,12 @@ mod error;
 pub(crate) mod incoming;
 mod judging;
 mod kept;
+mod letters;
 mod notice;
+mod posting;
 mod speech;
 mod view;
+mod way;
 
 pub use at_mailbox::MailboxDialogues;
 pub use ended::{Cause, ENDS_WAITING, Ended};
@@ -40,5 +43,9 @@ pub(crate) use alarm::Desks;
 #[doc(hidden)]
 pub use desk::Tell;
 pub use desk::UNREAD_MESSAGES;
-pub(crate) use desk::{Desk, Listener};
+pub(crate) use desk::{Desk, Outliving};
 pub(crate) use kept::Keeping;
+pub(crate) use letters::refuse_unspoken;
+#[doc(hidden)]
+pub use letters::take_letter;
+pub use way::OtherSide;

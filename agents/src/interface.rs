@@ -17,8 +17,8 @@ use serde::ser::SerializeMap;
 use crate::chain::Mode;
 use crate::context::{Context, Scope};
 use crate::describe::AgentDescription;
-use crate::dialogues::incoming::Taken;
-use crate::mail::MailTurn;
+use crate::dialogues::incoming::{Pending, Taken};
+use crate::mail::{Letter, MailTurn};
 use crate::panics::Panic;
 use crate::proxy::ProxyCore;
 use crate::reply::{ReplySink, ReplyTo};
@@ -197,6 +197,15 @@ pub trait Behaviour: Interface + Sized {
         Self: Agent,
     {
         Taken::Call(request)
+    }
+    /// Takes a message of a protocol in that came by mail; gives it back where it is of a protocol that the agent does not
+    /// handle.
+    #[doc(hidden)]
+    fn take_letter(letter: Letter, _scope: &Scope<'_, Self>) -> Result<Pending<Self::Request>, Letter>
+    where
+        Self: Agent,
+    {
+        Err(letter)
     }
     /// Takes the dialogues back that outlived the agent.
     #[doc(hidden)]

@@ -10,6 +10,7 @@ mod error;
 #[cfg(test)]
 pub(crate) mod in_memory;
 mod inbox;
+mod letter;
 mod outgoing;
 mod own_mailbox;
 mod reading;
@@ -22,7 +23,9 @@ pub use address::MailAddress;
 pub use delivery::{Delivery, DeliveryId, Tracking};
 pub use error::{Death, DeathCause, MailError};
 pub use inbox::{AWAITED_ANSWERS, RECEIVED_AHEAD};
-pub(crate) use inbox::{Failure, Inbox, News, Taking};
+pub(crate) use inbox::{Failure, InHand, Inbox, Listening, News, Taking};
+#[doc(hidden)]
+pub use letter::Letter;
 pub use outgoing::Outgoing;
 pub use own_mailbox::{Again, Kept, KeptUnder, OwnMailbox, Put, Step};
 pub use request::{DEAD_LETTER, MailRequest, OWN_KINDS, TERMINATED, read as read_answer, reminders};

@@ -30,6 +30,7 @@ mod aside;
 mod closing;
 mod conversing;
 mod keeping;
+mod letters;
 mod mail;
 mod suspending;
 
@@ -94,6 +95,8 @@ enum Waiting<A: Agent> {
     Returning(Turn<A>),
     Timer(usize),
     Mail(Box<Queued>),
+    /// A message that came by mail.
+    Heard(Box<letters::Heard<A>>),
     /// Tells the agent of a dialogue that has ended.
     End(A::Request),
 }
@@ -104,6 +107,7 @@ impl<A: Agent> Waiting<A> {
             Waiting::Call(turn) | Waiting::Returning(turn) => A::method_of(&turn.request).mode,
             Waiting::Timer(index) => A::method_of(&A::timer(*index)).mode,
             Waiting::Mail(queued) => queued.mode::<A>(),
+            Waiting::Heard(heard) => A::method_of(&heard.request).mode,
             Waiting::End(request) => A::method_of(request).mode,
         }
     }
@@ -445,6 +449,7 @@ impl<A: Agent> Core<A> {
         match waiting {
             Waiting::Timer(index) => self.begin_timer(index),
             Waiting::Mail(queued) => self.begin_mail(*queued),
+            Waiting::Heard(heard) => self.begin_heard(*heard),
             Waiting::End(request) => {
                 self.end_is_queued.set(false);
                 self.begin_own(request);

@@ -183,5 +183,5 @@ pub mod prelude {
         Agent, CallError, Codec, Container, Context, DevCerts, Error, Proxy, Restart, Result, SslCerts,
         Untyped, agent, object,
     };
-    pub use folkmoot_agents::mail::{Delivery, Mail};
+    pub use folkmoot_agents::mail::{Delivery, Mail, MailAddress};
 }

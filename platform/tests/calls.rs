@@ -26,6 +26,7 @@ mod calls {
     mod limit;
     mod lives;
     mod mail;
+    mod mailed_dialogues;
     mod monitors;
     mod numbered;
     mod objects;

@@ -14,6 +14,7 @@ use super::incoming::Sealed;
 use super::{Desk, Keeping};
 use crate::clock::{Clock, Sleep};
 use crate::interface::LocalFuture;
+use crate::mail::Letter;
 use crate::timestamp::Timestamp;
 
 /// How often the alarm goes off in one poll before the agent yields.
@@ -37,6 +38,8 @@ pub(super) trait AnyDesk: Any {
     fn protocol(&self) -> &'static str;
     /// Takes a message in that nobody handles. Gives what is to be done before it is, if anything is.
     fn take_in(self: Rc<Self>, message: Sealed) -> Option<LocalFuture<()>>;
+    /// The same of one that came by mail. It is judged now, and kept when this is done.
+    fn take_letter(self: Rc<Self>, letter: Letter) -> LocalFuture<()>;
     /// The desk itself.
     fn into_any(self: Rc<Self>) -> Rc<dyn Any>;
 }
@@ -79,6 +82,22 @@ impl Desks {
             Some((_, desk)) => Ok(desk.clone().take_in(*message)),
             None => Err(message),
         }
+    }
+
+    /// Takes a message in that came by mail and that nobody handles.
+    ///
+    /// # Errors
+    /// It is of a protocol in which there are no dialogues any more.
+    pub(crate) fn take_letter(&self, letter: Letter) -> Result<LocalFuture<()>, Letter> {
+        match self.all.iter().find(|(_, desk)| *desk.protocol() == *letter.delivery().kind) {
+            Some((_, desk)) => Ok(desk.clone().take_letter(letter)),
+            None => Err(letter),
+        }
+    }
+
+    /// Whether dialogues in a protocol were kept that nobody has taken back.
+    pub(crate) fn keep_untaken(&self, protocol: &str) -> bool {
+        self.keeping.as_ref().is_some_and(|keeping| keeping.has(protocol))
     }
 
     /// Whether there are dialogues that ended of which the agent has not been told.

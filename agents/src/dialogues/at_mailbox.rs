@@ -13,6 +13,7 @@ use folkmoot_codecs::Codec;
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
+use super::desk::Written;
 use super::kept::{DialogueStore, StoreError, Stored};
 use crate::host::BoxFuture;
 use crate::mail::{MailError, OwnMailbox, Put, Step};
@@ -46,10 +47,10 @@ struct Wish {
 struct Place {
     key: Arc<str>,
     wish: Mutex<Wish>,
-    written: tokio::sync::Mutex<Written>,
+    written: tokio::sync::Mutex<Done>,
 }
 
-struct Written {
+struct Done {
     /// The last wish that is done.
     number: u64,
     /// That of what is kept; 0 where nothing is, `None` where nobody knows: a writing was dropped under way.
@@ -92,19 +93,37 @@ impl MailboxDialogues {
         place
     }
 
-    /// Wishes that `bytes` be kept of a dialogue; done when that holds, or a later wish does.
+    /// Keeps a dialogue, or forgets it, and does a step with that, all or nothing.
+    pub(super) fn keep_with(
+        &self,
+        protocol: &str,
+        written: Option<Written>,
+        step: Step,
+    ) -> BoxFuture<'static, Result<(), MailError>> {
+        let Some(Written { key, bytes }) = written else {
+            let mailbox = self.mailbox.clone();
+            return Box::pin(async move { mailbox.commit(step).await.map(drop) });
+        };
+        match bytes.map(|bytes| record(protocol, &key, bytes)).transpose() {
+            Ok(bytes) => self.wish(protocol, &key, bytes, step),
+            Err(error) => Box::pin(std::future::ready(Err(MailError::Invalid(error.to_string())))),
+        }
+    }
+
+    /// Wishes that `bytes` be kept of a dialogue; done when that holds, or a later wish does, and the step is done.
     fn wish(
         &self,
         protocol: &str,
         key: &str,
         bytes: Option<Bytes>,
-    ) -> BoxFuture<'static, Result<(), StoreError>> {
+        step: Step,
+    ) -> BoxFuture<'static, Result<(), MailError>> {
         let name = (protocol.to_owned(), key.to_owned());
         let place = self.place(&name);
         let number = place.wish(bytes);
         let MailboxDialogues { mailbox, table } = self.clone();
         Box::pin(async move {
-            place.write(&*mailbox, number).await.map_err(|error| StoreError(error.to_string()))?;
+            place.write(&*mailbox, number, step).await?;
             if place.is_forgotten() {
                 let mut table = table.lock().unwrap_or_else(PoisonError::into_inner);
                 // Under the lock by which a wish finds it: nobody has wished for more since.
@@ -124,7 +143,7 @@ impl Place {
         Place {
             key: format!("{PREFIX}{number}").into(),
             wish: Mutex::default(),
-            written: tokio::sync::Mutex::new(Written { number: 0, revision: Some(revision) }),
+            written: tokio::sync::Mutex::new(Done { number: 0, revision: Some(revision) }),
         }
     }
 
@@ -142,37 +161,73 @@ impl Place {
         wish.bytes.is_none() && written.is_ok_and(|written| written.number == wish.number)
     }
 
-    /// Writes what is wished by now, unless that is done.
-    async fn write(&self, mailbox: &dyn OwnMailbox, wished: u64) -> Result<(), MailError> {
+    /// Writes what is wished by now, unless that is done, and does the step with it.
+    async fn write(&self, mailbox: &dyn OwnMailbox, wished: u64, step: Step) -> Result<(), MailError> {
         let mut written = self.written.lock().await;
         if written.number >= wished {
-            return Ok(());
+            return match step == Step::default() {
+                true => Ok(()),
+                // What it goes with is kept already, with what came later.
+                false => mailbox.commit(step).await.map(drop),
+            };
         }
         let wish = self.wish.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let known = written.revision.take();
-        let revision = match self.put(mailbox, known, &wish).await {
+        let revision = match self.put(mailbox, known, &wish, step.clone()).await {
             // A writing that was dropped under way has come there after all.
-            Err(MailError::Revision(_)) => self.put(mailbox, None, &wish).await?,
+            Err(MailError::Revision(_)) => self.put(mailbox, None, &wish, step).await?,
             outcome => outcome?,
         };
-        *written = Written { number: wish.number, revision: Some(revision) };
+        *written = Done { number: wish.number, revision: Some(revision) };
         Ok(())
     }
 
     /// Writes over that revision; over what is there where it is not known.
-    async fn put(&self, mailbox: &dyn OwnMailbox, known: Option<u64>, wish: &Wish) -> Result<u64, MailError> {
+    async fn put(
+        &self,
+        mailbox: &dyn OwnMailbox,
+        known: Option<u64>,
+        wish: &Wish,
+        mut step: Step,
+    ) -> Result<u64, MailError> {
         let expected = match known {
             Some(revision) => revision,
-            None => mailbox.kept(&self.key).await?.map_or(0, |kept| kept.revision),
+            None => self.revision(mailbox).await?,
         };
-        if expected == 0 && wish.bytes.is_none() {
+        let next = if wish.bytes.is_some() { expected + 1 } else { 0 };
+        if expected > 0 || wish.bytes.is_some() {
+            step.keep.push(Put { key: self.key.clone(), expected, bytes: wish.bytes.clone() });
+        } else if step == Step::default() {
             return Ok(0);
         }
-        let put = Put { key: self.key.clone(), expected, bytes: wish.bytes.clone() };
-        let revisions = mailbox.commit(Step { keep: vec![put], ..Step::default() }).await?;
-        let next = if wish.bytes.is_some() { expected + 1 } else { 0 };
-        Ok(revisions.first().copied().unwrap_or(next))
+        match mailbox.commit(step).await {
+            Ok(_) => Ok(next),
+            // The answer may be all that was lost.
+            Err(MailError::Failed(cause)) if next != expected => match self.revision(mailbox).await {
+                Ok(found) if found == next => Ok(next),
+                _ => Err(MailError::Failed(cause)),
+            },
+            Err(error) => Err(error),
+        }
     }
+
+    /// That of what is kept now.
+    async fn revision(&self, mailbox: &dyn OwnMailbox) -> Result<u64, MailError> {
+        Ok(mailbox.kept(&self.key).await?.map_or(0, |kept| kept.revision))
+    }
+}
+
+/// A dialogue as it lies in the mailbox.
+fn record(protocol: &str, key: &str, dialogue: Vec<u8>) -> Result<Bytes, StoreError> {
+    let record =
+        Record { protocol: protocol.to_owned(), key: key.to_owned(), dialogue: ByteBuf::from(dialogue) };
+    let mut written = BytesMut::new();
+    CODEC.encode(&record, &mut written).map_err(|error| StoreError(error.to_string()))?;
+    Ok(written.freeze())
+}
+
+async fn done(writing: BoxFuture<'static, Result<(), MailError>>) -> Result<(), StoreError> {
+    writing.await.map_err(|error| StoreError(error.to_string()))
 }
 
 impl DialogueStore for MailboxDialogues {
@@ -200,16 +255,18 @@ impl DialogueStore for MailboxDialogues {
 
     fn save(&self, _: &str, stored: Stored) -> BoxFuture<'static, Result<(), StoreError>> {
         let Stored { protocol, key, bytes } = stored;
-        let record = Record { protocol, key, dialogue: ByteBuf::from(bytes) };
-        let mut written = BytesMut::new();
-        match CODEC.encode(&record, &mut written) {
-            Ok(()) => self.wish(&record.protocol, &record.key, Some(written.freeze())),
-            Err(error) => Box::pin(std::future::ready(Err(StoreError(error.to_string())))),
+        match record(&protocol, &key, bytes) {
+            Ok(bytes) => Box::pin(done(self.wish(&protocol, &key, Some(bytes), Step::default()))),
+            Err(error) => Box::pin(std::future::ready(Err(error))),
         }
     }
 
     fn remove(&self, _: &str, protocol: &str, key: &str) -> BoxFuture<'static, Result<(), StoreError>> {
-        self.wish(protocol, key, None)
+        Box::pin(done(self.wish(protocol, key, None, Step::default())))
+    }
+
+    fn at_mailbox(&self) -> Option<&MailboxDialogues> {
+        Some(self)
     }
 }
 
@@ -287,8 +344,8 @@ mod tests {
         mailbox.set(Mood::Hangs);
         begin_and_drop(store.save("pump", stored("to 1", b"dropped"))).await;
         mailbox.set(Mood::FailsAfterwards);
-        let error = store.save("pump", stored("to 1", b"done, and not told")).await.unwrap_err();
-        assert!(error.to_string().contains("no answer"), "{error}");
+        // It is looked for, and found.
+        store.save("pump", stored("to 1", b"done, and not told")).await.unwrap();
         mailbox.set(Mood::Fails);
         store.save("pump", stored("to 1", b"failed")).await.unwrap_err();
         mailbox.set(Mood::Well);
@@ -297,5 +354,48 @@ mod tests {
         mailbox.set(Mood::Lost);
         let error = store.save("pump", stored("to 1", b"three")).await.unwrap_err();
         assert!(error.to_string().contains("another owner"), "{error}");
+    }
+
+    fn sending(id: u128) -> Step {
+        let mail = crate::mail::Mail::raw("a/b:1.0.0", "an envelope").id(id);
+        let mail = mail.into_outgoing("agent:2".into(), crate::mail::Tracking::Plain).unwrap();
+        Step { send: vec![mail], ..Step::default() }
+    }
+
+    fn written(key: &str, bytes: Option<&[u8]>) -> Option<Written> {
+        Some(Written { key: key.to_owned(), bytes: bytes.map(<[u8]>::to_vec) })
+    }
+
+    #[tokio::test]
+    async fn what_is_kept_and_what_is_sent_with_it_are_one_step() {
+        let mailbox = InMemory::new();
+        let store = MailboxDialogues::new(Arc::new(mailbox.clone()));
+        let keep = |key: &str, bytes: Option<&[u8]>, id| {
+            store.keep_with("a/b:1.0.0", written(key, bytes), sending(id))
+        };
+        keep("to 1", Some(b"one"), 1).await.unwrap();
+        assert_eq!((found(&mailbox).await, mailbox.steps()), (vec![stored("to 1", b"one")], 1));
+        mailbox.set(Mood::Fails);
+        keep("to 1", Some(b"two"), 2).await.unwrap_err();
+        mailbox.set(Mood::FailsAfterwards);
+        keep("to 1", Some(b"three"), 3).await.unwrap();
+        assert_eq!(
+            mailbox.sent(),
+            [1, 3],
+            "of a step that failed nothing was done, and what was done is not done again"
+        );
+        mailbox.set(Mood::Well);
+        // What is wished last is written first: what the others send is sent all the same.
+        let (fourth, fifth) = (keep("to 1", Some(b"four"), 4), keep("to 1", Some(b"five"), 5));
+        fifth.await.unwrap();
+        fourth.await.unwrap();
+        assert_eq!(
+            (found(&mailbox).await, mailbox.sent()),
+            (vec![stored("to 1", b"five")], vec![1, 3, 5, 4])
+        );
+        // One that has ended is forgotten, and one that was never kept leaves nothing.
+        keep("to 1", None, 6).await.unwrap();
+        keep("to 2", None, 7).await.unwrap();
+        assert_eq!((mailbox.keys(), mailbox.sent()), (vec![], vec![1, 3, 5, 4, 6, 7]));
     }
 }

@@ -22,11 +22,14 @@ use tokio::sync::oneshot;
 use super::alarm::AnyDesk;
 use super::incoming::Sealed;
 use super::kept::{Keeping, Record, StoreError, Stored};
+use super::letters::receive;
+use super::way::Way;
 use super::{Cause, Ended};
 use crate::chance;
 use crate::counters::Counters;
 use crate::host::{BoxFuture, Host};
 use crate::interface::{CallsOf, Interface, LocalFuture, Method};
+use crate::mail::{Inbox, Letter};
 use crate::proxy::{Proxy, ProxyCore};
 use crate::reply::ReplyTo;
 use crate::shared::AgentShared;
@@ -98,7 +101,7 @@ pub(super) struct Waiter<P> {
 
 /// What is known of a dialogue beside its messages.
 pub(super) struct Beside<P> {
-    pub(super) peer: Proxy<Listener>,
+    pub(super) way: Way,
     /// The name by which the other side speaks to us, under which it is answered.
     pub(super) known_as: Arc<str>,
     /// Who has proven to be the other side; not known before its first message.
@@ -107,10 +110,20 @@ pub(super) struct Beside<P> {
     pub(super) unread: VecDeque<Heard<P>>,
     /// How many of its messages wait for their handler's turn.
     pub(super) queued: u32,
+    /// How many came by mail and are being kept, before anybody has them.
+    pub(super) arriving: u32,
     /// Whether it is among those that are open with its principal.
     pub(super) is_counted: bool,
     /// Why it is over, where the rules know nothing of that.
     pub(super) over: Option<Cause>,
+}
+
+/// What outlives the agent of a desk.
+pub(crate) struct Outliving {
+    /// Where its dialogues are kept, if they are.
+    pub(crate) keeping: Option<Rc<Keeping>>,
+    /// Its mailbox, if it has one.
+    pub(crate) inbox: Option<Rc<Inbox>>,
 }
 
 /// One agent's dialogues in one protocol.
@@ -128,6 +141,8 @@ pub(crate) struct Desk<P: Conversed> {
     pub(super) ends: RefCell<VecDeque<Ended<P>>>,
     /// Peers whose nodes have let nobody speak to them.
     denied: RefCell<HashSet<String>>,
+    /// The agent's mailbox, if it has one.
+    pub(super) inbox: Option<Rc<Inbox>>,
     host: Arc<dyn Host>,
     agent: Arc<AgentShared>,
 }
@@ -137,7 +152,7 @@ impl<P: Conversed> Desk<P> {
     pub(crate) fn new(
         host: Arc<dyn Host>,
         agent: Arc<AgentShared>,
-        keeping: Option<Rc<Keeping>>,
+        Outliving { keeping, inbox }: Outliving,
         hears_ends: bool,
     ) -> Desk<P> {
         let rules = Rules::of(P::specified().specification());
@@ -158,6 +173,7 @@ impl<P: Conversed> Desk<P> {
             hears_ends,
             ends: RefCell::default(),
             denied: RefCell::default(),
+            inbox,
             host,
             agent,
         };
@@ -254,20 +270,15 @@ impl<P: Conversed> Desk<P> {
     }
 
     /// Puts down what is known of a dialogue that begins.
-    pub(super) fn enter(
-        &self,
-        id: DialogueId,
-        peer: Proxy<Listener>,
-        known_as: Arc<str>,
-        principal: Option<Principal>,
-    ) {
+    pub(super) fn enter(&self, id: DialogueId, way: Way, known_as: Arc<str>, principal: Option<Principal>) {
         let entry = Beside {
-            peer,
+            way,
             known_as,
             principal,
             waiter: None,
             unread: VecDeque::new(),
             queued: 0,
+            arriving: 0,
             is_counted: false,
             over: None,
         };
@@ -312,6 +323,12 @@ impl<P: Conversed> Desk<P> {
 
     /// Gives a dialogue up, and tells whoever waits in it here.
     pub(super) fn abandon(&self, id: DialogueId, cause: &Cause) {
+        self.end(id, cause);
+        self.forget(id);
+    }
+
+    /// The same, before the store is told.
+    pub(super) fn end(&self, id: DialogueId, cause: &Cause) {
         let was_open = self.dialogues.borrow_mut().abandon(id, self.now()).is_ok();
         if was_open && let Some(beside) = self.beside.borrow_mut().get_mut(&id) {
             beside.over = Some(cause.clone());
@@ -320,11 +337,10 @@ impl<P: Conversed> Desk<P> {
             self.note_end(id);
         }
         self.tell_end(id);
-        self.forget(id);
     }
 
     /// Has the store forget a dialogue that was given up, once the agent's life comes to it.
-    fn forget(&self, id: DialogueId) {
+    pub(super) fn forget(&self, id: DialogueId) {
         let forgetting = self.keep(id);
         self.forgetting.borrow_mut().extend(forgetting);
     }
@@ -338,18 +354,37 @@ impl<P: Conversed> Desk<P> {
     /// agent.
     pub(super) fn keep(&self, id: DialogueId) -> Option<BoxFuture<'static, Result<(), StoreError>>> {
         let keeping = self.keeping.as_ref()?;
+        Some(match self.written(id) {
+            Ok(None) => return None,
+            Ok(Some(Written { key, bytes: None })) => keeping.store.remove(self.name(), P::ID, &key),
+            Ok(Some(Written { key, bytes: Some(bytes) })) => {
+                keeping.store.save(self.name(), Stored { protocol: P::ID.to_owned(), key, bytes })
+            }
+            Err(error) => Box::pin(std::future::ready(Err(error))),
+        })
+    }
+
+    /// A dialogue as it is written down now; `None` where nothing is known of it.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub(super) fn written(&self, id: DialogueId) -> Result<Option<Written>, StoreError> {
         let dialogues = self.dialogues.borrow();
         let beside = self.beside.borrow();
-        let (entry, dialogue) = (beside.get(&id)?, dialogues.get(id)?);
+        let (Some(entry), Some(dialogue)) = (beside.get(&id), dialogues.get(id)) else { return Ok(None) };
         let key = key(dialogue);
-        if dialogue.ended().is_some() {
-            return Some(keeping.store.remove(self.name(), P::ID, &key));
-        }
-        let written = Record::of(dialogues.snapshot_of(id)?, dialogues.rules(), entry);
-        Some(match written.and_then(|record| record.write()) {
-            Ok(bytes) => keeping.store.save(self.name(), Stored { protocol: P::ID.to_owned(), key, bytes }),
-            Err(reason) => Box::pin(std::future::ready(Err(StoreError(reason)))),
-        })
+        let snapshot = match dialogue.ended() {
+            Some(_) => None,
+            None => dialogues.snapshot_of(id),
+        };
+        let record = snapshot.map(|snapshot| Record::of(snapshot, dialogues.rules(), entry)?.write());
+        Ok(Some(Written { key, bytes: record.transpose().map_err(StoreError)? }))
+    }
+
+    /// By which others answer this agent's mail: the id of its mailbox.
+    pub(super) fn own_address(&self) -> Arc<str> {
+        let address = self.inbox.as_ref().map(|inbox| inbox.mailbox().address().as_str());
+        address.unwrap_or_default().into()
     }
 
     /// Takes the dialogues of an earlier life back.
@@ -367,12 +402,12 @@ impl<P: Conversed> Desk<P> {
 
     fn take_back_one(&self, bytes: &[u8]) -> Result<(), String> {
         let record = Record::read(bytes)?;
-        let (peer, known_as, principal) = (record.peer(self)?, record.known_as(), record.principal());
+        let (way, known_as, principal) = (record.way(self)?, record.known_as(), record.principal());
         let snapshot = record.snapshot::<P>(&self.dialogues.borrow().rules().clone())?;
         let ids =
             self.dialogues.borrow_mut().put_back(snapshot, self.now()).map_err(|error| error.to_string())?;
         for id in ids {
-            self.enter(id, peer.clone(), known_as.clone(), principal.clone());
+            self.enter(id, way.clone(), known_as.clone(), principal.clone());
             let is_theirs =
                 self.dialogues.borrow().get(id).is_some_and(|known| known.started_by() == Side::Them);
             if is_theirs && self.is_open(id) {
@@ -393,7 +428,7 @@ impl<P: Conversed> Desk<P> {
                 .beside
                 .borrow_mut()
                 .get_mut(id)
-                .map(|beside| (Proxy::url(&beside.peer), std::mem::take(&mut beside.unread).len()))
+                .map(|beside| (beside.way.address(), std::mem::take(&mut beside.unread).len()))
             else {
                 continue;
             };
@@ -405,7 +440,7 @@ impl<P: Conversed> Desk<P> {
 
     /// Logs once of each peer that it lets nobody answer it, and what to do about that.
     pub(super) fn note_denied(&self, id: DialogueId) {
-        let Some(peer) = self.beside.borrow().get(&id).map(|beside| Proxy::url(&beside.peer)) else { return };
+        let Some(peer) = self.beside.borrow().get(&id).map(|beside| beside.way.address()) else { return };
         let mut denied = self.denied.borrow_mut();
         if denied.len() >= DENIED_PEERS {
             denied.clear();
@@ -419,7 +454,7 @@ impl<P: Conversed> Desk<P> {
     }
 
     /// The call that hands a message over.
-    pub(super) fn tell(peer: &Proxy<Listener>, envelope: Vec<u8>) -> crate::call::Call<Tell<P>> {
+    pub(super) fn call(peer: &Proxy<Listener>, envelope: Vec<u8>) -> crate::call::Call<Tell<P>> {
         crate::call::Call::new(Proxy::core(peer), (ByteBuf::from(envelope),))
     }
 }
@@ -468,6 +503,11 @@ impl<P: Conversed> AnyDesk for Desk<P> {
         P::ID
     }
 
+    fn take_letter(self: Rc<Self>, letter: Letter) -> LocalFuture<()> {
+        let heard = receive(self, letter, |_| false);
+        Box::pin(async move { drop(heard.await) })
+    }
+
     fn take_in(self: Rc<Self>, message: Sealed) -> Option<LocalFuture<()>> {
         message.take_in(&self)
     }
@@ -475,6 +515,14 @@ impl<P: Conversed> AnyDesk for Desk<P> {
     fn into_any(self: Rc<Self>) -> Rc<dyn Any> {
         self
     }
+}
+
+/// A dialogue as it is written down.
+pub(super) struct Written {
+    /// By which name it is kept.
+    pub(super) key: String,
+    /// `None` where it has ended and is to be forgotten.
+    pub(super) bytes: Option<Vec<u8>>,
 }
 
 fn is_open<P: Conversed>(dialogues: &Dialogues<P>, id: DialogueId) -> bool {

@@ -5,14 +5,13 @@
 use std::fmt;
 use std::marker::PhantomData;
 
-use folkmoot_protocols::dialogue::{self, DialogueId, Rules, Side};
+use folkmoot_protocols::dialogue::{self, DialogueId, ErrorCode, Rules, Side};
 use folkmoot_protocols::typed::{Conversed, TypedProtocol};
 
 use super::DialogueError;
 use super::desk::Desk;
 use crate::context::Context;
 use crate::interface::Agent;
-use crate::proxy::Proxy;
 
 /// How many ended dialogues of one protocol wait at most for the method that is told of them.
 pub const ENDS_WAITING: usize = 100_000;
@@ -22,7 +21,7 @@ pub const ENDS_WAITING: usize = 100_000;
 pub struct Ended<P> {
     /// The dialogue: what `dialogue.id()` gave.
     pub id: DialogueId,
-    /// The URL of the other side.
+    /// The URL of the other side, or the id of its mailbox where the dialogue went by mail.
     pub peer: String,
     /// Who began it.
     pub started_by: Side,
@@ -60,7 +59,7 @@ impl<P: Conversed> Desk<P> {
         let cause = beside.over.clone().unwrap_or(cause);
         let mut ends = self.ends.borrow_mut();
         if ends.len() < ENDS_WAITING {
-            let peer = Proxy::url(&beside.peer);
+            let peer = beside.way.address();
             ends.push_back(Ended { id, peer, started_by, cause, protocol: PhantomData });
             return;
         }
@@ -121,6 +120,13 @@ pub enum Cause {
         /// The other side's words.
         reason: String,
     },
+    /// The other side has refused what this agent said last, which went by mail and could not be taken back.
+    Refused {
+        /// What kind of mistake it was, as AEA has it.
+        code: ErrorCode,
+        /// The other side's words.
+        reason: String,
+    },
     /// It ended so long ago that nothing is known of it.
     Forgotten,
 }
@@ -148,6 +154,7 @@ impl Cause {
             Cause::Unsent { .. } => "unsent",
             Cause::Unread => "unread",
             Cause::GivenUp { .. } => "given_up",
+            Cause::Refused { .. } => "refused",
             Cause::Forgotten => "forgotten",
         }
     }
@@ -157,6 +164,7 @@ impl From<Cause> for DialogueError {
     fn from(cause: Cause) -> DialogueError {
         match cause {
             Cause::GivenUp { reason } => DialogueError::GivenUp { reason },
+            Cause::Refused { code, reason } => DialogueError::Refused { code, reason },
             other => DialogueError::Ended { end: other.word().to_owned() },
         }
     }

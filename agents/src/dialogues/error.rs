@@ -8,6 +8,8 @@ use std::fmt;
 use folkmoot_codecs::CallError;
 use folkmoot_protocols::dialogue::{ErrorCode, Refusal};
 
+use crate::mail::MailError;
+
 /// Why a message was not said, or its answer did not come. But for [`Refusal`](DialogueError::Refusal) and
 /// [`Awaited`](DialogueError::Awaited) the dialogue has ended, unless a [`ReplyError`] gives it back.
 #[derive(Debug, thiserror::Error)]
@@ -27,6 +29,9 @@ pub enum DialogueError {
     /// It could not be handed over, or nobody knows whether it was.
     #[error("the message was not handed over: {0}")]
     Unsent(#[source] CallError),
+    /// It could not be sent by mail, or nobody knows whether it was.
+    #[error("the message was not sent by mail: {0}")]
+    NotMailed(#[source] MailError),
     /// It could not be put into words for the other side.
     #[error("the message cannot be sent: {reason}")]
     Unsendable {
@@ -59,6 +64,8 @@ impl DialogueError {
         match self {
             DialogueError::Refused { code, .. } => *code != ErrorCode::InvalidDialogue,
             DialogueError::Unsent(error) => !may_have_run(error),
+            // An exchange that is out of reach may have taken it.
+            DialogueError::NotMailed(error) => !matches!(error, MailError::Failed(_)),
             DialogueError::Refusal(_) | DialogueError::Unsendable { .. } => true,
             _ => false,
         }

@@ -12,7 +12,7 @@ use folkmoot_protocols::typed::{Conversed, Dialogue, Heard, Part, Performative, 
 use serde_bytes::ByteBuf;
 
 use super::desk::Desk;
-use super::judging::Accepted;
+use super::judging::{Accepted, Came};
 use super::{Cause, StoreError};
 use crate::chain::Mode;
 use crate::context::Scope;
@@ -170,6 +170,21 @@ pub fn name_of<A: Handles<N>, const N: usize>() -> &'static str {
     A::Said::NAME
 }
 
+/// Whether two texts are the same, for the compiler.
+pub const fn is_same_text(one: &str, other: &str) -> bool {
+    let (mut one, mut other) = (one.as_bytes(), other.as_bytes());
+    loop {
+        match (one, other) {
+            ([], []) => return true,
+            ([a, more_of_one @ ..], [b, more_of_other @ ..]) if *a == *b => {
+                one = more_of_one;
+                other = more_of_other;
+            }
+            _ => return false,
+        }
+    }
+}
+
 /// What was said, if it is what the handler takes.
 ///
 /// # Errors
@@ -248,10 +263,10 @@ fn receive<P: Conversed>(
     origin: &Origin,
     handles: impl Fn(u16) -> bool + 'static,
 ) -> Received<P> {
-    let (id, heard) = match desk.take(bytes, origin, &handles) {
+    let (id, heard) = match desk.take(bytes, &Came::ByCall(origin), &handles) {
         Ok(Accepted::New(id, heard)) => (id, Some(heard)),
         Ok(Accepted::Known(id)) => (id, None),
-        Ok(Accepted::Notice) => {
+        Ok(Accepted::Notice(_)) => {
             reply.send(Ok(None));
             return Received::Done(None);
         }

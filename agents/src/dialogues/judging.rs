@@ -14,7 +14,9 @@ use serde_bytes::ByteBuf;
 use super::Cause;
 use super::desk::{Desk, Listener, UNREAD_MESSAGES};
 use super::incoming::Answer;
+use super::way::{Post, Way};
 use crate::chance;
+use crate::mail::Delivery;
 use crate::proxy::Proxy;
 use crate::turn::Origin;
 
@@ -24,22 +26,50 @@ pub(super) enum Accepted<P> {
     New(DialogueId, Heard<P>),
     /// One that changes nothing for anybody who waits: it came before, or crossed the end.
     Known(DialogueId),
-    /// The other side has told that it gave a dialogue up.
-    Notice,
+    /// The other side has told that it gave a dialogue up, or refused what came by mail; the dialogue, if there is one.
+    Notice(Option<DialogueId>),
+}
+
+/// How a message came, and so who proves to have said it.
+pub(super) enum Came<'a> {
+    ByCall(&'a Origin),
+    /// From a mailbox, as the exchange has it.
+    ByMail(&'a Delivery),
+}
+
+impl Came<'_> {
+    /// Who has proven to speak.
+    pub(super) fn caller(&self) -> &Principal {
+        match self {
+            Came::ByCall(origin) => &origin.caller,
+            Came::ByMail(delivery) => &delivery.by,
+        }
+    }
+
+    fn is_inside(&self) -> bool {
+        match self {
+            Came::ByCall(origin) => origin.inside,
+            Came::ByMail(delivery) => delivery.is_inside,
+        }
+    }
 }
 
 /// A message that is not taken.
 pub(super) struct Refused {
     /// What the other side is told in AEA's words, with whom that is from and for; none where nobody can be told so.
-    error: Option<(ErrorReply, String, String)>,
-    code: &'static str,
-    reason: String,
+    pub(super) error: Option<(ErrorReply, String, String)>,
+    pub(super) code: &'static str,
+    pub(super) reason: String,
+    /// Which message of which dialogue it is: the starter's reference and the number; unless nobody could read that.
+    pub(super) place: Option<(String, i32)>,
+    /// Whether it may be taken once another one has come.
+    pub(super) is_early: bool,
 }
 
 impl Refused {
     /// Before anything of it is known.
     fn unread(reason: String) -> Box<Refused> {
-        Box::new(Refused { error: None, code: "unreadable", reason })
+        Box::new(Refused { error: None, code: "unreadable", reason, place: None, is_early: false })
     }
 }
 
@@ -51,34 +81,37 @@ impl<P: Conversed> Desk<P> {
     pub(super) fn take(
         &self,
         bytes: &[u8],
-        origin: &Origin,
+        came: &Came<'_>,
         handles: &impl Fn(u16) -> bool,
     ) -> Result<Accepted<P>, Box<Refused>> {
-        let caller = &origin.caller;
-        let envelope = Envelope::decode(bytes, Reading::STRICT)
-            .map_err(|error| Refused::unread(format!("the argument is no envelope: {error}")))?;
-        if self.take_notice(&envelope, caller) {
-            return Ok(Accepted::Notice);
+        let caller = came.caller();
+        let envelope = Envelope::decode(bytes, Reading::STRICT).map_err(|error| match came {
+            Came::ByCall(_) => Refused::unread(format!("the argument is no envelope: {error}")),
+            Came::ByMail(_) => Refused::unread(format!("the mail is no envelope: {error}")),
+        })?;
+        if let Came::ByMail(delivery) = came {
+            check_sender(&envelope, delivery)?;
         }
-        let refused = |code: &'static str, error: ErrorCode, reason: String| {
+        if let Some(id) = self.take_notice(&envelope, came) {
+            return Ok(Accepted::Notice(id));
+        }
+        let unplaced = |code: &'static str, error: ErrorCode, reason: String| {
             let reply = ErrorReply::new(error, reason.clone(), P::ID, &envelope.message);
-            Box::new(Refused { error: told(reply, &envelope), code, reason })
+            Box::new(Refused { error: told(reply, &envelope), code, reason, place: None, is_early: false })
         };
-        if envelope.protocol_id != P::ID {
-            let reason =
-                format!("Unsupported protocol {}: this is the way to {}", envelope.protocol_id, P::ID);
-            let reply = ErrorReply::unsupported(reason.clone(), &envelope.protocol_id);
-            let error = told(reply, &envelope);
-            return Err(Box::new(Refused { error, code: "unsupported_protocol", reason }));
-        }
+        check_protocol::<P>(&envelope, came)?;
         let mut message: Message<P> = envelope
             .open(P::specified(), Reading::STRICT)
-            .map_err(|error| refused("decoding_error", ErrorCode::DecodingError, error.to_string()))?;
+            .map_err(|error| unplaced("decoding_error", ErrorCode::DecodingError, error.to_string()))?;
         let performative = message.body.performative();
         // The rules know the agent by its name; whatever name the other side uses, it is answered under.
         message.to = Some(self.name().to_string());
+        let refused = |code, error, reason| {
+            let refused = unplaced(code, error, reason);
+            Box::new(Refused { place: Some(place_of(&message)), ..*refused })
+        };
         let known = self.dialogues.borrow().dialogue_of(&message);
-        if let Some(reason) = known.and_then(|id| self.stranger(id, caller)) {
+        if let Some(reason) = known.and_then(|id| self.stranger(id, came)) {
             return Err(refused("other_principal", ErrorCode::InvalidDialogue, reason));
         }
         // What opens no dialogue the rules refuse, with better words.
@@ -90,14 +123,14 @@ impl<P: Conversed> Desk<P> {
         }
         let peer = match known {
             Some(_) => None,
-            None => Some(self.way_back(&envelope.sender, origin).map_err(|reason| {
+            None => Some(self.way_back(&envelope.sender, came).map_err(|reason| {
                 self.counters().ways_back_refused.increment(1);
                 let reason = format!("the sender {:?} cannot be answered: {reason}", envelope.sender);
                 refused("no_way_back", ErrorCode::InvalidMessage, reason)
             })?),
         };
-        if known.is_none() && !origin.inside {
-            self.check_room(caller).map_err(|refusal| self.refused(&refusal, &envelope))?;
+        if known.is_none() && !came.is_inside() {
+            self.check_room(caller).map_err(|refusal| self.refused(&refusal, &envelope, &message))?;
         }
         let now = self.now();
         let taken = Heard::take(&mut self.dialogues.borrow_mut(), message, now);
@@ -105,8 +138,12 @@ impl<P: Conversed> Desk<P> {
             Ok(heard) => {
                 let id = heard.id();
                 self.counters().messages_in.increment(1);
-                if let Some(peer) = peer {
-                    self.enter(id, peer, envelope.to.as_str().into(), Some(caller.clone()));
+                if let Some(way) = peer {
+                    let known_as = match &way {
+                        Way::Calls(_) => envelope.to.as_str().into(),
+                        Way::Mail(_) => self.own_address(),
+                    };
+                    self.enter(id, way, known_as, Some(caller.clone()));
                     self.count(id);
                 }
                 if let Some(beside) = self.beside.borrow_mut().get_mut(&id) {
@@ -120,23 +157,46 @@ impl<P: Conversed> Desk<P> {
                     self.tell_end(id);
                     Ok(Accepted::Known(id))
                 }
-                Update::Refused(refusal) => Err(self.refused(&refusal, &envelope)),
-                other => Err(refused("unknown", ErrorCode::InvalidMessage, format!("{other:?}"))),
+                Update::Refused(refusal) => Err(self.refused(&refusal, &envelope, &unheard.message)),
+                other => Err(unplaced("unknown", ErrorCode::InvalidMessage, format!("{other:?}"))),
             },
         }
     }
 
-    fn refused(&self, refusal: &Refusal, envelope: &Envelope) -> Box<Refused> {
+    fn refused(&self, refusal: &Refusal, envelope: &Envelope, message: &Message<P>) -> Box<Refused> {
         let reply = ErrorReply::to(refusal, P::ID, &envelope.message);
         let error = reply.and_then(|reply| told(reply, envelope));
-        Box::new(Refused { error, code: refusal.code(), reason: refusal.to_string() })
+        let is_early = match refusal {
+            Refusal::OtherNumber { expected, found } => {
+                found.signum() == expected.signum() && found.unsigned_abs() > expected.unsigned_abs()
+            }
+            Refusal::UnknownDialogue { .. } => true,
+            _ => false,
+        };
+        let (code, reason) = (refusal.code(), refusal.to_string());
+        Box::new(Refused { error, code, reason, place: Some(place_of(message)), is_early })
+    }
+
+    /// The way to who spoke.
+    ///
+    /// # Errors
+    /// Nobody is answered there; why, as a sentence.
+    fn way_back(&self, sender: &str, came: &Came<'_>) -> Result<Way, String> {
+        match came {
+            Came::ByCall(origin) => self.way_by_calls(sender, origin).map(Way::Calls),
+            // The exchange knows that it is the sender's.
+            Came::ByMail(delivery) => {
+                self.inbox().map_err(|error| error.to_string())?;
+                Ok(Way::Mail(Post { mailbox: sender.into(), name: delivery.by.agent_name().map(Into::into) }))
+            }
+        }
     }
 
     /// The way to who says that it is at `url`.
     ///
     /// # Errors
     /// What is wrong with that, as a sentence.
-    fn way_back(&self, url: &str, origin: &Origin) -> Result<Proxy<Listener>, String> {
+    fn way_by_calls(&self, url: &str, origin: &Origin) -> Result<Proxy<Listener>, String> {
         let peer: Proxy<Listener> = match origin.inside {
             true => self.way(url)?,
             false => self.way_to(url, &origin.caller)?,
@@ -149,11 +209,22 @@ impl<P: Conversed> Desk<P> {
     }
 
     /// Why a message of a known dialogue is not from whom the dialogue is with.
-    pub(super) fn stranger(&self, id: DialogueId, caller: &Principal) -> Option<String> {
+    ///
+    /// A dialogue by mail is with a mailbox, which the exchange has proven to be the sender's, on whatever node its agent
+    /// lives by now; who may send to this one from there, the gate says.
+    pub(super) fn stranger(&self, id: DialogueId, came: &Came<'_>) -> Option<String> {
         let beside = self.beside.borrow();
-        let principal = beside.get(&id)?.principal.as_ref()?;
+        let beside = beside.get(&id)?;
         // With whom it is, a stranger is not told.
-        (principal != caller).then(|| format!("the dialogue is not with {caller}"))
+        match (came, &beside.way) {
+            (Came::ByCall(origin), Way::Calls(_)) => {
+                let (principal, caller) = (beside.principal.as_ref()?, &origin.caller);
+                (principal != caller).then(|| format!("the dialogue is not with {caller}"))
+            }
+            (Came::ByMail(_), Way::Mail(_)) => None,
+            (Came::ByCall(_), Way::Mail(_)) => Some("the dialogue goes by mail".to_owned()),
+            (Came::ByMail(_), Way::Calls(_)) => Some("the dialogue does not go by mail".to_owned()),
+        }
     }
 
     fn name_of(&self, performative: u16) -> String {
@@ -194,12 +265,17 @@ impl<P: Conversed> Desk<P> {
         None
     }
 
-    /// Tells the other side that its message was not taken.
-    pub(super) fn refuse(&self, refused: Refused, reply: Answer) {
-        let Refused { error, code, reason } = refused;
+    /// Counts and logs that a message was not taken.
+    pub(super) fn note_refused(&self, Refused { code, reason, .. }: &Refused) {
         self.counters().messages_refused.increment(1);
         let agent = self.full_name();
         tracing::info!(%agent, protocol = P::ID, code, reason, "a message was refused");
+    }
+
+    /// Tells the other side that its message was not taken.
+    pub(super) fn refuse(&self, refused: Refused, reply: Answer) {
+        self.note_refused(&refused);
+        let Refused { error, reason, .. } = refused;
         let envelope =
             error.filter(|_| P::ID != ERRORS).and_then(|(error, from, to)| sealed(error, from, to));
         match envelope {
@@ -211,6 +287,62 @@ impl<P: Conversed> Desk<P> {
             }),
         }
     }
+}
+
+/// Which message of which dialogue it is.
+fn place_of<P>(message: &Message<P>) -> (String, i32) {
+    (message.dialogue_reference.starter.clone(), message.message_id)
+}
+
+/// Whether who the envelope says has spoken is who has sent it, as the exchange has it.
+fn check_sender(envelope: &Envelope, delivery: &Delivery) -> Result<(), Box<Refused>> {
+    let Some(from) = &delivery.from else {
+        let reason = "the mail tells no mailbox in which its sender could be answered".to_owned();
+        return Err(Box::new(Refused {
+            error: None,
+            code: "no_way_back",
+            reason,
+            place: None,
+            is_early: false,
+        }));
+    };
+    if envelope.sender == from.as_str() {
+        return Ok(());
+    }
+    let reason =
+        format!("the envelope says that it is from {:?}, and came from mailbox {from}", envelope.sender);
+    let error = match is_error(envelope) {
+        true => None,
+        false => {
+            let reply = ErrorReply::new(
+                ErrorCode::InvalidMessage,
+                reason.clone(),
+                &envelope.protocol_id,
+                &envelope.message,
+            );
+            told(reply, envelope)
+        }
+    };
+    Err(Box::new(Refused { error, code: "forged_sender", reason, place: None, is_early: false }))
+}
+
+/// Whether an envelope is of the protocol whose way it came.
+fn check_protocol<P: Conversed>(envelope: &Envelope, came: &Came<'_>) -> Result<(), Box<Refused>> {
+    if envelope.protocol_id == P::ID {
+        return Ok(());
+    }
+    if is_error(envelope) && matches!(came, Came::ByMail(_)) {
+        return Err(Refused::unread("the error tells of no message or dialogue".to_owned()));
+    }
+    let reason = format!("Unsupported protocol {}: this is the way to {}", envelope.protocol_id, P::ID);
+    let reply = ErrorReply::unsupported(reason.clone(), &envelope.protocol_id);
+    let (error, code) = (told(reply, envelope), "unsupported_protocol");
+    Err(Box::new(Refused { error, code, reason, place: None, is_early: false }))
+}
+
+/// Whether it tells of a mistake, to which nothing is answered.
+pub(super) fn is_error(envelope: &Envelope) -> bool {
+    envelope.protocol_id == ERRORS
 }
 
 /// An error with whom it is from and for.

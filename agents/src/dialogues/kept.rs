@@ -17,7 +17,9 @@ use folkmoot_protocols::typed::Conversed;
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
+use super::MailboxDialogues;
 use super::desk::{Beside, Desk, Listener};
+use super::way::{Post, Way};
 use crate::host::BoxFuture;
 use crate::proxy::Proxy;
 
@@ -64,6 +66,12 @@ pub trait DialogueStore: Send + Sync + 'static {
     /// # Errors
     /// Why it is still there.
     fn remove(&self, agent: &str, protocol: &str, key: &str) -> BoxFuture<'static, Result<(), StoreError>>;
+
+    /// Itself, where it keeps dialogues in the agent's own mailbox: then what is said by mail is kept and sent in one step.
+    #[doc(hidden)]
+    fn at_mailbox(&self) -> Option<&MailboxDialogues> {
+        None
+    }
 }
 
 /// By agent, protocol and key.
@@ -131,6 +139,11 @@ impl Keeping {
         Keeping { store, loaded: RefCell::new(loaded) }
     }
 
+    /// Whether something was kept of dialogues in a protocol that nobody has asked for.
+    pub(super) fn has(&self, protocol: &str) -> bool {
+        self.loaded.borrow().iter().any(|stored| stored.protocol == protocol)
+    }
+
     /// What was kept of the dialogues in a protocol.
     pub(super) fn take(&self, protocol: &str) -> Vec<Stored> {
         self.loaded.borrow_mut().extract_if(.., |stored| stored.protocol == protocol).collect()
@@ -145,6 +158,11 @@ pub(super) struct Record {
     known_as: String,
     principal: Option<(String, Option<String>)>,
     snapshot: Snapshot<ByteBuf>,
+    /// Whether the peer is a mailbox; and by which name rules know that.
+    #[serde(default)]
+    by_mail: bool,
+    #[serde(default)]
+    peer_name: Option<String>,
 }
 
 impl Record {
@@ -156,12 +174,15 @@ impl Record {
     ) -> Result<Record, String> {
         let snapshot = snapshot.try_map(|body| written(&body, rules)).map_err(|error| error.to_string())?;
         let principal = beside.principal.as_ref();
+        let post = beside.way.post();
         Ok(Record {
             version: VERSION,
-            peer: Proxy::url(&beside.peer),
+            peer: beside.way.address(),
             known_as: beside.known_as.to_string(),
             principal: principal.map(|who| (who.node_name().to_owned(), who.agent_name().map(str::to_owned))),
             snapshot,
+            by_mail: post.is_some(),
+            peer_name: post.and_then(|post| post.name.as_deref().map(str::to_owned)),
         })
     }
 
@@ -179,7 +200,16 @@ impl Record {
         }
     }
 
-    pub(super) fn peer<P: Conversed>(&self, desk: &Desk<P>) -> Result<Proxy<Listener>, String> {
+    pub(super) fn way<P: Conversed>(&self, desk: &Desk<P>) -> Result<Way, String> {
+        if self.by_mail {
+            desk.inbox().map_err(|error| format!("it goes by mail: {error}"))?;
+            let (mailbox, name) = (self.peer.as_str().into(), self.peer_name.as_deref().map(Into::into));
+            return Ok(Way::Mail(Post { mailbox, name }));
+        }
+        self.peer(desk).map(Way::Calls)
+    }
+
+    fn peer<P: Conversed>(&self, desk: &Desk<P>) -> Result<Proxy<Listener>, String> {
         match self.principal().filter(Principal::is_node) {
             // Who is found there must still be who spoke.
             Some(principal) => desk.way_to(&self.peer, &principal).or_else(|_| desk.way(&self.peer)),

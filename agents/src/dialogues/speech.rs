@@ -1,8 +1,9 @@
 //! What an agent says: the first message of a dialogue, an answer, and what it waits for then.
 //!
 //! Always true: a message is judged by the rules, and kept where dialogues outlive the agent, before it is sent; it is
-//! handed over by an idempotent call without a chain, for the other side takes it in whatever it does meanwhile.
-//! Neighbours: [`desk`](super::desk) keeps the dialogues, [`Context`](crate::Context) begins all this.
+//! handed over by an idempotent call without a chain, for the other side takes it in whatever it does meanwhile, or sent by
+//! mail. Neighbours: [`desk`](super::desk) keeps the dialogues, [`posting`](super::posting) sends by mail,
+//! [`Context`](crate::Context) begins all this.
 
 use std::fmt;
 use std::future::{Future, IntoFuture};
@@ -18,11 +19,13 @@ use folkmoot_protocols::typed::{
 use folkmoot_protocols::{Body, Envelope, Message, Reading};
 use tokio::sync::oneshot;
 
-use super::desk::{Desk, Listener, Waiter};
+use super::desk::{Desk, Waiter};
 use super::judging::errors;
+use super::way::{Sought, Way};
 use super::{Cause, DialogueError, ReplyError};
 use crate::chain;
 use crate::interface::LocalFuture;
+use crate::mail::Listening;
 use crate::proxy::Proxy;
 
 /// The protocol of a role.
@@ -31,20 +34,22 @@ type Of<R> = <R as Role>::Protocol;
 /// What answers `N`, each performative with its dialogue.
 pub type Reply<R, N> = <N as Answered>::By<R>;
 
-/// Judges a message by the rules and gives it.
-type Make<R, N> = Box<dyn FnOnce(&Desk<Of<R>>) -> Result<Spoken<R, N>, DialogueError>>;
+/// Judges a message by the rules and gives it; the first of a dialogue goes the way that was found.
+type Make<R, N> = Box<dyn FnOnce(&Desk<Of<R>>, Option<Way>) -> Result<Spoken<R, N>, DialogueError>>;
 
 /// What is made of a failure: the error, and whether the dialogue is as it was.
 type Fail<E> = Box<dyn FnOnce(DialogueError, bool) -> E>;
 
 /// Something that is said once this is awaited; with [`answer`](Speech::answer), the other side's answer is awaited too.
 ///
-/// Awaited as it is, it gives the dialogue as soon as the other side has taken the message in. What answers it then goes
+/// Awaited as it is, it gives the dialogue as soon as the other side has taken the message in, or the exchange the mail.
+/// What answers it then goes
 /// to the handler of its performative; where there is none, it is kept for
 /// [`Context::answer`](crate::Context::answer).
 #[must_use = "nothing is said until this is awaited"]
 pub struct Speech<R: Role, N, E = DialogueError> {
     desk: Rc<Desk<Of<R>>>,
+    sought: Option<Sought>,
     make: Make<R, N>,
     fail: Fail<E>,
 }
@@ -57,24 +62,23 @@ impl<R: Role, N, E> fmt::Debug for Speech<R, N, E> {
 
 impl<R: Role, N> Speech<R, N> {
     /// Something that begins a dialogue.
-    pub(crate) fn opening(
-        desk: Rc<Desk<Of<R>>>,
-        peer: Result<Proxy<Listener>, CallError>,
-        said: N,
-    ) -> Speech<R, N>
+    pub(crate) fn opening(desk: Rc<Desk<Of<R>>>, sought: Sought, said: N) -> Speech<R, N>
     where
         N: Opens<Of<R>>,
         R: Says<N>,
     {
-        let make = move |desk: &Desk<Of<R>>| {
-            let peer = peer.map_err(DialogueError::Unsent)?;
+        let make = move |desk: &Desk<Of<R>>, way: Option<Way>| {
+            let way = way.ok_or(Cause::Forgotten)?;
             let now = desk.now();
-            let spoken = R::open(&mut desk.dialogues.borrow_mut(), &Proxy::url(&peer), said, now)?;
-            let known_as = desk.host().url_of(desk.name()).into();
-            desk.enter(spoken.0.id(), peer, known_as, None);
+            let spoken = R::open(&mut desk.dialogues.borrow_mut(), &way.address(), said, now)?;
+            let known_as = match &way {
+                Way::Calls(_) => desk.host().url_of(desk.name()).into(),
+                Way::Mail(_) => desk.own_address(),
+            };
+            desk.enter(spoken.0.id(), way, known_as, None);
             Ok(spoken)
         };
-        Speech { desk, make: Box::new(make), fail: Box::new(|cause, _| cause) }
+        Speech { desk, sought: Some(sought), make: Box::new(make), fail: Box::new(|cause, _| cause) }
     }
 }
 
@@ -87,13 +91,13 @@ where
     /// Something that is said next in a dialogue.
     pub(crate) fn next(desk: Rc<Desk<Of<R>>>, dialogue: D, said: N) -> Self {
         let again = dialogue.twin();
-        let make = move |desk: &Desk<Of<R>>| {
+        let make = move |desk: &Desk<Of<R>>, _: Option<Way>| {
             let now = desk.now();
             let said = dialogue.say(&mut desk.dialogues.borrow_mut(), said, now);
             said.map_err(|unsaid| DialogueError::Refusal(unsaid.refusal))
         };
         let fail = |cause, is_as_it_was: bool| ReplyError { cause, dialogue: is_as_it_was.then_some(again) };
-        Speech { desk, make: Box::new(make), fail: Box::new(fail) }
+        Speech { desk, sought: None, make: Box::new(make), fail: Box::new(fail) }
     }
 }
 
@@ -107,8 +111,8 @@ impl<R: Role, N: Performative<Protocol = Of<R>>, E> Speech<R, N, E> {
     where
         N: Answered,
     {
-        let Speech { desk, make, fail } = self;
-        let (said, message) = match make(&desk) {
+        let Speech { desk, sought, make, fail } = self;
+        let (said, message) = match desk.spoken(sought, make).await {
             Ok(spoken) => spoken,
             Err(cause) => return Err(refused(cause, fail)),
         };
@@ -144,8 +148,8 @@ impl<R: Role, N: Performative<Protocol = Of<R>>, E: 'static> IntoFuture for Spee
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
-            let Speech { desk, make, fail } = self;
-            let (said, message) = match make(&desk) {
+            let Speech { desk, sought, make, fail } = self;
+            let (said, message) = match desk.spoken(sought, make).await {
                 Ok(spoken) => spoken,
                 Err(cause) => return Err(refused(cause, fail)),
             };
@@ -175,6 +179,23 @@ fn take<D: State<Last: Answered>>(
 }
 
 impl<P: Conversed> Desk<P> {
+    /// Finds the way, where a dialogue is to begin, and judges what is said.
+    async fn spoken<R: Role<Protocol = P>, N>(
+        &self,
+        sought: Option<Sought>,
+        make: Make<R, N>,
+    ) -> Result<Spoken<R, N>, DialogueError> {
+        let way = match sought {
+            None => None,
+            Some(Sought::Agent(peer)) => {
+                let peer = peer.map_err(DialogueError::Unsent)?;
+                Some(Way::Calls(Proxy::spoken_by(&peer, self.principal())))
+            }
+            Some(Sought::Mailbox(to)) => Some(self.find(to).await?),
+        };
+        make(self, way)
+    }
+
     /// Waits for what answers a message of a dialogue.
     fn wait(self: &Rc<Self>, id: DialogueId, target: i32) -> Result<Waiting<P>, DialogueError> {
         let mut besides = self.beside.borrow_mut();
@@ -193,12 +214,19 @@ impl<P: Conversed> Desk<P> {
         } else {
             beside.waiter = Some(Waiter { target, tell });
         }
-        Ok(Waiting { desk: self.clone(), id, told })
+        let listening = match (&beside.way, &self.inbox) {
+            (Way::Mail(_), Some(inbox)) => Some(inbox.listen()),
+            _ => None,
+        };
+        Ok(Waiting { desk: self.clone(), id, told, _listening: listening })
     }
 
     /// Keeps and sends a message that the rules allowed. One that certainly was not taken is taken back, and the dialogue
     /// is as it was; else it is given up where that fails, for nobody knows how it stands.
     async fn say(self: &Rc<Self>, id: DialogueId, message: Message<P>) -> Result<(), Unsent> {
+        if let Some(post) = self.post_of(id) {
+            return self.post(id, post, message).await;
+        }
         let mut unsaid = Unsaid { desk: self, id, is_over: false };
         let message_id = message.message_id;
         let said = async {
@@ -229,7 +257,7 @@ impl<P: Conversed> Desk<P> {
         Err(Unsent { cause, is_taken_back })
     }
 
-    fn unsay(&self, id: DialogueId, message_id: i32) -> bool {
+    pub(super) fn unsay(&self, id: DialogueId, message_id: i32) -> bool {
         let now = self.now();
         self.dialogues.borrow_mut().unsay(id, message_id, now)
     }
@@ -241,9 +269,11 @@ impl<P: Conversed> Desk<P> {
             return Vec::new();
         }
         let dialogues = self.dialogues.borrow();
+        // What was kept and sent in one step has been sent.
+        let is_certain = |id| self.keeps_at_mailbox() && self.post_of(id).is_some();
         let ours = dialogues.all().filter_map(|(id, dialogue)| {
             let last = dialogue.last_message().filter(|last| last.by == Side::Us)?;
-            let is_open = dialogue.ended().is_none();
+            let is_open = dialogue.ended().is_none() && !is_certain(id);
             is_open.then(|| dialogues.message(id, last.message_id)).flatten().map(|message| (id, message))
         });
         let again = ours.map(|(id, message)| -> LocalFuture<()> {
@@ -260,14 +290,14 @@ impl<P: Conversed> Desk<P> {
     }
 
     async fn hand_over(&self, id: DialogueId, mut message: Message<P>) -> Result<(), DialogueError> {
-        let way = self.beside.borrow().get(&id).map(|beside| (beside.peer.clone(), beside.known_as.clone()));
-        let Some((peer, known_as)) = way else {
+        let way = self.beside.borrow().get(&id).map(|beside| (beside.way.clone(), beside.known_as.clone()));
+        let Some((Way::Calls(peer), known_as)) = way else {
             return Err(Cause::Forgotten.into());
         };
         message.sender = Some(known_as.to_string());
         let envelope = Envelope::new(&message)
             .map_err(|error| DialogueError::Unsendable { reason: error.to_string() })?;
-        let handed_over = Unchained(Desk::<P>::tell(&peer, envelope.encode())).await;
+        let handed_over = Unchained(Desk::<P>::call(&peer, envelope.encode())).await;
         match handed_over.map_err(DialogueError::Unsent)? {
             None => {
                 self.counters().messages_out.increment(1);
@@ -296,9 +326,9 @@ fn refusal(envelope: &[u8]) -> DialogueError {
 }
 
 /// Why a message was not said, and whether the dialogue is as it was.
-struct Unsent {
-    cause: DialogueError,
-    is_taken_back: bool,
+pub(super) struct Unsent {
+    pub(super) cause: DialogueError,
+    pub(super) is_taken_back: bool,
 }
 
 /// A message that is being said: where nobody waits for that any more, its dialogue is given up, unless it outlives the
@@ -323,6 +353,8 @@ struct Waiting<P: Conversed> {
     desk: Rc<Desk<P>>,
     id: DialogueId,
     told: oneshot::Receiver<Result<Heard<P>, Cause>>,
+    /// Where the message comes by mail.
+    _listening: Option<Listening>,
 }
 
 impl<P: Conversed> Future for Waiting<P> {

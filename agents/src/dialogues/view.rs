@@ -77,7 +77,8 @@ impl<P: Conversed> Dialogues<P> {
     /// means anything.
     pub fn unanswered(&self) -> Vec<Heard<P>> {
         let (dialogues, besides) = (self.0.dialogues.borrow(), self.0.beside.borrow());
-        let is_queued = |id: DialogueId| besides.get(&id).is_some_and(|beside| beside.queued > 0);
+        let is_queued =
+            |id: DialogueId| besides.get(&id).is_some_and(|beside| beside.queued + beside.arriving > 0);
         let open = dialogues.all().filter(|(id, dialogue)| dialogue.ended().is_none() && !is_queued(*id));
         open.filter_map(|(id, _)| Heard::last(&dialogues, id)).collect()
     }

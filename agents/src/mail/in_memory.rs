@@ -28,6 +28,7 @@ struct Inner {
     kept: BTreeMap<Arc<str>, Kept>,
     mood: Mood,
     steps: usize,
+    sent: Vec<u128>,
 }
 
 #[derive(Clone)]
@@ -50,6 +51,11 @@ impl InMemory {
         self.inner.lock().unwrap().steps
     }
 
+    /// The ids of what was sent.
+    pub(crate) fn sent(&self) -> Vec<u128> {
+        self.inner.lock().unwrap().sent.clone()
+    }
+
     /// The keys and revisions of what is kept.
     pub(crate) fn keys(&self) -> Vec<(String, u64)> {
         let inner = self.inner.lock().unwrap();
@@ -69,6 +75,7 @@ impl Inner {
             return Err(MailError::Revision("it is at another revision".to_owned()));
         }
         self.steps += 1;
+        self.sent.extend(step.send.iter().map(|mail| mail.id));
         let revisions = step.keep.iter().map(|put| match &put.bytes {
             None => {
                 self.kept.remove(&put.key);
@@ -91,6 +98,10 @@ impl Inner {
 impl OwnMailbox for InMemory {
     fn address(&self) -> &MailAddress {
         &self.address
+    }
+
+    fn find(&self, to: &MailAddress) -> BoxFuture<'static, Result<MailAddress, MailError>> {
+        Box::pin(std::future::ready(Ok(to.clone())))
     }
 
     fn receive(&self, _: usize) -> BoxFuture<'static, Result<Vec<Admitted<Delivery>>, MailError>> {

@@ -1,7 +1,7 @@
 //! An agent's mail on its worker: what is received, what is in hand, what is being acknowledged, who waits for an answer.
 //!
 //! Always true: no more mails are in hand than the rules say, and what is received beyond that, for the sake of an answer
-//! that is awaited, waits here in order; whatever is taken out of the mailbox is acknowledged, refused, or goes back when the
+//! that is awaited, waits here in order, or is taken in at once where it is a message of a protocol; whatever is taken out of the mailbox is acknowledged, refused, or goes back when the
 //! agent ends. Neighbours: the agent's [`life`](crate::life) polls it, its [`queue`](crate::queue) takes the mail,
 //! [`turn`](super::turn) says what came of it.
 
@@ -66,12 +66,21 @@ pub(crate) enum Failure {
     Unreadable,
     /// It has no handler.
     Unhandled,
+    /// It is a message that is not taken, and nobody can be told so.
+    NotTaken,
+    /// It is a message before which another one is missing.
+    Early,
 }
 
 /// What there is to do after a look at the mail.
 pub(crate) enum News {
-    /// Nothing but these mails.
-    Mail(VecDeque<Delivery>),
+    /// Nothing but what has come.
+    Mail {
+        /// Messages of protocols, which are taken in as they come.
+        letters: VecDeque<Delivery>,
+        /// Mails that may begin.
+        mails: VecDeque<Delivery>,
+    },
     /// The mailbox is another's now.
     Lost(String),
     /// The mailbox is over.
@@ -91,6 +100,10 @@ pub(crate) struct Inbox {
 
 struct State {
     ahead: VecDeque<Delivery>,
+    /// Messages of protocols that nobody has taken in yet.
+    letters: VecDeque<Delivery>,
+    /// How many wait for a message that may come by mail.
+    listening: usize,
     in_hand: usize,
     receiving: Option<Receiving>,
     lost: Option<BoxFuture<'static, String>>,
@@ -115,6 +128,8 @@ impl Inbox {
     ) -> Rc<Inbox> {
         let state = State {
             ahead: VecDeque::new(),
+            letters: VecDeque::new(),
+            listening: 0,
             in_hand: 0,
             receiving: None,
             lost: Some(mailbox.lost()),
@@ -140,8 +155,14 @@ impl Inbox {
         state.in_hand == 0 && state.doing.is_empty() && state.fresh.is_empty()
     }
 
-    /// Looks at all of it: what is lost, done, received, and may begin now.
-    pub(crate) fn poll(self: &Rc<Self>, taking: Taking, cx: &mut Context<'_>) -> News {
+    /// Looks at all of it: what is lost, done, received, and may begin now. `is_letter` knows by its kind whether a mail is
+    /// a message of a protocol that the agent speaks.
+    pub(crate) fn poll(
+        self: &Rc<Self>,
+        taking: Taking,
+        is_letter: &dyn Fn(&str) -> bool,
+        cx: &mut Context<'_>,
+    ) -> News {
         self.state.borrow_mut().waker = Some(cx.waker().clone());
         if let Some(lost) = &mut self.state.borrow_mut().lost
             && let Poll::Ready(cause) = lost.as_mut().poll(cx)
@@ -150,7 +171,7 @@ impl Inbox {
             return News::Lost(cause);
         }
         self.poll_doing(cx);
-        self.poll_receiving(taking, cx);
+        self.poll_receiving(taking, is_letter, cx);
         // An answer that came is acknowledged.
         self.poll_doing(cx);
         let state = &mut *self.state.borrow_mut();
@@ -163,7 +184,13 @@ impl Inbox {
             state.in_hand += 1;
             ready.push_back(delivery);
         }
-        News::Mail(ready)
+        let hears = match taking {
+            Taking::All => true,
+            Taking::Answers => state.listening > 0,
+            Taking::Nothing => false,
+        };
+        let letters = if hears { std::mem::take(&mut state.letters) } else { VecDeque::new() };
+        News::Mail { letters, mails: ready }
     }
 
     fn poll_doing(&self, cx: &mut Context<'_>) {
@@ -179,7 +206,12 @@ impl Inbox {
         self.state.borrow_mut().doing = doing;
     }
 
-    fn poll_receiving(self: &Rc<Self>, taking: Taking, cx: &mut Context<'_>) {
+    fn poll_receiving(
+        self: &Rc<Self>,
+        taking: Taking,
+        is_letter: &dyn Fn(&str) -> bool,
+        cx: &mut Context<'_>,
+    ) {
         loop {
             let mut receiving = {
                 let state = &mut *self.state.borrow_mut();
@@ -203,7 +235,7 @@ impl Inbox {
                     if std::mem::take(&mut self.state.borrow_mut().failures) > 0 {
                         tracing::info!(agent = %self.shared.full_name(), "mail is received again");
                     }
-                    deliveries.iter().for_each(|delivery| self.take_in(delivery));
+                    deliveries.iter().for_each(|delivery| self.take_in(delivery, is_letter));
                 }
                 Err(MailError::Terminated { .. }) => {
                     self.state.borrow_mut().is_terminated = true;
@@ -227,8 +259,9 @@ impl Inbox {
 
     /// How many mails may be received now.
     fn room(&self, state: &State, taking: Taking) -> usize {
-        let held = state.in_hand + state.ahead.len();
-        let for_answers = match state.awaited.is_empty() || taking == Taking::Nothing {
+        let held = state.in_hand + state.ahead.len() + state.letters.len();
+        let waits = !state.awaited.is_empty() || state.listening > 0;
+        let for_answers = match !waits || taking == Taking::Nothing {
             true => 0,
             false => (self.rules.in_hand + RECEIVED_AHEAD).saturating_sub(held),
         };
@@ -240,7 +273,7 @@ impl Inbox {
         if state.failures > 0 && state.pause.is_some() { 0 } else { for_answers.max(for_handlers) }
     }
 
-    fn take_in(self: &Rc<Self>, admitted: &Admitted<Delivery>) {
+    fn take_in(self: &Rc<Self>, admitted: &Admitted<Delivery>, is_letter: &dyn Fn(&str) -> bool) {
         let delivery = admitted.message().clone();
         if admitted.gate() != self.shared.gate() {
             let reason = "the permit was not given by this container's gate".to_owned();
@@ -251,6 +284,7 @@ impl Inbox {
             Tracking::Plain | Tracking::Request { .. } => None,
         };
         match waiter {
+            None if is_letter(&delivery.kind) => self.state.borrow_mut().letters.push_back(delivery),
             None => self.state.borrow_mut().ahead.push_back(delivery),
             Some(waiter) => {
                 let id = delivery.id;
@@ -273,7 +307,8 @@ impl Inbox {
         }));
     }
 
-    fn begin(&self, doing: LocalFuture<()>) {
+    /// Has something done beside the agent's turns, to its end, also where the agent crashes or ends meanwhile.
+    pub(crate) fn begin(&self, doing: LocalFuture<()>) {
         let mut state = self.state.borrow_mut();
         state.fresh.push(doing);
         if let Some(waker) = &state.waker {
@@ -291,7 +326,7 @@ impl Inbox {
     }
 
     /// One mail is done with.
-    fn let_go(&self) {
+    pub(crate) fn let_go(&self) {
         let mut state = self.state.borrow_mut();
         state.in_hand = state.in_hand.saturating_sub(1);
     }
@@ -314,6 +349,7 @@ impl Inbox {
                 Err(error) => {
                     let reason = format!("what its handler did was not kept: {error}");
                     inbox.refuse(delivery, Failure::NotKept, reason).await;
+                    inbox.let_go();
                 }
             }
         }));
@@ -321,28 +357,39 @@ impl Inbox {
 
     /// What follows from a mail is done.
     pub(crate) fn note_handled(&self) {
-        self.shared.counters().mails_handled.increment(1);
+        self.note_acknowledged();
         self.let_go();
+    }
+
+    /// A mail is acknowledged, and what follows from it is done, but for its place among those in hand.
+    pub(crate) fn note_acknowledged(&self) {
+        self.shared.counters().mails_handled.increment(1);
     }
 
     /// A mail was not handled.
     pub(crate) fn fail(self: &Rc<Self>, delivery: Delivery, failure: Failure, reason: String) {
         let inbox = self.clone();
-        self.begin(Box::pin(async move { inbox.refuse(delivery, failure, reason).await }));
+        self.begin(Box::pin(async move {
+            inbox.refuse(delivery, failure, reason).await;
+            inbox.let_go();
+        }));
     }
 
-    async fn refuse(&self, delivery: Delivery, failure: Failure, reason: String) {
+    /// Gives a mail back that was not handled, to come again or to be a dead letter.
+    pub(crate) async fn refuse(&self, delivery: Delivery, failure: Failure, reason: String) {
         let (agent, kind, attempt) = (self.shared.full_name(), &delivery.kind, delivery.attempt);
         let counters = self.shared.counters();
         let is_last = match failure {
-            Failure::Unreadable | Failure::Unhandled => true,
+            Failure::Unreadable | Failure::Unhandled | Failure::NotTaken => true,
             Failure::Crashed => attempt >= self.rules.crashes,
-            Failure::Refused | Failure::NotKept | Failure::CutOff => false,
+            Failure::Refused | Failure::NotKept | Failure::CutOff | Failure::Early => false,
         };
         let again = if is_last {
             match failure {
                 Failure::Unhandled => counters.mails_unhandled.increment(1),
                 Failure::Unreadable => counters.mails_unreadable.increment(1),
+                // The dialogues count what they refuse.
+                Failure::NotTaken => {}
                 _ => counters.mails_crashing.increment(1),
             }
             tracing::warn!(%agent, %kind, attempt, %reason, "a mail becomes a dead letter");
@@ -356,7 +403,11 @@ impl Inbox {
         if let Err(error) = self.mailbox.refuse(delivery.id, again, reason).await {
             tracing::info!(%agent, %kind, attempt, %error, "a mail could not be given back, and comes again by itself");
         }
-        self.let_go();
+    }
+
+    /// A while after which something that failed may go well.
+    pub(crate) fn rest(&self, attempt: u32) -> Sleep {
+        self.host.link_sleep(self.rules.pause(attempt))
     }
 
     /// When the next attempt is. Where mail is handled strictly in order, everyone waits for it.
@@ -408,6 +459,23 @@ impl Inbox {
         Ok(Awaited { inbox: self.clone(), tag, answer })
     }
 
+    /// A place among the mails in hand.
+    pub(crate) fn take_in_hand(self: &Rc<Self>) -> InHand {
+        self.state.borrow_mut().in_hand += 1;
+        InHand(self.clone())
+    }
+
+    /// Somebody waits for a message that may come by mail, until what this gives is dropped: it is received then, whatever
+    /// is in hand.
+    pub(crate) fn listen(self: &Rc<Self>) -> Listening {
+        let mut state = self.state.borrow_mut();
+        state.listening += 1;
+        if let Some(waker) = &state.waker {
+            waker.wake_by_ref();
+        }
+        Listening(self.clone())
+    }
+
     /// The life is over that awaited answers.
     pub(crate) fn end_life(&self) {
         self.state.borrow_mut().awaited.clear();
@@ -422,6 +490,7 @@ impl Inbox {
             state.lost = None;
             state.waker = None;
             state.ahead.clear();
+            state.letters.clear();
             state.awaited.clear();
             let mut doing = std::mem::take(&mut state.doing);
             doing.extend(std::mem::take(&mut state.fresh));
@@ -449,6 +518,28 @@ impl Inbox {
 impl fmt::Debug for Inbox {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Inbox").field("address", self.mailbox.address()).finish_non_exhaustive()
+    }
+}
+
+/// A place among the mails in hand, given up when it is dropped.
+pub(crate) struct InHand(Rc<Inbox>);
+
+impl Drop for InHand {
+    fn drop(&mut self) {
+        self.0.let_go();
+        if let Some(waker) = &self.0.state.borrow().waker {
+            waker.wake_by_ref();
+        }
+    }
+}
+
+/// Somebody who waits for a message that may come by mail.
+pub(crate) struct Listening(Rc<Inbox>);
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        let mut state = self.0.state.borrow_mut();
+        state.listening = state.listening.saturating_sub(1);
     }
 }
 

@@ -17,6 +17,9 @@ use super::delivery::Tracking;
 pub struct Outgoing {
     /// Where it goes.
     pub to: MailAddress,
+    /// The name by which rules know the mailbox, where it goes to an id and the sender knows that name; a wrong one is
+    /// refused.
+    pub name: Option<Arc<str>>,
     /// Its id: one that is sent again under the same id is taken once.
     pub id: u128,
     /// What it is about.

@@ -68,6 +68,12 @@ pub trait OwnMailbox: Send + Sync + 'static {
     /// By which others find it: its id.
     fn address(&self) -> &MailAddress;
 
+    /// The mailbox that an address leads to now, by its id.
+    ///
+    /// # Errors
+    /// `NoSuchMailbox`, `Terminated`; why nobody could say.
+    fn find(&self, to: &MailAddress) -> BoxFuture<'static, Result<MailAddress, MailError>>;
+
     /// The next mails, in order, at most `max` of them, admitted anew; waits until there is one. Those in hand are kept
     /// until they are acknowledged or refused, however long that takes.
     ///

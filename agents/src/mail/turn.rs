@@ -226,6 +226,7 @@ fn response(delivery: &Delivery, body: Bytes) -> Option<Outgoing> {
     let Tracking::Request { tag, label } = delivery.tracking else { return None };
     Some(Outgoing {
         to: delivery.from.clone()?,
+        name: None,
         id: chance::uuid(),
         kind: delivery.kind.clone(),
         tracking: Tracking::Response { tag, label },

@@ -85,6 +85,6 @@ impl Mail {
             MailError::Invalid(format!("what the mail \"{kind}\" says cannot be written: {error}"))
         })?;
         let id = id.unwrap_or_else(chance::uuid);
-        Ok(Outgoing { to, id, kind, tracking, priority, expires_in, codec, body })
+        Ok(Outgoing { to, name: None, id, kind, tracking, priority, expires_in, codec, body })
     }
 }

@@ -17,7 +17,7 @@ impl<A: Agent> Core<A> {
         let (swept, kept): (VecDeque<_>, VecDeque<_>) =
             waiting.into_iter().partition(|waiting| match waiting {
                 Waiting::Call(turn) | Waiting::Returning(turn) => A::is_cancelled(&turn.request),
-                Waiting::Timer(_) | Waiting::Mail(_) | Waiting::End(_) => false,
+                Waiting::Timer(_) | Waiting::Mail(_) | Waiting::Heard(_) | Waiting::End(_) => false,
             });
         self.queue.borrow_mut().waiting = kept;
         self.shared.counters().cancels.increment(swept.len() as u64);

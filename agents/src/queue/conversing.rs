@@ -12,7 +12,7 @@ use folkmoot_protocols::typed::Conversed;
 use super::{Core, Waiting};
 use crate::context::{Context, Scope};
 use crate::dialogues::incoming::{Pending, Sealed, Taken};
-use crate::dialogues::{Desk, Desks};
+use crate::dialogues::{Desk, Desks, Outliving};
 use crate::interface::Agent;
 use crate::turn::Turn;
 
@@ -74,8 +74,16 @@ impl<A: Agent> Core<A> {
         self.shared.listen(P::ID);
         let mut desks = self.desks.borrow_mut();
         let desks = desks.get_or_insert_with(|| Box::new(Desks::default()));
-        let (host, shared, hears_ends) = (&self.host, &self.shared, A::hears_ends(P::ID));
-        desks.find_or_add(|keeping| Desk::new(host.clone(), shared.clone(), keeping, hears_ends))
+        let hears_ends = A::hears_ends(P::ID);
+        desks.find_or_add(|keeping| {
+            let inbox = self.inbox.clone();
+            Desk::new(self.host.clone(), self.shared.clone(), Outliving { keeping, inbox }, hears_ends)
+        })
+    }
+
+    /// Whether dialogues in a protocol were kept that nobody has taken back.
+    pub(super) fn has_untaken_dialogues(&self, protocol: &str) -> bool {
+        self.desks.borrow().as_ref().is_some_and(|desks| desks.keep_untaken(protocol))
     }
 
     /// The messages that waited for their handlers' turns are let go; kept dialogues have them still.

@@ -15,7 +15,6 @@ use crate::chain::Mode;
 use crate::context::Scope;
 use crate::interface::{Agent, LocalFuture};
 use crate::mail::{Delivery, Failure, Inbox, MailTurn, News, OWN_KINDS, Outbox, Taking, Tracking};
-use crate::turn::Origin;
 
 /// A mail that waits for its turn.
 pub(super) struct Queued {
@@ -52,12 +51,20 @@ impl<A: Agent> Core<A> {
     }
 
     /// Looks at the mailbox, and queues what may begin.
-    pub(crate) fn poll_mail(&self, taking: Taking, cx: &mut TaskContext<'_>) -> MailboxNews {
+    pub(crate) fn poll_mail(self: &Rc<Self>, taking: Taking, cx: &mut TaskContext<'_>) -> MailboxNews {
         let Some(inbox) = &self.inbox else { return MailboxNews::Nothing };
-        match inbox.poll(taking, cx) {
-            News::Mail(deliveries) if deliveries.is_empty() => MailboxNews::Nothing,
-            News::Mail(deliveries) => {
-                deliveries.into_iter().for_each(|delivery| self.accept_mail(inbox, delivery));
+        let waiting = self.queue.borrow().waiting.len();
+        let news = inbox.poll(taking, &|kind| self.is_letter(kind), cx);
+        // A message that was kept meanwhile is on its way to its handler.
+        let has_queued = self.queue.borrow().waiting.len() > waiting;
+        match news {
+            News::Mail { letters, mails } if letters.is_empty() && mails.is_empty() => match has_queued {
+                true => MailboxNews::Came,
+                false => MailboxNews::Nothing,
+            },
+            News::Mail { letters, mails } => {
+                letters.into_iter().for_each(|letter| self.accept_letter(inbox, letter));
+                mails.into_iter().for_each(|delivery| self.accept_mail(inbox, delivery));
                 MailboxNews::Came
             }
             News::Lost(cause) => MailboxNews::Lost(cause),
@@ -82,6 +89,7 @@ impl<A: Agent> Core<A> {
             }
             None if is_answer => inbox.drop_answer(&delivery),
             None => {
+                let Some(delivery) = self.refuse_letter(inbox, delivery) else { return };
                 let reason = format!(
                     "agent \"{}\" has no handler for mail of kind \"{}\": write `#[on(\"{}\")]`, or `#[on]` for all others",
                     self.shared.name(),
@@ -98,12 +106,7 @@ impl<A: Agent> Core<A> {
         let Some(inbox) = &self.inbox else { return };
         let Some(state) = self.state() else { return inbox.withdraw(std::iter::once(delivery)) };
         let mode = A::MAILS.get(handler).map_or(Mode::Exclusive, |info| info.mode);
-        let origin = Arc::new(Origin {
-            agent: self.shared.name().clone(),
-            target: Some(self.shared.clone()),
-            caller: delivery.by.clone(),
-            inside: delivery.is_inside,
-        });
+        let origin = Arc::new(self.origin_of(&delivery));
         let outbox = Outbox::new();
         let mail = MailTurn::new(inbox.clone(), delivery, outbox.clone());
         let step = {

@@ -22,6 +22,7 @@ use folkmoot_gateway::Admitted;
 use tokio::sync::{Notify, watch};
 
 use super::keeper;
+use super::naming;
 use super::sending::{self, Sender, mail_error};
 use crate::link_time;
 use crate::mailroom::Mailroom;
@@ -293,6 +294,14 @@ impl Drop for Ownership {
 impl OwnMailbox for Ownership {
     fn address(&self) -> &MailAddress {
         &self.0.address
+    }
+
+    fn find(&self, to: &MailAddress) -> BoxFuture<'static, Result<MailAddress, MailError>> {
+        let (owned, to) = (self.0.clone(), to.clone());
+        Box::pin(async move {
+            let (mailbox, _) = naming::find(&owned.mailroom, &to).await?;
+            Ok(mailbox.to_string().into())
+        })
     }
 
     fn receive(&self, max: usize) -> BoxFuture<'static, Result<Vec<Admitted<Delivery>>, MailError>> {

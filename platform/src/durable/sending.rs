@@ -32,8 +32,8 @@ pub(crate) async fn admitted(
     sender: &Sender<'_>,
     outgoing: Outgoing,
 ) -> Result<Admitted<Posting>, MailError> {
-    let Outgoing { to, id, kind, tracking, priority, expires_in, codec, body } = outgoing;
-    let (mailbox, name) = naming::find(mailroom, &to).await?;
+    let Outgoing { to, name, id, kind, tracking, priority, expires_in, codec, body } = outgoing;
+    let (mailbox, found) = naming::find(mailroom, &to).await?;
     let mail = Mail {
         id: MailId(id),
         from: sender.from,
@@ -47,7 +47,7 @@ pub(crate) async fn admitted(
     let own = &sender.tables.principal;
     let by = sender.agent.map_or_else(|| own.clone(), |agent| own.with_agent(agent.clone()));
     let posting = Posting::new(mailbox, mail, by, Asker::Container).from_inside();
-    let posting = match name {
+    let posting = match found.or(name) {
         Some(name) => posting.named(name),
         None => posting,
     };

@@ -115,6 +115,10 @@ impl OwnMailbox for InterpretedMailbox {
         self.own.address()
     }
 
+    fn find(&self, to: &MailAddress) -> BoxFuture<'static, Result<MailAddress, MailError>> {
+        self.own.find(to)
+    }
+
     fn receive(&self, max: usize) -> BoxFuture<'static, Result<Vec<Admitted<Delivery>>, MailError>> {
         let me = self.me.upgrade();
         Box::pin(async move {

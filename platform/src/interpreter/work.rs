@@ -294,6 +294,7 @@ impl Work {
         let Tracking::Request { tag, label } = self.mail.tracking else { return None };
         Some(Outgoing {
             to: self.mail.from.clone()?,
+            name: None,
             id: chance::uuid(),
             kind: reply.kind,
             tracking: Tracking::Response { tag, label },

@@ -15,6 +15,7 @@ use super::joining::Node;
 use super::left_behind::Watch;
 
 mod breaking;
+mod dialogues;
 mod misuse;
 mod rights;
 

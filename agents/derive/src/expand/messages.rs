@@ -45,7 +45,24 @@ pub(super) fn handles(root: &Root, model: &Behaviour) -> TokenStream {
             }
         })
     });
-    all.collect()
+    all.chain(taken_twice(root, model)).collect()
+}
+
+/// Whether a kind of mail that has a method of its own is a protocol's, whose mail goes to its handlers: the compiler knows
+/// its id.
+fn taken_twice<'a>(root: &'a Root, model: &'a Behaviour) -> impl Iterator<Item = TokenStream> + 'a {
+    let pairs = model.handled.iter().flat_map(|handled| model.mails.iter().map(move |mail| (handled, mail)));
+    pairs.filter_map(move |(handled, mail)| {
+        let (id, kind) = (id(root, handled), mail.kind.as_ref().filter(|kind| kind.contains(':'))?);
+        let name = &mail.routine.name;
+        let words = format!(
+            "mail of the kind {kind:?} is messages of a protocol, and goes to the methods marked `#[handles]`: remove \
+             `#[on({kind:?})]` from `{name}`"
+        );
+        Some(quote_spanned! {name.span()=>
+            const _: () = ::core::assert!(!#root::is_same_text(#id, #kind), #words);
+        })
+    })
 }
 
 /// The id of a protocol.
@@ -142,6 +159,13 @@ pub(super) fn is_cancelled(model: &Behaviour) -> Vec<TokenStream> {
         .collect()
 }
 
+/// Whether `__performative` is one that a handler takes.
+fn performatives(root: &Root, model: &Behaviour, handled: &Handled) -> TokenStream {
+    let each = numbered(model, handled)
+        .map(|(number, _)| quote!(__performative == #root::index_of::<Self, #number>()));
+    quote!(#(#each)||*)
+}
+
 /// What an agent that handles messages has beside: how they are taken in.
 pub(super) fn taking_in(root: &Root, model: &Behaviour) -> TokenStream {
     if model.handled.is_empty() {
@@ -150,15 +174,28 @@ pub(super) fn taking_in(root: &Root, model: &Behaviour) -> TokenStream {
     let request = request_ident();
     let arms = protocols(model).map(|(variant, handled)| {
         let protocol = &handled.protocol;
-        let handles = numbered(model, handled)
-            .map(|(number, _)| quote!(__performative == #root::index_of::<Self, #number>()));
+        let handles = performatives(root, model, handled);
         quote! {
             #request::#variant(__incoming) => #root::take_in::<#protocol, Self>(
                 __incoming,
                 __scope,
-                |__performative| #(#handles)||*,
+                |__performative| #handles,
                 #request::#variant,
             )
+        }
+    });
+    let letters = protocols(model).map(|(variant, handled)| {
+        let protocol = &handled.protocol;
+        let handles = performatives(root, model, handled);
+        quote! {
+            if __letter.is_of::<#protocol>() {
+                return ::core::result::Result::Ok(#root::take_letter::<#protocol, Self>(
+                    __letter,
+                    __scope,
+                    |__performative| #handles,
+                    #request::#variant,
+                ));
+            }
         }
     });
     let protocols = model.handled.iter().map(|handled| &handled.protocol);
@@ -174,6 +211,14 @@ pub(super) fn taking_in(root: &Root, model: &Behaviour) -> TokenStream {
                 #[allow(unreachable_patterns)]
                 __request => #root::Taken::Call(__request),
             }
+        }
+
+        fn take_letter(
+            __letter: #root::Letter,
+            __scope: &#root::Scope<'_, Self>,
+        ) -> ::core::result::Result<#root::Pending<Self::Request>, #root::Letter> {
+            #(#letters)*
+            ::core::result::Result::Err(__letter)
         }
 
         fn take_dialogues_back(__context: &#root::Context<Self>) {

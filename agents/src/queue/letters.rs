@@ -1,0 +1,120 @@
+//! Messages of protocols that come by mail: taken in as they come, whatever turn runs, and their handlers' turns.
+//!
+//! Always true: a message has a place among the mails in hand from when it is received to the end of its handler's turn,
+//! so no more wait than may be in hand. Neighbours: [`conversing`](super::conversing) does the same for those that come by
+//! calls, [`dialogues`](crate::dialogues) judge them, [`mail`](crate::mail) has the inbox.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use folkmoot_protocols::envelope::public_id::is_public_id;
+
+use super::{Core, Waiting};
+use crate::context::Scope;
+use crate::dialogues::incoming::Pending;
+use crate::dialogues::refuse_unspoken;
+use crate::interface::{Agent, Step};
+use crate::mail::{Delivery, Failure, InHand, Inbox, Letter};
+use crate::turn::Origin;
+
+/// A message that was taken in and waits for its handler's turn.
+pub(super) struct Heard<A: Agent> {
+    pub(super) request: A::Request,
+    origin: Arc<Origin>,
+    place: InHand,
+}
+
+/// Whether a kind of mail may be a protocol's id. No method has a colon in its name.
+fn may_be_protocol(kind: &str) -> bool {
+    kind.contains(':') && is_public_id(kind)
+}
+
+impl<A: Agent> Core<A> {
+    /// Whether mail of that kind is a message of a protocol that the agent speaks.
+    pub(super) fn is_letter(&self, kind: &str) -> bool {
+        may_be_protocol(kind)
+            && (A::method_index(kind).is_some()
+                || self.shared.listened(kind).is_some()
+                || self.has_untaken_dialogues(kind))
+    }
+
+    /// Takes a message in.
+    pub(super) fn accept_letter(self: &Rc<Self>, inbox: &Rc<Inbox>, delivery: Delivery) {
+        let place = inbox.take_in_hand();
+        let origin = Arc::new(self.origin_of(&delivery));
+        let letter = Letter::new(inbox.clone(), delivery);
+        let taken = {
+            let scope = Scope { core: self, origin: Some(&origin), outbox: None };
+            A::take_letter(letter, &scope)
+        };
+        let letter = match taken {
+            Err(letter) => letter,
+            Ok(Pending(pending)) => {
+                // The inbox, which keeps it, is the agent's.
+                let core = Rc::downgrade(self);
+                return inbox.begin(Box::pin(async move {
+                    if let Some(request) = pending.await
+                        && let Some(core) = core.upgrade()
+                    {
+                        let heard = Box::new(Heard { request, origin, place });
+                        core.queue.borrow_mut().waiting.push_back(Waiting::Heard(heard));
+                    }
+                }));
+            }
+        };
+        let listening = match &*self.desks.borrow() {
+            Some(desks) => desks.take_letter(letter),
+            None => Err(letter),
+        };
+        inbox.begin(Box::pin(async move {
+            match listening {
+                Ok(later) => later.await,
+                Err(letter) => {
+                    let kind = &letter.delivery().kind;
+                    let reason = format!(
+                        "dialogues in {kind} were kept and are not taken back: handle one of its performatives, or call \
+                         `ctx.dialogues` for the protocol in `#[start]`"
+                    );
+                    letter.give_back(Failure::Early, reason).await;
+                }
+            }
+            drop(place);
+        }));
+    }
+
+    /// Refuses a message of a protocol that the agent does not speak. Gives the mail back where it is none.
+    pub(super) fn refuse_letter(&self, inbox: &Rc<Inbox>, delivery: Delivery) -> Option<Delivery> {
+        if !may_be_protocol(&delivery.kind) {
+            return Some(delivery);
+        }
+        refuse_unspoken(inbox, delivery, self.shared.name())
+    }
+
+    pub(super) fn begin_heard(self: &Rc<Self>, heard: Heard<A>) {
+        let Heard { request, origin, place } = heard;
+        let Some(state) = self.state() else { return };
+        let mode = A::method_of(&request).mode;
+        let step = {
+            let scope = Scope { core: self, origin: Some(&origin), outbox: None };
+            A::run(&state, request, &scope)
+        };
+        let step = match step {
+            Step::Done(panic) => Step::Done(panic),
+            Step::Future(turn) => Step::Future(Box::pin(async move {
+                let _place = place;
+                turn.await
+            })),
+        };
+        self.take_step(step, mode, None);
+    }
+
+    /// Who speaks by a mail.
+    pub(super) fn origin_of(&self, delivery: &Delivery) -> Origin {
+        Origin {
+            agent: self.shared.name().clone(),
+            target: Some(self.shared.clone()),
+            caller: delivery.by.clone(),
+            inside: delivery.is_inside,
+        }
+    }
+}
