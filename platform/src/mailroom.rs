@@ -175,7 +175,10 @@ impl Mailroom {
     pub async fn send(&self, posting: Posting) -> Result<Accepted, MailError> {
         match self.exchange.send(self.admit(posting).map_err(MailError::Denied)?).await {
             // Of two gates it makes no difference which refused.
-            Err(ExchangeError::Denied { reason }) => Err(MailError::Denied(reason)),
+            Err(ExchangeError::Denied { reason }) => {
+                self.note_denied(&reason);
+                Err(MailError::Denied(reason))
+            }
             sent => Ok(sent?),
         }
     }
@@ -196,6 +199,13 @@ impl Mailroom {
             Door::Own(gate) => router::admit_mail(gate, posting),
             Door::OfContainer(tables, _) => router::admit_mail(&tables.gate, posting)
                 .inspect_err(|reason| router::note_denied(tables, reason)),
+        }
+    }
+
+    /// Counts what was let through as an answer and was none; another node's gate counts by itself.
+    pub(crate) fn note_denied(&self, reason: &str) {
+        if let Door::OfContainer(tables, Home::Here | Home::Elsewhere) = &self.door {
+            router::note_denied(tables, reason);
         }
     }
 

@@ -13,7 +13,7 @@ use folkmoot_agents::mail::Delivery;
 use folkmoot_agents::reply::{ReplySink, ReplyTo};
 use folkmoot_agents::turn::{CallHead, Origin};
 use folkmoot_codecs::{Arguments, CallError, Codec, Never, Principal};
-use folkmoot_exchange::Posting;
+use folkmoot_exchange::{Posting, Tracking};
 use folkmoot_gateway::name::short;
 use folkmoot_gateway::{Admitted, Gate};
 
@@ -45,9 +45,20 @@ pub(crate) fn admit_delivery(tables: &Tables, delivery: Delivery) -> Result<Admi
     })
 }
 
-/// Brings a mail before the gate; a refusal is its reason.
+/// Brings a mail before the gate; a refusal is its reason. An answer that no rule lets through is for the exchange to judge,
+/// which knows the requests.
 pub(crate) fn admit_mail(gate: &Gate, posting: Posting) -> Result<Admitted<Posting>, String> {
-    gate.admit(posting).map_err(|denied| denied.reason)
+    let denied = match gate.admit(posting) {
+        Ok(admitted) => return Ok(admitted),
+        Err(denied) => denied,
+    };
+    match denied.message.mail().tracking {
+        Tracking::Response { .. } => {
+            let answer = denied.message.only_as_answer(denied.reason);
+            gate.admit(answer).map_err(|denied| denied.reason)
+        }
+        Tracking::Plain | Tracking::Request { .. } => Err(denied.reason),
+    }
 }
 
 /// An encoded call from a link.

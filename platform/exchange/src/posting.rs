@@ -25,6 +25,8 @@ pub struct Posting {
     by: Principal,
     asker: Asker,
     is_inside: bool,
+    /// Why the gate refused it as anything but an answer.
+    refusal: Option<Arc<str>>,
     /// The mailbox's id as text, where there is no name for the rules.
     address: String,
 }
@@ -32,7 +34,7 @@ pub struct Posting {
 impl Posting {
     /// A mail to the mailbox `to`, sent by `by`, which lives elsewhere, in the name of `asker`.
     pub fn new(to: MailboxId, mail: Mail, by: Principal, asker: Asker) -> Posting {
-        Posting { to, name: None, mail, by, asker, is_inside: false, address: to.to_string() }
+        Posting { to, name: None, mail, by, asker, is_inside: false, refusal: None, address: to.to_string() }
     }
 
     /// The same, judged by the name of the mailbox.
@@ -47,6 +49,20 @@ impl Posting {
     pub fn from_inside(mut self) -> Posting {
         self.is_inside = true;
         self
+    }
+
+    /// The same, which the gate refused for `reason`, as an answer to a request: that needs no rule, for whoever asked has sent
+    /// the request through the gate. An exchange takes it only where its request waits for an answer, and says `Denied` with
+    /// that reason else.
+    #[must_use]
+    pub fn only_as_answer(mut self, reason: impl Into<Arc<str>>) -> Posting {
+        self.refusal = Some(reason.into());
+        self
+    }
+
+    /// Why it is taken as an answer and as nothing else, where that is so.
+    pub fn refusal(&self) -> Option<&Arc<str>> {
+        self.refusal.as_ref()
     }
 
     /// The mailbox it goes to.
@@ -89,7 +105,8 @@ impl Subject for Posting {
     }
 
     fn is_inside(&self) -> bool {
-        self.is_inside
+        // The rest of the judgement is the exchange's, which knows the requests.
+        self.is_inside || self.refusal.is_some()
     }
 }
 

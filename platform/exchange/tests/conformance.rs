@@ -16,6 +16,7 @@ mod conformance {
     pub(crate) mod directory;
     #[cfg(feature = "sqlite")]
     mod files;
+    pub(crate) mod judged;
     #[path = "../../../tests/support/limit.rs"]
     pub(crate) mod limit;
     pub(crate) mod model;
@@ -45,11 +46,22 @@ macro_rules! on_engine {
     )* };
 }
 
+/// Tests of what a gate leaves to the engine behind it; another node's exchange has a gate of its own.
+macro_rules! behind_a_gate {
+    ($engine:ident) => {
+        on_engine! { $engine; judged: [an_answer_needs_no_rule_and_what_answers_nothing_does,] }
+    };
+}
+
 mod memory {
     every_test!(on_engine: memory);
 
     mod threaded {
         every_threaded_test!(on_engine: memory);
+    }
+
+    mod gated {
+        behind_a_gate!(memory);
     }
 }
 
@@ -59,5 +71,9 @@ mod sqlite {
 
     mod threaded {
         every_threaded_test!(on_engine: sqlite);
+    }
+
+    mod gated {
+        behind_a_gate!(sqlite);
     }
 }

@@ -135,7 +135,11 @@ impl Seat {
         };
         let send = send.into_iter().map(admit).collect::<Result<Vec<_>, _>>()?;
         let step = Step { fence, acknowledge, states, send };
-        self.exchange().commit(asker, step).await.map(Into::into)
+        let committed = self.exchange().commit(asker, step).await;
+        if let Err(ExchangeError::Denied { reason }) = &committed {
+            self.mailroom.note_denied(reason);
+        }
+        committed.map(Into::into)
     }
 }
 

@@ -184,6 +184,11 @@ impl Ledger {
             (None, None) => {}
             _ => return Err(ExchangeError::IdUsed { mailbox: to }),
         }
+        if let Some(reason) = posting.refusal()
+            && !self.is_awaited(posting, draft)
+        {
+            return Err(ExchangeError::Denied { reason: reason.to_string() });
+        }
         if mail.expires_at.is_some_and(|expiry| expiry <= now) {
             return Err(ExchangeError::Expired { mailbox: to });
         }
@@ -215,6 +220,16 @@ impl Ledger {
             draft.mailboxes.entry(from).or_default().answer(queue, key);
         }
         Ok(Fate::New)
+    }
+
+    /// Whether a mail answers a request that waits for it, after all that is drafted.
+    fn is_awaited(&mut self, posting: &Posting, draft: &Draft) -> bool {
+        let Some((from, key)) = answers(posting) else { return false };
+        let Some(queue) = self.live_mailbox(from).and_then(|mailbox| mailbox.queue()) else { return false };
+        match draft.mailboxes.get(&from) {
+            Some(drafted) => drafted.is_pending(queue, &key),
+            None => queue.is_pending(&key),
+        }
     }
 
     /// Whether the asker may send there, under that name, and in the name of the sender's mailbox; the bounds of where it

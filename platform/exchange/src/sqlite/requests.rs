@@ -50,6 +50,17 @@ pub(super) fn expire(live: &mut Live, desk: &mut Desk, now: Moment) -> Outcome<(
     Ok(())
 }
 
+/// Whether that request waits for its answer.
+pub(super) fn is_pending(live: &Live, desk: &Desk, from: MailboxId, tag: u128) -> Outcome<bool> {
+    if live.tally().pending == 0 {
+        return Ok(false);
+    }
+    let mut statement = desk
+        .connection
+        .prepare_cached("SELECT 1 FROM pending WHERE mailbox = ?1 AND requester = ?2 AND tag = ?3")?;
+    Ok(statement.exists(params![live.number, id_bytes(from), tag.to_be_bytes()])?)
+}
+
 /// A request is answered; whether it was pending.
 pub(super) fn settle_request(live: &mut Live, desk: &mut Desk, from: MailboxId, tag: u128) -> Outcome<bool> {
     if live.tally().pending == 0 {

@@ -74,6 +74,10 @@ impl Session {
         let (to, mail) = (posting.to(), posting.mail());
         let bounds = *self.desk.bounds();
         self.check_address(now, posting)?;
+        let refusal = match posting.refusal() {
+            Some(reason) if !self.is_awaited(posting)? => Some(reason),
+            _ => None,
+        };
         let live = self.slots.live(&self.desk, posting.asker(), to)?;
         let sent_as = SentAs::of(live.number, mail);
         let fingerprint = mail.fingerprint();
@@ -83,6 +87,9 @@ impl Session {
             }
             Some(_) => return Err(ExchangeError::IdUsed { mailbox: to }.into()),
             None => {}
+        }
+        if let Some(reason) = refusal {
+            return Err(ExchangeError::Denied { reason: reason.to_string() }.into());
         }
         if mail.expires_at.is_some_and(|expiry| expiry <= now) {
             return Err(ExchangeError::Expired { mailbox: to }.into());
@@ -156,6 +163,15 @@ impl Session {
         match ownership.may_use(asker) {
             true => Ok(()),
             false => Err(ExchangeError::Forbidden { mailbox: from }.into()),
+        }
+    }
+
+    /// Whether a mail answers a request that waits for it.
+    fn is_awaited(&mut self, posting: &Posting) -> Outcome<bool> {
+        let Some((from, tag)) = answers(posting) else { return Ok(false) };
+        match self.slots.anyones(&self.desk, from)? {
+            Some(responder) => requests::is_pending(responder, &self.desk, posting.to(), tag),
+            None => Ok(false),
         }
     }
 

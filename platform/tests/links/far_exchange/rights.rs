@@ -82,6 +82,59 @@ async fn the_hubs_gate_judges_each_operation_and_each_mail_by_who_the_link_has_p
     shut_down([north, south, hub]).await;
 }
 
+#[derive(Agent, Default)]
+struct Gauge;
+
+#[agent]
+impl Gauge {
+    #[on("level?")]
+    fn level(&self, _: ()) -> u64 {
+        7
+    }
+}
+
+#[derive(Agent, Default)]
+struct Watcher;
+
+#[agent]
+impl Watcher {
+    #[expose]
+    async fn ask(&self, ctx: &Context<Self>) -> Result<u64, String> {
+        ctx.request("gauge", folkmoot::mail::Mail::new("level?", &()))
+            .await
+            .map_err(|error| error.to_string())
+    }
+}
+
+#[folkmoot::test(crate = crate::links::left_behind)]
+async fn an_answer_over_the_hub_needs_no_rule_and_what_answers_nothing_does() {
+    let dir = tempfile::tempdir().unwrap();
+    let certs = DevCerts::in_dir(dir.path()).unwrap();
+    let container = "folkmoot/exchange/container";
+    let rules = [("north", container, "*"), ("south", container, "*"), ("south", "gauge", "level?")];
+    let hub = hub(&certs, &rules).await;
+    let member = async |own_name: &str| {
+        let builder = Container::builder("tls://127.0.0.1:0").certs(certs.node(own_name).unwrap());
+        let builder = builder.allow(&name("south"), "gauge", "level?");
+        node(builder.exchange(&format!("{}/container", hub.endpoint()))).await
+    };
+    let (north, south) = (member("north").await, member("south").await);
+    north.spawn("gauge", Gauge::default).durable().await.unwrap();
+    let watcher = south.spawn("watcher", Watcher::default).durable().await.unwrap();
+    // To a program's own mailbox, and to that of an agent.
+    let level: u64 = south.request("gauge", folkmoot::mail::Mail::new("level?", &())).await.unwrap();
+    assert_eq!((level, watcher.ask().await.unwrap()), (7, 7));
+    assert_eq!(hub.counts.of("denials"), 0);
+    // North may say nothing to the watcher that it was not asked for, whatever it calls an answer.
+    let (from, to) = (north.mailbox_of("gauge").await.unwrap(), north.mailbox_of("watcher").await.unwrap());
+    let mail = Mail::new(MailId(1), "level?", "8").from(from).response(1, None);
+    let posting = Posting::new(to, mail, north.principal().clone(), Asker::Container).named("watcher");
+    let error = north.mailroom().unwrap().send(posting.from_inside()).await.unwrap_err();
+    assert!(matches!(error, MailError::Denied(_)) && error.to_string().contains("no rule lets"), "{error}");
+    assert_eq!(hub.counts.of("denials"), 1);
+    shut_down([north, south, hub]).await;
+}
+
 fn name_of_nobody() -> String {
     name("nobody")
 }
