@@ -30,6 +30,7 @@ pub use ended::{Cause, ENDS_WAITING, Ended};
 #[doc(hidden)]
 pub use ended::{HearsEnds, ended_protocol, next_end};
 pub use error::{DialogueError, ReplyError};
+pub use folkmoot_protocols::dialogue::Limits;
 pub use folkmoot_protocols::typed::{AnyRole, Dialogue, Heard, Said};
 pub use kept::{DialogueStore, MemoryDialogues, StoreError, Stored};
 #[doc(hidden)]
@@ -44,6 +45,7 @@ pub(crate) use alarm::Desks;
 pub use desk::Tell;
 pub use desk::UNREAD_MESSAGES;
 pub(crate) use desk::{Desk, Outliving};
+pub(crate) use judging::refuse_unspoken_call;
 pub(crate) use kept::Keeping;
 pub(crate) use letters::refuse_unspoken;
 #[doc(hidden)]

@@ -15,7 +15,7 @@ use tokio::sync::oneshot;
 use crate::actor::{AgentActor, Control};
 use crate::describe::AgentDescription;
 use crate::dialogues::incoming::Sealed;
-use crate::dialogues::{Desks, DialogueStore, Keeping, Stored};
+use crate::dialogues::{Desks, DialogueStore, Keeping, Limits, Stored, refuse_unspoken_call};
 use crate::host::{Host, LocalAgent, Order, Supervision, WorkerStatus};
 use crate::interface::{Agent, Interface, Refused};
 use crate::life::Life;
@@ -38,13 +38,15 @@ pub struct Newborn<A: Agent> {
     pub proxy: Proxy<A>,
 }
 
-/// What of an agent outlives it.
+/// What of an agent outlives it, and how much of its dialogues there may be.
 #[derive(Default)]
 pub struct KeptElsewhere {
     /// Where its dialogues are kept, and what was found there.
     pub dialogues: Option<(Arc<dyn DialogueStore>, Vec<Stored>)>,
     /// Its mailbox, and how it treats its mail.
     pub mail: Option<(Arc<dyn OwnMailbox>, MailRules)>,
+    /// How much its dialogues may take, in each protocol; the usual bounds where it is `None`.
+    pub dialogue_limits: Option<Limits>,
 }
 
 impl std::fmt::Debug for KeptElsewhere {
@@ -67,8 +69,9 @@ pub fn spawn_here<A: Agent, E>(
     kept: KeptElsewhere,
     enter: impl FnOnce(Arc<dyn LocalAgent>) -> Result<(), E>,
 ) -> Result<Newborn<A>, E> {
-    let KeptElsewhere { dialogues, mail } = kept;
-    let desks = dialogues.map(|(store, loaded)| Desks::kept(Keeping::new(store, loaded)));
+    let KeptElsewhere { dialogues, mail, dialogue_limits } = kept;
+    let keeping = dialogues.map(|(store, loaded)| Keeping::new(store, loaded));
+    let desks = Desks::of(keeping, dialogue_limits);
     let making = Making { factory, supervision, worker, desks, mail };
     let core = Core::new(shared.clone(), host.clone(), making);
     let mut actor_context = ActorContext::<AgentActor<A>>::new();
@@ -170,6 +173,9 @@ impl<A: Agent> LocalAgent for Door<A> {
         let plain = sink.as_ref().and_then(|sink| sink.plain_peer());
         let (permit, index) = match self.check(head, plain.is_some()) {
             Ok(checked) => checked,
+            Err(error @ CallError::NoSuchMethod { .. }) => {
+                return refuse_unspoken_call(Door::shared(self), error, arguments, sink);
+            }
             Err(error) => return ReplyTo::<(), Never>::encoded(sink).refuse(error),
         };
         let decode = || A::decode(index, arguments, sink);

@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use folkmoot_agents::dialogues::Limits;
 use folkmoot_codecs::hello::MAX_CLUSTER_BYTES;
 
 use crate::limits::{LinkLimits, frame_fault};
@@ -58,6 +59,24 @@ fn limits_fault(limits: &LinkLimits) -> Option<String> {
     ];
     let (name, _) = times.into_iter().find(|(_, time)| time.is_zero())?;
     Some(format!("`limits.{name}` is zero: every link would be closed at once"))
+}
+
+/// What in the bounds of an agent's dialogues cannot be.
+pub(crate) fn dialogues_fault(limits: &Limits) -> Option<String> {
+    let none =
+        |name: &str| Some(format!("`.dialogue_limits(..)`: with `{name}` of 0 no dialogue could begin"));
+    match limits {
+        Limits { open: 0, .. } => none("open"),
+        Limits { open_per_peer: 0, .. } => none("open_per_peer"),
+        Limits { time_out: Some(time), .. } if time.is_zero() => Some(
+            "`.dialogue_limits(..)`: with a `time_out` of zero each dialogue is given up at once; write `None` for none"
+                .to_owned(),
+        ),
+        Limits { messages: 0 | 1, .. } => Some(
+            "`.dialogue_limits(..)`: `messages` is 2 or more, a message and what answers it".to_owned(),
+        ),
+        _ => None,
+    }
 }
 
 /// What in the options of a spawn cannot be.

@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use folkmoot_agents::dialogues::{DialogueStore, MailboxDialogues};
+use folkmoot_agents::dialogues::{DialogueStore, Limits, MailboxDialogues};
 use folkmoot_agents::host::{Host, LocalAgent, Supervision};
 use folkmoot_agents::local::{KeptElsewhere, Newborn, spawn_here};
 use folkmoot_agents::mail::OwnMailbox;
@@ -16,7 +16,7 @@ use folkmoot_agents::{Agent, Proxy};
 use folkmoot_gateway::name::check_agent;
 use tokio::sync::oneshot;
 
-use crate::configuration::spawn_fault;
+use crate::configuration::{dialogues_fault, spawn_fault};
 use crate::container::Container;
 use crate::durable::{self, Applicant, Durable};
 use crate::error::SpawnError;
@@ -40,6 +40,7 @@ pub struct Spawn<A: Agent> {
     near: Option<String>,
     capabilities: Vec<String>,
     dialogues: Option<Arc<dyn DialogueStore>>,
+    dialogue_limits: Option<Limits>,
     durable: Option<Durable>,
 }
 
@@ -64,6 +65,7 @@ impl<A: Agent> Spawn<A> {
             near: None,
             capabilities: Vec::new(),
             dialogues: None,
+            dialogue_limits: None,
             durable: None,
         }
     }
@@ -116,6 +118,15 @@ impl<A: Agent> Spawn<A> {
         self
     }
 
+    /// How much the agent's dialogues may take, in each protocol that it speaks: how many may be open, with one peer and with
+    /// those who have proven nothing, and how long one may be silent before it is given up. The usual ones are those of
+    /// [`Limits`](crate::protocols::dialogue::Limits); an agent changes those of one protocol later by
+    /// `ctx.dialogues::<Fipa>().set_limits(..)`.
+    pub fn dialogue_limits(mut self, limits: Limits) -> Spawn<A> {
+        self.dialogue_limits = Some(limits);
+        self
+    }
+
     /// Gives the agent a mailbox of its own in the container's exchange, which outlives it: its `#[on]` methods are called
     /// with the mail there. Whoever next spawns an agent of that name, on whatever node that uses the same exchange, goes on
     /// with the same mailbox; while one has it the spawn of another waits, as long as `#[start]` may take. See
@@ -137,12 +148,12 @@ impl<A: Agent> Spawn<A> {
     }
 
     async fn spawn(self) -> Result<Proxy<A>, SpawnError> {
-        let Spawn { container, name, factory, rules, capacity, near, capabilities, dialogues, durable } =
-            self;
+        let Spawn { container, name, factory, rules, capacity, near, capabilities, .. } = self;
+        let Spawn { dialogues, dialogue_limits, durable, .. } = self;
         let hall = container.hall().clone();
         let tables = hall.tables.clone();
         let name = name.unwrap_or_else(|| tables.next_number());
-        check(&name, capacity, &rules, durable.as_ref())?;
+        check(&name, capacity, &rules, (durable.as_ref(), dialogue_limits.as_ref()))?;
         if A::PERSISTS && durable.is_none() {
             let fault =
                 "it keeps fields (`#[persist]`), and that needs a mailbox: spawn it with `.durable()`"
@@ -179,7 +190,7 @@ impl<A: Agent> Spawn<A> {
                 Some((store, loaded))
             }
         };
-        let kept = KeptElsewhere { dialogues, mail };
+        let kept = KeptElsewhere { dialogues, mail, dialogue_limits };
         let birth = Birth { shared, host: hall.clone(), factory, rules, worker, capabilities, branch, kept };
         let (tell, told) = oneshot::channel();
         // On its own thread too: the spawner may be a task that can begin nothing there.
@@ -275,9 +286,15 @@ fn not_taken_in(closed: Closed, name: &str) -> SpawnError {
 }
 
 /// Why the agent cannot be, whatever its type.
-fn check(name: &str, capacity: u32, rules: &Rules, durable: Option<&Durable>) -> Result<(), SpawnError> {
+fn check(
+    name: &str,
+    capacity: u32,
+    rules: &Rules,
+    (durable, dialogues): (Option<&Durable>, Option<&Limits>),
+) -> Result<(), SpawnError> {
     check_agent(name).map_err(|fault| SpawnError::BadName { name: name.to_owned(), fault })?;
-    match spawn_fault(capacity, rules).or_else(|| durable.and_then(Durable::fault)) {
+    let fault = spawn_fault(capacity, rules).or_else(|| durable.and_then(Durable::fault));
+    match fault.or_else(|| dialogues.and_then(dialogues_fault)) {
         Some(fault) => Err(SpawnError::Configuration { name: name.to_owned(), fault }),
         None => Ok(()),
     }

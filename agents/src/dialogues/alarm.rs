@@ -11,7 +11,7 @@ use std::time::Duration;
 use folkmoot_protocols::typed::Conversed;
 
 use super::incoming::Sealed;
-use super::{Desk, Keeping};
+use super::{Desk, Keeping, Limits};
 use crate::clock::{Clock, Sleep};
 use crate::interface::LocalFuture;
 use crate::mail::Letter;
@@ -48,27 +48,29 @@ pub(super) trait AnyDesk: Any {
 #[derive(Default)]
 pub(crate) struct Desks {
     pub(super) keeping: Option<Rc<Keeping>>,
+    limits: Option<Limits>,
     all: Vec<(TypeId, Rc<dyn AnyDesk>)>,
     alarm: Option<(Duration, Sleep)>,
 }
 
 impl Desks {
-    /// Those of an agent whose dialogues outlive it.
-    pub(crate) fn kept(keeping: Keeping) -> Desks {
-        Desks { keeping: Some(Rc::new(keeping)), ..Desks::default() }
+    /// Those of an agent whose dialogues outlive it, or that have bounds of their own; `None` where neither is so.
+    pub(crate) fn of(keeping: Option<Keeping>, limits: Option<Limits>) -> Option<Desks> {
+        let is_usual = keeping.is_none() && limits.is_none();
+        (!is_usual).then(|| Desks { keeping: keeping.map(Rc::new), limits, ..Desks::default() })
     }
 
     /// The desk of a protocol, or the one that is made now.
     pub(crate) fn find_or_add<P: Conversed>(
         &mut self,
-        make: impl FnOnce(Option<Rc<Keeping>>) -> Desk<P>,
+        make: impl FnOnce(Option<Rc<Keeping>>, Option<Limits>) -> Desk<P>,
     ) -> Rc<Desk<P>> {
         let id = TypeId::of::<P>();
         let found = self.all.iter().find(|(known, _)| *known == id).map(|(_, desk)| desk.clone().into_any());
         if let Some(desk) = found.and_then(|desk| desk.downcast().ok()) {
             return desk;
         }
-        let desk = Rc::new(make(self.keeping.clone()));
+        let desk = Rc::new(make(self.keeping.clone(), self.limits.clone()));
         self.all.push((id, desk.clone()));
         desk
     }

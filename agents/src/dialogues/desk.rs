@@ -153,6 +153,7 @@ impl<P: Conversed> Desk<P> {
         host: Arc<dyn Host>,
         agent: Arc<AgentShared>,
         Outliving { keeping, inbox }: Outliving,
+        limits: Option<Limits>,
         hears_ends: bool,
     ) -> Desk<P> {
         let rules = Rules::of(P::specified().specification());
@@ -164,6 +165,9 @@ impl<P: Conversed> Desk<P> {
         };
         let mut dialogues = Dialogues::new(Arc::new(rules), &**agent.name(), nonce);
         dialogues.confirm_ends();
+        if let Some(limits) = limits {
+            dialogues.set_limits(limits);
+        }
         let desk = Desk {
             dialogues: RefCell::new(dialogues),
             beside: RefCell::new(HashMap::new()),

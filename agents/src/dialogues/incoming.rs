@@ -12,13 +12,14 @@ use folkmoot_protocols::typed::{Conversed, Dialogue, Heard, Part, Performative, 
 use serde_bytes::ByteBuf;
 
 use super::desk::Desk;
-use super::judging::{Accepted, Came};
+use super::judging::{Accepted, Came, refuse_envelope};
 use super::{Cause, StoreError};
 use crate::chain::Mode;
 use crate::context::Scope;
 use crate::describe::{ArgumentDescription, MethodDescription};
 use crate::interface::{Agent, LocalFuture, Refused};
 use crate::reply::{ReplySink, ReplyTo};
+use crate::shared::AgentShared;
 use crate::turn::{Origin, Ticketed};
 
 /// The answer to a handed-over message: nothing, or an envelope with an `error`.
@@ -137,6 +138,13 @@ impl Sealed {
     /// Answers without taking it in.
     pub(crate) fn refuse(self, error: CallError) {
         self.reply.refuse(error);
+    }
+
+    /// Answers that the agent does not speak its protocol any more.
+    pub(crate) fn refuse_unspoken(self, agent: &AgentShared) {
+        let (name, method) = (agent.name().to_string(), self.protocol.to_owned());
+        let error = CallError::NoSuchMethod { agent: name, method, nearest: None };
+        refuse_envelope(agent, error, &self.envelope, self.reply);
     }
 
     /// Has it taken in. Gives what is to be done before it is, if anything is.

@@ -5,7 +5,8 @@
 
 use std::sync::{Arc, LazyLock};
 
-use folkmoot_codecs::{CallError, Principal};
+use folkmoot_codecs::{ArgumentList, Arguments, CallError, Principal};
+use folkmoot_gateway::name::short;
 use folkmoot_protocols::dialogue::{DialogueId, ErrorCode, ErrorReply, Refusal, Update};
 use folkmoot_protocols::typed::{Conversed, Heard};
 use folkmoot_protocols::{DialogueReference, Envelope, Message, Protocol, Reading, Specification};
@@ -18,6 +19,8 @@ use super::way::{Post, Way};
 use crate::chance;
 use crate::mail::Delivery;
 use crate::proxy::Proxy;
+use crate::reply::ReplySink;
+use crate::shared::AgentShared;
 use crate::turn::Origin;
 
 /// A message that the rules allow.
@@ -343,6 +346,50 @@ fn check_protocol<P: Conversed>(envelope: &Envelope, came: &Came<'_>) -> Result<
 /// Whether it tells of a mistake, to which nothing is answered.
 pub(super) fn is_error(envelope: &Envelope) -> bool {
     envelope.protocol_id == ERRORS
+}
+
+/// Answers a message of a protocol that the agent does not speak: in AEA's words where it came in an envelope, and else with
+/// `error`, which is `NoSuchMethod`.
+pub(crate) fn refuse_unspoken_call(
+    agent: &AgentShared,
+    error: CallError,
+    arguments: &Arguments<'_>,
+    sink: Option<Box<dyn ReplySink>>,
+) {
+    let envelope = match &error {
+        // Only ids of protocols have a colon.
+        CallError::NoSuchMethod { method, .. } if method.contains(':') => {
+            <(ByteBuf,)>::decode(arguments, method, &["envelope"]).ok()
+        }
+        _ => None,
+    };
+    let reply = Answer::encoded(sink);
+    match envelope {
+        Some((envelope,)) => refuse_envelope(agent, error, &envelope, reply),
+        None => reply.refuse(error),
+    }
+}
+
+/// The same of one whose envelope is read already.
+pub(super) fn refuse_envelope(agent: &AgentShared, error: CallError, envelope: &[u8], reply: Answer) {
+    let envelope = Envelope::decode(envelope, Reading::STRICT).ok();
+    // An error is not answered with an error.
+    let Some(envelope) = envelope.filter(|envelope| !is_error(envelope)) else {
+        return reply.refuse(error);
+    };
+    let protocol = &envelope.protocol_id;
+    let reason = format!("Unsupported protocol {}: {} does not speak it", short(protocol), agent.name());
+    let told =
+        sealed(ErrorReply::unsupported(reason, protocol), envelope.to.clone(), envelope.sender.clone());
+    match told {
+        Some(told) => {
+            agent.counters().messages_refused.increment(1);
+            let (agent, code) = (agent.full_name(), "unsupported_protocol");
+            tracing::info!(%agent, protocol = %short(protocol), code, "a message was refused");
+            reply.send(Ok(Some(ByteBuf::from(told))));
+        }
+        None => reply.refuse(error),
+    }
 }
 
 /// An error with whom it is from and for.

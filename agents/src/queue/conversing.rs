@@ -62,10 +62,7 @@ impl<A: Agent> Core<A> {
         match taken {
             Ok(None) => {}
             Ok(Some(later)) => self.spawn(later),
-            Err(message) => {
-                let (agent, method) = (self.shared.name().to_string(), message.protocol.to_owned());
-                message.refuse(CallError::NoSuchMethod { agent, method, nearest: None });
-            }
+            Err(message) => message.refuse_unspoken(&self.shared),
         }
     }
 
@@ -75,9 +72,9 @@ impl<A: Agent> Core<A> {
         let mut desks = self.desks.borrow_mut();
         let desks = desks.get_or_insert_with(|| Box::new(Desks::default()));
         let hears_ends = A::hears_ends(P::ID);
-        desks.find_or_add(|keeping| {
-            let inbox = self.inbox.clone();
-            Desk::new(self.host.clone(), self.shared.clone(), Outliving { keeping, inbox }, hears_ends)
+        desks.find_or_add(|keeping, limits| {
+            let outliving = Outliving { keeping, inbox: self.inbox.clone() };
+            Desk::new(self.host.clone(), self.shared.clone(), outliving, limits, hears_ends)
         })
     }
 

@@ -200,12 +200,16 @@ impl Rude {
             envelope.open(&errors, Reading::STRICT).map_err(|error| error.to_string())?;
         let reply = ErrorReply::read(&message.body).ok_or("no error")?;
         let (_, protocol) = reply.data.iter().find(|(name, _)| name == "protocol_id").ok_or("no protocol")?;
-        let known: &[u8] = match reply.code {
+        match reply.code {
             // In base 85, as AEA has it: `fetchai/http:1.0.0`.
-            ErrorCode::UnsupportedProtocol => HTTP_IN_BASE_85,
-            _ => b"fetchai/fipa:1.0.0",
-        };
-        assert_eq!(protocol, known);
+            ErrorCode::UnsupportedProtocol if reply.text.contains("http") => {
+                assert_eq!(protocol, HTTP_IN_BASE_85);
+            }
+            ErrorCode::UnsupportedProtocol => {
+                assert_eq!(reply.data, ErrorReply::unsupported("", "fetchai/fipa:1.0.0").data);
+            }
+            _ => assert_eq!(protocol, b"fetchai/fipa:1.0.0"),
+        }
         Ok(format!("{} {}", reply.code.name(), reply.text))
     }
 }
@@ -283,7 +287,6 @@ impl Asker {
             Ok(heard::ToCfp::Propose(..)) => Ok("an offer".to_owned()),
             Ok(heard::ToCfp::Decline(..)) => Ok("none".to_owned()),
             Err(DialogueError::Refused { code, reason }) => Err(format!("{} {reason}", code.name())),
-            Err(DialogueError::Unsent(CallError::NoSuchMethod { method, .. })) => Err(format!("no {method}")),
             Err(other) => Err(other.to_string()),
         }
     }
@@ -359,10 +362,11 @@ async fn whoever_speaks_is_told_why_nothing_came_of_it() {
     assert_eq!(asker.ask_slowly(bakery.clone()).await.unwrap(), "3 shillings");
     asker.wait_for_nobody(bakery.clone()).await.unwrap();
     assert_eq!(asker.ask_too_often(bakery).await.unwrap(), "too_many_with_peer");
-    // It has never spoken fipa, so it has no method of that name.
+    // It has never spoken fipa.
     let stranger: Proxy<Untyped> = two.connect(one.url("asker")).await.unwrap();
     let error = asker.ask(stranger).await.unwrap_err();
-    assert_eq!(error, CallError::Agent("no fetchai/fipa:1.0.0".to_owned()));
+    let told = "UNSUPPORTED_PROTOCOL Unsupported protocol fetchai/fipa:1.0.0: asker does not speak it";
+    assert_eq!(error, CallError::Agent(told.to_owned()));
     for container in [two, one] {
         container.shutdown().await;
     }
@@ -388,6 +392,82 @@ async fn a_rule_of_the_gate_names_a_protocol_by_its_id() {
     for container in [town, village, bakery] {
         container.shutdown().await;
     }
+}
+
+/// Speaks to whom it likes.
+#[derive(Agent, Default)]
+struct Hopeful;
+
+#[agent]
+impl Hopeful {
+    #[expose]
+    async fn ask(&self, ctx: &Context<Self>, whom: Proxy<Untyped>) -> String {
+        match ctx.open::<Fipa, _>(&whom, cfp("rye")).await {
+            Ok(_) => "taken".to_owned(),
+            Err(DialogueError::Refused { code, reason }) => format!("{} {reason}", code.name()),
+            Err(error) => format!("{error:?}"),
+        }
+    }
+}
+
+#[folkmoot::test(crate = crate::links::left_behind)]
+async fn who_does_not_speak_a_protocol_says_so_in_the_words_of_aea() {
+    let counts = Counts::default();
+    let hall = counts.during(hall(Codec::MsgPack)).await;
+    let other = self::hall(Codec::MsgPack).await;
+    hall.spawn("mute", Hopeful::default).await.unwrap();
+    let (rude, hopeful) = (
+        other.spawn("rude", Rude::default).await.unwrap(),
+        other.spawn("hopeful", Hopeful::default).await.unwrap(),
+    );
+    let far: Proxy<Untyped> = other.connect(hall.url("mute")).await.unwrap();
+    let told = "UNSUPPORTED_PROTOCOL Unsupported protocol fetchai/fipa:1.0.0: mute does not speak it";
+    let me = Proxy::url(&rude);
+    let message = envelope(&me, "1", 1, 0, cfp("rye"));
+    assert_eq!(rude.hand_over(far.clone(), message.clone()).await.unwrap(), told);
+    assert_eq!(hopeful.ask(far.clone()).await.unwrap(), told);
+    // The same within a container.
+    let near = hall.spawn("near", Hopeful::default).await.unwrap();
+    assert_eq!(near.ask(hall.find("mute").unwrap()).await.unwrap(), told);
+    assert_eq!(counts.of("messages_refused"), 3);
+    // An error is not answered with one, and what is no envelope is a call.
+    let mut error = Envelope::decode(&message, Reading::STRICT).unwrap();
+    error.protocol_id = "fetchai/default:1.0.0".to_owned();
+    for bytes in [error.encode(), b"no envelope".to_vec()] {
+        let refused = rude.hand_over(far.clone(), bytes).await.unwrap_err().to_string();
+        assert!(refused.contains("mute") && refused.contains("fetchai/fipa:1.0.0"), "{refused}");
+        assert!(!refused.contains("UNSUPPORTED"), "{refused}");
+    }
+    for container in [other, hall] {
+        container.shutdown().await;
+    }
+}
+
+#[folkmoot::test(crate = crate::links::left_behind)]
+async fn a_spawn_says_how_much_its_dialogues_may_take() {
+    let hall = hall(Codec::MsgPack).await;
+    let mut limits = Limits::default();
+    limits.open_per_peer = 2;
+    let baker = hall.spawn("baker", Slow::default).dialogue_limits(limits.clone()).await.unwrap();
+    let untyped: Proxy<Untyped> = hall.find("baker").unwrap();
+    let rude = hall.spawn("rude", Rude::default).await.unwrap();
+    let me = Proxy::url(&rude);
+    let hand_over = async |number: u32| {
+        rude.hand_over(untyped.clone(), envelope(&me, &number.to_string(), 1, 0, cfp("rye"))).await.unwrap()
+    };
+    assert_eq!((hand_over(1).await, hand_over(2).await), ("taken".to_owned(), "taken".to_owned()));
+    let refused = hand_over(3).await;
+    assert!(refused.starts_with("INVALID_DIALOGUE 2 dialogues with"), "{refused}");
+    assert_eq!(baker.open().await.unwrap(), 2);
+    let mut silent = limits.clone();
+    silent.time_out = Some(Duration::ZERO);
+    let mut none = limits;
+    none.open = 0;
+    for (limits, words) in [(silent, "`time_out` of zero"), (none, "`open` of 0")] {
+        let error = hall.spawn("odd", Slow::default).dialogue_limits(limits).await.unwrap_err().to_string();
+        assert!(error.contains(words), "{error}");
+    }
+    hall.shutdown().await;
 }
 
 #[folkmoot::test(crate = crate::links::left_behind)]
