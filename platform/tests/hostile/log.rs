@@ -3,11 +3,16 @@
 //! Neighbour: `rig` keeps one for each container under attack.
 
 use std::fmt::{Debug, Write};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
-use tracing::{Event, Level, Metadata, Subscriber};
+use tracing::subscriber::DefaultGuard;
+use tracing::{Dispatch, Event, Level, Metadata, Subscriber};
+
+/// Nobody's. While there is but one subscriber in the process, `tracing` asks that of the thread that comes to a line first
+/// whether the line is wanted at all, and that thread may be another test's, which has none.
+static ANOTHER: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(Log::default()));
 
 /// The lines so far: `LEVEL message name=value ...`.
 #[derive(Clone, Debug, Default)]
@@ -16,6 +21,12 @@ pub(crate) struct Log {
 }
 
 impl Log {
+    /// Listens to this thread, until the guard is dropped.
+    pub(crate) fn listen(&self) -> DefaultGuard {
+        LazyLock::force(&ANOTHER);
+        tracing::subscriber::set_default(self.clone())
+    }
+
     /// The lines that contain all of `parts`.
     pub(crate) fn with(&self, parts: &[&str]) -> Vec<String> {
         let lines = self.lines.lock().unwrap();

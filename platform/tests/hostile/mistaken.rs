@@ -97,7 +97,7 @@ async fn nodes_that_dial_the_wrong_scheme_are_told() {
 #[folkmoot::test(crate = crate::hostile::left_behind)]
 async fn a_node_on_all_addresses_is_told_once_how_to_be_reached() {
     let log = Log::default();
-    let _logging = tracing::subscriber::set_default(log.clone());
+    let _logging = log.listen();
     for (endpoint, host) in [("tcp://0.0.0.0:0", None), ("tcp://0.0.0.0:0", Some("localhost"))] {
         let builder = Container::builder(endpoint).insecure();
         let builder = host.into_iter().fold(builder, folkmoot::Builder::advertise);

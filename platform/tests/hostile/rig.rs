@@ -120,7 +120,7 @@ impl Rig {
     pub(crate) async fn of(target: folkmoot::Builder, honest: folkmoot::Builder) -> Rig {
         super::limit::watch();
         let (log, counts, honest_counts) = (Log::default(), Counts::default(), Counts::default());
-        let logging = tracing::subscriber::set_default(log.clone());
+        let logging = log.listen();
         let node = counts.during(target.watched()).await.unwrap();
         let honest = honest_counts.during(honest.watched()).await.unwrap();
         let released = Arc::new(Semaphore::new(0));

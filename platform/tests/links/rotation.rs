@@ -119,7 +119,7 @@ async fn no_call_fails_while_certificates_rotate() {
 async fn a_refused_change_is_told_once_and_taken_when_it_is_right() {
     super::limit::watch();
     let log = Log::default();
-    let _telling = tracing::subscriber::set_default(log.clone());
+    let _telling = log.listen();
     let (dir, authority) = village(&["server", "other"]);
     let (server, certs, counts) = node(dir.path(), "server").await;
     let (old, place) = (serial(&certs), dir.path().join("server"));
@@ -167,7 +167,7 @@ async fn a_node_on_a_unix_socket_is_refused_once_revoked_and_takes_its_rotated_c
 async fn revoked_then_rotated(place: impl Fn(&Path, &str) -> String) {
     super::limit::watch();
     let log = Log::default();
-    let _telling = tracing::subscriber::set_default(log.clone());
+    let _telling = log.listen();
     let (dir, authority) = village(&["server", "client", "honest"]);
     let node = async |name: &str| node_at(&place(dir.path(), name), dir.path(), name).await;
     let (server, ..) = node("server").await;
@@ -210,7 +210,7 @@ async fn revoked_then_rotated(place: impl Fn(&Path, &str) -> String) {
 async fn a_list_past_its_date_is_told_once() {
     super::limit::watch();
     let log = Log::default();
-    let _telling = tracing::subscriber::set_default(log.clone());
+    let _telling = log.listen();
     let dir = tempfile::tempdir().unwrap();
     let forged = past_its_date(dir.path());
     let counts = Counts::default();
@@ -315,7 +315,7 @@ impl Listener for LateDoor {
 async fn a_revocation_between_the_handshake_and_the_link_is_not_missed() {
     super::limit::watch();
     let log = Log::default();
-    let _telling = tracing::subscriber::set_default(log.clone());
+    let _telling = log.listen();
     let (dir, authority) = village(&["server", "dialer", "dialed"]);
     let (dialed, ..) = node(dir.path(), "dialed").await;
     let certs = SslCerts::from_dir(dir.path().join("server")).unwrap();

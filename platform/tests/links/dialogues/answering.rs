@@ -66,7 +66,7 @@ async fn over_unix_sockets_answers_go_to_sockets_of_who_has_spoken() {
 async fn a_rule_that_is_missing_for_answers_is_logged_once_for_each_who_lacks_it() {
     super::super::limit::watch();
     let log = Log::default();
-    let _telling = tracing::subscriber::set_default(log.clone());
+    let _telling = log.listen();
     let dir = tempfile::tempdir().unwrap();
     let certs = DevCerts::in_dir(dir.path()).unwrap();
     let node = |name: &str| Container::builder("tls://127.0.0.1:0").certs(certs.node(name).unwrap());
