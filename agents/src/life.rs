@@ -343,7 +343,7 @@ impl<A: Agent> Future for Life<A> {
     fn poll(self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<()> {
         let this = self.get_mut();
         worked::note();
-        worked::set_agent(Some(this.core.shared().full_name()));
+        worked::agent_begins(this.core.shared());
         this.core.worker().set(this.core.shared().id().0);
         this.core.refill_budget();
         this.core.set_polled(true);
@@ -356,7 +356,7 @@ impl<A: Agent> Future for Life<A> {
                     // Refuses what came in while the agent ended; nothing can come after.
                     while this.poll_actor(cx) {}
                     this.core.worker().set(0);
-                    worked::set_agent(None);
+                    worked::agent_pauses();
                     return Poll::Ready(());
                 }
                 Again::Now if rounds < ROUNDS_PER_POLL => {}
@@ -366,7 +366,7 @@ impl<A: Agent> Future for Life<A> {
             }
         };
         this.core.worker().set(0);
-        worked::set_agent(None);
+        worked::agent_pauses();
         this.core.set_polled(false);
         if matches!(again, Again::Later) {
             cx.waker().wake_by_ref();

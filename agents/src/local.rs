@@ -30,12 +30,19 @@ use crate::shared::AgentShared;
 use crate::turn::{CallHead, Origin, Ticketed, Turn};
 
 /// A spawned agent and the news of its birth.
-#[derive(Debug)]
 pub struct Newborn<A: Agent> {
+    /// Begins its life: to be called on this worker, by a task that can begin others.
+    pub begin: Box<dyn FnOnce()>,
     /// Told when the first `#[start]` has ended, well or with a cause.
     pub born: oneshot::Receiver<Result<(), String>>,
     /// A proxy that speaks for the agent's container.
     pub proxy: Proxy<A>,
+}
+
+impl<A: Agent> std::fmt::Debug for Newborn<A> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Newborn").field("proxy", &self.proxy).finish_non_exhaustive()
+    }
 }
 
 /// What of an agent outlives it, and how much of its dialogues there may be.
@@ -55,7 +62,7 @@ impl std::fmt::Debug for KeptElsewhere {
     }
 }
 
-/// Begins an agent's life on the current worker, where the factory is called. First `enter` takes it into the
+/// Makes an agent ready to live on the current worker, where the factory will be called; `enter` takes it into the
 /// container's tables.
 ///
 /// # Errors
@@ -87,8 +94,8 @@ pub fn spawn_here<A: Agent, E>(
     }
     let proxy = proxy_through(&door, &host, host.principal().clone());
     let (tell, born) = oneshot::channel();
-    actix::spawn(Life::new(actor, core, tell));
-    Ok(Newborn { born, proxy })
+    let life = Life::new(actor, core, tell);
+    Ok(Newborn { begin: Box::new(move || drop(actix::spawn(life))), born, proxy })
 }
 
 /// A proxy to an agent of this process, speaking for `caller`, who lives in the same container.

@@ -6,6 +6,8 @@
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
+use crate::shared::AgentShared;
+
 thread_local! {
     static WORKED: Cell<u64> = const { Cell::new(0) };
     static IS_WATCHED: Cell<bool> = const { Cell::new(false) };
@@ -25,15 +27,20 @@ pub fn watch() {
     IS_WATCHED.set(true);
 }
 
-/// That agent works on this thread; `None`: it does so no more.
+/// That agent works on this thread.
 #[inline]
-pub(crate) fn set_agent(name: Option<&Arc<str>>) {
+pub(crate) fn agent_begins(agent: &AgentShared) {
+    // Its full name takes room once it is asked for.
     if IS_WATCHED.get() {
-        IS_AT_WORK.set(name.is_some());
-        if name.is_some() {
-            AGENT.with(|agent| *agent.borrow_mut() = name.cloned());
-        }
+        IS_AT_WORK.set(true);
+        AGENT.with(|last| *last.borrow_mut() = Some(agent.full_name().clone()));
     }
+}
+
+/// No agent works on this thread any more.
+#[inline]
+pub(crate) fn agent_pauses() {
+    IS_AT_WORK.set(false);
 }
 
 /// The agent that works on this thread, where that is [watched](watch).

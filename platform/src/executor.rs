@@ -15,9 +15,42 @@ use tokio::sync::{mpsc, oneshot};
 /// Work that is done on the executor's own thread.
 type Work = Box<dyn FnOnce() + Send>;
 
+/// Work that begins tasks of the thread on which it was made.
+pub(crate) type Beginning = Box<dyn FnOnce()>;
+
 thread_local! {
     /// The node whose tasks are being polled.
     static NODE: RefCell<Option<NodeQueue>> = const { RefCell::new(None) };
+    /// The way to the task that begins others for those that can begin none.
+    static BEGINNER: RefCell<Option<mpsc::UnboundedSender<Beginning>>> = const { RefCell::new(None) };
+}
+
+/// Gives the current worker the task behind [`begin`], unless it has one that runs.
+pub(crate) fn install_on_worker() {
+    let runs = BEGINNER.with(|beginner| beginner.borrow().as_ref().is_some_and(|it| !it.is_closed()));
+    if !runs {
+        let (beginner, mut came) = mpsc::unbounded_channel::<Beginning>();
+        BEGINNER.with(|slot| *slot.borrow_mut() = Some(beginner));
+        actix::spawn(async move {
+            while let Some(begin) = came.recv().await {
+                begin();
+            }
+        });
+    }
+}
+
+/// Calls `beginning` from a task of this worker that can begin others, which the present one may not. A node's own tasks
+/// can always: there it is called at once. Dropped where the worker runs nothing any more.
+pub(crate) fn begin(beginning: Beginning) {
+    if NODE.with(|node| node.borrow().is_some()) {
+        return beginning();
+    }
+    let refused = BEGINNER.with(|beginner| match &*beginner.borrow() {
+        Some(beginner) => beginner.send(beginning).err().map(|refused| refused.0),
+        None => Some(beginning),
+    });
+    // Not within the look at the slot: whatever it holds goes here.
+    drop(refused);
 }
 
 /// Runs tasks on one thread.

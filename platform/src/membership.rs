@@ -111,7 +111,12 @@ impl Membership {
 
     /// Tells those who watch.
     pub(crate) fn changed(&self) {
-        self.changes.send_modify(|changes| *changes += 1);
+        // Whoever begins to watch now looks at what has changed only after that.
+        let is_watched = self.changes.receiver_count() > 0;
+        self.changes.send_if_modified(|changes| {
+            *changes += 1;
+            is_watched
+        });
     }
 
     /// Told of each change.

@@ -20,6 +20,7 @@ use crate::configuration::{dialogues_fault, spawn_fault};
 use crate::container::Container;
 use crate::durable::{self, Applicant, Durable};
 use crate::error::SpawnError;
+use crate::executor::{self, Beginning};
 use crate::supervision::{Backoff, Restart, Rules, Supervisor};
 use crate::tables::{Entry, NotEntered};
 use crate::tree::branch::{Branch, Closed};
@@ -192,13 +193,18 @@ impl<A: Agent> Spawn<A> {
         };
         let kept = KeptElsewhere { dialogues, mail, dialogue_limits };
         let birth = Birth { shared, host: hall.clone(), factory, rules, worker, capabilities, branch, kept };
-        let (tell, told) = oneshot::channel();
-        // On its own thread too: the spawner may be a task that can begin nothing there.
-        hall.workers.get(worker).executor.spawn_fn(move || {
-            // The spawner may have gone; then the agent lives without a witness.
-            tell.send(birth.here()).ok();
-        });
-        let (proxy, born) = told.await.map_err(|_| SpawnError::ShutDown)??;
+        let worker = hall.workers.get(worker);
+        let (proxy, born) = if worker.is_current() {
+            // The spawner may be a task that can begin nothing itself.
+            birth.here(executor::begin)?
+        } else {
+            let (tell, told) = oneshot::channel();
+            worker.executor.spawn_fn(move || {
+                // The spawner may have gone; then the agent lives without a witness.
+                tell.send(birth.here(|beginning| beginning())).ok();
+            });
+            told.await.map_err(|_| SpawnError::ShutDown)??
+        };
         match born.await {
             Ok(Ok(())) => Ok(proxy),
             Ok(Err(cause)) => Err(SpawnError::Failed { name, cause }),
@@ -223,8 +229,8 @@ struct Birth<A: Agent> {
 }
 
 impl<A: Agent> Birth<A> {
-    /// Begins the life on the current thread, which is the agent's worker.
-    fn here(self) -> Result<(Proxy<A>, Born), SpawnError> {
+    /// Begins the life on the current thread, which is the agent's worker, by what calls `Beginning`s.
+    fn here(self, begin: impl FnOnce(Beginning)) -> Result<(Proxy<A>, Born), SpawnError> {
         let Birth { shared, host, factory, rules, worker, capabilities, branch, kept } = self;
         let tables = host.tables.clone();
         let supervisor = Supervisor::new(rules, shared.clone(), Arc::downgrade(&tables));
@@ -256,7 +262,9 @@ impl<A: Agent> Birth<A> {
             }
             Ok(())
         };
-        let Newborn { born, proxy } = spawn_here(shared, host, factory, supervision, status, kept, enter)?;
+        let Newborn { begin: beginning, born, proxy } =
+            spawn_here(shared, host, factory, supervision, status, kept, enter)?;
+        begin(beginning);
         Ok((proxy, born))
     }
 }

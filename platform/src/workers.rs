@@ -12,7 +12,8 @@ use folkmoot_agents::host::WorkerStatus;
 use folkmoot_agents::worked;
 use tokio::sync::oneshot;
 
-use crate::executor::Executor;
+use crate::executor::{self, Executor};
+use crate::link_time;
 
 /// One thread that runs agents.
 pub(crate) struct Worker {
@@ -32,7 +33,7 @@ pub(crate) struct Workers {
 impl Workers {
     /// The current thread and `count - 1` more.
     pub(crate) async fn start(count: usize) -> Workers {
-        crate::link_time::install_on_worker();
+        install();
         let mut all = vec![Worker {
             executor: Executor::current(),
             status: Arc::default(),
@@ -43,7 +44,7 @@ impl Workers {
             let arbiter = Arbiter::new();
             let (tell, thread) = oneshot::channel();
             arbiter.spawn_fn(move || {
-                crate::link_time::install_on_worker();
+                install();
                 // The container is waiting for it.
                 tell.send(std::thread::current().id()).ok();
             });
@@ -84,6 +85,12 @@ impl Workers {
             }
         }
     }
+}
+
+/// What a worker's thread needs before it works.
+fn install() {
+    link_time::install_on_worker();
+    executor::install_on_worker();
 }
 
 impl Worker {
