@@ -211,7 +211,7 @@ async fn registered(
         let registered = mailroom.exchange().register(&Asker::Container, register(id)).await;
         match registered.map_err(|error| not_registered(mailroom, &error))? {
             Registered::New | Registered::Known => {
-                return match naming::is_containers_own(mailroom, id, name).await {
+                return match naming::is_containers_own(mailroom, id).await {
                     Ok(true) => Ok(id),
                     Ok(false) => {
                         Err(format!("mailbox {id} belongs to a user; terminate it, or rename the agent"))

@@ -11,10 +11,10 @@ use folkmoot_agents::counters::Counters;
 use folkmoot_agents::{Clock, Timestamp, chance};
 use folkmoot_codecs::{Codec, Principal};
 use folkmoot_exchange::{
-    Accepted, Exchange, ExchangeClock, ExchangeError, ExchangeLimits, Ground, Happening, Moment, Posting,
-    open,
+    Accepted, Asker, Exchange, ExchangeClock, ExchangeError, ExchangeLimits, Ground, Happening, Moment,
+    Posting, Query, open,
 };
-use folkmoot_gateway::{Admitted, Gate};
+use folkmoot_gateway::{Admitted, Gate, Subject};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use metrics::Counter;
@@ -173,7 +173,7 @@ impl Mailroom {
     /// # Errors
     /// `Denied` where the gate refuses, else what the exchange says.
     pub async fn send(&self, posting: Posting) -> Result<Accepted, MailError> {
-        match self.exchange.send(self.admit(posting).map_err(MailError::Denied)?).await {
+        match self.exchange.send(self.admit(posting).await.map_err(MailError::Denied)?).await {
             // Of two gates it makes no difference which refused.
             Err(ExchangeError::Denied { reason }) => {
                 self.note_denied(&reason);
@@ -193,12 +193,32 @@ impl Mailroom {
         self.owner.as_deref()
     }
 
-    /// Brings a mail before the gate; a refusal is its reason, and is counted.
-    pub(crate) fn admit(&self, posting: Posting) -> Result<Admitted<Posting>, String> {
+    /// Brings a mail before the gate, by its mailbox's name where that has one; a refusal is its reason, and is counted.
+    pub(crate) async fn admit(&self, posting: Posting) -> Result<Admitted<Posting>, String> {
+        let posting = self.by_name(posting).await;
         match &self.door {
             Door::Own(gate) => router::admit_mail(gate, posting),
             Door::OfContainer(tables, _) => router::admit_mail(&tables.gate, posting)
                 .inspect_err(|reason| router::note_denied(tables, reason)),
+        }
+    }
+
+    /// The mail under the name of its mailbox, which who sent it to an id need not know. Who may reach nothing of that name does
+    /// not learn it either.
+    async fn by_name(&self, posting: Posting) -> Posting {
+        let gate = match &self.door {
+            Door::Own(gate) => gate,
+            Door::OfContainer(tables, _) => &tables.gate,
+        };
+        let is_judged = posting.name().is_some() || posting.is_inside();
+        if is_judged || gate.may_call(posting.by(), posting.agent(), posting.method()) {
+            return posting;
+        }
+        let found = self.exchange.discover(&Asker::Container, Query::of_id(posting.to())).await;
+        // Where it could not be looked for, the gate refuses the id.
+        match found.ok().and_then(|found| found.into_iter().next()?.name) {
+            Some(name) if gate.may_reach(posting.by(), &name) => posting.named(name),
+            _ => posting,
         }
     }
 

@@ -137,6 +137,8 @@ pub struct Terminated {
 /// Which mailboxes are looked for: those that match in everything that is given.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Query {
+    /// Their id.
+    pub id: Option<MailboxId>,
     /// The type of their agent.
     pub agent_type: Option<Arc<str>>,
     /// Whether agents whose lineage holds that type are meant too, and not only those whose first type it is.
@@ -165,6 +167,11 @@ impl Query {
     /// Mailboxes of agents of that type and of types that descend from it.
     pub fn of_subtypes(agent_type: impl Into<Arc<str>>) -> Query {
         Query { with_subtypes: true, ..Query::of_type(agent_type) }
+    }
+
+    /// The mailbox of that id.
+    pub fn of_id(id: MailboxId) -> Query {
+        Query { id: Some(id), ..Query::all() }
     }
 
     /// Mailboxes of that name.
@@ -197,7 +204,8 @@ impl Query {
             true => mailbox.lineage.contains(wanted),
             false => mailbox.lineage.first() == Some(wanted),
         };
-        self.agent_type.as_ref().is_none_or(of_type)
+        self.id.is_none_or(|id| mailbox.id == id)
+            && self.agent_type.as_ref().is_none_or(of_type)
             && self.name.as_ref().is_none_or(|name| mailbox.name.as_ref() == Some(name))
             && self.capabilities.iter().all(|tag| mailbox.capabilities.contains(tag))
     }

@@ -44,15 +44,10 @@ pub(crate) fn follows(owner: &str, name: &str, id: MailboxId) -> bool {
     (0..MAX_GENERATIONS).any(|generation| derived(Some(owner), name, generation) == id)
 }
 
-/// Whether the mailbox, which is named so, is the container's.
-pub(crate) async fn is_containers_own(
-    mailroom: &Mailroom,
-    id: MailboxId,
-    name: &str,
-) -> Result<bool, ExchangeError> {
-    let found = mailroom.exchange().discover(&Asker::Container, named(name)).await?;
-    // Behind so many namesakes it may not be seen; nobody but the container registers such ids.
-    Ok(found.iter().find(|found| found.id == id).is_none_or(|found| found.owner.is_none()))
+/// Whether the mailbox is the container's.
+pub(crate) async fn is_containers_own(mailroom: &Mailroom, id: MailboxId) -> Result<bool, ExchangeError> {
+    let found = mailroom.exchange().discover(&Asker::Container, Query::of_id(id)).await?;
+    Ok(found.first().is_none_or(|found| found.owner.is_none()))
 }
 
 fn named(name: &str) -> Query {

@@ -51,7 +51,7 @@ pub(crate) async fn admitted(
         Some(name) => posting.named(name),
         None => posting,
     };
-    mailroom.admit(posting).map_err(MailError::Denied)
+    mailroom.admit(posting).await.map_err(MailError::Denied)
 }
 
 /// Sends a mail by itself.

@@ -129,11 +129,12 @@ impl Seat {
             bytes: bytes.map(|Blob(bytes)| bytes),
         };
         let states = states.into_iter().map(put).collect();
-        let admit = |posting| {
-            let admitted = self.mailroom.admit(self.posting(posting));
-            admitted.map_err(|reason| ExchangeError::Denied { reason })
-        };
-        let send = send.into_iter().map(admit).collect::<Result<Vec<_>, _>>()?;
+        let mut admitted = Vec::with_capacity(send.len());
+        for posting in send {
+            let posting = self.mailroom.admit(self.posting(posting)).await;
+            admitted.push(posting.map_err(|reason| ExchangeError::Denied { reason })?);
+        }
+        let send = admitted;
         let step = Step { fence, acknowledge, states, send };
         let committed = self.exchange().commit(asker, step).await;
         if let Err(ExchangeError::Denied { reason }) = &committed {

@@ -98,6 +98,8 @@ impl From<Registered> for exchange::Registered {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Query {
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    id: Option<Id>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     agent_type: Option<String>,
     #[serde(default)]
     with_subtypes: bool,
@@ -112,8 +114,9 @@ pub(crate) struct Query {
 
 impl From<&exchange::Query> for Query {
     fn from(query: &exchange::Query) -> Query {
-        let exchange::Query { agent_type, with_subtypes, capabilities, name, after, max } = query;
+        let exchange::Query { id, agent_type, with_subtypes, capabilities, name, after, max } = query;
         Query {
+            id: id.map(Id),
             agent_type: agent_type.as_ref().map(ToString::to_string),
             with_subtypes: *with_subtypes,
             capabilities: capabilities.iter().map(ToString::to_string).collect(),
@@ -126,8 +129,9 @@ impl From<&exchange::Query> for Query {
 
 impl From<Query> for exchange::Query {
     fn from(query: Query) -> exchange::Query {
-        let Query { agent_type, with_subtypes, capabilities, name, after, max } = query;
+        let Query { id, agent_type, with_subtypes, capabilities, name, after, max } = query;
         exchange::Query {
+            id: id.map(|Id(id)| id),
             agent_type: agent_type.map(Into::into),
             with_subtypes,
             capabilities: capabilities.into_iter().map(Into::into).collect(),

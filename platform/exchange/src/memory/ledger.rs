@@ -176,7 +176,17 @@ impl Ledger {
             }
             _ => None,
         };
-        Ok(self.directory.candidates(&query).filter_map(found).take(query.max).collect())
+        let candidates = match query.id {
+            None => self.directory.candidates(&query),
+            Some(id) => {
+                let number = match self.slots.get(&id) {
+                    Some(Slot::Live(mailbox)) if mailbox.number > query.after => Some(mailbox.number),
+                    _ => None,
+                };
+                Box::new(number.map(|number| (number, id)).into_iter())
+            }
+        };
+        Ok(candidates.filter_map(found).take(query.max).collect())
     }
 
     pub(super) fn claim(&mut self, now: Moment, asker: &Asker, claim: Claim) -> Outcome<Claimed> {

@@ -15,7 +15,7 @@ use crate::mailbox::{Found, Query, Registration};
 use super::mailbox_rows::{mailbox_columns, mailbox_of_row};
 use super::slots::Slot;
 use super::trouble::Outcome;
-use super::words::{column, count};
+use super::words::{column, count, id_bytes};
 
 /// What a word is of a mailbox.
 const OWN_TYPE: i64 = 0;
@@ -95,7 +95,7 @@ pub(super) fn discover(
     named.extend(query.capabilities.iter().map(|word| (CAPABILITY, word)));
     named.extend(query.agent_type.iter().map(|word| (of_type, word)));
     let mut rarest: Option<(i64, i64, &Arc<str>)> = None;
-    if named.len() > 1 {
+    if query.id.is_none() && named.len() > 1 {
         for (what, word) in named {
             let rows: i64 = connection
                 .prepare_cached(
@@ -109,22 +109,29 @@ pub(super) fn discover(
     } else {
         rarest = named.first().map(|(what, word)| (0, *what, *word));
     }
-    let mut statement = match rarest {
-        Some(_) => connection.prepare_cached(concat!(
+    let id = query.id.map(id_bytes);
+    let mut statement = match (rarest, &id) {
+        (_, Some(_)) => connection.prepare_cached(concat!(
+            "SELECT ",
+            mailbox_columns!(),
+            " FROM mailbox WHERE id = ?2 AND number > ?1 AND terminated IS NULL"
+        ))?,
+        (Some(_), None) => connection.prepare_cached(concat!(
             "SELECT ",
             mailbox_columns!(),
             " FROM found_by CROSS JOIN mailbox ON number = mailbox \
              WHERE what = ?2 AND word = ?3 AND mailbox > ?1 ORDER BY mailbox"
         ))?,
-        None => connection.prepare_cached(concat!(
+        (None, None) => connection.prepare_cached(concat!(
             "SELECT ",
             mailbox_columns!(),
             " FROM mailbox WHERE number > ?1 AND terminated IS NULL ORDER BY number"
         ))?,
     };
-    let mut rows = match rarest {
-        Some((_, what, word)) => statement.query(params![column(query.after), what, &**word])?,
-        None => statement.query([column(query.after)])?,
+    let mut rows = match (rarest, &id) {
+        (_, Some(id)) => statement.query(params![column(query.after), id])?,
+        (Some((_, what, word)), None) => statement.query(params![column(query.after), what, &**word])?,
+        (None, None) => statement.query([column(query.after)])?,
     };
     let mut found = Vec::new();
     while found.len() < query.max {

@@ -37,9 +37,20 @@ pub(crate) async fn agents_are_found_by_type_subtype_capability_and_name(world: 
     assert_eq!(find(&world, loud_south).await, [3]);
     let quiet_pump = Query { name: Some("west".into()), ..Query::of_type("shop.Machine") };
     assert_eq!(find(&world, quiet_pump).await, [] as [u128; 0]);
+    let of_id = |number| Query::of_id(MailboxId::agent(number));
+    assert_eq!(find(&world, of_id(7)).await, [7]);
+    assert_eq!(find(&world, of_id(8)).await, [] as [u128; 0]);
+    assert_eq!(find(&world, Query { id: Some(MailboxId::agent(3)), ..Query::able_to("loud") }).await, [3]);
+    assert_eq!(
+        find(&world, Query { id: Some(MailboxId::agent(7)), ..Query::able_to("loud") }).await,
+        [] as [u128; 0]
+    );
+    let seventh = world.exchange.discover(&Asker::Container, of_id(7)).await.unwrap();
+    assert_eq!(find(&world, of_id(7).after(&seventh[0])).await, [] as [u128; 0]);
     assert_eq!(find(&world, Query::all()).await, [9, 3, 7, 5, 1]);
     world.exchange.terminate(&Asker::Container, MailboxId::agent(3)).await.unwrap();
     assert_eq!(find(&world, Query::of_subtypes("shop.Machine")).await, [9, 5]);
+    assert_eq!(find(&world, of_id(3)).await, [] as [u128; 0]);
     assert_eq!(find(&world, Query::all()).await, [9, 7, 5, 1]);
     let found = world.exchange.discover(&Asker::Container, Query::named("west")).await.unwrap();
     let expected = Found {

@@ -53,8 +53,11 @@ async fn the_hubs_gate_judges_each_operation_and_each_mail_by_who_the_link_has_p
     let delivery = next(&pump).await;
     assert_eq!((delivery.by.node_name(), text(&delivery)), (name("north").as_str(), "ten litres".to_owned()));
     pump.acknowledge(&delivery.receipt).await.unwrap();
+    // Who writes the mailbox's id is judged by its name.
+    mailroom.send(posting(7, "order", None)).await.unwrap();
+    pump.acknowledge(&next(&pump).await.receipt).await.unwrap();
     for odd in
-        [posting(2, "recall", Some("pump")), posting(3, "order", Some("valve")), posting(4, "order", None)]
+        [posting(2, "recall", Some("pump")), posting(3, "order", Some("valve")), posting(4, "recall", None)]
     {
         let error = mailroom.send(odd).await.unwrap_err();
         let told = error.to_string();
@@ -68,7 +71,7 @@ async fn the_hubs_gate_judges_each_operation_and_each_mail_by_who_the_link_has_p
     };
     let step = Step { send: vec![admitted(5, "order"), admitted(6, "recall")], ..Step::default() };
     is_denied(&mailroom.exchange().commit(&Asker::Container, step).await.unwrap_err(), "\"recall\"");
-    assert_eq!(pump.exchange().stats(pump.asker(), pump.id()).await.unwrap().accepted, 1);
+    assert_eq!(pump.exchange().stats(pump.asker(), pump.id()).await.unwrap().accepted, 2);
 
     let exchange = south.mailroom().unwrap().exchange().clone();
     is_denied(&register(&south, 2, "valve").await.unwrap_err(), "`.allow(\"spiffe://demo/node/south\"");
