@@ -123,7 +123,8 @@ table! {
     mails_crashing: Counter = "folkmoot_mails_crashing_total", "Mails that became dead letters because they crashed their agent again and again.";
     mails_denied: Counter = "folkmoot_mails_denied_total", "Mails that became dead letters because the gate of their agent's node refused them.";
     answers_late: Counter = "folkmoot_answers_late_total", "Answers that came by mail and that nobody waited for.";
-    mailboxes_lost: Counter = "folkmoot_mailboxes_lost_total", "Agents that ended because their mailbox was another owner's, or might be.";
+    mailboxes_lost: Counter = "folkmoot_mailboxes_lost_total", "Times that an agent's mailbox was another owner's, or might be: it is started anew once it has it again, or ends.";
+    mailboxes_retaken: Counter = "folkmoot_mailboxes_retaken_total", "Of these, those after which the agent had its mailbox again.";
     foreign_requests: Counter = "folkmoot_foreign_requests_total", "Mails of other platforms that asked something of agents here, again where they came again.";
     foreign_answers: Counter = "folkmoot_foreign_answers_total", "Of these, those that were answered and acknowledged.";
     workers_blocked: Counter = "folkmoot_workers_blocked_total", "Times that a worker did not answer the watchdog.";

@@ -434,6 +434,9 @@ pub enum Order {
 pub trait Supervision: 'static {
     /// Decides after a crash.
     fn crashed(&self, cause: &str, now: LinkInstant) -> Decision;
+    /// Decides after the agent lost its mailbox. A new start begins with the mailbox, which may take its time; it counts among
+    /// no others, for the agent has done nothing wrong.
+    fn lost_mailbox(&self, cause: &str, now: LinkInstant) -> Decision;
     /// Decides after the agent ended of its own accord.
     fn ended_itself(&self, now: LinkInstant) -> Decision;
     /// Longest time of an async `#[start]`, on link time.

@@ -31,6 +31,7 @@ mod ending;
 mod obeying;
 mod phase;
 mod recovering;
+mod retaking;
 
 use phase::{Phase, Starting};
 
@@ -69,8 +70,15 @@ impl<A: Agent> Life<A> {
         Life { actor, core, phase: Phase::Unborn, born: Some(born), beside: None }
     }
 
-    /// Makes a state and starts it.
+    /// Makes a state and starts it, once the agent has its mailbox.
     fn begin(&mut self, last_crash: Option<String>) {
+        match self.core.retake_mailbox() {
+            None => self.begin_life(last_crash),
+            Some(retaking) => self.begin_to_retake(retaking, last_crash),
+        }
+    }
+
+    fn begin_life(&mut self, last_crash: Option<String>) {
         match self.core.make() {
             Err(panic) => self.failed(format!("its factory panicked: {}", panic.text())),
             Ok(state) => {
@@ -205,6 +213,13 @@ impl<A: Agent> Life<A> {
                 self.begin(crash);
                 true
             }
+            Phase::Retaking(retaking) => match retaking.poll(cx) {
+                Poll::Pending => false,
+                Poll::Ready(outcome) => {
+                    self.end_retaking(outcome);
+                    true
+                }
+            },
             Phase::Draining(draining) => {
                 let over = self.core.is_idle() || draining.until.as_mut().poll(cx).is_ready();
                 if over {
@@ -274,17 +289,16 @@ impl<A: Agent> Life<A> {
         let taking = match &self.phase {
             Phase::Running => Taking::All,
             Phase::Starting(_) | Phase::Draining(_) | Phase::Closing(_) => Taking::Answers,
-            Phase::Unborn | Phase::Pausing(_) | Phase::LyingDown(_) | Phase::Down(_) => Taking::Nothing,
+            Phase::Unborn | Phase::Pausing(_) | Phase::Retaking(_) | Phase::LyingDown(_) | Phase::Down(_) => {
+                Taking::Nothing
+            }
             Phase::Ended => return false,
         };
         match self.core.poll_mail(taking, cx) {
             MailboxNews::Nothing => false,
             MailboxNews::Came => true,
             MailboxNews::Lost(cause) => {
-                let shared = self.core.shared().clone();
-                shared.counters().mailboxes_lost.increment(1);
-                tracing::error!(agent = %shared.full_name(), %cause, "the agent lost its mailbox, and ends");
-                self.fall(&format!("it lost its mailbox: {cause}"));
+                self.lost_mailbox(&cause);
                 true
             }
         }

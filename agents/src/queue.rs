@@ -32,6 +32,7 @@ mod conversing;
 mod keeping;
 mod letters;
 mod mail;
+mod retaking;
 mod suspending;
 
 use aside::Aside;
@@ -39,6 +40,8 @@ pub(crate) use aside::StopRequest;
 pub(crate) use keeping::{Change, Keeper};
 pub(crate) use mail::MailboxNews;
 use mail::Queued;
+use retaking::Lost;
+pub(crate) use retaking::{NotRegained, Regained};
 
 /// Turns that run before an agent yields its worker to its neighbours.
 pub const TURNS_PER_POLL: u32 = 16;
@@ -75,7 +78,9 @@ pub(crate) struct Core<A: Agent> {
     polled: Cell<bool>,
     suspended: Cell<bool>,
     desks: RefCell<Option<Box<Desks>>>,
-    inbox: Option<Rc<Inbox>>,
+    inbox: RefCell<Option<Rc<Inbox>>>,
+    /// What there is while its mailbox is lost.
+    lost: RefCell<Option<Box<Lost<A>>>>,
     /// Of an agent that keeps fields.
     keeper: Option<Box<Keeper>>,
 }
@@ -142,7 +147,8 @@ impl<A: Agent> Core<A> {
             polled: Cell::new(false),
             suspended: Cell::new(false),
             desks: RefCell::new(desks.map(Box::new)),
-            inbox,
+            inbox: RefCell::new(inbox),
+            lost: RefCell::new(None),
             keeper,
         })
     }
@@ -199,7 +205,9 @@ impl<A: Agent> Core<A> {
         }
         if !A::SPEAKS {
             self.admit(turn, info);
-        } else if let Some(turn) = self.take_in(turn) {
+        } else if let Some(turn) = self.hold_message(turn)
+            && let Some(turn) = self.take_in(turn)
+        {
             let info = A::method_of(&turn.request);
             self.admit(turn, info);
         }

@@ -23,12 +23,14 @@ use folkmoot_gateway::name::short;
 use folkmoot_transports::Transport;
 use futures_util::future::join_all;
 use serde::de::DeserializeOwned;
+use tokio::sync::Semaphore;
 
 use crate::answering;
 use crate::builder::Builder;
 use crate::connecting;
 use crate::directory::{self, ListedAgent};
 use crate::durable::answers::{Answers, MailRequest};
+use crate::durable::claim::RETAKEN_AT_ONCE;
 use crate::durable::naming;
 use crate::durable::sending::{self, Sender};
 use crate::join::Join;
@@ -69,6 +71,8 @@ pub(crate) struct Hall {
     pub(crate) accepteds: Arc<Accepteds>,
     pub(crate) remotes: Arc<Remotes>,
     mailroom: Option<Mailroom>,
+    /// Held by those of its agents who ask for mailboxes that they have lost.
+    pub(crate) retaking: Arc<Semaphore>,
     /// Where its own requests by mail are answered, from the first one on.
     answers: tokio::sync::OnceCell<Arc<Answers>>,
     /// `None` once the container was shut down; locked by the one who shuts it down.
@@ -102,6 +106,7 @@ impl Hall {
             accepteds,
             remotes: Remotes::new(),
             mailroom,
+            retaking: Arc::new(Semaphore::new(RETAKEN_AT_ONCE)),
             answers: tokio::sync::OnceCell::new(),
             open: tokio::sync::Mutex::new(Some(open)),
         }

@@ -3,10 +3,11 @@
 //! An agent's mailbox follows from its name alone, so it is the same on whatever node uses the same exchange, and whoever
 //! spawns the agent next finds its mail and what it kept. Always true: one owner at a time; its lease is taken before the
 //! agent is born and given up when it has ended. Neighbours: [`spawning`](crate::spawning) asks for a mailbox,
-//! [`owned`] is one in the hand of its owner, [`keeper`] keeps the lease, [`naming`] finds mailboxes by their names,
+//! [`claim`] takes the lease, [`owned`] is a mailbox in the hand of its owner, [`keeper`] keeps the lease, [`naming`] finds mailboxes by their names,
 //! [`sending`] sends; `mail` of the agents crate has the agent's side.
 
 pub(crate) mod answers;
+pub(crate) mod claim;
 pub(crate) mod keeper;
 pub(crate) mod naming;
 pub(crate) mod owned;
@@ -18,16 +19,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use folkmoot_agents::mail::{MailRules, OwnMailbox};
-use folkmoot_exchange::{Asker, ExchangeError, Lease, MailboxId, MailboxLimits, Registered, Registration};
+use folkmoot_exchange::{Asker, ExchangeError, MailboxId, MailboxLimits, Registered, Registration};
 
 use crate::container::Hall;
 use crate::error::SpawnError;
 use crate::interpreter::InterpretedMailbox;
-use crate::link_time;
 use crate::mailroom::Mailroom;
 use crate::supervision::Backoff;
 
-use owned::Owned;
+use claim::{Claim, Terms};
 
 /// How long an owner's lease lasts unless it is renewed, or told otherwise: so long nobody else can take over after a node
 /// was lost.
@@ -35,9 +35,6 @@ const USUAL_LEASE: Duration = Duration::from_secs(20);
 
 /// The shortest lease: it is renewed three times in it.
 const SHORTEST_LEASE: Duration = Duration::from_millis(100);
-
-/// The pause before a lease is asked for again that another holds.
-const LEASE_PAUSE: Duration = Duration::from_millis(100);
 
 /// How an agent with a mailbox of its own treats its mail: `node.spawn(..).durable_with(Durable::new().in_hand(1))`.
 #[derive(Clone, Debug)]
@@ -172,31 +169,14 @@ pub(crate) async fn own(
         Registration { limits, ..registration.lineage(types.clone()) }
     };
     let id = registered(&mailroom, applicant.name, register).await.map_err(failed)?;
-    let node = hall.tables.principal.node_name();
-    let holder: Arc<str> = format!("{node} {:016x}", fastrand::u64(..)).into();
-    let (taken, taken_at) = take(&mailroom, id, holder, lease, &applicant).await?;
-    if let Some(groups) = groups {
-        share(&mailroom, id, &groups).await.map_err(|error| failed(error.to_string()))?;
-    }
-    let owned = Owned::new(mailroom.clone(), hall.tables.clone(), &taken, applicant.name, lease);
-    let own = owned::Ownership::begin(owned, taken_at, hall.workers.get(applicant.worker));
-    tracing::info!(node, agent = applicant.name, mailbox = %id, epoch = taken.epoch, "the agent has its mailbox");
-    let own: Arc<dyn OwnMailbox> = Arc::new(own.ok_or(SpawnError::ShutDown)?);
+    let terms = Terms { name: applicant.name.into(), registration: register(id), groups, lease };
+    let executor = hall.workers.get(applicant.worker).executor.clone();
+    let place = (mailroom.clone(), hall.tables.clone());
+    let claim = Claim::new(terms, place, executor, hall.retaking.clone());
+    let own = claim.take(applicant.time).await?;
+    claim.share().await.map_err(|error| failed(error.to_string()))?;
+    let own: Arc<dyn OwnMailbox> = Arc::new(own);
     Ok((InterpretedMailbox::over(own, &hall.tables, mailroom), rules))
-}
-
-/// Shares a mailbox with these groups and no others.
-async fn share(mailroom: &Mailroom, id: MailboxId, groups: &[Arc<str>]) -> Result<(), ExchangeError> {
-    let exchange = mailroom.exchange();
-    for group in exchange.shares(&Asker::Container, id).await? {
-        if !groups.contains(&group) {
-            exchange.unshare(&Asker::Container, id, group).await?;
-        }
-    }
-    for group in groups {
-        exchange.share(&Asker::Container, id, group.clone()).await?;
-    }
-    Ok(())
 }
 
 /// The id of the agent's mailbox, which is there and lives: of those that follow from the name the first that was not
@@ -240,45 +220,5 @@ fn not_registered(mailroom: &Mailroom, error: &ExchangeError) -> String {
             "{error}: the exchange's node is of a release that gives groups no durable agents; run it with this one"
         ),
         _ => error.to_string(),
-    }
-}
-
-/// Takes the lease, as soon as nobody else holds it; when that was, on link time.
-async fn take(
-    mailroom: &Mailroom,
-    id: MailboxId,
-    holder: Arc<str>,
-    time: Duration,
-    applicant: &Applicant<'_>,
-) -> Result<(Lease, Duration), SpawnError> {
-    let begun = link_time::elapsed();
-    let mut is_told = false;
-    loop {
-        let asked_at = link_time::elapsed();
-        let taken = mailroom.exchange().take_lease(&Asker::Container, id, holder.clone(), time).await;
-        match taken {
-            Ok(lease) => return Ok((lease, asked_at)),
-            Err(ExchangeError::Owned { holder, until, .. }) => {
-                let left = applicant.time.saturating_sub(asked_at.saturating_sub(begun));
-                if left.is_zero() {
-                    return Err(SpawnError::Owned {
-                        name: applicant.name.to_owned(),
-                        holder: holder.split(' ').next().unwrap_or_default().to_owned(),
-                        until: folkmoot_agents::Timestamp(Duration::from_millis(until.as_millis()))
-                            .to_string(),
-                    });
-                }
-                if !std::mem::replace(&mut is_told, true) {
-                    tracing::info!(agent = applicant.name, %holder, "another node has the agent's mailbox; waiting");
-                }
-                link_time::sleep(LEASE_PAUSE.min(left)).await;
-            }
-            Err(error) => {
-                return Err(SpawnError::Mailbox {
-                    name: applicant.name.to_owned(),
-                    cause: error.to_string(),
-                });
-            }
-        }
     }
 }

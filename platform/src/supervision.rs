@@ -153,6 +153,17 @@ impl Supervision for Supervisor {
         }
     }
 
+    fn lost_mailbox(&self, cause: &str, _: LinkInstant) -> Decision {
+        if let Some(tables) = self.tables.upgrade() {
+            tables.trunk.note_crash(self.agent.id(), cause);
+        }
+        match self.rules().restart {
+            // The pauses are those of whoever tries to have the mailbox again.
+            Restart::Permanent | Restart::Transient => Decision::Restart { after: Duration::ZERO },
+            Restart::Temporary => Decision::Stay { reason: "it is temporary".to_owned() },
+        }
+    }
+
     fn ended_itself(&self, now: LinkInstant) -> Decision {
         let rules = self.rules();
         match rules.restart {

@@ -28,7 +28,7 @@ impl<A: Agent> Context<A> {
     ) -> impl Future<Output = Result<(), MailError>> + 'static {
         let to = to.into();
         let outbox = self.turn.as_ref().and_then(|turn| turn.outbox.clone());
-        let (host, inbox) = (self.core.host().clone(), self.core.inbox().cloned());
+        let (host, inbox) = (self.core.host().clone(), self.core.inbox());
         let agent = self.core.shared().name().clone();
         async move {
             let mail = mail.into_outgoing(to, Tracking::Plain)?;
@@ -61,7 +61,6 @@ impl<A: Agent> Context<A> {
         let inbox = self
             .core
             .inbox()
-            .cloned()
             .ok_or_else(|| MailError::NotDurable { agent: self.core.shared().name().to_string() });
         MailRequest::new(inbox, self.core.host().clone(), to.into(), mail)
     }

@@ -5,13 +5,14 @@
 
 use std::any::{Any, TypeId};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::Context;
 use std::time::Duration;
 
 use folkmoot_protocols::typed::Conversed;
 
 use super::incoming::Sealed;
-use super::{Desk, Keeping, Limits};
+use super::{Desk, DialogueStore, Keeping, Limits};
 use crate::clock::{Clock, Sleep};
 use crate::interface::LocalFuture;
 use crate::mail::Letter;
@@ -58,6 +59,16 @@ impl Desks {
     pub(crate) fn of(keeping: Option<Keeping>, limits: Option<Limits>) -> Option<Desks> {
         let is_usual = keeping.is_none() && limits.is_none();
         (!is_usual).then(|| Desks { keeping: keeping.map(Rc::new), limits, ..Desks::default() })
+    }
+
+    /// How much the dialogues may take, where that was told.
+    pub(crate) fn limits(&self) -> Option<Limits> {
+        self.limits.clone()
+    }
+
+    /// Where the dialogues are kept, if they are.
+    pub(crate) fn store(&self) -> Option<&Arc<dyn DialogueStore>> {
+        self.keeping.as_ref().map(|keeping| &keeping.store)
     }
 
     /// The desk of a protocol, or the one that is made now.

@@ -50,6 +50,12 @@ impl<A: Agent> Life<A> {
                 self.lay_down(crash);
                 self.core.supervision().lies_down();
             }
+            Phase::Retaking(retaking) => {
+                // It tries again when it rises.
+                let crash = retaking.crash.take().or(Some(cause));
+                self.lay_down(crash);
+                self.core.supervision().lies_down();
+            }
             Phase::Down(_) => self.core.supervision().lies_down(),
             // Not born yet, or ending: the supervision is told of each of these.
             Phase::Unborn

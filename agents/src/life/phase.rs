@@ -6,9 +6,10 @@ use std::task::{Context as TaskContext, Poll};
 
 use crate::chain::{self, Position};
 use crate::clock::Sleep;
+use crate::deadlines::LinkInstant;
 use crate::interface::LocalFuture;
 use crate::panics::{Panic, guard};
-use crate::queue::StopRequest;
+use crate::queue::{NotRegained, Regained, StopRequest};
 
 /// What an agent is doing, with the futures that belong to it. What is rare is boxed: most agents run.
 pub(super) enum Phase {
@@ -17,6 +18,7 @@ pub(super) enum Phase {
     Starting(Box<Starting>),
     Running,
     Pausing(Box<Pausing>),
+    Retaking(Box<Retaking>),
     LyingDown(Box<LyingDown>),
     Down(Box<Down>),
     Draining(Box<Draining>),
@@ -36,6 +38,14 @@ pub(super) struct Starting {
 pub(super) struct Pausing {
     pub(super) sleep: Sleep,
     pub(super) crash: Option<String>,
+}
+
+/// The agent tries to have its mailbox again, before its new start.
+pub(super) struct Retaking {
+    pub(super) retaking: LocalFuture<Result<Regained, NotRegained>>,
+    pub(super) crash: Option<String>,
+    /// Since when, on link time.
+    pub(super) since: LinkInstant,
 }
 
 /// `#[stop]` runs, before others are started anew and this one with them.
@@ -70,6 +80,15 @@ impl Starting {
         let polled = guard(|| self.hook.as_mut().poll(cx));
         chain::swap(&mut self.position);
         polled
+    }
+}
+
+impl Retaking {
+    pub(super) fn poll(&mut self, cx: &mut TaskContext<'_>) -> Poll<Result<Regained, NotRegained>> {
+        // Where dialogues are kept elsewhere, that is the user's code.
+        guard(|| self.retaking.as_mut().poll(cx)).unwrap_or_else(|panic| {
+            Poll::Ready(Err(NotRegained::Unread(format!("reading its dialogues panicked: {}", panic.text()))))
+        })
     }
 }
 

@@ -140,6 +140,10 @@ impl OwnMailbox for InMemory {
         Box::pin(std::future::pending())
     }
 
+    fn retake(&self) -> BoxFuture<'static, Result<Arc<dyn OwnMailbox>, MailError>> {
+        Box::pin(std::future::pending())
+    }
+
     fn leave(&self) -> BoxFuture<'static, ()> {
         Box::pin(std::future::ready(()))
     }

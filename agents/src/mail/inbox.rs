@@ -28,6 +28,7 @@ use crate::chance;
 use crate::clock::Sleep;
 use crate::host::{BoxFuture, Host};
 use crate::interface::LocalFuture;
+use crate::panics::let_go;
 use crate::shared::AgentShared;
 
 /// Most mails that are received beyond those in hand while an answer is awaited: it may lie behind them.
@@ -116,6 +117,8 @@ struct State {
     failures: u32,
     awaited: BTreeMap<u128, oneshot::Sender<Delivery>>,
     is_terminated: bool,
+    /// The mailbox was lost: nothing is said to it any more.
+    is_lost: bool,
     waker: Option<Waker>,
 }
 
@@ -139,9 +142,15 @@ impl Inbox {
             failures: 0,
             awaited: BTreeMap::new(),
             is_terminated: false,
+            is_lost: false,
             waker: None,
         };
         Rc::new(Inbox { mailbox, rules, host, shared, state: RefCell::new(state) })
+    }
+
+    /// How the agent treats its mail.
+    pub(crate) fn rules(&self) -> MailRules {
+        self.rules
     }
 
     /// The mailbox itself.
@@ -163,11 +172,13 @@ impl Inbox {
         is_letter: &dyn Fn(&str) -> bool,
         cx: &mut Context<'_>,
     ) -> News {
+        if self.is_lost() {
+            return News::Mail { letters: VecDeque::new(), mails: VecDeque::new() };
+        }
         self.state.borrow_mut().waker = Some(cx.waker().clone());
         if let Some(lost) = &mut self.state.borrow_mut().lost
             && let Poll::Ready(cause) = lost.as_mut().poll(cx)
         {
-            // It was asked for once, and is told once.
             return News::Lost(cause);
         }
         self.poll_doing(cx);
@@ -248,7 +259,8 @@ impl Inbox {
                         state.failures
                     };
                     let pause = self.rules.pause(failures);
-                    if failures == 1 {
+                    // That the mailbox is lost is told by itself.
+                    if failures == 1 && !matches!(error, MailError::NotTheOwner(_)) {
                         tracing::warn!(agent = %self.shared.full_name(), %error, "no mail can be received; trying again");
                     }
                     self.pause(pause);
@@ -309,6 +321,10 @@ impl Inbox {
 
     /// Has something done beside the agent's turns, to its end, also where the agent crashes or ends meanwhile.
     pub(crate) fn begin(&self, doing: LocalFuture<()>) {
+        if self.is_lost() {
+            // It would be refused.
+            return;
+        }
         let mut state = self.state.borrow_mut();
         state.fresh.push(doing);
         if let Some(waker) = &state.waker {
@@ -479,6 +495,34 @@ impl Inbox {
     /// The life is over that awaited answers.
     pub(crate) fn end_life(&self) {
         self.state.borrow_mut().awaited.clear();
+    }
+
+    /// Whether the mailbox was lost.
+    pub(crate) fn is_lost(&self) -> bool {
+        self.state.borrow().is_lost
+    }
+
+    /// The mailbox is lost: what came out of it comes again to whoever owns it next, and nothing more is said to it. How many
+    /// mails were at work here.
+    pub(crate) fn lose(&self) -> usize {
+        let (doing, awaited, mails) = {
+            let state = &mut *self.state.borrow_mut();
+            state.is_lost = true;
+            state.receiving = None;
+            state.lost = None;
+            state.pause = None;
+            let mails = state.in_hand + state.ahead.len() + state.letters.len();
+            state.in_hand = 0;
+            state.ahead.clear();
+            state.letters.clear();
+            let doing = std::mem::take(&mut state.doing);
+            let fresh = std::mem::take(&mut state.fresh);
+            (doing.into_iter().chain(fresh), std::mem::take(&mut state.awaited), mails)
+        };
+        // Outside of the borrow: what is let go looks here, and may hold values of the user's.
+        doing.for_each(|future| let_go(&self.shared, future));
+        drop(awaited);
+        mails
     }
 
     /// The agent has ended: what is being said to the mailbox is said to its end, then it is left.

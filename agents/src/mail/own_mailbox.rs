@@ -114,6 +114,13 @@ pub trait OwnMailbox: Send + Sync + 'static {
     /// Done when the agent is not the owner any more; says why.
     fn lost(&self) -> BoxFuture<'static, String>;
 
+    /// Has the mailbox again that was lost, under a new lease; this one stays refused. As long as nobody can say whose it is,
+    /// that is tried again and again. Dropped, nothing is tried any more, and what is had all the same is left at once.
+    ///
+    /// # Errors
+    /// `NotTheOwner` where another has it, `Terminated`, `Failed` where nobody will ever say. All of these last.
+    fn retake(&self) -> BoxFuture<'static, Result<Arc<dyn OwnMailbox>, MailError>>;
+
     /// The agent has ended: what is in hand goes back untouched, and another owner may take the mailbox at once.
     fn leave(&self) -> BoxFuture<'static, ()>;
 }

@@ -20,7 +20,9 @@ impl<A: Agent> Core<A> {
                 Waiting::Timer(_) | Waiting::Mail(_) | Waiting::Heard(_) | Waiting::End(_) => false,
             });
         self.queue.borrow_mut().waiting = kept;
-        self.shared.counters().cancels.increment(swept.len() as u64);
+        let held = self.sweep_held();
+        self.shared.counters().cancels.increment((swept.len() + held.len()) as u64);
+        held.into_iter().for_each(|turn| let_go(&self.shared, turn));
         // Outside of the borrow: destructors of arguments are the user's code.
         swept.into_iter().for_each(|waiting| let_go(&self.shared, waiting));
     }
@@ -71,6 +73,7 @@ impl<A: Agent> Core<A> {
                 let_go(&self.shared, refused);
             }
         }
+        self.refuse_held();
         self.no_message_is_queued();
         self.queued_timers.set(0);
         self.end_is_queued.set(false);

@@ -46,7 +46,7 @@ impl<A: Agent> Core<A> {
     }
 
     /// Takes a message in of a protocol that the agent has no handlers for.
-    pub(crate) fn accept_message(self: &Rc<Self>, mut message: Box<Sealed>) {
+    pub(crate) fn accept_message(self: &Rc<Self>, message: Box<Sealed>) {
         if self.takes_nothing_in() {
             return message.refuse(self.shared.stopped_error(false));
         }
@@ -54,6 +54,7 @@ impl<A: Agent> Core<A> {
             let reason = "the permit was not given by this container's gate for this message".to_owned();
             return message.refuse(CallError::Denied { reason });
         }
+        let Some(mut message) = self.hold_sealed(message) else { return };
         message.permit.answered();
         let taken = match &*self.desks.borrow() {
             Some(desks) => desks.take_in(message),
@@ -73,7 +74,7 @@ impl<A: Agent> Core<A> {
         let desks = desks.get_or_insert_with(|| Box::new(Desks::default()));
         let hears_ends = A::hears_ends(P::ID);
         desks.find_or_add(|keeping, limits| {
-            let outliving = Outliving { keeping, inbox: self.inbox.clone() };
+            let outliving = Outliving { keeping, inbox: self.inbox() };
             Desk::new(self.host.clone(), self.shared.clone(), outliving, limits, hears_ends)
         })
     }

@@ -3,7 +3,7 @@
 //! They are read before `#[start]`, in every life. A turn that may change them ends when what it changed is kept, and
 //! its answer leaves then. Always true: one writing at a time, and the next life begins after the last one's; what a
 //! dropped turn has half done is not kept. Where the mailbox has another owner the agent learns of it by its
-//! [`inbox`](crate::mail), and ends.
+//! [`inbox`](crate::mail), and begins anew once it has it again ([`retaking`](super::retaking)), or ends.
 //! Neighbours: [`snapshot`](crate::snapshot) is the form, [`begin`](crate::begin) the end of turns.
 
 use std::cell::{Cell, RefCell};
@@ -32,7 +32,7 @@ type Writing = BoxFuture<'static, Result<u64, MailError>>;
 
 /// What is kept of an agent, and where.
 pub(crate) struct Keeper {
-    mailbox: Arc<dyn OwnMailbox>,
+    mailbox: RefCell<Arc<dyn OwnMailbox>>,
     /// That of the snapshot that is kept.
     revision: Cell<u64>,
     /// Whether nobody could tell what came of the last writing.
@@ -48,7 +48,7 @@ pub(crate) struct Keeper {
 impl Keeper {
     pub(crate) fn new(mailbox: Arc<dyn OwnMailbox>) -> Keeper {
         Keeper {
-            mailbox,
+            mailbox: RefCell::new(mailbox),
             revision: Cell::new(0),
             is_unsure: Cell::new(false),
             last: RefCell::default(),
@@ -57,9 +57,23 @@ impl Keeper {
         }
     }
 
+    /// The mailbox is lost: what is being written is nobody's to wait for.
+    pub(super) fn lose(&self) {
+        *self.under_way.borrow_mut() = None;
+    }
+
+    /// Keeps in that mailbox from now on. What is there is read before anything is written.
+    pub(super) fn move_to(&self, mailbox: Arc<dyn OwnMailbox>) {
+        *self.mailbox.borrow_mut() = mailbox;
+    }
+
+    fn mailbox(&self) -> Arc<dyn OwnMailbox> {
+        self.mailbox.borrow().clone()
+    }
+
     /// Begins to write. None is under way.
     fn begin(&self, step: Step, snapshot: Bytes) {
-        let mailbox = self.mailbox.clone();
+        let mailbox = self.mailbox();
         let put = Put { key: KEY.into(), expected: self.revision.get(), bytes: Some(snapshot.clone()) };
         let writing = write(mailbox, step, put, self.is_unsure.get());
         *self.under_way.borrow_mut() = Some((snapshot, Box::pin(writing)));
@@ -211,7 +225,7 @@ impl<A: Agent> Core<A> {
         // What an earlier life was writing comes before what this one reads.
         drop(self.settle().await);
         let Some(keeper) = &self.keeper else { return Ok(()) };
-        let kept = keeper.mailbox.kept(KEY).await;
+        let kept = keeper.mailbox().kept(KEY).await;
         let kept = kept.map_err(|error| format!("what is kept of it cannot be read: {error}"))?;
         let revision = kept.as_ref().map_or(0, |kept| kept.revision);
         if let Some(kept) = kept {

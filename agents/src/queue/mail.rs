@@ -46,13 +46,13 @@ pub(crate) enum MailboxNews {
 
 impl<A: Agent> Core<A> {
     /// The agent's own mailbox, where it has one.
-    pub(crate) fn inbox(&self) -> Option<&Rc<Inbox>> {
-        self.inbox.as_ref()
+    pub(crate) fn inbox(&self) -> Option<Rc<Inbox>> {
+        self.inbox.borrow().clone()
     }
 
     /// Looks at the mailbox, and queues what may begin.
     pub(crate) fn poll_mail(self: &Rc<Self>, taking: Taking, cx: &mut TaskContext<'_>) -> MailboxNews {
-        let Some(inbox) = &self.inbox else { return MailboxNews::Nothing };
+        let Some(inbox) = &self.inbox() else { return MailboxNews::Nothing };
         let waiting = self.queue.borrow().waiting.len();
         let news = inbox.poll(taking, &|kind| self.is_letter(kind), cx);
         // A message that was kept meanwhile is on its way to its handler.
@@ -103,7 +103,7 @@ impl<A: Agent> Core<A> {
 
     pub(super) fn begin_mail(self: &Rc<Self>, queued: Queued) {
         let Queued { handler, delivery } = queued;
-        let Some(inbox) = &self.inbox else { return };
+        let Some(inbox) = self.inbox() else { return };
         let Some(state) = self.state() else { return inbox.withdraw(std::iter::once(delivery)) };
         let mode = A::MAILS.get(handler).map_or(Mode::Exclusive, |info| info.mode);
         let origin = Arc::new(self.origin_of(&delivery));
@@ -118,7 +118,7 @@ impl<A: Agent> Core<A> {
 
     /// Mail whose turn has not begun goes back to the inbox.
     pub(crate) fn withdraw_mail(&self) {
-        let Some(inbox) = &self.inbox else { return };
+        let Some(inbox) = self.inbox() else { return };
         let mut queue = self.queue.borrow_mut();
         let mut mails = Vec::new();
         for waiting in std::mem::take(&mut queue.waiting) {
@@ -132,18 +132,18 @@ impl<A: Agent> Core<A> {
 
     /// Whether every mail whose turn has begun is done with.
     pub(super) fn has_settled_mail(&self) -> bool {
-        self.inbox.as_ref().is_none_or(|inbox| inbox.is_settled())
+        self.inbox.borrow().as_ref().is_none_or(|inbox| inbox.is_settled())
     }
 
     /// The life is over that awaited answers.
     pub(crate) fn end_requests(&self) {
-        if let Some(inbox) = &self.inbox {
+        if let Some(inbox) = self.inbox() {
             inbox.end_life();
         }
     }
 
-    /// Leaves the mailbox, for good.
+    /// Leaves the mailbox, for good; one that was lost is not its own to leave.
     pub(crate) fn leave_mailbox(&self) -> Option<LocalFuture<()>> {
-        self.inbox.as_ref().map(Inbox::leave)
+        self.inbox().filter(|inbox| !inbox.is_lost()).map(|inbox| inbox.leave())
     }
 }

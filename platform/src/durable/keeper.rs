@@ -1,8 +1,8 @@
 //! Keeps the lease of a mailbox, and those of the deliveries in hand, for as long as its owner lives.
 //!
 //! Always true: a lease is taken to end when it would if the exchange had heard of it at once, by our own link time: rather
-//! too early than two owners. When the owner leaves, what is in hand goes back and the lease is given up. Neighbour:
-//! [`owned`](super::owned) is what is kept.
+//! too early than two owners. When the owner leaves, what is in hand goes back and the lease is given up; one that is lost
+//! is not given up any more. Neighbour: [`owned`](super::owned) is what is kept.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,15 +18,15 @@ const RENEWALS: u32 = 3;
 /// The least time from one sign of life to the next.
 const HEARTBEAT: Duration = Duration::from_secs(20);
 
-/// Keeps a lease that was asked for at `taken_at` of link time.
-pub(super) async fn keep(owned: Arc<Owned>, taken_at: Duration) {
-    let every = owned.lease / RENEWALS;
-    let mut until = taken_at + owned.lease;
+/// Keeps a lease.
+pub(super) async fn keep(owned: Arc<Owned>) {
+    let every = owned.lease() / RENEWALS;
+    let mut until = owned.taken_at + owned.lease();
     let mut heartbeat_due = Duration::ZERO;
     loop {
-        if !owned.is_lost() && link_time::elapsed() >= heartbeat_due {
+        if link_time::elapsed() >= heartbeat_due {
             heartbeat_due = link_time::elapsed() + HEARTBEAT;
-            let beat = owned.mailroom.exchange().heartbeat(&Asker::Container, owned.id);
+            let beat = owned.exchange().heartbeat(&Asker::Container, owned.id());
             within(every, beat).await;
         }
         let is_leaving = tokio::select! {
@@ -38,17 +38,14 @@ pub(super) async fn keep(owned: Arc<Owned>, taken_at: Duration) {
             break;
         }
         if owned.is_lost() {
-            // Nothing is left to be kept; who owned it learns of it, and leaves.
-            owned.leaving.notified().await;
             break;
         }
         let asked_at = link_time::elapsed();
         let left = until.saturating_sub(asked_at);
-        let renewal =
-            owned.mailroom.exchange().renew_lease(&Asker::Container, owned.id, owned.epoch, owned.lease);
+        let renewal = owned.exchange().renew_lease(&Asker::Container, owned.id(), owned.epoch, owned.lease());
         match link_time::within(left, renewal).await {
             Some(Ok(_)) => {
-                until = asked_at + owned.lease;
+                until = asked_at + owned.lease();
                 extend(&owned, every).await;
             }
             Some(Err(error @ (ExchangeError::NotTheOwner { .. } | ExchangeError::NoSuchMailbox { .. }))) => {
@@ -57,19 +54,23 @@ pub(super) async fn keep(owned: Arc<Owned>, taken_at: Duration) {
             // The owner learns of these by itself.
             Some(Err(ExchangeError::MailboxTerminated { .. } | ExchangeError::Closed)) => {}
             Some(Err(error)) => {
-                tracing::warn!(mailbox = %owned.id, %error, "the lease of a mailbox was not renewed; trying again");
+                tracing::warn!(mailbox = %owned.id(), %error, "the lease of a mailbox was not renewed; trying again");
             }
             None => {}
         }
         if link_time::elapsed() >= until {
             owned.lose("its lease could not be renewed in time, and another may have it".to_owned());
         }
+        if owned.is_lost() {
+            break;
+        }
     }
-    let receipts = owned.held().into_iter().map(|(_, held)| held.receipt).collect();
-    owned.mailroom.exchange().give_back(&Asker::Container, receipts);
+    // Of what is lost nothing is said: who has it next takes back what was delivered.
     if !owned.is_lost() {
-        let given = owned.mailroom.exchange().give_up_lease(&Asker::Container, owned.id, owned.epoch);
-        within(owned.lease, given).await;
+        let receipts = owned.held().into_iter().map(|(_, held)| held.receipt).collect();
+        owned.exchange().give_back(&Asker::Container, receipts);
+        let given = owned.exchange().give_up_lease(&Asker::Container, owned.id(), owned.epoch);
+        within(owned.lease(), given).await;
     }
     owned.left.send_replace(true);
 }
@@ -79,7 +80,7 @@ async fn extend(owned: &Owned, every: Duration) {
     for (id, held) in owned.held() {
         let now = link_time::elapsed();
         if now.saturating_sub(held.since) >= every {
-            let extended = owned.mailroom.exchange().extend(&Asker::Container, &held.receipt, owned.lease);
+            let extended = owned.exchange().extend(&Asker::Container, &held.receipt, owned.lease());
             if within(every, extended).await {
                 owned.extended(id, now);
             }

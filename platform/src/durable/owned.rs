@@ -15,20 +15,18 @@ use folkmoot_agents::mail::{
     Again, Delivery, DeliveryId, Kept, KeptUnder, MailAddress, MailError, OwnMailbox, Step, Tracking,
 };
 use folkmoot_exchange::{
-    Again as TriedAgain, Asker, Delivery as Delivered, ExchangeError, Fence, Lease, MailboxId, Receipt, Recv,
-    Refusal, StatePut, StateQuery, Step as Commit, Tracking as Tracked,
+    Again as TriedAgain, Asker, Delivery as Delivered, Exchange, ExchangeError, Fence, MailboxId, Receipt,
+    Recv, Refusal, StatePut, StateQuery, Step as Commit, Tracking as Tracked,
 };
 use folkmoot_gateway::Admitted;
 use tokio::sync::{Notify, watch};
 
+use super::claim::Claim;
 use super::keeper;
 use super::naming;
 use super::sending::{self, Sender, mail_error};
 use crate::link_time;
-use crate::mailroom::Mailroom;
 use crate::router;
-use crate::tables::Tables;
-use crate::workers::Worker;
 
 /// How long one look for mail lasts; another follows.
 const LOOK: Duration = Duration::from_secs(600);
@@ -38,14 +36,11 @@ const ASKED: usize = 10_000;
 
 /// A mailbox, as its owner and the keeper of its lease see it.
 pub(crate) struct Owned {
-    pub(super) mailroom: Mailroom,
-    pub(super) tables: Arc<Tables>,
-    pub(super) id: MailboxId,
+    pub(super) claim: Arc<Claim>,
     pub(super) epoch: u64,
-    /// How long a lease lasts, of the mailbox and of a delivery.
-    pub(super) lease: Duration,
+    /// When its lease was asked for, on link time.
+    pub(super) taken_at: Duration,
     address: MailAddress,
-    name: Arc<str>,
     hand: Mutex<Hand>,
     next: AtomicU64,
     /// Why the mailbox is not the owner's any more.
@@ -71,27 +66,31 @@ struct Hand {
 }
 
 impl Owned {
-    pub(crate) fn new(
-        mailroom: Mailroom,
-        tables: Arc<Tables>,
-        lease: &Lease,
-        name: &str,
-        time: Duration,
-    ) -> Arc<Owned> {
+    pub(crate) fn new(claim: Arc<Claim>, epoch: u64, taken_at: Duration) -> Arc<Owned> {
         Arc::new(Owned {
-            mailroom,
-            tables,
-            id: lease.mailbox,
-            epoch: lease.epoch,
-            lease: time,
-            address: lease.mailbox.to_string().into(),
-            name: name.into(),
+            epoch,
+            taken_at,
+            address: claim.id().to_string().into(),
+            claim,
             hand: Mutex::default(),
             next: AtomicU64::new(1),
             lost: watch::Sender::new(None),
             leaving: Notify::new(),
             left: watch::Sender::new(false),
         })
+    }
+
+    pub(super) fn exchange(&self) -> &Arc<dyn Exchange> {
+        self.claim.mailroom.exchange()
+    }
+
+    pub(super) fn id(&self) -> MailboxId {
+        self.claim.id()
+    }
+
+    /// How long a lease lasts, of the mailbox and of a delivery.
+    pub(super) fn lease(&self) -> Duration {
+        self.claim.lease
     }
 
     fn hand(&self) -> MutexGuard<'_, Hand> {
@@ -131,6 +130,14 @@ impl Owned {
         self.lost.borrow().is_some()
     }
 
+    /// Refuses what is said after the mailbox was lost: the exchange would, or might still take it for another's word.
+    fn check(&self) -> Result<(), MailError> {
+        match &*self.lost.borrow() {
+            None => Ok(()),
+            Some(cause) => Err(MailError::NotTheOwner(cause.clone())),
+        }
+    }
+
     /// What the exchange refused.
     fn refused(&self, error: &ExchangeError) -> MailError {
         let told = mail_error(&self.address, error);
@@ -141,19 +148,20 @@ impl Owned {
     }
 
     fn sender(&self) -> Sender<'_> {
-        Sender { tables: &self.tables, agent: Some(&self.name), from: Some(self.id) }
+        Sender { tables: &self.claim.tables, agent: Some(&self.claim.name), from: Some(self.id()) }
     }
 
     /// Under which key the exchange keeps what the agent keeps under one of its own.
     fn key(&self, key: &str) -> Arc<str> {
-        format!("{}/{key}", self.id).into()
+        format!("{}/{key}", self.id()).into()
     }
 
     async fn receive(self: Arc<Self>, max: usize) -> Result<Vec<Admitted<Delivery>>, MailError> {
         loop {
+            self.check()?;
             let since = link_time::elapsed();
-            let how = Recv::within(LOOK).lease(self.lease).at_most(max).as_owner(self.epoch);
-            let received = self.mailroom.exchange().recv(&Asker::Container, self.id, how).await;
+            let how = Recv::within(LOOK).lease(self.lease()).at_most(max).as_owner(self.epoch);
+            let received = self.exchange().recv(&Asker::Container, self.id(), how).await;
             let received = received.map_err(|error| self.refused(&error))?;
             // All are in hand at once: where this future is dropped, they are given back with the others.
             let received: Vec<Delivery> =
@@ -161,13 +169,13 @@ impl Owned {
             let mut admitted = Vec::with_capacity(received.len());
             for delivery in received {
                 let id = delivery.id;
-                match router::admit_delivery(&self.tables, delivery) {
+                match router::admit_delivery(&self.claim.tables, delivery) {
                     Ok(delivery) => admitted.push(delivery),
                     Err(reason) => {
                         let word =
                             self.clone().refuse(id, Again::Never, format!("the gate refused it: {reason}"));
                         if let Err(error) = word.await {
-                            tracing::info!(agent = %self.name, %error, "a denied mail could not be given back");
+                            tracing::info!(agent = %self.claim.name, %error, "a denied mail could not be given back");
                         }
                     }
                 }
@@ -186,13 +194,14 @@ impl Owned {
             hand.deliveries.insert(id.0, Held { receipt: delivered.receipt, since });
             matches!(tracked, Tracked::Response { tag, .. } if hand.asked.contains(&tag))
         };
-        sending::delivery(delivered, id, &self.tables, &self.name, is_answer)
+        sending::delivery(delivered, id, &self.claim.tables, &self.claim.name, is_answer)
     }
 
     async fn commit(self: Arc<Self>, step: Step) -> Result<Vec<u64>, MailError> {
+        self.check()?;
         let Step { acknowledge, keep, send } = step;
         let mut commit = Commit {
-            fence: Some(Fence { mailbox: self.id, epoch: self.epoch }),
+            fence: Some(Fence { mailbox: self.id(), epoch: self.epoch }),
             states: keep
                 .into_iter()
                 .map(|put| StatePut { key: self.key(&put.key), expected: put.expected, bytes: put.bytes })
@@ -211,9 +220,9 @@ impl Owned {
             if let Tracking::Request { tag, .. } = mail.tracking {
                 self.hand().note_asked(tag);
             }
-            commit.send.push(sending::admitted(&self.mailroom, &self.sender(), mail).await?);
+            commit.send.push(sending::admitted(&self.claim.mailroom, &self.sender(), mail).await?);
         }
-        match self.mailroom.exchange().commit(&Asker::Container, commit).await {
+        match self.exchange().commit(&Asker::Container, commit).await {
             Ok(committed) => {
                 let mut hand = self.hand();
                 for id in &acknowledge {
@@ -227,6 +236,7 @@ impl Owned {
     }
 
     async fn refuse(self: Arc<Self>, id: DeliveryId, again: Again, reason: String) -> Result<(), MailError> {
+        self.check()?;
         // Whatever comes of it, it is kept no longer.
         let receipt = self.let_go(id)?;
         let again = match again {
@@ -235,12 +245,12 @@ impl Owned {
             Again::Never => TriedAgain::Never,
         };
         let refusal = Refusal { again, reason: reason.into() };
-        let refused = self.mailroom.exchange().refuse(&Asker::Container, &receipt, refusal).await;
+        let refused = self.exchange().refuse(&Asker::Container, &receipt, refusal).await;
         refused.map_err(|error| self.refused(&error))
     }
 
     async fn kept(self: Arc<Self>, key: Arc<str>) -> Result<Option<Kept>, MailError> {
-        let state = self.mailroom.exchange().state(&Asker::Container, key).await;
+        let state = self.exchange().state(&Asker::Container, key).await;
         let state = state.map_err(|error| self.refused(&error))?;
         Ok(state.map(|state| Kept { revision: state.revision, bytes: state.bytes }))
     }
@@ -250,7 +260,7 @@ impl Owned {
         let mut query = StateQuery::under(prefix);
         let mut all = Vec::new();
         loop {
-            let page = self.mailroom.exchange().states(&Asker::Container, query.clone()).await;
+            let page = self.exchange().states(&Asker::Container, query.clone()).await;
             let page = page.map_err(|error| self.refused(&error))?;
             let Some((last, _)) = page.last() else { return Ok(all) };
             query = query.after(last.clone());
@@ -279,9 +289,9 @@ impl Hand {
 pub(crate) struct Ownership(Arc<Owned>);
 
 impl Ownership {
-    /// Begins to keep the lease, which was asked for at `taken_at` of link time, on that worker; `None` where that has ended.
-    pub(crate) fn begin(owned: Arc<Owned>, taken_at: Duration, worker: &Worker) -> Option<Ownership> {
-        worker.executor.spawn(keeper::keep(owned.clone(), taken_at)).then(|| Ownership(owned))
+    /// Begins to keep the lease, on the agent's worker; `None` where that has ended.
+    pub(crate) fn begin(owned: Arc<Owned>) -> Option<Ownership> {
+        owned.claim.executor.spawn(keeper::keep(owned.clone())).then(|| Ownership(owned))
     }
 }
 
@@ -299,7 +309,7 @@ impl OwnMailbox for Ownership {
     fn find(&self, to: &MailAddress) -> BoxFuture<'static, Result<MailAddress, MailError>> {
         let (owned, to) = (self.0.clone(), to.clone());
         Box::pin(async move {
-            let (mailbox, _) = naming::find(&owned.mailroom, &to).await?;
+            let (mailbox, _) = naming::find(&owned.claim.mailroom, &to).await?;
             Ok(mailbox.to_string().into())
         })
     }
@@ -343,6 +353,15 @@ impl OwnMailbox for Ownership {
         })
     }
 
+    fn retake(&self) -> BoxFuture<'static, Result<Arc<dyn OwnMailbox>, MailError>> {
+        let claim = self.0.claim.clone();
+        let lasted = link_time::elapsed().saturating_sub(self.0.taken_at);
+        Box::pin(async move {
+            let own = claim.retake(lasted).await?;
+            Ok(Arc::new(own) as Arc<dyn OwnMailbox>)
+        })
+    }
+
     fn leave(&self) -> BoxFuture<'static, ()> {
         self.0.leaving.notify_one();
         let mut left = self.0.left.subscribe();
@@ -355,6 +374,9 @@ impl OwnMailbox for Ownership {
 
 impl fmt::Debug for Ownership {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Ownership").field("mailbox", &self.0.id).field("epoch", &self.0.epoch).finish()
+        f.debug_struct("Ownership")
+            .field("mailbox", &self.0.claim.id())
+            .field("epoch", &self.0.epoch)
+            .finish()
     }
 }

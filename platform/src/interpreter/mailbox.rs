@@ -166,6 +166,16 @@ impl OwnMailbox for InterpretedMailbox {
         self.own.lost()
     }
 
+    fn retake(&self) -> BoxFuture<'static, Result<Arc<dyn OwnMailbox>, MailError>> {
+        let retaking = self.own.retake();
+        let (tables, mailroom) = (self.tables.clone(), self.mailroom.clone());
+        Box::pin(async move {
+            let own = retaking.await?;
+            let ended = || MailError::Failed("the node is shutting down".to_owned());
+            Ok(InterpretedMailbox::over(own, &tables.upgrade().ok_or_else(ended)?, mailroom))
+        })
+    }
+
     fn leave(&self) -> BoxFuture<'static, ()> {
         let me = self.me.upgrade();
         let own = self.own.clone();

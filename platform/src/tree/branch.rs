@@ -236,6 +236,27 @@ impl Branch {
         decision
     }
 
+    /// A member lost its mailbox: what follows is what follows a crash, but that it counts among no new starts. Where an
+    /// exchange is away all members lose theirs, and their container shall not give up for that.
+    pub(super) fn lost_mailbox(&self, id: MemberId, who: &str, cause: &str, now: LinkInstant) -> Decision {
+        let decision = {
+            let state = &mut *self.lock();
+            if !state.members.contains_key(&id) {
+                return Decision::Stay { reason: "its child container has ended".to_owned() };
+            }
+            let crash = format!("{who}: {cause}");
+            state.last_crash = Some(cut(&crash));
+            if state.stopping.is_some() || !state.plan.heeds(id) {
+                state.plan.falls(id);
+                Decision::LieDown
+            } else {
+                self.start_anew(state, id, &crash, Duration::ZERO, now)
+            }
+        };
+        self.changed.notify_one();
+        decision
+    }
+
     fn decide(
         &self,
         state: &mut State,
@@ -244,14 +265,26 @@ impl Branch {
         after: Duration,
         now: LinkInstant,
     ) -> Decision {
-        let BranchRules { strategy, intensity, period, .. } = self.rules;
+        let BranchRules { intensity, period, .. } = self.rules;
         if one_more(&mut state.starts, intensity, period, now).is_none() {
             self.give_up(state, id, format!("{crash}; more than {intensity} new starts within {period:?}"));
             return Decision::LieDown;
         }
-        state.restarts += 1;
         let least = if state.plan.is_rising(id) { PAUSE_AFTER_FAILED_START } else { Duration::ZERO };
-        let after = after.max(least);
+        self.start_anew(state, id, crash, after.max(least), now)
+    }
+
+    /// One new start more, of that member alone or of others with it.
+    fn start_anew(
+        &self,
+        state: &mut State,
+        id: MemberId,
+        crash: &str,
+        after: Duration,
+        now: LinkInstant,
+    ) -> Decision {
+        let BranchRules { strategy, .. } = self.rules;
+        state.restarts += 1;
         let not_before = now.plus(u64::try_from(after.as_millis()).unwrap_or(u64::MAX));
         match state.plan.crashed(id, not_before) {
             Fate::Alone => Decision::Restart { after },

@@ -58,6 +58,16 @@ impl Supervision for Seat {
         self.ask(self.supervisor.crashed(cause, now), cause, now)
     }
 
+    fn lost_mailbox(&self, cause: &str, now: LinkInstant) -> Decision {
+        match (self.supervisor.lost_mailbox(cause, now), self.branch.upgrade()) {
+            (Decision::Restart { .. }, Some(branch)) => branch.lost_mailbox(self.id, &self.who(), cause, now),
+            (Decision::Restart { .. }, None) => {
+                Decision::Stay { reason: "its child container has ended".to_owned() }
+            }
+            (stays, _) => stays,
+        }
+    }
+
     fn ended_itself(&self, now: LinkInstant) -> Decision {
         self.ask(self.supervisor.ended_itself(now), "it ended itself, and is permanent", now)
     }

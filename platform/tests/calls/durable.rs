@@ -6,7 +6,7 @@ use std::time::Duration;
 use folkmoot::exchange::{Asker, DeathCause, ExchangeLimits, MailboxId, MailboxLimits, Page, Query};
 use folkmoot::mail::MailError;
 use folkmoot::prelude::*;
-use folkmoot::{Backoff, Builder, Durable, SpawnError};
+use folkmoot::{AgentEvent, Backoff, Builder, Durable, SpawnError};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 
@@ -22,6 +22,7 @@ over_every_engine![
     what_a_handler_sends_leaves_with_its_acknowledgement_or_not_at_all,
     an_agent_moves_to_another_node_with_its_mail,
     an_owner_whose_lease_is_anothers_ends,
+    an_owner_whose_lease_is_nobodys_is_started_anew,
     with_one_in_hand_nothing_overtakes_what_is_tried_again,
     an_answer_comes_though_as_many_mails_are_in_hand_as_may_be,
     no_more_are_in_hand_than_may_be_and_what_was_not_begun_goes_back_untouched,
@@ -96,6 +97,11 @@ impl Pump {
     #[expose]
     fn now(&self) -> u64 {
         self.level
+    }
+
+    #[expose]
+    fn crash(&self, ctx: &Context<Self>) -> Option<String> {
+        ctx.last_crash()
     }
 }
 
@@ -351,15 +357,49 @@ async fn an_owner_whose_lease_is_anothers_ends(engine: Engine) {
     let proxy = node.spawn("pump", pump(&book)).durable_with(durable).await.unwrap();
     let mut monitor = node.monitor(&proxy).await.unwrap();
     let (exchange, id) = (node.mailroom().unwrap().exchange(), mailbox(&node, "pump").await);
-    let minute = Duration::from_secs(60);
-    let error = exchange.take_lease(&Asker::Container, id, "thief".into(), minute).await.unwrap_err();
-    let folkmoot::exchange::ExchangeError::Owned { holder, .. } = error else { panic!("{error}") };
-    // Whoever holds it under the same name has it from then on.
-    exchange.take_lease(&Asker::Container, id, holder, minute).await.unwrap();
+    // Both are begun before the agent can know of the first.
+    let given_up = exchange.give_up_lease(&Asker::Container, id, 1);
+    let taken = exchange.take_lease(&Asker::Container, id, "thief 1".into(), Duration::from_secs(60));
+    let (given_up, taken) = futures_util::future::join(given_up, taken).await;
+    assert!(given_up.is_ok() && taken.is_ok(), "{given_up:?}, {taken:?}");
     let event = monitor.next().await;
     assert!(format!("{event:?}").contains("it lost its mailbox"), "{event:?}");
-    assert_eq!(counts.of("mailboxes_lost"), 1);
+    let Some(AgentEvent::Ended { cause, in_order: false }) = monitor.next().await else { panic!("it ends") };
+    assert!(cause.contains("it lost its mailbox") && cause.contains("node \"thief\" has it"), "{cause}");
+    assert_eq!((counts.of("mailboxes_lost"), counts.of("mailboxes_retaken")), (1, 0));
     assert!(node.agents().is_empty());
+    node.shutdown().await;
+}
+
+async fn an_owner_whose_lease_is_nobodys_is_started_anew(engine: Engine) {
+    let counts = Counts::default();
+    let node = counts.during(node(engine, "regained")).await;
+    let book = Book::default();
+    let proxy = node.spawn("pump", pump(&book)).durable().await.unwrap();
+    let mut monitor = node.monitor(&proxy).await.unwrap();
+    node.send("pump", order(5)).await.unwrap();
+    book.until(1).await;
+    let (exchange, id) = (node.mailroom().unwrap().exchange(), mailbox(&node, "pump").await);
+    for lost in 1..=3_u64 {
+        // As where its node has slept for longer than a lease.
+        exchange.give_up_lease(&Asker::Container, id, lost).await.unwrap();
+        let Some(AgentEvent::Crashed { cause }) = monitor.next().await else { panic!("it is told") };
+        assert!(cause.starts_with("it lost its mailbox: "), "{cause}");
+        assert_eq!(monitor.next().await, Some(AgentEvent::Restarted { restarts: lost }));
+        assert_eq!(proxy.now().await.unwrap(), 0, "it is made anew");
+        assert_eq!(proxy.crash().await.unwrap(), Some(cause));
+        assert_eq!((counts.of("mailboxes_lost"), counts.of("mailboxes_retaken")), (lost, lost));
+    }
+    // What past owners say is refused still, and the present one's is taken.
+    let error = exchange.give_up_lease(&Asker::Container, id, 3).await.unwrap_err();
+    assert!(matches!(error, folkmoot::exchange::ExchangeError::NotTheOwner { .. }), "{error}");
+    node.send("pump", order(6)).await.unwrap();
+    assert_eq!(book.until(2).await, ["5 litres, attempt 1", "6 litres, attempt 1"]);
+    node.stop("pump", Duration::from_secs(10)).await.unwrap();
+    let stats = exchange.stats(&Asker::Container, id).await.unwrap();
+    assert_eq!((stats.accepted, stats.acknowledged, stats.ready, stats.in_hand), (2, 2, 0, 0));
+    // It was left in order: nobody waits for the end of a lease.
+    node.spawn("pump", pump(&book)).durable().start_deadline(Duration::from_secs(10)).await.unwrap();
     node.shutdown().await;
 }
 

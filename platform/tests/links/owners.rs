@@ -3,6 +3,7 @@
 //! Neighbours: [`process`] is an owner in a process of its own, `calls/durable.rs` has what becomes of mail in one process,
 //! `joining/processes.rs` nodes that fail.
 
+mod away;
 mod frozen;
 #[cfg(feature = "sqlite")]
 mod killed;

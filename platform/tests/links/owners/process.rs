@@ -24,7 +24,7 @@ const THIS_TEST: &str = "links::owners::process::an_owner_of_its_own";
 /// Those who send at the same time.
 pub(super) const SENDERS: u64 = 4;
 /// So long that an owner on a busy machine keeps it, and so short that a test can wait for its end.
-const LEASE: Duration = Duration::from_secs(4);
+pub(super) const LEASE: Duration = Duration::from_secs(4);
 
 /// What an owner does.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -202,6 +202,7 @@ async fn stand_still(exchange: &str, at: u64) {
     let ledger = node.spawn("ledger", ledger).durable_with(durable()).await.unwrap();
     let mut monitor = node.monitor(&ledger).await.unwrap();
     tell("READY", &());
+    let Some(AgentEvent::Crashed { .. }) = monitor.next().await else { panic!("it loses its mailbox") };
     let Some(AgentEvent::Ended { cause, in_order }) = monitor.next().await else { panic!("it ends") };
     tell("ENDED", &(cause, in_order));
     while !node.agents().is_empty() {
