@@ -70,6 +70,17 @@ pub trait Exchange: Send + Sync + fmt::Debug + 'static {
     /// `LeaseOver` where its lease is, `NotTheOwner` where its owner's is.
     fn acknowledge<'a>(&'a self, asker: &'a Asker, receipt: &'a Receipt) -> Reply<'a, ()>;
 
+    /// Notes that the bytes of these deliveries have left for a receiver that acknowledges nothing itself: if this process dies
+    /// before they are acknowledged or given back, they are done with, for the system sends what it has taken. Until then nothing
+    /// changes. One that is over stays so. An engine that does not outlive its process notes nothing, nor does one elsewhere.
+    ///
+    /// # Errors
+    /// Those of every operation.
+    fn note_left<'a>(&'a self, asker: &'a Asker, receipts: Vec<Receipt>) -> Reply<'a, ()> {
+        let _ = (asker, receipts);
+        Box::pin(std::future::ready(Ok(())))
+    }
+
     /// Gives a delivery back, to be delivered again later or never.
     ///
     /// # Errors

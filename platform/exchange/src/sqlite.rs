@@ -80,7 +80,7 @@ use crate::store::{Claim, Claimed, Store};
 
 use desk::Desk;
 use directory::Directory;
-use hands::HandsFile;
+use hands::{HandRecord, HandsFile};
 use readers::Readers;
 use returned::Returned;
 use session::Session;
@@ -112,9 +112,10 @@ impl SqliteStore {
         let start = opening::next_start(&connection, ground.now()).map_err(tell)?;
         let was_closed = opening::meta(&connection, "closed").map_err(tell)? == Some(1);
         let of_hands = |error| of_file(&held.file(HANDS), "using a file of the exchange", error);
-        let left_in_hand = hands::read(&held.file(HANDS)).map_err(of_hands)?;
+        let (left, left_in_hand): (Vec<HandRecord>, Vec<HandRecord>) =
+            hands::read(&held.file(HANDS)).map_err(of_hands)?.into_iter().partition(HandRecord::has_left);
         opening::begin(&connection, &left_in_hand, start).map_err(tell)?;
-        let hands = HandsFile::begin(&held.file(HANDS)).map_err(of_hands)?;
+        let hands = HandsFile::begin(&held.file(HANDS), &left).map_err(of_hands)?;
         let mut desk = Desk::new(connection, ground.clone(), start);
         opening::read_desk(&mut desk, was_closed).map_err(tell)?;
         let ballast = writer::ballast_of(&held);
@@ -139,6 +140,18 @@ impl SqliteStore {
             .name(writer::THREAD.to_owned())
             .spawn(move || writer.work(taken))
             .map_err(|error| of_file(directory, "starting a thread of the exchange", error))?;
+        if !left.is_empty() {
+            tracing::info!(
+                mails = left.len(),
+                "what had left for its receivers when the exchange ended is taken for arrived"
+            );
+            // The first order, and light: it is done before anyone claims.
+            let (answer, _) = oneshot::channel();
+            let (manner, returned) = (light(ground.now()), returned.clone());
+            let run = move |session: &mut Session| session.have_arrived(manner.now, &left);
+            let first = Operation { manner, run, outcome: None, answer, unheard: let_go, returned };
+            drop(orders.try_send(Order::Do(Box::new(first))));
+        }
         Ok(SqliteStore {
             ground,
             orders: Mutex::new(Some(orders)),
@@ -269,6 +282,11 @@ impl Store for SqliteStore {
     fn acknowledge<'a>(&'a self, now: Moment, asker: &'a Asker, receipt: Receipt) -> Reply<'a, ()> {
         let asker = asker.clone();
         Box::pin(self.write(kept(now), move |session| session.acknowledge(now, &asker, &receipt)))
+    }
+
+    fn note_left<'a>(&'a self, now: Moment, asker: &'a Asker, receipts: Vec<Receipt>) -> Reply<'a, ()> {
+        let asker = asker.clone();
+        Box::pin(self.write(light(now), move |session| session.note_left(now, &asker, &receipts)))
     }
 
     fn refuse<'a>(

@@ -12,6 +12,7 @@ use crate::moment::Moment;
 
 use super::burying::{bury, expire};
 use super::desk::{Desk, Hand};
+use super::hands::Whereabouts;
 use super::places::{self, Placed};
 use super::requests;
 use super::slots::Live;
@@ -90,6 +91,7 @@ pub(super) fn settle(live: &mut Live, desk: &mut Desk, now: Moment) -> Outcome<(
                 rank,
                 attempts,
                 is_written: true,
+                has_left: false,
                 claim: 0,
                 until: now,
                 size,
@@ -193,7 +195,7 @@ fn lay_back(
     let Hand { mail, rank, attempts, .. } = *hand;
     live.tries.insert(position, Try { mail, rank, attempts, delayed_until });
     write(live, desk, position, hand, delayed_until)?;
-    desk.note(position, hand, false);
+    desk.note(position, hand, Whereabouts::Waits);
     if let Some(expiry) = hand.expires_at {
         live.expiring = Some(live.expiring.map_or(expiry, |at| at.min(expiry)));
     }

@@ -17,7 +17,7 @@ use crate::mailbox_id::MailboxId;
 use crate::moment::Moment;
 
 use super::free_rows::FreeRows;
-use super::hands::HandRecord;
+use super::hands::{HandRecord, Whereabouts};
 use super::keyed::Keyed;
 use super::mails::Stored;
 use super::sent::{Sent, SentMail};
@@ -40,6 +40,8 @@ pub(super) struct Hand {
     pub(super) attempts: u32,
     /// It has a row of `attempt`, of an earlier delivery.
     pub(super) is_written: bool,
+    /// Its bytes have left for the receiver.
+    pub(super) has_left: bool,
     pub(super) claim: u64,
     pub(super) until: Moment,
     pub(super) size: u64,
@@ -288,9 +290,9 @@ impl Desk {
     }
 
     /// A delivery is noted once the transaction is committed.
-    pub(super) fn note(&mut self, position: u64, hand: &Hand, is_in_hand: bool) {
+    pub(super) fn note(&mut self, position: u64, hand: &Hand, whereabouts: Whereabouts) {
         let Hand { mailbox, mail, rank, attempts, .. } = *hand;
-        self.records.push(HandRecord { mailbox, position, mail, attempts, rank, is_in_hand });
+        self.records.push(HandRecord { mailbox, position, mail, attempts, rank, whereabouts });
     }
 
     /// What is to be noted now.
@@ -302,8 +304,9 @@ impl Desk {
     pub(super) fn all_in_hand(&self) -> Vec<HandRecord> {
         let hands = self.hands.values().flatten();
         let record = |(position, hand): (&u64, &Hand)| {
-            let Hand { mailbox, mail, rank, attempts, .. } = *hand;
-            HandRecord { mailbox, position: *position, mail, attempts, rank, is_in_hand: true }
+            let Hand { mailbox, mail, rank, attempts, has_left, .. } = *hand;
+            let whereabouts = if has_left { Whereabouts::Left } else { Whereabouts::InHand };
+            HandRecord { mailbox, position: *position, mail, attempts, rank, whereabouts }
         };
         hands.map(record).collect()
     }

@@ -1,10 +1,11 @@
 //! The file of deliveries: which mail is in somebody's hand, so that a process that dies of one is not given it for ever.
 //!
 //! A delivery is not written into the database, for most are acknowledged at once; it is a record at the end of this file, which
-//! no one waits for. When the store is opened after a crash, what was in hand is written as attempts. Always true: a
-//! power failure may take records, and attempts that were not counted then are all that is lost; a record that is not whole
-//! ends the file; the file is written anew when most of it is old. Neighbours: [`desk`](super::desk) has what is in hand,
-//! [`attempts`](super::attempts) the rows.
+//! no one waits for. When the store is opened after a crash, what was in hand is written as attempts, and what had left for its
+//! receiver is done with: the system, which has the records, has those bytes too, and sends them whatever became of the process.
+//! Always true: a power failure may take records, and with them attempts that were not counted, and the bytes that had left;
+//! a record that is not whole ends the file; the file is written anew when most of it is old. Neighbours:
+//! [`desk`](super::desk) has what is in hand, [`attempts`](super::attempts) the rows, [`queue`](super::queue) what had left.
 
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
@@ -22,7 +23,36 @@ const RECORD_BYTES: usize = 40;
 /// Bytes of the file that are always kept before it is written anew.
 const KEPT_BYTES: u64 = 1 << 20;
 
-/// A mail comes into somebody's hand, or leaves it and waits again.
+/// Where a mail is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Whereabouts {
+    /// It waits again.
+    Waits,
+    /// In somebody's hand.
+    InHand,
+    /// There as well, and the system has its bytes: it gets to its receiver where that lives, though this process dies.
+    Left,
+}
+
+impl Whereabouts {
+    fn number(self) -> u8 {
+        match self {
+            Whereabouts::Waits => 0,
+            Whereabouts::InHand => 1,
+            Whereabouts::Left => 2,
+        }
+    }
+
+    fn of(number: u8) -> Whereabouts {
+        match number {
+            0 => Whereabouts::Waits,
+            2 => Whereabouts::Left,
+            _ => Whereabouts::InHand,
+        }
+    }
+}
+
+/// A mail comes into somebody's hand, leaves for its receiver, or waits again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct HandRecord {
     /// The number of the mailbox.
@@ -32,17 +62,21 @@ pub(super) struct HandRecord {
     pub(super) mail: i64,
     pub(super) attempts: u32,
     pub(super) rank: u8,
-    pub(super) is_in_hand: bool,
+    pub(super) whereabouts: Whereabouts,
 }
 
 impl HandRecord {
+    pub(super) fn has_left(&self) -> bool {
+        self.whereabouts == Whereabouts::Left
+    }
+
     fn put(&self, bytes: &mut Vec<u8>) {
         let from = bytes.len();
         bytes.extend_from_slice(&self.mailbox.to_le_bytes());
         bytes.extend_from_slice(&self.position.to_le_bytes());
         bytes.extend_from_slice(&self.mail.to_le_bytes());
         bytes.extend_from_slice(&self.attempts.to_le_bytes());
-        bytes.extend_from_slice(&[self.rank, u8::from(self.is_in_hand), 0, 0, 0, 0, 0, 0]);
+        bytes.extend_from_slice(&[self.rank, self.whereabouts.number(), 0, 0, 0, 0, 0, 0]);
         let sum = sum_of(&[bytes.get(from..).unwrap_or_default()]);
         bytes.extend_from_slice(&sum.to_le_bytes());
     }
@@ -62,7 +96,7 @@ impl HandRecord {
             mail: i64::from_le_bytes(*mail),
             attempts: u32::from_le_bytes(*attempts),
             rank: *rest.first()?,
-            is_in_hand: *rest.get(1)? != 0,
+            whereabouts: Whereabouts::of(*rest.get(1)?),
         })
     }
 }
@@ -79,9 +113,9 @@ pub(super) struct HandsFile {
 }
 
 impl HandsFile {
-    /// Opens the file at `path`, empty.
-    pub(super) fn begin(path: &Path) -> io::Result<HandsFile> {
-        let file = create(path)?;
+    /// Opens the file at `path` anew. `left` stays in it, if there is room: it is to be done with soon.
+    pub(super) fn begin(path: &Path, left: &[HandRecord]) -> io::Result<HandsFile> {
+        let file = if left.is_empty() { create(path) } else { write(path, left).or_else(|_| create(path)) }?;
         Ok(HandsFile { path: path.to_owned(), file, bytes: 0, new_bytes: 0, has_told: false })
     }
 
@@ -112,13 +146,8 @@ impl HandsFile {
     }
 
     fn write_anew(&mut self, all: &[HandRecord]) -> io::Result<()> {
-        let unfinished = self.path.with_extension("unfinished");
-        let mut file = create(&unfinished)?;
-        let bytes = bytes_of(all);
-        file.write_all(&bytes)?;
-        std::fs::rename(&unfinished, &self.path)?;
-        self.file = file;
-        self.bytes = bytes.len() as u64;
+        self.file = write(&self.path, all)?;
+        self.bytes = (all.len() * RECORD_BYTES) as u64;
         self.new_bytes = self.bytes;
         Ok(())
     }
@@ -128,13 +157,22 @@ fn create(path: &Path) -> io::Result<File> {
     OpenOptions::new().create(true).truncate(true).write(true).open(path)
 }
 
+/// Writes the file as a whole.
+fn write(path: &Path, records: &[HandRecord]) -> io::Result<File> {
+    let unfinished = path.with_extension("unfinished");
+    let mut file = create(&unfinished)?;
+    file.write_all(&bytes_of(records))?;
+    std::fs::rename(&unfinished, path)?;
+    Ok(file)
+}
+
 fn bytes_of(records: &[HandRecord]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(records.len() * RECORD_BYTES);
     records.iter().for_each(|record| record.put(&mut bytes));
     bytes
 }
 
-/// What was in hand when the file at `path` was written for the last time; none where there is no file.
+/// What was in hand, or had left, when the file at `path` was written for the last time; none where there is no file.
 pub(super) fn read(path: &Path) -> io::Result<Vec<HandRecord>> {
     let bytes = match std::fs::read(path) {
         Ok(bytes) => bytes,
@@ -147,7 +185,7 @@ pub(super) fn read(path: &Path) -> io::Result<Vec<HandRecord>> {
         let Some(record) = record.and_then(HandRecord::of) else { break };
         last.insert((record.mailbox, record.position), record);
     }
-    Ok(last.into_values().filter(|record| record.is_in_hand).collect())
+    Ok(last.into_values().filter(|record| record.whereabouts != Whereabouts::Waits).collect())
 }
 
 /// Writes what was in hand as attempts, where it waits still and no later attempt is known.
@@ -170,7 +208,8 @@ mod tests {
     use super::*;
 
     fn record(position: u64, attempts: u32, is_in_hand: bool) -> HandRecord {
-        HandRecord { mailbox: 3, position, mail: 1 << 40, attempts, rank: 9, is_in_hand }
+        let whereabouts = if is_in_hand { Whereabouts::InHand } else { Whereabouts::Waits };
+        HandRecord { mailbox: 3, position, mail: 1 << 40, attempts, rank: 9, whereabouts }
     }
 
     fn must_not() -> Vec<HandRecord> {
@@ -182,7 +221,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("hands");
         assert_eq!(read(&path).unwrap(), []);
-        let mut file = HandsFile::begin(&path).unwrap();
+        let mut file = HandsFile::begin(&path, &[]).unwrap();
         file.add(&[record(1, 1, true), record(2, 1, true)], must_not);
         file.add(&[record(1, 1, false), record(2, 2, true)], must_not);
         assert_eq!(read(&path).unwrap(), [record(2, 2, true)]);
@@ -199,10 +238,23 @@ mod tests {
     }
 
     #[test]
+    fn what_has_left_is_told_until_it_waits_again_and_stays_in_a_file_that_begins() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("hands");
+        let left = |position| HandRecord { whereabouts: Whereabouts::Left, ..record(position, 1, true) };
+        let mut file = HandsFile::begin(&path, &[]).unwrap();
+        file.add(&[record(1, 1, true), record(2, 1, true), left(1), left(2), record(2, 1, false)], must_not);
+        assert_eq!(read(&path).unwrap(), [left(1)]);
+        let mut file = HandsFile::begin(&path, &[left(1)]).unwrap();
+        file.add(&[record(3, 1, true)], must_not);
+        assert_eq!(read(&path).unwrap(), [left(1), record(3, 1, true)]);
+    }
+
+    #[test]
     fn a_file_of_old_records_is_written_anew() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("hands");
-        let mut file = HandsFile::begin(&path).unwrap();
+        let mut file = HandsFile::begin(&path, &[]).unwrap();
         let many = vec![record(1, 1, true); 1000];
         let all: Vec<HandRecord> = (0..9).map(|position| record(position, 2, true)).collect();
         for _ in 0..100 {

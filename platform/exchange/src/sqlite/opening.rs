@@ -222,7 +222,8 @@ fn note(connection: &Connection, name: &str, value: u64) -> Outcome<()> {
     Ok(())
 }
 
-/// Begins a new life of the store: what was in hand when the last one ended counts as attempts, and the start is counted.
+/// Begins a new life of the store: what was in hand when the last one ended, and had not left, counts as attempts, and the start
+/// is counted.
 pub(super) fn begin(connection: &Connection, hands: &[HandRecord], start: u64) -> Outcome<()> {
     let transaction = connection.unchecked_transaction()?;
     hands::write_attempts(&transaction, hands)?;

@@ -18,6 +18,7 @@ use crate::store::{Claim, Claimed};
 
 use super::attempts;
 use super::desk::{Desk, Hand};
+use super::hands::{HandRecord, Whereabouts};
 use super::mails::{self, Broken, Stored};
 use super::mending;
 use super::places::{self, Placed};
@@ -85,6 +86,7 @@ pub(super) fn claim(live: &mut Live, desk: &mut Desk, now: Moment, claim: &Claim
             rank,
             attempts,
             is_written: tried.is_some(),
+            has_left: false,
             claim: desk.last_claim,
             until,
             size: stored.mail.size_bytes(),
@@ -92,7 +94,7 @@ pub(super) fn claim(live: &mut Live, desk: &mut Desk, now: Moment, claim: &Claim
         };
         desk.set_hand(id, position, Some(hand));
         desk.change(id);
-        desk.note(position, &hand, true);
+        desk.note(position, &hand, Whereabouts::InHand);
         let receipt = Receipt { mailbox: id, position, claim: hand.claim, epoch: claim.epoch };
         let Stored { mail, by, accepted_at, .. } = stored;
         deliveries.push(Delivery { receipt, mail, by, accepted_at, attempt: attempts, lease_until: until });
@@ -159,6 +161,47 @@ pub(super) fn acknowledge(live: &mut Live, desk: &mut Desk, position: u64, hand:
     remove(live, desk, position, hand)?;
     live.tally_mut(desk).acknowledged += 1;
     Ok(())
+}
+
+/// A delivery's bytes have left for its receiver; it was checked before.
+pub(super) fn note_left(live: &Live, desk: &mut Desk, position: u64, hand: Hand) {
+    let hand = Hand { has_left: true, ..hand };
+    desk.set_hand(live.id(), position, Some(hand));
+    desk.note(position, &hand, Whereabouts::Left);
+}
+
+/// A mail that had left for its receiver when the process before this one ended is done with; whether it is there still.
+pub(super) fn has_arrived(live: &mut Live, desk: &mut Desk, left: &HandRecord) -> Outcome<bool> {
+    let HandRecord { mail, position, rank, .. } = *left;
+    let placed = places::find(&desk.connection, live.number, rank, position)?;
+    let Some(placed) = placed.filter(|placed| placed.mail == mail) else { return Ok(false) };
+    if desk.hand(live.id(), position).is_some()
+        || !mails::lies_at(&desk.connection, mail, live.number, (rank, position))?
+    {
+        return Ok(false);
+    }
+    desk.change(live.id());
+    let hand = nobodys(live, rank, position, placed);
+    acknowledge(live, desk, position, &hand)?;
+    Ok(true)
+}
+
+/// A mail that is in nobody's hand, to be removed; how often it was delivered is forgotten.
+fn nobodys(live: &mut Live, rank: u8, position: u64, placed: Placed) -> Hand {
+    let Placed { mail, size, expires_at } = placed;
+    let tried = live.tries.remove(&position);
+    Hand {
+        mailbox: live.number,
+        mail,
+        rank,
+        attempts: tried.map_or(0, |tried| tried.attempts),
+        is_written: tried.is_some(),
+        has_left: false,
+        claim: 0,
+        until: Moment::EPOCH,
+        size,
+        expires_at,
+    }
 }
 
 /// A mail that is in hand goes for good.
@@ -246,18 +289,7 @@ pub(super) fn purge_waiting(live: &mut Live, desk: &mut Desk, now: Moment) -> Ou
                 placed = places::find(&desk.connection, live.number, rank, position)?;
             }
             let Some(Placed { mail, size, expires_at }) = placed else { continue };
-            let tried = live.tries.remove(&position);
-            let hand = Hand {
-                mailbox: live.number,
-                mail,
-                rank,
-                attempts: tried.map_or(0, |tried| tried.attempts),
-                is_written: tried.is_some(),
-                claim: 0,
-                until: Moment::EPOCH,
-                size,
-                expires_at,
-            };
+            let hand = nobodys(live, rank, position, Placed { mail, size, expires_at });
             remove(live, desk, position, &hand)?;
             if let Some(Pending { requester, tag, label, .. }) = pending.get(&position) {
                 let request = (position, *requester, (*tag, *label));

@@ -24,6 +24,7 @@ use super::attempts;
 use super::burying;
 use super::desk::{Desk, Hand, Place, Word};
 use super::finding;
+use super::hands::HandRecord;
 use super::mails::{self, Stored};
 use super::places;
 use super::queue;
@@ -175,6 +176,32 @@ impl Session {
         if queue::ready(live, desk) > 0 {
             // A receiver may wait for room among those in hand.
             desk.wake_one(receipt.mailbox);
+        }
+        Ok(())
+    }
+
+    /// Deliveries whose bytes have left for their receiver; one that is over stays so.
+    pub(super) fn note_left(&mut self, now: Moment, asker: &Asker, receipts: &[Receipt]) -> Outcome<()> {
+        for receipt in receipts {
+            match self.delivery(now, asker, receipt) {
+                Ok((live, desk, hand)) => queue::note_left(live, desk, receipt.position, hand),
+                Err(Trouble::Refused(error)) => tracing::debug!(%error, "a delivery that has left is over"),
+                Err(trouble) => return Err(trouble),
+            }
+        }
+        Ok(())
+    }
+
+    /// What had left for its receiver when the process before this one ended has arrived, as far as anyone can tell.
+    pub(super) fn have_arrived(&mut self, now: Moment, left: &[HandRecord]) -> Outcome<()> {
+        for record in left {
+            let Some(id) = slots::id_of_number(&self.desk, record.mailbox)? else { continue };
+            match self.settled(now, &Asker::Container, id) {
+                Ok((live, desk)) => drop(queue::has_arrived(live, desk, record)?),
+                // It was terminated.
+                Err(Trouble::Refused(_)) => {}
+                Err(trouble) => return Err(trouble),
+            }
         }
         Ok(())
     }

@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use rusqlite::Connection;
+use rusqlite::{Connection, OptionalExtension};
 
 use crate::asker::{Asker, Ownership};
 use crate::error::ExchangeError;
@@ -25,7 +25,7 @@ use super::mailbox_rows::read;
 use super::recounting::recount_one;
 use super::tallies::Tally;
 use super::trouble::Outcome;
-use super::words::moment_of;
+use super::words::{id_of, moment_of};
 
 /// Mailboxes that are kept in memory; after so many that were used since, one that was not is dropped.
 pub const KEPT_MAILBOXES: usize = 20_000;
@@ -235,6 +235,13 @@ fn load(desk: &Desk, id: MailboxId) -> Outcome<Option<Slot>> {
         live.pending_expiring = earliest(connection, &live, "pending")?;
     }
     Ok(Some(Slot::Live(live)))
+}
+
+/// The mailbox of that number, where it can be told.
+pub(super) fn id_of_number(desk: &Desk, number: i64) -> Outcome<Option<MailboxId>> {
+    let mut statement = desk.connection.prepare_cached("SELECT id FROM mailbox WHERE number = ?1")?;
+    let found = statement.query_row([number], |row| Ok(row.get_ref(0)?.as_blob().ok().and_then(id_of)));
+    Ok(found.optional()?.flatten())
 }
 
 /// When the first of a mailbox's rows in that table expires.

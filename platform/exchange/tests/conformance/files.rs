@@ -152,6 +152,53 @@ async fn of_deliveries_only_those_in_hand_count_after_a_crash() {
 }
 
 #[tokio::test]
+async fn what_had_left_for_its_receiver_when_the_process_ended_is_done_with() {
+    let directory = tempdir().unwrap();
+    let world = World::at(directory.path()).await.unwrap();
+    let (agent, other) = (world.agent(1).await, world.agent(2).await);
+    let ended = world.agent(3).await;
+    for body in ["left", "given back", "acknowledged", "in hand", "waits"] {
+        world.say(agent, body).await;
+    }
+    world.say(ended, "left").await;
+    let deliveries = world.try_recv(agent, Recv::now().at_most(4)).await.unwrap();
+    let [left, given_back, acknowledged, _] = &deliveries[..] else { panic!() };
+    let gone = world.take_one(ended).await.receipt;
+    let receipts = vec![left.receipt, given_back.receipt, acknowledged.receipt];
+    world.exchange.note_left(&Asker::Container, receipts.clone()).await.unwrap();
+    world.exchange.note_left(&Asker::Container, vec![gone]).await.unwrap();
+    world.exchange.terminate(&Asker::Container, ended).await.unwrap();
+    world.refuse(given_back, Refusal::after(std::time::Duration::ZERO, "its connection broke")).await;
+    world.acknowledge(acknowledged).await;
+    // Whose delivery is over says nothing more, and nobody speaks of another's.
+    world.exchange.note_left(&Asker::Container, receipts).await.unwrap();
+    world.exchange.note_left(&Asker::user("eve"), vec![deliveries[3].receipt]).await.unwrap();
+    // While the process lives nothing has changed.
+    let stats = world.exchange.stats(&Asker::Container, agent).await.unwrap();
+    assert_eq!((stats.acknowledged, stats.in_hand, stats.ready), (1, 2, 2));
+    world.say(other, "another").await;
+    let crash = crashed(directory.path());
+    closed(world).await;
+
+    let world = World::at(crash.path()).await.unwrap();
+    let again = crashed(crash.path());
+    let stats = world.exchange.stats(&Asker::Container, agent).await.unwrap();
+    assert_eq!((stats.accepted, stats.acknowledged, stats.ready), (5, 2, 3));
+    closed(world).await;
+    // It stays so, also where the next process ends at once.
+    for directory in [crash.path(), again.path()] {
+        let world = World::at(directory).await.unwrap();
+        let got = world.try_recv(agent, Recv::now().at_most(9)).await.unwrap();
+        let got: Vec<(String, u32)> = got.iter().map(|one| (text(&one.mail), one.attempt)).collect();
+        let got: Vec<(&str, u32)> = got.iter().map(|(body, attempt)| (&**body, *attempt)).collect();
+        assert_eq!(got, [("given back", 2), ("in hand", 2), ("waits", 1)]);
+        assert_eq!(world.drain(other).await, ["another"]);
+        closed(world).await;
+        assert_eq!(sqlite::check(directory).unwrap().findings, [""; 0]);
+    }
+}
+
+#[tokio::test]
 async fn one_process_at_a_time_holds_a_directory_and_the_next_one_may() {
     let directory = tempdir().unwrap();
     let world = World::at(directory.path()).await.unwrap();

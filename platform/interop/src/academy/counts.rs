@@ -72,10 +72,11 @@ enum Cause {
     Unavailable,
     Failed,
     Route,
+    SecondAnswer,
 }
 
 /// In the order of [`Cause`].
-const CAUSES: [&str; 17] = [
+const CAUSES: [&str; 18] = [
     "wrong field",
     "wrong timeout",
     "long body",
@@ -93,6 +94,7 @@ const CAUSES: [&str; 17] = [
     "unavailable",
     "failed",
     "no such route",
+    "second answer",
 ];
 
 /// Why a connection was not taken, or was ended before its client ended it.
@@ -135,6 +137,11 @@ impl Counts {
     pub(crate) fn no_route(&self) {
         self.counters.refusal(Cause::Route as usize);
         self.counters.request(Route::Other as usize, DoorOutcome::Refused);
+    }
+
+    /// An answer was left out, whose sender is told nothing of that.
+    pub(crate) fn left_out(&self) {
+        self.counters.refusal(Cause::SecondAnswer as usize);
     }
 
     /// A request that begins.
@@ -263,6 +270,7 @@ mod tests {
         assert_eq!(ROUTES[Route::Other as usize], "other");
         assert_eq!(ROUTES[Route::Listen as usize], "GET /mailbox/listen");
         assert_eq!(CAUSES[Cause::Route as usize], "no such route");
+        assert_eq!(CAUSES[Cause::SecondAnswer as usize], "second answer");
         assert_eq!(CAUSES[Cause::Terminated as usize], "terminated");
         assert_eq!(CUTS[Cut::Stalled as usize], "stalled");
     }

@@ -10,13 +10,16 @@
 //!
 //! Always true: what is held here is in hand at the exchange. It is acknowledged at a sign, and given back where its
 //! connection ends without one: no mail goes with a connection, and one that was written in the last moment of a stream may
-//! come twice. Neighbours: [`connection`](super::connection) tells how connections end; [`stream`](super::stream) and
+//! come twice. Of a response the exchange is told as soon as the system has taken its bytes: should this process be killed then,
+//! the system sends them all the same, and the response does not come twice, which Academy's clients do not survive. A
+//! request comes twice rather than never: its agent may have been killed too. Neighbours: [`connection`](super::connection) tells how connections end; [`stream`](super::stream) and
 //! [`receiving`](super::receiving) hand mail out.
 
 use std::collections::HashMap;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
 use std::time::Duration;
 
 use folkmoot::Clock;
@@ -69,11 +72,13 @@ pub(crate) struct Hands {
     /// The mailboxes of which mail is held for it.
     mailboxes: Mutex<Vec<MailboxId>>,
     news: Notify,
+    /// By what the line counts: up to there it is known what has left.
+    looked_to: AtomicU64,
 }
 
 impl Hands {
     pub(crate) fn new(line: Arc<Line>) -> Hands {
-        Hands { line, mailboxes: Mutex::default(), news: Notify::new() }
+        Hands { line, mailboxes: Mutex::default(), news: Notify::new(), looked_to: AtomicU64::default() }
     }
 
     fn mailboxes(&self) -> MutexGuard<'_, Vec<MailboxId>> {
@@ -110,6 +115,8 @@ struct Held {
     asker: Asker,
     /// Where it is a request.
     tag: Option<u128>,
+    /// It is a response, and the exchange does not know yet that it has left.
+    is_to_be_noted: bool,
     /// Its event, in a stream.
     event: Option<u64>,
     answer: Arc<Answer>,
@@ -172,6 +179,7 @@ impl HeldMail {
             receipt: delivery.receipt,
             asker: asker.clone(),
             tag,
+            is_to_be_noted: matches!(delivery.mail.tracking, Tracking::Response { .. }),
             event,
             answer: answer.clone(),
             hands: hands.clone(),
@@ -198,6 +206,12 @@ impl HeldMail {
         self.give_back(doubtful).await;
     }
 
+    /// The mailbox is about to end: what has left for its client is no mail that goes with it.
+    pub(crate) async fn ends(self: &Arc<Self>, mailbox: MailboxId) {
+        let taken = self.take(mailbox, |held| held.is_out());
+        self.acknowledge(taken).await;
+    }
+
     /// The connection asked for something else: it has read the answers that were whole.
     pub(crate) async fn asked_again(self: &Arc<Self>, hands: &Arc<Hands>) {
         if !hands.is_empty() {
@@ -214,19 +228,58 @@ impl HeldMail {
         }
     }
 
-    /// Acknowledges what has left the connection and was not lost with it, again and again; it has no end.
+    /// Notes what has left the connection, and acknowledges what was not lost with it, again and again; it has no end. It is to be
+    /// polled by whoever has polled the connection, for what has left wakes nobody.
     pub(crate) async fn settle(self: &Arc<Self>, hands: &Arc<Hands>, clock: &dyn Clock) {
         loop {
             if hands.is_empty() {
                 hands.news.notified().await;
             }
-            clock.sleep(SETTLE_TIME).await;
+            let mut time = clock.sleep(SETTLE_TIME);
+            loop {
+                let left = tokio::select! {
+                    biased;
+                    () = &mut time => break,
+                    left = poll_fn(|_| self.poll_left(hands)) => left,
+                };
+                self.note_left(left).await;
+            }
             let taken = self.take_of(hands, |held| {
                 let was_out = held.was_out;
                 held.was_out = held.is_out();
                 was_out
             });
             self.acknowledge(taken).await;
+        }
+    }
+
+    /// Responses that have left since it was last asked, by whose they are.
+    fn poll_left(&self, hands: &Arc<Hands>) -> Poll<Vec<(Asker, Receipt)>> {
+        let (_, out) = hands.line.progress();
+        if hands.looked_to.swap(out, Ordering::AcqRel) == out {
+            return Poll::Pending;
+        }
+        let mut left = Vec::new();
+        for mailbox in hands.mailboxes().clone() {
+            let mut table = self.table(mailbox);
+            let all = table.get_mut(&mailbox).into_iter().flatten();
+            for held in all.filter(|held| held.is_to_be_noted && Arc::ptr_eq(&held.hands, hands)) {
+                if held.is_out() {
+                    held.is_to_be_noted = false;
+                    left.push((held.asker.clone(), held.receipt));
+                }
+            }
+        }
+        if left.is_empty() { Poll::Pending } else { Poll::Ready(left) }
+    }
+
+    async fn note_left(&self, left: Vec<(Asker, Receipt)>) {
+        for of_one in left.chunk_by(|(one, _), (next, _)| one == next) {
+            let Some((asker, _)) = of_one.first() else { continue };
+            let receipts = of_one.iter().map(|(_, receipt)| *receipt).collect();
+            if let Err(error) = self.exchange.note_left(asker, receipts).await {
+                tracing::warn!(%error, "responses that have left were not noted: they may come twice");
+            }
         }
     }
 

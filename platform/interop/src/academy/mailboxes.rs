@@ -49,6 +49,10 @@ pub(crate) fn not_an_agents_own(mailbox: MailboxId) -> Result<(), Refused> {
 pub(crate) async fn terminate(asked: Asked) -> Result<Response, Refused> {
     let mailbox = asked.fields.mailbox()?;
     not_an_agents_own(mailbox)?;
+    // Whoever may not end it is told so, and nothing of its mail is touched.
+    if asked.door.exchange.status(&asked.who.asker, mailbox).await?.state != MailboxState::Missing {
+        asked.door.held.ends(mailbox).await;
+    }
     let terminated = asked.door.exchange.terminate(&asked.who.asker, mailbox).await?;
     asked.door.dialects.forget(mailbox);
     tracing::debug!(%mailbox, answered = terminated.answered, "terminated");

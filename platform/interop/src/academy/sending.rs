@@ -1,14 +1,14 @@
 //! Messages that come in.
 //!
 //! Always true: a message that is sent again, byte for byte, is taken once; the answer says that it was taken only when the
-//! exchange keeps it. Where there are tokens, nobody sends as a mailbox that is another's. Neighbours:
+//! exchange keeps it; of the answers to one request the first is taken. Where there are tokens, nobody sends as a mailbox that is another's. Neighbours:
 //! [`message`](super::message) reads the header, [`held`](super::held) learns of responses.
 
 use std::time::Duration;
 
 use axum::response::Response;
 use folkmoot::exchange::limits::MAX_TEXT_BYTES;
-use folkmoot::exchange::{Mail, MailId, Moment, Posting};
+use folkmoot::exchange::{ExchangeError, Mail, MailId, Moment, Posting};
 use folkmoot::{Clock, Codec, MailError};
 
 use super::answers::{Refused, done};
@@ -45,6 +45,11 @@ pub(crate) async fn send(asked: Asked) -> Result<Response, Refused> {
                 tracing::debug!(%from, %to, "a message was sent again and is there already");
             }
         }
+        // Its agent was asked again, for nobody knew whether the request had arrived, and has answered anew.
+        Err(MailError::Exchange(ExchangeError::IdUsed { .. })) if direction == Direction::Response => {
+            tracing::info!(%from, %to, "a second answer to a request is left out: the first was taken");
+            door.counts.left_out();
+        }
         Err(MailError::Exchange(error)) => return Err(error.into()),
         Err(denied) => {
             tracing::info!(%denied, "a message was refused");
@@ -70,12 +75,17 @@ fn mail(header: Header, text: String) -> Mail {
         kind = format!("{KIND}message");
     }
     let mail = Mail::new(MailId(0), kind, text).from(header.src.mailbox);
-    let mut mail = match header.direction {
+    let direction = header.direction;
+    let mut mail = match direction {
         Direction::Request => mail.request(header.tag, header.label),
         Direction::Response => mail.response(header.tag, header.label),
     };
     mail.codec = Some(Codec::Json);
-    // The same text is the same message; tags are made at random, and a request and its response share one.
-    mail.id = MailId(header.tag ^ u128::from(mail.fingerprint()));
+    // Tags are made at random, and a request and its response share one. The same text is the same request; a response is the
+    // only one to its request, whatever it says: Academy's clients fail at a second.
+    mail.id = match direction {
+        Direction::Request => MailId(header.tag ^ u128::from(mail.fingerprint())),
+        Direction::Response => MailId(header.tag),
+    };
     mail
 }

@@ -22,7 +22,15 @@ impl Hall {
     }
 
     pub(crate) async fn open_as(set_up: impl FnOnce(Academy) -> Academy) -> Hall {
-        let mailroom = Mailroom::open("memory:").await.unwrap();
+        Hall::start(Mailroom::open("memory:").await.unwrap(), set_up).await
+    }
+
+    /// A server over an exchange that there is.
+    pub(crate) async fn over(mailroom: Mailroom) -> Hall {
+        Hall::start(mailroom, |academy| academy).await
+    }
+
+    async fn start(mailroom: Mailroom, set_up: impl FnOnce(Academy) -> Academy) -> Hall {
         let academy = set_up(Academy::new(mailroom.clone()));
         Hall { server: academy.start("127.0.0.1:0").await.unwrap(), mailroom }
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use folkmoot::{Clock, RealClock};
 use metrics::{Counter, Gauge, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit};
 
-use crate::client::{Hall, about, about_with, agent, put, request, until, user};
+use crate::client::{Hall, about, about_with, agent, put, request, response, until, user};
 
 /// All numbers, by their names with labels.
 #[derive(Clone, Debug, Default)]
@@ -82,6 +82,42 @@ fn refusals(cause: &str) -> String {
 
 fn cuts(cause: &str) -> String {
     format!("folkmoot_door_connections_cut_total door=academy node=mailroom cause={cause}")
+}
+
+#[tokio::test]
+async fn mail_that_a_client_has_read_does_not_count_as_thrown_away_with_its_mailbox() {
+    let (hall, figures) = hall(100).await;
+    let (read, unread) = (hall.mailbox(&agent(1)).await, hall.mailbox(&agent(2)).await);
+    let mut stream = hall.client().await.listens(&read, "", "").await;
+    let mut sender = hall.client().await;
+    for tag in 0..5 {
+        sender.asks("PUT", "/message", &put(&request(&user(2), &read, tag))).await.is(200, "");
+        sender.asks("PUT", "/message", &put(&request(&user(2), &unread, tag))).await.is(200, "");
+    }
+    for tag in 0..5 {
+        assert_eq!(stream.message().await.unwrap().1, request(&user(2), &read, tag));
+    }
+    // Before what was written is settled by itself.
+    for mailbox in [&read, &unread] {
+        hall.client().await.asks("DELETE", "/mailbox", &about(mailbox)).await.is(200, "");
+    }
+    assert!(stream.message().await.is_none());
+    figures.becomes("folkmoot_mails_acknowledged_total node=mailroom", 5).await;
+    figures.becomes("folkmoot_mails_thrown_away_total node=mailroom", 5).await;
+}
+
+#[tokio::test]
+async fn a_second_answer_is_counted_and_its_sender_told_nothing_of_it() {
+    let (hall, figures) = hall(100).await;
+    let (src, dest) = (hall.mailbox(&user(2)).await, hall.mailbox(&agent(1)).await);
+    let mut client = hall.client().await;
+    let answer = response(&dest, &src, 1);
+    for answer in [&answer, &answer, &answer.replace("success-response", "another-response")] {
+        client.asks("PUT", "/message", &put(answer)).await.is(200, "");
+    }
+    assert!(figures.is(&refusals("second answer"), 1));
+    let sent = "folkmoot_door_requests_total door=academy node=mailroom route=PUT /message outcome=done";
+    assert!(figures.is(sent, 3));
 }
 
 #[tokio::test]

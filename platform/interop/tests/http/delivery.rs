@@ -1,16 +1,35 @@
 //! No message is lost with a connection, and none comes again that has arrived.
 
+use std::path::Path;
 use std::time::Duration;
 
-use folkmoot::exchange::{Asker, MailboxId, MailboxStats};
-use folkmoot::{Clock, RealClock};
+use folkmoot::exchange::sqlite::{DATABASE, HANDS, LOG, MARK};
+use folkmoot::exchange::{Asker, MailboxStats};
+use folkmoot::{Clock, Mailroom, RealClock};
+use tempfile::TempDir;
 
 use crate::client::{Client, Hall, about_with, agent, put, request, response, uid, until, user};
 
 /// How the mailbox of the agent with that number fares.
 async fn stats(hall: &Hall, number: u32) -> MailboxStats {
-    let id: MailboxId = format!("agent:{}", uid(number)).parse().unwrap();
-    hall.mailroom.exchange().stats(&Asker::user(""), id).await.unwrap()
+    stats_of(hall, &format!("agent:{}", uid(number))).await
+}
+
+fn user_id(number: u32) -> String {
+    format!("user:{}", uid(number))
+}
+
+async fn stats_of(hall: &Hall, id: &str) -> MailboxStats {
+    hall.mailroom.exchange().stats(&Asker::user(""), id.parse().unwrap()).await.unwrap()
+}
+
+/// What a crash leaves of an exchange's files.
+fn crashed(directory: &Path) -> TempDir {
+    let copy = tempfile::tempdir().unwrap();
+    for name in [DATABASE, LOG, MARK, HANDS] {
+        std::fs::copy(directory.join(name), copy.path().join(name)).unwrap();
+    }
+    copy
 }
 
 async fn sends(hall: &Hall, tags: impl IntoIterator<Item = u32>) {
@@ -159,6 +178,65 @@ async fn a_message_that_is_sent_again_is_delivered_once() {
     // Also after it was received.
     sends(&hall, [2, 1]).await;
     poll.receives(&dest, r#""timeout":0.01"#).await.is(408, "Request timeout");
+}
+
+/// A crash is a copy of the exchange's files while it is in use.
+#[tokio::test]
+async fn a_response_that_was_read_before_its_server_was_killed_does_not_come_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let exchange = |path: &Path| format!("sqlite://{}", path.display());
+    let hall = Hall::over(Mailroom::open(&exchange(directory.path())).await.unwrap()).await;
+    let (src, dest) = (hall.mailbox(&user(1)).await, hall.mailbox(&agent(2)).await);
+    let mut requests = hall.client().await.listens(&dest, "", "").await;
+    let mut responses = hall.client().await.listens(&src, "", "").await;
+    let mut sender = hall.client().await;
+    for tag in 1.. {
+        // Each time something may take too long, for what has stood for a while has arrived anyway.
+        assert!(tag < 50, "a response came again each time");
+        sends(&hall, [tag, 1000 + tag]).await;
+        let message = response(&dest, &src, tag);
+        sender.asks("PUT", "/message", &put(&message)).await.is(200, "");
+        assert_eq!(responses.message().await.unwrap().1, message);
+        while requests.message().await.unwrap().1 != sent(1000 + tag) {}
+        // The exchange learns at once that the bytes have left.
+        RealClock.sleep(Duration::from_millis(10)).await;
+        let crash = crashed(directory.path());
+        if (stats_of(&hall, &user_id(1)).await.in_hand, stats(&hall, 2).await.in_hand) != (1, 1) {
+            continue;
+        }
+        let hall = Hall::over(Mailroom::open(&exchange(crash.path())).await.unwrap()).await;
+        if hall.client().await.receives(&src, r#""timeout":0.01"#).await.status != 408 {
+            continue;
+        }
+        assert_eq!(stats_of(&hall, &user_id(1)).await.acknowledged, u64::from(tag));
+        // A request comes again: its agent may have been killed too.
+        let mut requests = hall.client().await.listens(&dest, "", "").await;
+        assert_eq!(requests.message().await.unwrap().1, sent(1000 + tag));
+        return;
+    }
+}
+
+/// A client of Academy's stops listening at an answer to a request that it does not know any more.
+#[tokio::test]
+async fn a_second_answer_to_a_request_is_taken_and_not_delivered_whatever_it_says() {
+    let hall = Hall::open().await;
+    let (src, dest) = (hall.mailbox(&user(1)).await, hall.mailbox(&agent(2)).await);
+    sends(&hall, 1..=2).await;
+    let mut sender = hall.client().await;
+    let first = response(&dest, &src, 1);
+    let second = first.replace("success-response", "another-response");
+    for answer in [&first, &second, &first, &response(&dest, &src, 2)] {
+        sender.asks("PUT", "/message", &put(answer)).await.is(200, "");
+    }
+    let mut stream = hall.client().await.listens(&src, "", "").await;
+    assert_eq!(stream.message().await.unwrap().1, first);
+    assert_eq!(stream.message().await.unwrap().1, response(&dest, &src, 2));
+    // To somebody else it is an answer of its own, and so is another's.
+    let other = hall.mailbox(&agent(3)).await;
+    for answer in [response(&dest, &other, 1), response(&src, &other, 1)] {
+        sender.asks("PUT", "/message", &put(&answer)).await.is(200, "");
+        assert_eq!(sender.receives(&other, "").await.message(), answer);
+    }
 }
 
 #[tokio::test]
