@@ -68,6 +68,16 @@ impl FreeRows {
         self.free.remove(&number);
     }
 
+    /// Up to which row those that a crash has left were looked for.
+    pub(super) fn swept_to(&self) -> i64 {
+        self.swept
+    }
+
+    /// Undoes [`sweep`](FreeRows::sweep): rows after `swept` are looked at again.
+    pub(super) fn unsweep(&mut self, swept: i64) {
+        self.swept = swept;
+    }
+
     /// Looks at the next rows, and removes those that a crash has left; between transactions' operations.
     pub(super) fn sweep(&mut self, connection: &Connection) -> Outcome<()> {
         if self.swept >= self.sweep_to {

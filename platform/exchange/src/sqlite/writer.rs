@@ -4,11 +4,10 @@
 //! Always true: an answer is given after its commit, never before; where a commit fails nobody is told that it was. A full
 //! disk refuses what takes room and lets the rest through, a damaged row ends one operation, a disk that failed ends them
 //! all: what it holds is not known any more. Neighbours: [`session`](super::session) does the operations,
-//! [`ballast`](super::ballast) makes room.
+//! [`full_disk`] makes room.
 
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 
 use rusqlite::hooks::Wal;
 use tokio::sync::{mpsc, oneshot};
@@ -19,7 +18,7 @@ use crate::error::ExchangeError;
 use crate::moment::Moment;
 use crate::store::Claimed;
 
-use super::ballast::{BALLAST_BYTES, Ballast};
+use super::ballast::Ballast;
 use super::directory::Directory;
 use super::hands::HandsFile;
 use super::log_file::LogFile;
@@ -28,7 +27,8 @@ use super::opening;
 use super::returned::Returned;
 use super::session::Session;
 use super::trouble::{Ill, Outcome, Trouble};
-use super::words::count;
+
+mod full_disk;
 
 /// Operations that wait for the writer; who has one more waits for room.
 pub const WAITING_OPERATIONS: usize = 4096;
@@ -45,9 +45,6 @@ const PATIENCE: u32 = 512;
 
 /// How often what is light is done before the rest of a round.
 const LIGHT_ROUNDS: u32 = 4;
-
-/// How long a full disk is left alone before it is tried again.
-const FULL_PAUSE: Duration = Duration::from_secs(1);
 
 /// What an operation is to the writer.
 #[derive(Clone, Copy, Debug)]
@@ -193,7 +190,8 @@ pub(super) struct Writer {
     returned: Arc<Returned>,
     /// Since when the disk is full, as last tried.
     full_since: Option<Moment>,
-    /// What all mail counted for when it became full, in bytes; what was received since is room within the database.
+    /// What all mail counted for when it became full, or when it was opened full, and what was free in the database then, in
+    /// bytes; what was received since is room within the database.
     full_at_bytes: u64,
     /// That room is enough for mail to be taken.
     has_room_within: bool,
@@ -218,7 +216,7 @@ impl Writer {
         session.desk.connection.execute_batch("PRAGMA synchronous=NORMAL")?;
         let Files { directory, ballast, mark, hands } = files;
         let full_since = (!ballast.is_in()).then_some(Moment::EPOCH);
-        Ok(Writer {
+        let mut writer = Writer {
             session,
             log: LogFile::of(&directory),
             directory,
@@ -232,7 +230,11 @@ impl Writer {
             full_at_bytes: 0,
             has_room_within: false,
             failed,
-        })
+        };
+        if writer.full_since.is_some() {
+            writer.full_at_bytes = writer.session.desk.totals.bytes + writer.free_bytes();
+        }
+        Ok(writer)
     }
 
     /// Works until it is closed, or nobody is left who could ask.
@@ -353,6 +355,7 @@ impl Writer {
     /// One transaction over all of `batch`.
     fn transact(&mut self, batch: &mut [Box<dyn Work>]) -> Outcome<()> {
         let place = self.session.desk.place();
+        let swept = self.session.desk.free_rows.swept_to();
         let returned = self.returned.take();
         let done = self.try_transact(batch, &returned);
         match done {
@@ -363,18 +366,24 @@ impl Writer {
                 self.session.slots.trim();
             }
             Err(_) => {
-                // Where SQLite took it back by itself there is nothing to take back.
-                if !self.session.desk.connection.is_autocommit() {
-                    let back = self.session.desk.connection.execute_batch("ROLLBACK");
-                    if let Err(error) = back {
-                        tracing::error!(%error, "a transaction of the exchange could not be taken back");
-                    }
-                }
+                self.roll_back(swept);
                 self.session.go_back(&place);
                 self.returned.put_back(returned);
             }
         }
         done
+    }
+
+    /// Takes back what the database has of a transaction that failed.
+    fn roll_back(&mut self, swept: i64) {
+        let desk = &mut self.session.desk;
+        desk.free_rows.unsweep(swept);
+        // Where SQLite took it back by itself there is nothing to take back.
+        if !desk.connection.is_autocommit()
+            && let Err(error) = desk.connection.execute_batch("ROLLBACK")
+        {
+            tracing::error!(%error, "a transaction of the exchange could not be taken back");
+        }
     }
 
     fn try_transact(&mut self, batch: &mut [Box<dyn Work>], returned: &[(Asker, Receipt)]) -> Outcome<()> {
@@ -415,70 +424,6 @@ impl Writer {
             }
         }
         Ok(())
-    }
-
-    /// Throws the ballast off.
-    fn lighten(&mut self, now: Moment) {
-        self.full_since = Some(now);
-        self.full_at_bytes = self.session.desk.totals.bytes;
-        self.has_room_within = false;
-        tracing::error!(
-            directory = %self.directory.path().display(),
-            "the disk of the exchange is full: mail is refused until there is room; it can be received and acknowledged"
-        );
-        if let Err(error) = self.ballast.throw_off() {
-            tracing::error!(%error, "the ballast of the exchange could not be thrown off");
-        }
-    }
-
-    /// While the disk is full: looks whether it is still, and refuses what takes room if so.
-    fn refuse_what_takes_room(&mut self, batch: Vec<Box<dyn Work>>) -> Vec<Box<dyn Work>> {
-        let asked =
-            batch.iter().map(|work| work.manner()).filter(|manner| manner.takes_room).map(|m| m.now).max();
-        if let (Some(now), Some(since)) = (asked, self.full_since)
-            && (since == Moment::EPOCH || now >= since + FULL_PAUSE)
-        {
-            match self.ballast.lay_in() {
-                Ok(()) => {
-                    self.full_since = None;
-                    tracing::info!("the disk of the exchange has room again: mail is taken");
-                    return batch;
-                }
-                Err(_) => self.full_since = Some(now),
-            }
-        }
-        if asked.is_some() && self.looks_within() {
-            return batch;
-        }
-        let (refused, rest): (Vec<_>, Vec<_>) = batch.into_iter().partition(|work| work.manner().takes_room);
-        refused.into_iter().for_each(|work| work.fail(ExchangeError::DiskFull));
-        rest
-    }
-
-    /// Whether the database has so much room that mail needs none of the disk: from the ballast's size on, until half of that
-    /// is left.
-    fn looks_within(&mut self) -> bool {
-        let desk = &self.session.desk;
-        let number = |pragma: &str| desk.connection.query_row(pragma, [], |row| row.get(0)).map_or(0, count);
-        let free_bytes = number("PRAGMA freelist_count") * number("PRAGMA page_size");
-        let within_bytes = free_bytes.max(self.full_at_bytes.saturating_sub(desk.totals.bytes));
-        let wanted_bytes = if self.has_room_within { BALLAST_BYTES / 2 } else { BALLAST_BYTES };
-        let has_room = within_bytes >= wanted_bytes as u64;
-        match (self.has_room_within, has_room) {
-            (false, true) => {
-                tracing::info!(
-                    "the disk is full still, and the exchange has room in its database: mail is taken"
-                );
-            }
-            (true, false) => {
-                tracing::error!(
-                    "the exchange has no room in its database either: mail is refused until there is some"
-                );
-            }
-            _ => {}
-        }
-        self.has_room_within = has_room;
-        has_room
     }
 
     /// Brings what is in the log into the database, where that is much.

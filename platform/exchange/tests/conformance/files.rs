@@ -522,9 +522,66 @@ async fn a_disk_that_the_exchange_filled_alone_takes_mail_again_once_that_is_rec
     assert_eq!(sqlite::check(&directory).unwrap().findings, [""; 0]);
 }
 
+/// What a crash leaves, on another disk that is as full.
+#[cfg(target_os = "linux")]
+fn crashed_on_a_full_disk(directory: &Path) -> SmallDisk {
+    let (crash, disk) = (crashed(directory), SmallDisk::mount().unwrap());
+    let into = disk.0.path().join("exchange");
+    fs::create_dir(&into).unwrap();
+    for name in [DATABASE, LOG, MARK, HANDS] {
+        fs::copy(crash.path().join(name), into.join(name)).unwrap();
+    }
+    // There is room for the log to grow, and none for the ballast.
+    let copied: u64 = fs::read_dir(&into).unwrap().map(|file| file.unwrap().metadata().unwrap().len()).sum();
+    let rest = u64::from(SmallDisk::MIB << 20).saturating_sub(copied + (7 << 20));
+    fs::write(disk.0.path().join("other"), vec![7; usize::try_from(rest).unwrap()]).unwrap();
+    disk
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn an_exchange_that_was_killed_on_a_full_disk_takes_mail_again_once_that_is_received() {
+    for is_received_before in [false, true] {
+        let Some(disk) = SmallDisk::mount() else { return };
+        let directory = disk.0.path().join("exchange");
+        let world = World::at(&directory).await.unwrap();
+        let agent = world.agent(1).await;
+        let accepted = filled(&world, agent).await;
+        if is_received_before {
+            assert_eq!(world.drain(agent).await.len(), accepted);
+        }
+        let disk = crashed_on_a_full_disk(&directory);
+        closed(world).await;
+        let directory = disk.0.path().join("exchange");
+        let world = World::at(&directory).await.unwrap();
+        assert!(!directory.join(BALLAST).exists());
+        let mail = |number: u128| Mail::new(MailId((1 << 100) + number), "text", "x".repeat(30_000));
+        if !is_received_before {
+            let refused = world.try_send(agent, mail(0)).await.unwrap_err();
+            assert!(matches!(refused, ExchangeError::DiskFull), "{refused}");
+            assert_eq!(world.drain(agent).await.len(), accepted);
+        }
+        // The room is in the database, and the disk is as full as it was.
+        for number in 1..50 {
+            world.send(agent, mail(number)).await;
+        }
+        assert!(!directory.join(BALLAST).exists());
+        assert_eq!(world.drain(agent).await.len(), 49);
+        closed(world).await;
+        assert_eq!(sqlite::check(&directory).unwrap().findings, [""; 0]);
+    }
+}
+
 /// The disk is full, and all that was taken until then is received.
 #[cfg(target_os = "linux")]
 async fn filled_and_drained(world: &World, agent: MailboxId) {
+    let accepted = filled(world, agent).await;
+    assert_eq!(world.drain(agent).await.len(), accepted);
+}
+
+/// The disk is full; how many mails it took.
+#[cfg(target_os = "linux")]
+async fn filled(world: &World, agent: MailboxId) -> usize {
     let mut accepted = 0;
     let refused = loop {
         match world.try_send(agent, world.mail(&"x".repeat(30_000))).await {
@@ -537,7 +594,7 @@ async fn filled_and_drained(world: &World, agent: MailboxId) {
     world.pass(2 * SECOND);
     let more = world.try_send(agent, world.mail("small")).await.unwrap_err();
     assert!(matches!(more, ExchangeError::DiskFull), "{more}");
-    assert_eq!(world.drain(agent).await.len(), accepted);
+    accepted
 }
 
 /// Set for the process of [`a_disk_that_fails_stops_the_exchange`] whose files may not grow.
