@@ -2,7 +2,7 @@
 //!
 //! Always true: who asks is who the link has proven, and a rule lets them ([`who`]); a mail passes the gate here as any
 //! other; an operation that came again since a link broke is carried out once ([`repeats`]); a receiver that is gone keeps
-//! no mail ([`receivers`]). Neighbours: [`inbound`](crate::inbound) brings the requests, [`operations`] reads them, the
+//! no mail ([`receivers`]), and one that says nothing at all loses its link ([`silence`]). Neighbours: [`inbound`](crate::inbound) brings the requests, [`operations`] reads them, the
 //! [`mailroom`](crate::mailroom) does them; [`far_exchange`](crate::far_exchange) is the other end.
 
 use std::future::Future;
@@ -23,6 +23,7 @@ use crate::mailroom::Mailroom;
 mod operations;
 pub(crate) mod receivers;
 pub(crate) mod repeats;
+mod silence;
 mod weight;
 mod who;
 
@@ -107,6 +108,7 @@ impl<'a> Asked<'a> {
         let mailroom = tables.membership.hall().and_then(|hall| hall.served_mailroom().cloned());
         let mailroom =
             mailroom.ok_or_else(|| CallError::Agent(Box::new(Refused::from(&ExchangeError::None))))?;
+        silence::watch(self.link);
         let user = caller.user.clone();
         let asker = who.asker(user.as_ref());
         Ok(Seat { link: self.link.clone(), mailroom, who, user, asker })

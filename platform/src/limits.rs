@@ -56,7 +56,8 @@ pub struct LinkLimits {
     pub heartbeat: Duration,
     /// A joined node from which nothing has come for so long is suspect.
     pub suspect_time: Duration,
-    /// A joined node from which nothing has come for so long loses its link, and all who wait on it are told.
+    /// A joined node, or one that uses the exchange here, from which nothing has come for so long loses its link, and all who wait
+    /// on it are told. One that uses the exchange is asked for a sign of life after half of it.
     pub unreachable_time: Duration,
     /// Most nodes that join with each other, this one among them.
     pub max_joined_nodes: usize,

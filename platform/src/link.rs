@@ -352,6 +352,11 @@ impl Link {
         !self.attended.swap(true, Ordering::AcqRel)
     }
 
+    /// Whether it is attended to already.
+    pub(crate) fn is_attended(&self) -> bool {
+        self.attended.load(Ordering::Acquire)
+    }
+
     /// Notes what the peer proved itself by.
     pub(crate) fn prove(&self, certificate: PeerCertificate) {
         self.certificate.set(certificate).ok();

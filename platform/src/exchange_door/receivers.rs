@@ -6,6 +6,7 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use folkmoot_agents::counters::Counters;
@@ -17,6 +18,7 @@ use crate::in_order::in_order;
 /// All of one link.
 pub(crate) struct Receivers {
     inner: Mutex<Inner>,
+    is_watched: AtomicBool,
     counters: Arc<Counters>,
 }
 
@@ -59,7 +61,12 @@ pub(super) enum NotEntered {
 
 impl Receivers {
     pub(crate) fn new(counters: &Arc<Counters>) -> Receivers {
-        Receivers { inner: Mutex::default(), counters: counters.clone() }
+        Receivers { inner: Mutex::default(), is_watched: AtomicBool::new(false), counters: counters.clone() }
+    }
+
+    /// Whether the link was not watched before, for those who wait over it.
+    pub(super) fn begins_to_be_watched(&self) -> bool {
+        !self.is_watched.swap(true, Ordering::AcqRel)
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {

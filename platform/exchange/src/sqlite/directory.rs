@@ -30,7 +30,16 @@ const MAX_HOLDER_BYTES: u64 = 64;
 #[derive(Debug)]
 pub(super) struct Directory {
     path: PathBuf,
-    _lock: File,
+    lock: File,
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        // To close the file alone is not enough while a process is being started: until it runs it has the file open too.
+        if let Err(error) = self.lock.unlock() {
+            tracing::debug!(%error, "the directory of an exchange was not let go of");
+        }
+    }
 }
 
 impl Directory {
@@ -61,7 +70,7 @@ impl Directory {
         if let Err(error) = told_who {
             tracing::debug!(%error, "the lock of an exchange's directory does not say who holds it");
         }
-        Ok(Directory { path: path.to_owned(), _lock: lock })
+        Ok(Directory { path: path.to_owned(), lock })
     }
 
     pub(super) fn path(&self) -> &Path {

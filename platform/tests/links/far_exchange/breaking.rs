@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use folkmoot::LinkLimits;
 use folkmoot::exchange::Refusal;
 use folkmoot::sim::Sim;
 use futures_util::StreamExt;
@@ -91,6 +92,58 @@ async fn what_was_done_before_its_link_broke_is_not_done_again() {
         "some had been done: {}",
         hub.counts.of("repeated_requests")
     );
+    shut_down([client, hub]).await;
+}
+
+/// A node that gives up one that says nothing after `unreachable_time`, and one that uses its exchange.
+async fn impatient_pair(network: &Network, unreachable_time: Duration) -> (Node, Node, Mailbox, Mailbox) {
+    let mut limits = LinkLimits::default();
+    limits.unreachable_time = unreachable_time;
+    let hub = node(plain("hub").exchange("memory:").limits(limits)).await;
+    let client = node(using(plain("client").transport(FaultyTcp(network.clone())), &hub)).await;
+    let there = register(&hub, 1, "pump").await.unwrap();
+    let here = at(&client, &there);
+    (hub, client, there, here)
+}
+
+#[folkmoot::test(crate = crate::links::left_behind)]
+async fn a_node_that_says_nothing_any_more_loses_its_link_and_what_its_receivers_held() {
+    let network = Network::new();
+    let (hub, client, there, here) = impatient_pair(&network, Duration::from_millis(500)).await;
+    let how = Recv::within(HOUR).lease(HOUR);
+    let receiving = {
+        let here = here.clone();
+        tokio::spawn(async move { here.exchange().recv(here.asker(), here.id(), how).await })
+    };
+    until(|| hub.counts.gauge("exchange_far_receivers") == 1.0).await;
+    network.freeze();
+    // It is on its way to a receiver that takes nothing, for an hour.
+    send(&hub, &there, "pump", 1, "ten litres").await.unwrap();
+    while there.exchange().stats(&Asker::Container, there.id()).await.unwrap().in_hand == 0 {
+        tokio::task::yield_now().await;
+    }
+    let delivery = next(&there).await;
+    assert_eq!((text(&delivery).as_str(), hub.counts.of("exchange_far_deliveries_lost")), ("ten litres", 1));
+    assert_eq!(hub.counts.open_links(), 0.0);
+    there.acknowledge(&delivery.receipt).await.unwrap();
+    // The client finds another link, and goes on.
+    network.cut();
+    send(&hub, &there, "pump", 2, "two litres").await.unwrap();
+    let got = receiving.await.unwrap().unwrap();
+    assert_eq!(text(&got[0]), "two litres");
+    here.acknowledge(&got[0].receipt).await.unwrap();
+    shut_down([client, hub]).await;
+}
+
+#[folkmoot::test(crate = crate::links::left_behind)]
+async fn a_node_that_has_nothing_to_say_is_asked_and_keeps_its_link() {
+    let network = Network::new();
+    let (hub, client, there, here) = impatient_pair(&network, Duration::from_secs(2)).await;
+    send(&client, &there, "pump", 1, "ten litres").await.unwrap();
+    let (asked, links) = (client.counts.of("frames_in"), hub.counts.of("links_opened"));
+    until(|| client.counts.of("frames_in") >= asked + 3).await;
+    assert_eq!((hub.counts.of("links_opened"), hub.counts.open_links()), (links, 1.0));
+    assert_eq!(text(&next(&here).await), "ten litres");
     shut_down([client, hub]).await;
 }
 
