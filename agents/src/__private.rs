@@ -24,14 +24,14 @@ pub use crate::dialogues::incoming::{
     Handles, Incoming, Pending, Taken, describe_messages, dialogue_of, from_said, index_of, is_same_text,
     name_of, take_in,
 };
-pub use crate::dialogues::take_letter;
+pub use crate::dialogues::take_mailed;
 pub use crate::dialogues::{Ended, Handled, HearsEnds, Tell, ended_protocol, next_end};
 pub use crate::interface::{
     Again, Agent, Behaviour, CallsOf, HookOutcome, Interface, LocalFuture, MailInfo, Method, MethodInfo,
     Refused, Step, TimerInfo,
 };
 pub use crate::mail::{
-    Answering, Letter, MailTurn, begin_mail_exclusive, begin_mail_exclusive_async, begin_mail_shared,
+    Answering, MailTurn, MailedMessage, begin_mail_exclusive, begin_mail_exclusive_async, begin_mail_shared,
     begin_mail_shared_async,
 };
 pub use crate::objects::{

@@ -7,7 +7,8 @@
 //! What is refused has changed nothing and is answered with the reason, as an `error` of AEA's protocol `default`.
 //!
 //! Neighbours: [`desk`] keeps the dialogues in one protocol, [`incoming`] takes messages in and [`judging`] says
-//! whether, [`speech`] sends them;
+//! whether, [`mailed`] and [`posting`] do so by mail, [`unspoken`] answers what is of no protocol that the agent speaks,
+//! [`speech`] sends them;
 //! the rules are those of `folkmoot_protocols`.
 
 mod alarm;
@@ -18,10 +19,12 @@ mod error;
 pub(crate) mod incoming;
 mod judging;
 mod kept;
-mod letters;
+mod mailed;
 mod notice;
 mod posting;
+mod room;
 mod speech;
+mod unspoken;
 mod view;
 mod way;
 
@@ -45,9 +48,10 @@ pub(crate) use alarm::Desks;
 pub use desk::Tell;
 pub use desk::UNREAD_MESSAGES;
 pub(crate) use desk::{Desk, Outliving};
-pub(crate) use judging::refuse_unspoken_call;
 pub(crate) use kept::Keeping;
-pub(crate) use letters::refuse_unspoken;
 #[doc(hidden)]
-pub use letters::take_letter;
+pub use mailed::take_mailed;
+#[doc(hidden)]
+pub use unspoken::denied_message;
+pub(crate) use unspoken::{may_be_protocol, refuse_unspoken_call, refuse_unspoken_mail};
 pub use way::OtherSide;

@@ -18,7 +18,7 @@ use crate::chain::Mode;
 use crate::context::{Context, Scope};
 use crate::describe::AgentDescription;
 use crate::dialogues::incoming::{Pending, Taken};
-use crate::mail::{Letter, MailTurn};
+use crate::mail::{MailTurn, MailedMessage};
 use crate::panics::Panic;
 use crate::proxy::ProxyCore;
 use crate::reply::{ReplySink, ReplyTo};
@@ -201,11 +201,14 @@ pub trait Behaviour: Interface + Sized {
     /// Takes a message of a protocol in that came by mail; gives it back where it is of a protocol that the agent does not
     /// handle.
     #[doc(hidden)]
-    fn take_letter(letter: Letter, _scope: &Scope<'_, Self>) -> Result<Pending<Self::Request>, Letter>
+    fn take_mailed(
+        message: MailedMessage,
+        _scope: &Scope<'_, Self>,
+    ) -> Result<Pending<Self::Request>, MailedMessage>
     where
         Self: Agent,
     {
-        Err(letter)
+        Err(message)
     }
     /// Takes the dialogues back that outlived the agent.
     #[doc(hidden)]

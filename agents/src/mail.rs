@@ -10,7 +10,7 @@ mod error;
 #[cfg(test)]
 pub(crate) mod in_memory;
 mod inbox;
-mod letter;
+mod mailed_message;
 mod outgoing;
 mod own_mailbox;
 mod reading;
@@ -25,7 +25,7 @@ pub use error::{Death, DeathCause, MailError};
 pub use inbox::{AWAITED_ANSWERS, RECEIVED_AHEAD};
 pub(crate) use inbox::{Failure, InHand, Inbox, Listening, News, Taking};
 #[doc(hidden)]
-pub use letter::Letter;
+pub use mailed_message::MailedMessage;
 pub use outgoing::Outgoing;
 pub use own_mailbox::{Again, Kept, KeptUnder, OwnMailbox, Put, Step};
 pub use request::{DEAD_LETTER, MailRequest, OWN_KINDS, TERMINATED, read as read_answer, reminders};

@@ -30,8 +30,8 @@ mod aside;
 mod closing;
 mod conversing;
 mod keeping;
-mod letters;
 mod mail;
+mod mailed_messages;
 mod retaking;
 mod suspending;
 
@@ -101,7 +101,7 @@ enum Waiting<A: Agent> {
     Timer(usize),
     Mail(Box<Queued>),
     /// A message that came by mail.
-    Heard(Box<letters::Heard<A>>),
+    Heard(Box<mailed_messages::Heard<A>>),
     /// Tells the agent of a dialogue that has ended.
     End(A::Request),
 }

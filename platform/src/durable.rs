@@ -1,13 +1,15 @@
 //! Durable agents: those that have a mailbox of their own, which outlives them.
 //!
-//! An agent's mailbox follows from its name alone, so it is the same on whatever node uses the same exchange, and whoever
-//! spawns the agent next finds its mail and what it kept. Always true: one owner at a time; its lease is taken before the
-//! agent is born and given up when it has ended. Neighbours: [`spawning`](crate::spawning) asks for a mailbox,
-//! [`claim`] takes the lease, [`owned`] is a mailbox in the hand of its owner, [`keeper`] keeps the lease, [`naming`] finds mailboxes by their names,
-//! [`sending`] sends; `mail` of the agents crate has the agent's side.
+//! An agent's mailbox follows from its name and from whose it is, so it is the same on whatever node uses the same exchange
+//! as the same owner, and whoever spawns the agent next finds its mail and what it kept. Always true: one owner at a time;
+//! its lease is taken before the agent is born and given up when it has ended. Neighbours: [`spawning`](crate::spawning)
+//! asks for a mailbox, [`claim`] takes the lease, [`owned`] is a mailbox in the hand of its owner, [`keeper`] keeps the lease,
+//! [`naming`] finds mailboxes by their names, [`sending`] sends, [`denied`] turns away what the gate refuses; `mail` of the
+//! agents crate has the agent's side.
 
 pub(crate) mod answers;
 pub(crate) mod claim;
+mod denied;
 pub(crate) mod keeper;
 pub(crate) mod naming;
 pub(crate) mod owned;

@@ -15,7 +15,7 @@ use folkmoot_agents::turn::{CallHead, Origin};
 use folkmoot_codecs::{Arguments, CallError, Codec, Never, Principal};
 use folkmoot_exchange::{Posting, Tracking};
 use folkmoot_gateway::name::short;
-use folkmoot_gateway::{Admitted, Gate};
+use folkmoot_gateway::{Admitted, Denied, Gate};
 
 use crate::kept_replies::CallId;
 use crate::tables::{Entry, Tables};
@@ -36,12 +36,15 @@ pub(crate) fn note_denied(tables: &Tables, reason: &str) {
     tracing::info!(node = tables.principal.node_name(), reason, "denied");
 }
 
-/// Brings a mail before the gate that is delivered to an agent here; a refusal is its reason, and is counted.
-pub(crate) fn admit_delivery(tables: &Tables, delivery: Delivery) -> Result<Admitted<Delivery>, String> {
+/// Brings a mail before the gate that is delivered to an agent here; a refusal is the mail with its reason, and is counted.
+pub(crate) fn admit_delivery(
+    tables: &Tables,
+    delivery: Delivery,
+) -> Result<Admitted<Delivery>, Box<Denied<Delivery>>> {
     tables.gate.admit(delivery).map_err(|denied| {
         tables.counters.mails_denied.increment(1);
         note_denied(tables, &denied.reason);
-        denied.reason
+        Box::new(denied)
     })
 }
 

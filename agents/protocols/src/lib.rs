@@ -32,7 +32,7 @@ pub use body::{Body, BodyError, Contents};
 pub use dialogue::Dialogues;
 pub use envelope::{Envelope, EnvelopeError};
 pub use finding::{Finding, Findings};
-pub use message::{DialogueReference, Message};
+pub use message::{DialogueReference, Message, Place};
 pub use neutral::{Neutral, NeutralError};
 pub use protocol::{Protocol, ProtocolError};
 pub use specification::Specification;

@@ -40,6 +40,27 @@ pub struct DialogueReference {
     pub responder: String,
 }
 
+/// Where a message stands in its dialogue: what can be read of it without its protocol.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// Which dialogue it belongs to.
+    pub dialogue_reference: DialogueReference,
+    /// Its number: 1, 2, .. of who began the dialogue, -1, -2, .. of the other.
+    pub message_id: i32,
+    /// The number of the message that it answers; 0 for the first.
+    pub target: i32,
+}
+
+impl Place {
+    /// Reads it out of a message in bytes, of whatever protocol that is.
+    ///
+    /// # Errors
+    /// What is wrong with the bytes around what the message says, and where.
+    pub fn read(message: &[u8], reading: Reading) -> Result<Place, DecodeError> {
+        reading::place(message, reading)
+    }
+}
+
 impl<B> Message<B> {
     /// The first message of a dialogue that has no reference yet: number 1, target 0.
     pub fn new(body: B) -> Message<B> {

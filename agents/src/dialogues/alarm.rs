@@ -15,7 +15,7 @@ use super::incoming::Sealed;
 use super::{Desk, DialogueStore, Keeping, Limits};
 use crate::clock::{Clock, Sleep};
 use crate::interface::LocalFuture;
-use crate::mail::Letter;
+use crate::mail::MailedMessage;
 use crate::timestamp::Timestamp;
 
 /// How often the alarm goes off in one poll before the agent yields.
@@ -40,7 +40,7 @@ pub(super) trait AnyDesk: Any {
     /// Takes a message in that nobody handles. Gives what is to be done before it is, if anything is.
     fn take_in(self: Rc<Self>, message: Sealed) -> Option<LocalFuture<()>>;
     /// The same of one that came by mail. It is judged now, and kept when this is done.
-    fn take_letter(self: Rc<Self>, letter: Letter) -> LocalFuture<()>;
+    fn take_mailed(self: Rc<Self>, message: MailedMessage) -> LocalFuture<()>;
     /// The desk itself.
     fn into_any(self: Rc<Self>) -> Rc<dyn Any>;
 }
@@ -101,10 +101,10 @@ impl Desks {
     ///
     /// # Errors
     /// It is of a protocol in which there are no dialogues any more.
-    pub(crate) fn take_letter(&self, letter: Letter) -> Result<LocalFuture<()>, Letter> {
-        match self.all.iter().find(|(_, desk)| *desk.protocol() == *letter.delivery().kind) {
-            Some((_, desk)) => Ok(desk.clone().take_letter(letter)),
-            None => Err(letter),
+    pub(crate) fn take_mailed(&self, message: MailedMessage) -> Result<LocalFuture<()>, MailedMessage> {
+        match self.all.iter().find(|(_, desk)| *desk.protocol() == *message.delivery().kind) {
+            Some((_, desk)) => Ok(desk.clone().take_mailed(message)),
+            None => Err(message),
         }
     }
 

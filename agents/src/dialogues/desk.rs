@@ -2,7 +2,8 @@
 //! proven to be there, and what came and waits.
 //!
 //! Always true: in one dialogue every message comes from the same principal; what waits unread is bounded. Neighbours:
-//! [`incoming`](super::incoming) and [`speech`](super::speech) work at the desk, [`alarm`](super::alarm) has it tidied.
+//! [`incoming`](super::incoming) and [`speech`](super::speech) work at the desk, [`room`](super::room) says
+//! whether others may begin more, [`alarm`](super::alarm) has it tidied.
 
 use std::any::Any;
 use std::cell::RefCell;
@@ -14,7 +15,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use folkmoot_codecs::{Never, Principal};
-use folkmoot_protocols::dialogue::{DialogueId, Dialogues, Limits, Refusal, Rules, Side};
+use folkmoot_protocols::dialogue::{DialogueId, Dialogues, Limits, Rules, Side};
 use folkmoot_protocols::typed::{Conversed, Heard};
 use serde_bytes::ByteBuf;
 use tokio::sync::oneshot;
@@ -22,14 +23,14 @@ use tokio::sync::oneshot;
 use super::alarm::AnyDesk;
 use super::incoming::Sealed;
 use super::kept::{Keeping, Record, StoreError, Stored};
-use super::letters::receive;
+use super::mailed::receive;
 use super::way::Way;
 use super::{Cause, Ended};
 use crate::chance;
 use crate::counters::Counters;
 use crate::host::{BoxFuture, Host};
 use crate::interface::{CallsOf, Interface, LocalFuture, Method};
-use crate::mail::{Inbox, Letter};
+use crate::mail::{Inbox, MailedMessage};
 use crate::proxy::{Proxy, ProxyCore};
 use crate::reply::ReplyTo;
 use crate::shared::AgentShared;
@@ -112,7 +113,7 @@ pub(super) struct Beside<P> {
     pub(super) queued: u32,
     /// How many came by mail and are being kept, before anybody has them.
     pub(super) arriving: u32,
-    /// Whether it is among those that are open with its principal.
+    /// Whether it is among those that are open with its principal's node.
     pub(super) is_counted: bool,
     /// Why it is over, where the rules know nothing of that.
     pub(super) over: Option<Cause>,
@@ -131,8 +132,8 @@ pub(crate) struct Desk<P: Conversed> {
     pub(super) dialogues: RefCell<Dialogues<P>>,
     pub(super) beside: RefCell<HashMap<DialogueId, Beside<P>>>,
     pub(super) keeping: Option<Rc<Keeping>>,
-    /// How many dialogues are open that others have begun, by who has proven to be there.
-    by_principal: RefCell<HashMap<Principal, usize>>,
+    /// How many dialogues are open that others have begun, by the node that has proven to be there.
+    pub(super) begun_by: RefCell<HashMap<Box<str>, usize>>,
     /// What the store is being asked to forget.
     forgetting: RefCell<Vec<BoxFuture<'static, Result<(), StoreError>>>>,
     /// Whether the agent is told of those that end.
@@ -172,7 +173,7 @@ impl<P: Conversed> Desk<P> {
             dialogues: RefCell::new(dialogues),
             beside: RefCell::new(HashMap::new()),
             keeping,
-            by_principal: RefCell::default(),
+            begun_by: RefCell::default(),
             forgetting: RefCell::default(),
             hears_ends,
             ends: RefCell::default(),
@@ -226,51 +227,6 @@ impl<P: Conversed> Desk<P> {
     /// What is wrong with it, as a sentence.
     pub(super) fn way_to(&self, url: &str, caller: &Principal) -> Result<Proxy<Listener>, String> {
         Proxy::answering(&self.host, self.principal(), (url, caller)).map_err(|fault| fault.to_string())
-    }
-
-    /// Whether who has proven to be `caller` may begin one more dialogue. By its address alone the rules count, and that
-    /// it may choose anew each time; who have proven nothing are counted together.
-    ///
-    /// # Errors
-    /// It has as many open as one peer may have, or all who have proven nothing may.
-    pub(super) fn check_room(&self, caller: &Principal) -> Result<(), Refusal> {
-        let begun = self.by_principal.borrow().get(caller).copied().unwrap_or(0);
-        let dialogues = self.dialogues.borrow();
-        match caller.is_anonymous() {
-            true => match dialogues.limits().open_unproven {
-                limit if begun < limit => Ok(()),
-                limit => Err(Refusal::TooManyUnproven { limit }),
-            },
-            false => match dialogues.limits().open_per_peer {
-                limit if begun < limit => Ok(()),
-                limit => Err(Refusal::TooManyWithPeer { peer: caller.to_string(), limit }),
-            },
-        }
-    }
-
-    /// Counts a dialogue that another side has begun, as long as it is open.
-    pub(super) fn count(&self, id: DialogueId) {
-        let mut beside = self.beside.borrow_mut();
-        let Some(beside) = beside.get_mut(&id).filter(|beside| !beside.is_counted) else { return };
-        let Some(principal) = beside.principal.clone() else { return };
-        beside.is_counted = true;
-        *self.by_principal.borrow_mut().entry(principal).or_default() += 1;
-    }
-
-    /// It is open no more.
-    pub(super) fn uncount(&self, id: DialogueId) {
-        let mut beside = self.beside.borrow_mut();
-        let Some(beside) = beside.get_mut(&id).filter(|beside| beside.is_counted) else { return };
-        beside.is_counted = false;
-        let mut by_principal = self.by_principal.borrow_mut();
-        if let Some(principal) = &beside.principal
-            && let Some(count) = by_principal.get_mut(principal)
-        {
-            *count -= 1;
-            if *count == 0 {
-                by_principal.remove(principal);
-            }
-        }
     }
 
     /// Puts down what is known of a dialogue that begins.
@@ -507,8 +463,8 @@ impl<P: Conversed> AnyDesk for Desk<P> {
         P::ID
     }
 
-    fn take_letter(self: Rc<Self>, letter: Letter) -> LocalFuture<()> {
-        let heard = receive(self, letter, |_| false);
+    fn take_mailed(self: Rc<Self>, message: MailedMessage) -> LocalFuture<()> {
+        let heard = receive(self, message, |_| false);
         Box::pin(async move { drop(heard.await) })
     }
 

@@ -12,7 +12,8 @@ use folkmoot_protocols::typed::{Conversed, Dialogue, Heard, Part, Performative, 
 use serde_bytes::ByteBuf;
 
 use super::desk::Desk;
-use super::judging::{Accepted, Came, refuse_envelope};
+use super::judging::{Accepted, Came};
+use super::unspoken::refuse_unspoken_envelope;
 use super::{Cause, StoreError};
 use crate::chain::Mode;
 use crate::context::Scope;
@@ -144,7 +145,7 @@ impl Sealed {
     pub(crate) fn refuse_unspoken(self, agent: &AgentShared) {
         let (name, method) = (agent.name().to_string(), self.protocol.to_owned());
         let error = CallError::NoSuchMethod { agent: name, method, nearest: None };
-        refuse_envelope(agent, error, &self.envelope, self.reply);
+        refuse_unspoken_envelope(agent, error, &self.envelope, self.reply);
     }
 
     /// Has it taken in. Gives what is to be done before it is, if anything is.

@@ -5,8 +5,7 @@
 
 use std::sync::{Arc, LazyLock};
 
-use folkmoot_codecs::{ArgumentList, Arguments, CallError, Principal};
-use folkmoot_gateway::name::short;
+use folkmoot_codecs::{CallError, Principal};
 use folkmoot_protocols::dialogue::{DialogueId, ErrorCode, ErrorReply, Refusal, Update};
 use folkmoot_protocols::typed::{Conversed, Heard};
 use folkmoot_protocols::{DialogueReference, Envelope, Message, Protocol, Reading, Specification};
@@ -19,8 +18,6 @@ use super::way::{Post, Way};
 use crate::chance;
 use crate::mail::Delivery;
 use crate::proxy::Proxy;
-use crate::reply::ReplySink;
-use crate::shared::AgentShared;
 use crate::turn::Origin;
 
 /// A message that the rules allow.
@@ -63,8 +60,6 @@ pub(super) struct Refused {
     pub(super) error: Option<(ErrorReply, String, String)>,
     pub(super) code: &'static str,
     pub(super) reason: String,
-    /// Which message of which dialogue it is: the starter's reference and the number; unless nobody could read that.
-    pub(super) place: Option<(String, i32)>,
     /// Whether it may be taken once another one has come.
     pub(super) is_early: bool,
 }
@@ -72,7 +67,7 @@ pub(super) struct Refused {
 impl Refused {
     /// Before anything of it is known.
     fn unread(reason: String) -> Box<Refused> {
-        Box::new(Refused { error: None, code: "unreadable", reason, place: None, is_early: false })
+        Box::new(Refused { error: None, code: "unreadable", reason, is_early: false })
     }
 }
 
@@ -98,21 +93,17 @@ impl<P: Conversed> Desk<P> {
         if let Some(id) = self.take_notice(&envelope, came) {
             return Ok(Accepted::Notice(id));
         }
-        let unplaced = |code: &'static str, error: ErrorCode, reason: String| {
+        let refused = |code: &'static str, error: ErrorCode, reason: String| {
             let reply = ErrorReply::new(error, reason.clone(), P::ID, &envelope.message);
-            Box::new(Refused { error: told(reply, &envelope), code, reason, place: None, is_early: false })
+            Box::new(Refused { error: told(reply, &envelope), code, reason, is_early: false })
         };
         check_protocol::<P>(&envelope, came)?;
         let mut message: Message<P> = envelope
             .open(P::specified(), Reading::STRICT)
-            .map_err(|error| unplaced("decoding_error", ErrorCode::DecodingError, error.to_string()))?;
+            .map_err(|error| refused("decoding_error", ErrorCode::DecodingError, error.to_string()))?;
         let performative = message.body.performative();
         // The rules know the agent by its name; whatever name the other side uses, it is answered under.
         message.to = Some(self.name().to_string());
-        let refused = |code, error, reason| {
-            let refused = unplaced(code, error, reason);
-            Box::new(Refused { place: Some(place_of(&message)), ..*refused })
-        };
         let known = self.dialogues.borrow().dialogue_of(&message);
         if let Some(reason) = known.and_then(|id| self.stranger(id, came)) {
             return Err(refused("other_principal", ErrorCode::InvalidDialogue, reason));
@@ -133,7 +124,7 @@ impl<P: Conversed> Desk<P> {
             })?),
         };
         if known.is_none() && !came.is_inside() {
-            self.check_room(caller).map_err(|refusal| self.refused(&refusal, &envelope, &message))?;
+            self.check_room(caller).map_err(|refusal| self.refused(&refusal, &envelope))?;
         }
         let now = self.now();
         let taken = Heard::take(&mut self.dialogues.borrow_mut(), message, now);
@@ -160,13 +151,13 @@ impl<P: Conversed> Desk<P> {
                     self.tell_end(id);
                     Ok(Accepted::Known(id))
                 }
-                Update::Refused(refusal) => Err(self.refused(&refusal, &envelope, &unheard.message)),
-                other => Err(unplaced("unknown", ErrorCode::InvalidMessage, format!("{other:?}"))),
+                Update::Refused(refusal) => Err(self.refused(&refusal, &envelope)),
+                other => Err(refused("unknown", ErrorCode::InvalidMessage, format!("{other:?}"))),
             },
         }
     }
 
-    fn refused(&self, refusal: &Refusal, envelope: &Envelope, message: &Message<P>) -> Box<Refused> {
+    fn refused(&self, refusal: &Refusal, envelope: &Envelope) -> Box<Refused> {
         let reply = ErrorReply::to(refusal, P::ID, &envelope.message);
         let error = reply.and_then(|reply| told(reply, envelope));
         let is_early = match refusal {
@@ -177,7 +168,7 @@ impl<P: Conversed> Desk<P> {
             _ => false,
         };
         let (code, reason) = (refusal.code(), refusal.to_string());
-        Box::new(Refused { error, code, reason, place: Some(place_of(message)), is_early })
+        Box::new(Refused { error, code, reason, is_early })
     }
 
     /// The way to who spoke.
@@ -292,22 +283,11 @@ impl<P: Conversed> Desk<P> {
     }
 }
 
-/// Which message of which dialogue it is.
-fn place_of<P>(message: &Message<P>) -> (String, i32) {
-    (message.dialogue_reference.starter.clone(), message.message_id)
-}
-
 /// Whether who the envelope says has spoken is who has sent it, as the exchange has it.
 fn check_sender(envelope: &Envelope, delivery: &Delivery) -> Result<(), Box<Refused>> {
     let Some(from) = &delivery.from else {
         let reason = "the mail tells no mailbox in which its sender could be answered".to_owned();
-        return Err(Box::new(Refused {
-            error: None,
-            code: "no_way_back",
-            reason,
-            place: None,
-            is_early: false,
-        }));
+        return Err(Box::new(Refused { error: None, code: "no_way_back", reason, is_early: false }));
     };
     if envelope.sender == from.as_str() {
         return Ok(());
@@ -326,7 +306,7 @@ fn check_sender(envelope: &Envelope, delivery: &Delivery) -> Result<(), Box<Refu
             told(reply, envelope)
         }
     };
-    Err(Box::new(Refused { error, code: "forged_sender", reason, place: None, is_early: false }))
+    Err(Box::new(Refused { error, code: "forged_sender", reason, is_early: false }))
 }
 
 /// Whether an envelope is of the protocol whose way it came.
@@ -340,56 +320,12 @@ fn check_protocol<P: Conversed>(envelope: &Envelope, came: &Came<'_>) -> Result<
     let reason = format!("Unsupported protocol {}: this is the way to {}", envelope.protocol_id, P::ID);
     let reply = ErrorReply::unsupported(reason.clone(), &envelope.protocol_id);
     let (error, code) = (told(reply, envelope), "unsupported_protocol");
-    Err(Box::new(Refused { error, code, reason, place: None, is_early: false }))
+    Err(Box::new(Refused { error, code, reason, is_early: false }))
 }
 
 /// Whether it tells of a mistake, to which nothing is answered.
 pub(super) fn is_error(envelope: &Envelope) -> bool {
     envelope.protocol_id == ERRORS
-}
-
-/// Answers a message of a protocol that the agent does not speak: in AEA's words where it came in an envelope, and else with
-/// `error`, which is `NoSuchMethod`.
-pub(crate) fn refuse_unspoken_call(
-    agent: &AgentShared,
-    error: CallError,
-    arguments: &Arguments<'_>,
-    sink: Option<Box<dyn ReplySink>>,
-) {
-    let envelope = match &error {
-        // Only ids of protocols have a colon.
-        CallError::NoSuchMethod { method, .. } if method.contains(':') => {
-            <(ByteBuf,)>::decode(arguments, method, &["envelope"]).ok()
-        }
-        _ => None,
-    };
-    let reply = Answer::encoded(sink);
-    match envelope {
-        Some((envelope,)) => refuse_envelope(agent, error, &envelope, reply),
-        None => reply.refuse(error),
-    }
-}
-
-/// The same of one whose envelope is read already.
-pub(super) fn refuse_envelope(agent: &AgentShared, error: CallError, envelope: &[u8], reply: Answer) {
-    let envelope = Envelope::decode(envelope, Reading::STRICT).ok();
-    // An error is not answered with an error.
-    let Some(envelope) = envelope.filter(|envelope| !is_error(envelope)) else {
-        return reply.refuse(error);
-    };
-    let protocol = &envelope.protocol_id;
-    let reason = format!("Unsupported protocol {}: {} does not speak it", short(protocol), agent.name());
-    let told =
-        sealed(ErrorReply::unsupported(reason, protocol), envelope.to.clone(), envelope.sender.clone());
-    match told {
-        Some(told) => {
-            agent.counters().messages_refused.increment(1);
-            let (agent, code) = (agent.full_name(), "unsupported_protocol");
-            tracing::info!(%agent, protocol = %short(protocol), code, "a message was refused");
-            reply.send(Ok(Some(ByteBuf::from(told))));
-        }
-        None => reply.refuse(error),
-    }
 }
 
 /// An error with whom it is from and for.

@@ -10,16 +10,16 @@ use std::rc::Rc;
 
 use folkmoot_protocols::dialogue::{DialogueId, ErrorCode, ErrorReply, Label, Side};
 use folkmoot_protocols::typed::{Conversed, Part};
-use folkmoot_protocols::{Body, Envelope, Message, Reading};
+use folkmoot_protocols::{Body, Envelope, Message, Place, Reading};
 
 use super::Cause;
 use super::desk::{Desk, Listener};
 use super::judging::{Came, ERRORS, errors, is_error, sealed};
 use super::posting::mail;
-use super::way::Way;
+use super::way::{Post, Way};
 use crate::context::Scope;
 use crate::interface::Agent;
-use crate::mail::Outgoing;
+use crate::mail::{Delivery, MailAddress, Outgoing};
 use crate::proxy::Proxy;
 
 /// How many dialogues' other sides are told at most when an agent's life ends. The others learn of it by their time-outs.
@@ -38,14 +38,30 @@ const BEGUN_BY_SENDER: &str = "begun_by_sender";
 const MESSAGE_ID: &str = "message_id";
 
 /// AEA's datum that has a refused message in bytes.
-pub(super) const MESSAGE: &str = "message";
+const MESSAGE: &str = "message";
 
-/// What tells which message it is that was refused.
-pub(super) fn refused_message(starter: &str, message_id: i32) -> [(String, Vec<u8>); 3] {
-    // Who began numbers upwards, and it was the other one who said it.
-    let begun = if message_id > 0 { "0" } else { "1" };
-    [(STARTER, starter.to_owned()), (BEGUN_BY_SENDER, begun.to_owned()), (MESSAGE_ID, message_id.to_string())]
-        .map(|(name, text)| (name.to_owned(), text.into_bytes()))
+/// Longest message that goes back with the reason why it was refused, in bytes.
+const RETURNED_BYTES: usize = 16 << 10;
+
+/// The mail from `own` that tells the sender of a message by mail why it is not taken; `None` where there is no way to do
+/// so.
+pub(super) fn refusal(own: &MailAddress, delivery: &Delivery, mut error: ErrorReply) -> Option<Outgoing> {
+    let mailbox = delivery.from.clone()?;
+    let Envelope { message, .. } = Envelope::decode(&delivery.body, Reading::STRICT).ok()?;
+    error.data.retain(|(name, _)| name != MESSAGE);
+    if let Ok(place) = Place::read(&message, Reading::STRICT) {
+        // Who began numbers upwards, and it was the other one who said it.
+        let begun = if place.message_id > 0 { "0" } else { "1" };
+        let (starter, number) = (place.dialogue_reference.starter, place.message_id.to_string());
+        let which = [(STARTER, starter), (BEGUN_BY_SENDER, begun.to_owned()), (MESSAGE_ID, number)];
+        error.data.extend(which.map(|(name, text)| (name.to_owned(), text.into_bytes())));
+    }
+    if message.len() <= RETURNED_BYTES {
+        error.data.push((MESSAGE.to_owned(), message));
+    }
+    let envelope = sealed(error, own.as_str().to_owned(), mailbox.as_str().to_owned())?;
+    let post = Post { mailbox, name: delivery.by.agent_name().map(Into::into) };
+    Some(mail(&delivery.kind, &post, envelope))
 }
 
 /// What is told to the other side of a dialogue, and how.
@@ -53,6 +69,7 @@ enum Notice {
     Call(Proxy<Listener>, Vec<u8>),
     Mail(Outgoing),
 }
+
 impl<P: Conversed> Desk<P> {
     /// Gives a dialogue up, and tells the other side why.
     pub(super) fn give_up(&self, id: DialogueId, cause: &Cause, reason: &str) {

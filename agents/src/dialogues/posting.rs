@@ -2,7 +2,7 @@
 //!
 //! Always true: what is said and the dialogue in which it is said are one step of the agent's mailbox, kept and sent or
 //! neither, where the dialogues lie there too; the same message is the same mail, however often it is sent. Neighbours:
-//! [`speech`](super::speech) says what, [`letters`](super::letters) is the other end, [`way`](super::way) the way.
+//! [`speech`](super::speech) says what, [`mailed`](super::mailed) is the other end, [`way`](super::way) the way.
 
 use std::rc::Rc;
 

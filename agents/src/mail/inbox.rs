@@ -78,7 +78,7 @@ pub(crate) enum News {
     /// Nothing but what has come.
     Mail {
         /// Messages of protocols, which are taken in as they come.
-        letters: VecDeque<Delivery>,
+        messages: VecDeque<Delivery>,
         /// Mails that may begin.
         mails: VecDeque<Delivery>,
     },
@@ -102,7 +102,7 @@ pub(crate) struct Inbox {
 struct State {
     ahead: VecDeque<Delivery>,
     /// Messages of protocols that nobody has taken in yet.
-    letters: VecDeque<Delivery>,
+    messages: VecDeque<Delivery>,
     /// How many wait for a message that may come by mail.
     listening: usize,
     in_hand: usize,
@@ -131,7 +131,7 @@ impl Inbox {
     ) -> Rc<Inbox> {
         let state = State {
             ahead: VecDeque::new(),
-            letters: VecDeque::new(),
+            messages: VecDeque::new(),
             listening: 0,
             in_hand: 0,
             receiving: None,
@@ -164,16 +164,16 @@ impl Inbox {
         state.in_hand == 0 && state.doing.is_empty() && state.fresh.is_empty()
     }
 
-    /// Looks at all of it: what is lost, done, received, and may begin now. `is_letter` knows by its kind whether a mail is
+    /// Looks at all of it: what is lost, done, received, and may begin now. `is_message` knows by its kind whether a mail is
     /// a message of a protocol that the agent speaks.
     pub(crate) fn poll(
         self: &Rc<Self>,
         taking: Taking,
-        is_letter: &dyn Fn(&str) -> bool,
+        is_message: &dyn Fn(&str) -> bool,
         cx: &mut Context<'_>,
     ) -> News {
         if self.is_lost() {
-            return News::Mail { letters: VecDeque::new(), mails: VecDeque::new() };
+            return News::Mail { messages: VecDeque::new(), mails: VecDeque::new() };
         }
         self.state.borrow_mut().waker = Some(cx.waker().clone());
         if let Some(lost) = &mut self.state.borrow_mut().lost
@@ -182,7 +182,7 @@ impl Inbox {
             return News::Lost(cause);
         }
         self.poll_doing(cx);
-        self.poll_receiving(taking, is_letter, cx);
+        self.poll_receiving(taking, is_message, cx);
         // An answer that came is acknowledged.
         self.poll_doing(cx);
         let state = &mut *self.state.borrow_mut();
@@ -200,8 +200,8 @@ impl Inbox {
             Taking::Answers => state.listening > 0,
             Taking::Nothing => false,
         };
-        let letters = if hears { std::mem::take(&mut state.letters) } else { VecDeque::new() };
-        News::Mail { letters, mails: ready }
+        let messages = if hears { std::mem::take(&mut state.messages) } else { VecDeque::new() };
+        News::Mail { messages, mails: ready }
     }
 
     fn poll_doing(&self, cx: &mut Context<'_>) {
@@ -220,7 +220,7 @@ impl Inbox {
     fn poll_receiving(
         self: &Rc<Self>,
         taking: Taking,
-        is_letter: &dyn Fn(&str) -> bool,
+        is_message: &dyn Fn(&str) -> bool,
         cx: &mut Context<'_>,
     ) {
         loop {
@@ -246,7 +246,7 @@ impl Inbox {
                     if std::mem::take(&mut self.state.borrow_mut().failures) > 0 {
                         tracing::info!(agent = %self.shared.full_name(), "mail is received again");
                     }
-                    deliveries.iter().for_each(|delivery| self.take_in(delivery, is_letter));
+                    deliveries.iter().for_each(|delivery| self.take_in(delivery, is_message));
                 }
                 Err(MailError::Terminated { .. }) => {
                     self.state.borrow_mut().is_terminated = true;
@@ -271,7 +271,7 @@ impl Inbox {
 
     /// How many mails may be received now.
     fn room(&self, state: &State, taking: Taking) -> usize {
-        let held = state.in_hand + state.ahead.len() + state.letters.len();
+        let held = state.in_hand + state.ahead.len() + state.messages.len();
         let waits = !state.awaited.is_empty() || state.listening > 0;
         let for_answers = match !waits || taking == Taking::Nothing {
             true => 0,
@@ -285,7 +285,7 @@ impl Inbox {
         if state.failures > 0 && state.pause.is_some() { 0 } else { for_answers.max(for_handlers) }
     }
 
-    fn take_in(self: &Rc<Self>, admitted: &Admitted<Delivery>, is_letter: &dyn Fn(&str) -> bool) {
+    fn take_in(self: &Rc<Self>, admitted: &Admitted<Delivery>, is_message: &dyn Fn(&str) -> bool) {
         let delivery = admitted.message().clone();
         if admitted.gate() != self.shared.gate() {
             let reason = "the permit was not given by this container's gate".to_owned();
@@ -296,7 +296,7 @@ impl Inbox {
             Tracking::Plain | Tracking::Request { .. } => None,
         };
         match waiter {
-            None if is_letter(&delivery.kind) => self.state.borrow_mut().letters.push_back(delivery),
+            None if is_message(&delivery.kind) => self.state.borrow_mut().messages.push_back(delivery),
             None => self.state.borrow_mut().ahead.push_back(delivery),
             Some(waiter) => {
                 let id = delivery.id;
@@ -511,10 +511,10 @@ impl Inbox {
             state.receiving = None;
             state.lost = None;
             state.pause = None;
-            let mails = state.in_hand + state.ahead.len() + state.letters.len();
+            let mails = state.in_hand + state.ahead.len() + state.messages.len();
             state.in_hand = 0;
             state.ahead.clear();
-            state.letters.clear();
+            state.messages.clear();
             let doing = std::mem::take(&mut state.doing);
             let fresh = std::mem::take(&mut state.fresh);
             (doing.into_iter().chain(fresh), std::mem::take(&mut state.awaited), mails)
@@ -534,7 +534,7 @@ impl Inbox {
             state.lost = None;
             state.waker = None;
             state.ahead.clear();
-            state.letters.clear();
+            state.messages.clear();
             state.awaited.clear();
             let mut doing = std::mem::take(&mut state.doing);
             doing.extend(std::mem::take(&mut state.fresh));

@@ -13,6 +13,7 @@ use tokio::sync::oneshot;
 use super::{Core, Waiting};
 use crate::chain::Mode;
 use crate::context::Scope;
+use crate::dialogues::refuse_unspoken_mail;
 use crate::interface::{Agent, LocalFuture};
 use crate::mail::{Delivery, Failure, Inbox, MailTurn, News, OWN_KINDS, Outbox, Taking, Tracking};
 
@@ -54,16 +55,16 @@ impl<A: Agent> Core<A> {
     pub(crate) fn poll_mail(self: &Rc<Self>, taking: Taking, cx: &mut TaskContext<'_>) -> MailboxNews {
         let Some(inbox) = &self.inbox() else { return MailboxNews::Nothing };
         let waiting = self.queue.borrow().waiting.len();
-        let news = inbox.poll(taking, &|kind| self.is_letter(kind), cx);
+        let news = inbox.poll(taking, &|kind| self.is_message(kind), cx);
         // A message that was kept meanwhile is on its way to its handler.
         let has_queued = self.queue.borrow().waiting.len() > waiting;
         match news {
-            News::Mail { letters, mails } if letters.is_empty() && mails.is_empty() => match has_queued {
+            News::Mail { messages, mails } if messages.is_empty() && mails.is_empty() => match has_queued {
                 true => MailboxNews::Came,
                 false => MailboxNews::Nothing,
             },
-            News::Mail { letters, mails } => {
-                letters.into_iter().for_each(|letter| self.accept_letter(inbox, letter));
+            News::Mail { messages, mails } => {
+                messages.into_iter().for_each(|message| self.accept_mailed(inbox, message));
                 mails.into_iter().for_each(|delivery| self.accept_mail(inbox, delivery));
                 MailboxNews::Came
             }
@@ -89,7 +90,7 @@ impl<A: Agent> Core<A> {
             }
             None if is_answer => inbox.drop_answer(&delivery),
             None => {
-                let Some(delivery) = self.refuse_letter(inbox, delivery) else { return };
+                let Some(delivery) = refuse_unspoken_mail(&self.shared, inbox, delivery) else { return };
                 let reason = format!(
                     "agent \"{}\" has no handler for mail of kind \"{}\": write `#[on(\"{}\")]`, or `#[on]` for all others",
                     self.shared.name(),

@@ -2,7 +2,8 @@
 //!
 //! Always true: each word to the exchange bears the epoch of the owner's lease, so one that is stale is refused; what is in
 //! hand is known here until it is acknowledged or refused. Neighbours: [`keeper`](super::keeper) keeps the lease and the
-//! deliveries, [`sending`](super::sending) sends, [`router`](crate::router) asks the gate.
+//! deliveries, [`sending`](super::sending) sends, [`router`](crate::router) asks the gate, [`denied`](super::denied) has what that
+//! refuses.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
@@ -40,7 +41,7 @@ pub(crate) struct Owned {
     pub(super) epoch: u64,
     /// When its lease was asked for, on link time.
     pub(super) taken_at: Duration,
-    address: MailAddress,
+    pub(super) address: MailAddress,
     hand: Mutex<Hand>,
     next: AtomicU64,
     /// Why the mailbox is not the owner's any more.
@@ -168,16 +169,9 @@ impl Owned {
                 received.into_iter().map(|delivered| self.take_in_hand(delivered, since)).collect();
             let mut admitted = Vec::with_capacity(received.len());
             for delivery in received {
-                let id = delivery.id;
                 match router::admit_delivery(&self.claim.tables, delivery) {
                     Ok(delivery) => admitted.push(delivery),
-                    Err(reason) => {
-                        let word =
-                            self.clone().refuse(id, Again::Never, format!("the gate refused it: {reason}"));
-                        if let Err(error) = word.await {
-                            tracing::info!(agent = %self.claim.name, %error, "a denied mail could not be given back");
-                        }
-                    }
+                    Err(denied) => self.clone().turn_away(*denied).await,
                 }
             }
             if !admitted.is_empty() {
@@ -197,7 +191,7 @@ impl Owned {
         sending::delivery(delivered, id, &self.claim.tables, &self.claim.name, is_answer)
     }
 
-    async fn commit(self: Arc<Self>, step: Step) -> Result<Vec<u64>, MailError> {
+    pub(super) async fn commit(self: Arc<Self>, step: Step) -> Result<Vec<u64>, MailError> {
         self.check()?;
         let Step { acknowledge, keep, send } = step;
         let mut commit = Commit {
@@ -235,7 +229,12 @@ impl Owned {
         }
     }
 
-    async fn refuse(self: Arc<Self>, id: DeliveryId, again: Again, reason: String) -> Result<(), MailError> {
+    pub(super) async fn refuse(
+        self: Arc<Self>,
+        id: DeliveryId,
+        again: Again,
+        reason: String,
+    ) -> Result<(), MailError> {
         self.check()?;
         // Whatever comes of it, it is kept no longer.
         let receipt = self.let_go(id)?;

@@ -365,7 +365,8 @@ async fn whoever_speaks_is_told_why_nothing_came_of_it() {
     // It has never spoken fipa.
     let stranger: Proxy<Untyped> = two.connect(one.url("asker")).await.unwrap();
     let error = asker.ask(stranger).await.unwrap_err();
-    let told = "UNSUPPORTED_PROTOCOL Unsupported protocol fetchai/fipa:1.0.0: asker does not speak it";
+    let told = "UNSUPPORTED_PROTOCOL Unsupported protocol fetchai/fipa:1.0.0: asker does not speak it, for it handles none \
+                of its performatives and has begun no dialogue in it";
     assert_eq!(error, CallError::Agent(told.to_owned()));
     for container in [two, one] {
         container.shutdown().await;
@@ -421,7 +422,8 @@ async fn who_does_not_speak_a_protocol_says_so_in_the_words_of_aea() {
         other.spawn("hopeful", Hopeful::default).await.unwrap(),
     );
     let far: Proxy<Untyped> = other.connect(hall.url("mute")).await.unwrap();
-    let told = "UNSUPPORTED_PROTOCOL Unsupported protocol fetchai/fipa:1.0.0: mute does not speak it";
+    let told = "UNSUPPORTED_PROTOCOL Unsupported protocol fetchai/fipa:1.0.0: mute does not speak it, for it handles none \
+                of its performatives and has begun no dialogue in it";
     let me = Proxy::url(&rude);
     let message = envelope(&me, "1", 1, 0, cfp("rye"));
     assert_eq!(rude.hand_over(far.clone(), message.clone()).await.unwrap(), told);

@@ -184,13 +184,13 @@ pub(super) fn taking_in(root: &Root, model: &Behaviour) -> TokenStream {
             )
         }
     });
-    let letters = protocols(model).map(|(variant, handled)| {
+    let messages = protocols(model).map(|(variant, handled)| {
         let protocol = &handled.protocol;
         let handles = performatives(root, model, handled);
         quote! {
-            if __letter.is_of::<#protocol>() {
-                return ::core::result::Result::Ok(#root::take_letter::<#protocol, Self>(
-                    __letter,
+            if __message.is_of::<#protocol>() {
+                return ::core::result::Result::Ok(#root::take_mailed::<#protocol, Self>(
+                    __message,
                     __scope,
                     |__performative| #handles,
                     #request::#variant,
@@ -213,12 +213,12 @@ pub(super) fn taking_in(root: &Root, model: &Behaviour) -> TokenStream {
             }
         }
 
-        fn take_letter(
-            __letter: #root::Letter,
+        fn take_mailed(
+            __message: #root::MailedMessage,
             __scope: &#root::Scope<'_, Self>,
-        ) -> ::core::result::Result<#root::Pending<Self::Request>, #root::Letter> {
-            #(#letters)*
-            ::core::result::Result::Err(__letter)
+        ) -> ::core::result::Result<#root::Pending<Self::Request>, #root::MailedMessage> {
+            #(#messages)*
+            ::core::result::Result::Err(__message)
         }
 
         fn take_dialogues_back(__context: &#root::Context<Self>) {

@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use super::{DialogueReference, Message};
+use super::{DialogueReference, Message, Place};
 use crate::body::Contents;
 use crate::protocol::Protocol;
 use crate::wire::fault::Kind;
@@ -19,24 +19,19 @@ pub(super) fn message<B: Contents>(
     bytes: &[u8],
     reading: Reading,
 ) -> Result<Message<B>, DecodeError> {
-    if bytes.len() > reading.max_bytes() {
-        return Err(Fault::TooLong { bytes: bytes.len(), limit: reading.max_bytes() }.into());
-    }
     let dialogue_message = dialogue_message(bytes, reading)?;
     let header = Header::read(&dialogue_message, reading)?;
     let body = match reading.is_lenient() {
         false => strict_body(protocol, header.content, reading)?,
         true => lenient_body(protocol, header.content, reading)?,
     };
-    let (starter, responder) = (header.starter.to_owned(), header.responder.to_owned());
-    Ok(Message {
-        dialogue_reference: DialogueReference { starter, responder },
-        message_id: header.message_id,
-        target: header.target,
-        sender: None,
-        to: None,
-        body,
-    })
+    let Place { dialogue_reference, message_id, target } = header.place();
+    Ok(Message { dialogue_reference, message_id, target, sender: None, to: None, body })
+}
+
+pub(super) fn place(bytes: &[u8], reading: Reading) -> Result<Place, DecodeError> {
+    let dialogue_message = dialogue_message(bytes, reading)?;
+    Ok(Header::read(&dialogue_message, reading)?.place())
 }
 
 /// The fields of a message that lies in no other.
@@ -49,6 +44,9 @@ fn outermost(bytes: &[u8], reading: Reading) -> Fields<'_> {
 
 /// What the outermost message holds: one of a oneof, merged where it is there again.
 fn dialogue_message(bytes: &[u8], reading: Reading) -> Result<Cow<'_, [u8]>, DecodeError> {
+    if bytes.len() > reading.max_bytes() {
+        return Err(Fault::TooLong { bytes: bytes.len(), limit: reading.max_bytes() }.into());
+    }
     let mut found: Option<Cow<'_, [u8]>> = None;
     let mut fields = outermost(bytes, reading);
     while let Some(Field { number, payload }) = fields.next_field()? {
@@ -138,6 +136,12 @@ impl<'a> Header<'a> {
             }
         }
         Ok(header)
+    }
+
+    fn place(&self) -> Place {
+        let (starter, responder) = (self.starter.to_owned(), self.responder.to_owned());
+        let dialogue_reference = DialogueReference { starter, responder };
+        Place { dialogue_reference, message_id: self.message_id, target: self.target }
     }
 }
 

@@ -7,14 +7,12 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use folkmoot_protocols::envelope::public_id::is_public_id;
-
 use super::{Core, Waiting};
 use crate::context::Scope;
 use crate::dialogues::incoming::Pending;
-use crate::dialogues::refuse_unspoken;
+use crate::dialogues::may_be_protocol;
 use crate::interface::{Agent, Step};
-use crate::mail::{Delivery, Failure, InHand, Inbox, Letter};
+use crate::mail::{Delivery, Failure, InHand, Inbox, MailedMessage};
 use crate::turn::Origin;
 
 /// A message that was taken in and waits for its handler's turn.
@@ -24,14 +22,9 @@ pub(super) struct Heard<A: Agent> {
     place: InHand,
 }
 
-/// Whether a kind of mail may be a protocol's id. No method has a colon in its name.
-fn may_be_protocol(kind: &str) -> bool {
-    kind.contains(':') && is_public_id(kind)
-}
-
 impl<A: Agent> Core<A> {
     /// Whether mail of that kind is a message of a protocol that the agent speaks.
-    pub(super) fn is_letter(&self, kind: &str) -> bool {
+    pub(super) fn is_message(&self, kind: &str) -> bool {
         may_be_protocol(kind)
             && (A::method_index(kind).is_some()
                 || self.shared.listened(kind).is_some()
@@ -39,16 +32,16 @@ impl<A: Agent> Core<A> {
     }
 
     /// Takes a message in.
-    pub(super) fn accept_letter(self: &Rc<Self>, inbox: &Rc<Inbox>, delivery: Delivery) {
+    pub(super) fn accept_mailed(self: &Rc<Self>, inbox: &Rc<Inbox>, delivery: Delivery) {
         let place = inbox.take_in_hand();
         let origin = Arc::new(self.origin_of(&delivery));
-        let letter = Letter::new(inbox.clone(), delivery);
+        let message = MailedMessage::new(inbox.clone(), delivery);
         let taken = {
             let scope = Scope { core: self, origin: Some(&origin), outbox: None };
-            A::take_letter(letter, &scope)
+            A::take_mailed(message, &scope)
         };
-        let letter = match taken {
-            Err(letter) => letter,
+        let message = match taken {
+            Err(message) => message,
             Ok(Pending(pending)) => {
                 // The inbox, which keeps it, is the agent's.
                 let core = Rc::downgrade(self);
@@ -63,31 +56,23 @@ impl<A: Agent> Core<A> {
             }
         };
         let listening = match &*self.desks.borrow() {
-            Some(desks) => desks.take_letter(letter),
-            None => Err(letter),
+            Some(desks) => desks.take_mailed(message),
+            None => Err(message),
         };
         inbox.begin(Box::pin(async move {
             match listening {
                 Ok(later) => later.await,
-                Err(letter) => {
-                    let kind = &letter.delivery().kind;
+                Err(message) => {
+                    let kind = &message.delivery().kind;
                     let reason = format!(
                         "dialogues in {kind} were kept and are not taken back: handle one of its performatives, or call \
                          `ctx.dialogues` for the protocol in `#[start]`"
                     );
-                    letter.give_back(Failure::Early, reason).await;
+                    message.give_back(Failure::Early, reason).await;
                 }
             }
             drop(place);
         }));
-    }
-
-    /// Refuses a message of a protocol that the agent does not speak. Gives the mail back where it is none.
-    pub(super) fn refuse_letter(&self, inbox: &Rc<Inbox>, delivery: Delivery) -> Option<Delivery> {
-        if !may_be_protocol(&delivery.kind) {
-            return Some(delivery);
-        }
-        refuse_unspoken(inbox, delivery, self.shared.name())
     }
 
     pub(super) fn begin_heard(self: &Rc<Self>, heard: Heard<A>) {

@@ -1,8 +1,7 @@
 //! A message of a protocol that came by mail, until it has been judged.
 //!
 //! Always true: whatever comes of it, it is acknowledged or goes back; what follows from it is part of the step that
-//! acknowledges it. Neighbours: the agent's [`queue`](crate::queue) makes letters, [`dialogues`](crate::dialogues) judge
-//! them.
+//! acknowledges it. Neighbours: the agent's [`queue`](crate::queue) makes them, [`dialogues`](crate::dialogues) judge them.
 
 use std::fmt;
 use std::rc::Rc;
@@ -19,21 +18,21 @@ use super::own_mailbox::Step;
 const ATTEMPTS: u32 = 5;
 
 /// A mail that is a message of a protocol.
-pub struct Letter {
+pub struct MailedMessage {
     inbox: Rc<Inbox>,
     delivery: Box<Delivery>,
     is_over: bool,
 }
 
-impl fmt::Debug for Letter {
+impl fmt::Debug for MailedMessage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Letter").field("kind", &self.delivery.kind).finish_non_exhaustive()
+        f.debug_struct("MailedMessage").field("kind", &self.delivery.kind).finish_non_exhaustive()
     }
 }
 
-impl Letter {
-    pub(crate) fn new(inbox: Rc<Inbox>, delivery: Delivery) -> Letter {
-        Letter { inbox, delivery: Box::new(delivery), is_over: false }
+impl MailedMessage {
+    pub(crate) fn new(inbox: Rc<Inbox>, delivery: Delivery) -> MailedMessage {
+        MailedMessage { inbox, delivery: Box::new(delivery), is_over: false }
     }
 
     /// Whether it is a message of that protocol.
@@ -81,7 +80,7 @@ impl Letter {
     }
 }
 
-impl Drop for Letter {
+impl Drop for MailedMessage {
     fn drop(&mut self) {
         if !self.is_over {
             let (inbox, delivery) = (self.inbox.clone(), (*self.delivery).clone());
