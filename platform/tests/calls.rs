@@ -8,6 +8,8 @@ mod calls {
 
     #[path = "../support/begun.rs"]
     mod begun;
+    #[path = "../support/book.rs"]
+    mod book;
     mod cancelling;
     mod clocks;
     mod counter;
@@ -27,6 +29,8 @@ mod calls {
     mod lives;
     mod mail;
     mod mailed_dialogues;
+    #[path = "../support/milling.rs"]
+    mod milling;
     mod monitors;
     mod numbered;
     mod objects;

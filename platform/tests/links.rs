@@ -4,6 +4,8 @@ mod links {
     mod advertised;
     #[path = "../support/begun.rs"]
     mod begun;
+    #[path = "../support/book.rs"]
+    mod book;
     mod broken;
     mod channels;
     mod conformance;
@@ -29,6 +31,8 @@ mod links {
     #[path = "../hostile/log.rs"]
     mod log;
     mod managed;
+    #[path = "../support/milling.rs"]
+    mod milling;
     mod monitors;
     #[cfg(unix)]
     mod owners;

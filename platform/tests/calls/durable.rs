@@ -1,6 +1,6 @@
 //! Agents that have mailboxes of their own: what becomes of their mail.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use folkmoot::exchange::{Asker, DeathCause, ExchangeLimits, MailboxId, MailboxLimits, Page, Query};
@@ -8,8 +8,8 @@ use folkmoot::mail::MailError;
 use folkmoot::prelude::*;
 use folkmoot::{AgentEvent, Backoff, Builder, Durable, SpawnError};
 use serde::{Deserialize, Serialize};
-use tokio::sync::Notify;
 
+use super::book::Book;
 use super::counts::Counts;
 use super::engines::Engine;
 
@@ -32,33 +32,6 @@ over_every_engine![
     what_cannot_be_is_told_before_anything_is_spawned,
     a_program_asks_by_mail_too,
 ];
-
-/// What happened, in order; anybody may wait for more.
-#[derive(Clone, Default)]
-struct Book(Arc<(Mutex<Vec<String>>, Notify)>);
-
-impl Book {
-    fn write(&self, line: impl Into<String>) {
-        self.0.0.lock().unwrap().push(line.into());
-        self.0.1.notify_waiters();
-    }
-
-    fn lines(&self) -> Vec<String> {
-        self.0.0.lock().unwrap().clone()
-    }
-
-    async fn until(&self, count: usize) -> Vec<String> {
-        loop {
-            let mut more = std::pin::pin!(self.0.1.notified());
-            more.as_mut().enable();
-            let lines = self.lines();
-            if lines.len() >= count {
-                return lines;
-            }
-            more.await;
-        }
-    }
-}
 
 #[derive(Serialize, Deserialize)]
 struct Order {

@@ -1,61 +1,8 @@
 //! Dialogues by mail between nodes that never speak to each other: over the exchange of a third one, by its rules and theirs.
 
-use folkmoot::dialogues::{Dialogue, DialogueError};
-
 use super::*;
-
-folkmoot::protocol!("fipa");
-
-use fipa::roles::{Buyer, Seller};
-use fipa::{Cfp, Decline, Fipa, Propose, heard, types};
-
-/// Says its price to whoever asks.
-#[derive(Agent, Default)]
-struct Mill;
-
-#[agent]
-impl Mill {
-    #[handles(Fipa)]
-    async fn cfp(
-        &self,
-        _: Cfp,
-        dialogue: Dialogue<Seller, Cfp>,
-        ctx: &Context<Self>,
-    ) -> Result<(), DialogueError> {
-        let proposal = types::Description { description_bytes: b"3 shillings".to_vec() };
-        ctx.reply(dialogue, Propose { proposal }).await?;
-        Ok(())
-    }
-
-    #[handles(Fipa)]
-    fn decline(&self, _: Decline) {}
-
-    #[expose]
-    fn open(&self, ctx: &Context<Self>) -> usize {
-        ctx.dialogues::<Fipa>().open()
-    }
-}
-
-#[derive(Agent, Default)]
-struct Customer;
-
-#[agent]
-impl Customer {
-    #[expose]
-    async fn ask(&mut self, ctx: &Context<Self>, whom: String) -> Result<String, String> {
-        ask(ctx, &whom.into()).await.map_err(|error| format!("{error:?}"))
-    }
-}
-
-async fn ask(ctx: &Context<Customer>, whom: &MailAddress) -> Result<String, DialogueError> {
-    match ctx.open_as::<Buyer, _>(whom, Cfp { query: types::Query::default() }).answer().await? {
-        heard::ToCfp::Propose(propose, dialogue) => {
-            ctx.reply(dialogue, Decline).await?;
-            Ok(String::from_utf8_lossy(&propose.proposal.description_bytes).into_owned())
-        }
-        heard::ToCfp::Decline(..) => Ok("nothing".to_owned()),
-    }
-}
+use crate::links::book::Book;
+use crate::links::milling::{Customer, mill};
 
 fn name(node: &str) -> String {
     format!("spiffe://demo/node/{node}")
@@ -84,24 +31,24 @@ async fn agents_whose_nodes_have_no_link_hold_dialogues_by_the_rules_of_the_hub(
     let town = member(&certs, &hub, "town", "valley", "customer").await;
     let valley = member(&certs, &hub, "valley", "town", "mill").await;
     let customer = town.spawn("customer", Customer::default).durable().await.unwrap();
-    valley.spawn("mill", Mill::default).durable().await.unwrap();
-    valley.spawn("baker", Mill::default).durable().await.unwrap();
+    let book = Book::default();
+    valley.spawn("mill", mill(&book)).durable().await.unwrap();
+    valley.spawn("baker", mill(&book)).durable().await.unwrap();
     valley.stop("mill", HOUR).await.unwrap();
 
     let asking = tokio::spawn({
         let customer = customer.clone();
-        async move { customer.ask("mill".to_owned()).await }
+        async move { customer.buy("mill".to_owned(), "rye".to_owned()).await }
     });
     until(|| hub.counts.of("mails_accepted") == 1).await;
-    let mill = valley.spawn("mill", Mill::default).durable().await.unwrap();
-    assert_eq!(asking.await.unwrap().unwrap(), "3 shillings");
-    while mill.open().await.unwrap() > 0 {
-        tokio::task::yield_now().await;
-    }
+    let mill = valley.spawn("mill", mill(&book)).durable().await.unwrap();
+    assert_eq!(asking.await.unwrap().unwrap(), "bought");
+    assert_eq!(book.until(4).await[..3], ["cfp rye of customer", "accept", "inform Mill Lane 3"]);
+    assert_eq!((mill.open().await.unwrap(), customer.open().await.unwrap()), (0, 0));
     // No rule of the hub lets anybody speak to that one.
-    let error = customer.ask("baker".to_owned()).await.unwrap_err().to_string();
+    let error = customer.ask("baker".to_owned(), "rye".to_owned()).await.unwrap_err().to_string();
     assert!(error.contains("NotMailed(Denied(") && error.contains("no rule lets"), "{error}");
-    assert_eq!(hub.counts.of("mails_accepted"), 3);
+    assert_eq!(hub.counts.of("mails_accepted"), 6);
     for member in [&town, &valley] {
         assert_eq!((member.counts.of("messages_refused"), member.counts.of("mails_retried")), (0, 0));
     }
