@@ -19,6 +19,7 @@ mod error;
 pub(crate) mod incoming;
 mod judging;
 mod kept;
+mod listener;
 mod mailed;
 mod notice;
 mod posting;
@@ -44,11 +45,11 @@ pub use speech::{Reply, Speech};
 pub use view::Dialogues;
 
 pub(crate) use alarm::Desks;
-#[doc(hidden)]
-pub use desk::Tell;
 pub use desk::UNREAD_MESSAGES;
 pub(crate) use desk::{Desk, Outliving};
 pub(crate) use kept::Keeping;
+#[doc(hidden)]
+pub use listener::Tell;
 #[doc(hidden)]
 pub use mailed::take_mailed;
 #[doc(hidden)]

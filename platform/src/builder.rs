@@ -1,9 +1,8 @@
 //! How a container is made: what it listens on, who may call, what it lives by.
 //!
-//! Neighbour: [`container`](crate::container).
+//! Neighbours: [`checking`] says what cannot be, [`container`](crate::container) is what is made.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,7 +20,6 @@ use folkmoot_transports::{UnixTlsTransport, UnixTransport};
 use crate::advertised::{advertised, everywhere};
 use crate::certified;
 use crate::clock::{RealClock, VirtualClock};
-use crate::configuration::{cluster_fault, container_fault};
 use crate::container::{Container, Hall, Open};
 use crate::error::StartError;
 use crate::executor;
@@ -36,6 +34,8 @@ use crate::sim::{self, SimTransport, virtual_time};
 use crate::tables::{Facts, Tables};
 use crate::watchdog::Watchdog;
 use crate::workers::Workers;
+
+mod checking;
 
 /// The deadline of calls that set none.
 const DEFAULT_DEADLINE: Duration = Duration::from_secs(30);
@@ -385,15 +385,6 @@ impl Builder {
         Ok(container)
     }
 
-    fn check_values(&self) -> Result<(), StartError> {
-        let fault = container_fault(self.workers, self.deadline, &self.limits);
-        let fault = fault.or_else(|| cluster_fault(&self.cluster)).or_else(|| {
-            self.taken.is_empty().then(|| "`.take_codecs(..)` names none: nobody could connect".to_owned())
-        });
-        let fault = fault.or_else(|| self.plain_types_fault.clone());
-        fault.map_or(Ok(()), |fault| Err(StartError::Configuration(fault)))
-    }
-
     /// What channels stand on, which have no agents: the ways to `endpoint`, bounds, counters, certificates.
     pub(crate) fn ground(mut self, endpoint: &Endpoint, listens: bool) -> Result<Ground, StartError> {
         if listens || !matches!(endpoint, Endpoint::Tcp { .. }) {
@@ -426,52 +417,6 @@ impl Builder {
         let certs = self.certs.filter(SslCerts::is_from_files);
         let watching = certs.map(|certs| actix::spawn(certified::watch(certs, tables.clone())));
         Ok(Ground { tables, transport, codec: self.codec, taken: self.taken, driver, watching })
-    }
-
-    fn check(&self, endpoint: &Endpoint) -> Result<(), StartError> {
-        let named = || endpoint.to_string();
-        match endpoint {
-            Endpoint::Tls { .. } | Endpoint::UnixTls { .. }
-                if self.certs.is_none() && !self.has_transport(endpoint.scheme()) =>
-            {
-                Err(StartError::NoCerts { endpoint: named() })
-            }
-            Endpoint::Tcp { host, .. } if !self.insecure && !is_loopback(host) => {
-                Err(StartError::Insecure { endpoint: named() })
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// A simulation is one thread and nothing from outside; its clock is of no use elsewhere.
-    fn check_place(&self, endpoint: &Endpoint) -> Result<(), StartError> {
-        let fault = match virtual_time::is_here() {
-            false if !self.clock.as_ref().is_some_and(|clock| clock.is_virtual()) => return Ok(()),
-            false => "a `VirtualClock` is for containers of its simulation: start this one in there".to_owned(),
-            true if !matches!(endpoint, Endpoint::Local { .. }) => {
-                format!("`{endpoint}`: in a simulation there is no real network; listen on local://, such as local://market")
-            }
-            true if self.workers > 1 => {
-                format!("`.workers({})`: a simulation has one thread, or its order would be chance; write 1", self.workers)
-            }
-            true if !self.transports.is_empty() || self.network.is_some() => {
-                "`.transport(..)` and `.network(..)`: a simulation has a network of its own; leave them out".to_owned()
-            }
-            true if matches!(&self.exchange, Some(ExchangeAt::Line(line)) if line != "memory:" && !line.starts_with("local://")) => {
-                "`.exchange(..)`: in a simulation mail is kept in memory, for files keep no virtual time; write memory:, or \
-                 local:// and a node"
-                    .to_owned()
-            }
-            true if self.certs.is_some() => {
-                "`.certs(..)`: nothing is proven over local://; name the simulated node with `.name(..)` instead".to_owned()
-            }
-            true => return Ok(()),
-        };
-        Err(StartError::Configuration(fault))
-    }
-
-    fn has_transport(&self, scheme: &str) -> bool {
-        self.transports.iter().any(|transport| transport.scheme() == scheme)
     }
 
     /// Deny by default where speakers can be told apart, or rules say who may call; else open, with a word about it.
@@ -552,8 +497,4 @@ fn usual_clock() -> Arc<dyn Clock> {
         Ok(clock) => Arc::new(clock),
         Err(_) => Arc::new(RealClock),
     }
-}
-
-fn is_loopback(host: &str) -> bool {
-    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }

@@ -2,22 +2,20 @@
 //!
 //! Either side may send requests and answers on it. Always true: a reply reaches only the call whose id it names;
 //! when the link ends, everyone who waits on it is told. Neighbours: the [`link_task`](crate::link_task) moves the
-//! bytes, [`remote`](crate::remote) sends requests, [`inbound`](crate::inbound) answers those of the peer.
+//! bytes, [`pending`] has who waits for replies, [`remote`](crate::remote) sends requests, [`inbound`](crate::inbound) answers those of the peer.
 
-use std::collections::HashMap;
 use std::fmt::Display;
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use bytes::Bytes;
 use folkmoot_agents::deadlines::{self, LinkInstant};
-use folkmoot_agents::host::{Credit, FarReply};
 use folkmoot_codecs::hello::PIECES_SINCE;
 use folkmoot_codecs::piece::{LARGE_PAYLOAD_BYTES, LEAST_FRAME_FOR_PIECES};
 use folkmoot_codecs::{CallError, Codec, Endpoint, Hello, Limits, PlainTypes, Principal, plain_types};
 use folkmoot_transports::PeerCertificate;
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::Notify;
 
 use crate::cancels::Cancels;
 use crate::channel::Queue;
@@ -30,8 +28,11 @@ use crate::outbox::Outbox;
 use crate::tables::Tables;
 use crate::watched::WatchedAgents;
 
+mod pending;
 mod sending;
 
+pub(crate) use pending::NotSent;
+use pending::Pending;
 pub(crate) use sending::{agent_of, order_key, payload_bytes};
 
 /// One open link.
@@ -108,43 +109,6 @@ struct Told {
     cluster: Option<String>,
 }
 
-#[derive(Default)]
-struct Pending {
-    replies: HashMap<u64, Caller>,
-    /// How many of them were set aside.
-    aside: usize,
-    /// How many of them wait for what may be long in coming.
-    patient: usize,
-    closed: bool,
-}
-
-impl Pending {
-    /// Who waits for the reply with that id, who does so no more.
-    fn take(&mut self, id: u64) -> Option<Caller> {
-        let caller = self.replies.remove(&id)?;
-        self.aside -= usize::from(caller.is_aside);
-        self.patient -= usize::from(caller.is_patient);
-        Some(caller)
-    }
-}
-
-/// Who waits for a reply.
-struct Caller {
-    reply: oneshot::Sender<FarReply>,
-    /// Given back with the reply.
-    _credit: Option<Credit>,
-    /// Whether it is not counted among the awaited.
-    is_aside: bool,
-    /// Whether what it waits for may be long in coming: it is counted among its like alone.
-    is_patient: bool,
-}
-
-/// A call that could not be sent, given back with the reason.
-pub(crate) struct NotSent {
-    pub(crate) reply: Option<oneshot::Sender<FarReply>>,
-    pub(crate) error: CallError,
-}
-
 impl Link {
     /// A link over a proven connection; `dialed` is where it was sought, and what counts the ids of the requests there.
     pub(crate) fn new(
@@ -191,24 +155,6 @@ impl Link {
             heard: AtomicU64::new(0),
             attended: AtomicBool::new(false),
         })
-    }
-
-    fn pending(&self) -> MutexGuard<'_, Pending> {
-        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// How many calls wait for a reply, but for those that were set aside.
-    pub(crate) fn awaited(&self) -> usize {
-        let pending = self.pending();
-        pending.replies.len() - pending.aside - pending.patient
-    }
-
-    /// The calls that wait now are not counted among the awaited any more.
-    pub(crate) fn set_aside(&self) {
-        let mut pending = self.pending();
-        let calls = pending.replies.values_mut().filter(|caller| !caller.is_patient);
-        calls.for_each(|caller| caller.is_aside = true);
-        pending.aside = pending.replies.len() - pending.patient;
     }
 
     /// Whether the peer understands headers, rich exceptions and the paths under `folkmoot/`.
@@ -407,11 +353,6 @@ impl Link {
             && self.watched.is_empty()
     }
 
-    fn has_no_calls(&self) -> bool {
-        let pending = self.pending();
-        pending.replies.len() == pending.patient
-    }
-
     /// Ends the link once what waits to be written is written and what is in hand is answered.
     pub(crate) fn leave(&self, reason: &str) {
         self.leaving.set(reason.to_owned()).ok();
@@ -451,62 +392,6 @@ impl Link {
         tracing::info!(%agent, %method, peer = %self.peer_address, %error, "a one-way call failed");
     }
 
-    /// Notes who waits for the reply with that id, unless as many do as may: as the peer told, or as the limits say.
-    fn expect(
-        &self,
-        id: u64,
-        reply: oneshot::Sender<FarReply>,
-        credit: Option<Credit>,
-        told: Option<usize>,
-    ) -> Result<(), NotSent> {
-        let own = self.tables.limits.max_pending_calls;
-        let mut pending = self.pending();
-        if pending.closed {
-            return Err(NotSent { reply: Some(reply), error: self.gone() });
-        }
-        let limit = told.map_or(own, |told| told.min(own));
-        if pending.replies.len() - pending.patient >= limit {
-            self.tables.counters.overloads.increment(1);
-            let queue = match limit < own {
-                true => format!("requests that {} takes in hand at once", self.name),
-                false => format!("calls to {} that wait for a reply", self.name),
-            };
-            return Err(NotSent { reply: Some(reply), error: CallError::Overloaded { queue, limit } });
-        }
-        pending.replies.insert(id, Caller { reply, _credit: credit, is_aside: false, is_patient: false });
-        Ok(())
-    }
-
-    /// Notes who waits for a reply that may be long in coming, unless as many do as may.
-    fn expect_patiently(&self, id: u64, reply: oneshot::Sender<FarReply>) -> Result<(), CallError> {
-        let limit = self.tables.limits.max_waiting_receivers;
-        let mut pending = self.pending();
-        if pending.closed {
-            return Err(self.gone());
-        }
-        if pending.patient >= limit {
-            self.tables.counters.overloads.increment(1);
-            let queue = format!("receivers (max_waiting_receivers) that wait at {}", self.name);
-            return Err(CallError::Overloaded { queue, limit });
-        }
-        pending.patient += 1;
-        pending.replies.insert(id, Caller { reply, _credit: None, is_aside: false, is_patient: true });
-        Ok(())
-    }
-
-    /// Hands a reply to the call that waits for it.
-    pub(crate) fn reply(&self, id: u64, make: impl FnOnce(Codec) -> FarReply) {
-        let waiting = self.pending().take(id);
-        match waiting {
-            // A caller that went away at this very moment has no use for the reply.
-            Some(caller) => drop(caller.reply.send(make(self.codec))),
-            None => {
-                self.tables.counters.orphan_replies.increment(1);
-                tracing::debug!(peer = %self.peer_address, id, "a reply that nobody waits for");
-            }
-        }
-    }
-
     /// Ends the link for all who wait on it. The first cause stands.
     pub(crate) fn close(&self, cause: &str) {
         if self.end.set(cause.to_owned()).is_err() {
@@ -531,23 +416,6 @@ impl Link {
     /// What is told of this link's end to those who used it.
     pub(crate) fn as_cause(&self, cause: &str) -> String {
         format!("the link to {} ended: {cause}", self.name)
-    }
-
-    /// Tells everyone who waits for a reply that there will be none.
-    pub(crate) fn fail_pending(&self, cause: &str) {
-        let waiting = {
-            let mut pending = self.pending();
-            pending.closed = true;
-            pending.aside = 0;
-            pending.patient = 0;
-            std::mem::take(&mut pending.replies)
-        };
-        let mut ids: Vec<_> = waiting.into_iter().collect();
-        ids.sort_unstable_by_key(|(id, _)| *id);
-        for (_, caller) in ids {
-            let cause = self.as_cause(cause);
-            caller.reply.send(FarReply::Failed(CallError::Disconnected { may_have_run: true, cause })).ok();
-        }
     }
 }
 

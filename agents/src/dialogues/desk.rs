@@ -8,31 +8,29 @@
 use std::any::Any;
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet, VecDeque};
-use std::marker::PhantomData;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use folkmoot_codecs::{Never, Principal};
+use folkmoot_codecs::Principal;
 use folkmoot_protocols::dialogue::{DialogueId, Dialogues, Limits, Rules, Side};
 use folkmoot_protocols::typed::{Conversed, Heard};
-use serde_bytes::ByteBuf;
 use tokio::sync::oneshot;
 
 use super::alarm::AnyDesk;
 use super::incoming::Sealed;
 use super::kept::{Keeping, Record, StoreError, Stored};
+use super::listener::Listener;
 use super::mailed::receive;
 use super::way::Way;
 use super::{Cause, Ended};
 use crate::chance;
 use crate::counters::Counters;
 use crate::host::{BoxFuture, Host};
-use crate::interface::{CallsOf, Interface, LocalFuture, Method};
+use crate::interface::LocalFuture;
 use crate::mail::{Inbox, MailedMessage};
-use crate::proxy::{Proxy, ProxyCore};
-use crate::reply::ReplyTo;
+use crate::proxy::Proxy;
 use crate::shared::AgentShared;
 
 /// How many messages of one dialogue wait at most for somebody who asks for them.
@@ -46,53 +44,6 @@ const DENIED_PEERS: usize = 256;
 
 /// What is known beside dialogues that are not known any more is looked through from so many on.
 const FORGOTTEN_SLACK: usize = 64;
-
-/// The interface of whoever takes messages of protocols.
-#[derive(Clone, Copy, Debug)]
-pub enum Listener {}
-
-impl Interface for Listener {
-    type Calls = ListenerCalls;
-    type Request = Never;
-    const NAME: &'static str = "Listener";
-}
-
-/// The way to a listener.
-#[derive(Debug)]
-pub struct ListenerCalls(ProxyCore<Listener>);
-
-impl CallsOf<Listener> for ListenerCalls {
-    fn new(core: ProxyCore<Listener>) -> Self {
-        ListenerCalls(core)
-    }
-
-    fn core(&self) -> &ProxyCore<Listener> {
-        &self.0
-    }
-}
-
-/// The method by which messages of a protocol come: it takes an envelope, and returns one with an `error` of the
-/// protocol `default` where the message is refused. To hand a message over twice is as good as once.
-#[derive(Debug)]
-pub struct Tell<P>(PhantomData<fn() -> P>);
-
-impl<P: Conversed> Method for Tell<P> {
-    type Interface = Listener;
-    type Args = (ByteBuf,);
-    type Ok = Option<ByteBuf>;
-    type Err = Never;
-    const NAME: &'static str = P::ID;
-    const PLAIN: bool = false;
-    const IDEMPOTENT: bool = true;
-
-    fn request((_,): (ByteBuf,), _: ReplyTo<Option<ByteBuf>, Never>) -> Option<Never> {
-        None
-    }
-
-    fn again((envelope,): &(ByteBuf,)) -> Option<(ByteBuf,)> {
-        Some((envelope.clone(),))
-    }
-}
 
 /// What waits for a message that answers the one of that number.
 pub(super) struct Waiter<P> {
@@ -411,11 +362,6 @@ impl<P: Conversed> Desk<P> {
             let rule = format!(".allow({:?}, {told:?}, {:?})", principal.node_name(), P::ID);
             tracing::warn!(%agent, protocol = P::ID, peer, rule, "no rule of the other side's node lets this agent speak there: its node needs that rule");
         }
-    }
-
-    /// The call that hands a message over.
-    pub(super) fn call(peer: &Proxy<Listener>, envelope: Vec<u8>) -> crate::call::Call<Tell<P>> {
-        crate::call::Call::new(Proxy::core(peer), (ByteBuf::from(envelope),))
     }
 }
 

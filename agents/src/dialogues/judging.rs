@@ -12,8 +12,9 @@ use folkmoot_protocols::{DialogueReference, Envelope, Message, Protocol, Reading
 use serde_bytes::ByteBuf;
 
 use super::Cause;
-use super::desk::{Desk, Listener, UNREAD_MESSAGES};
+use super::desk::{Desk, UNREAD_MESSAGES};
 use super::incoming::Answer;
+use super::listener::Listener;
 use super::way::{Post, Way};
 use crate::chance;
 use crate::mail::Delivery;

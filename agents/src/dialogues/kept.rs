@@ -18,7 +18,8 @@ use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
 use super::MailboxDialogues;
-use super::desk::{Beside, Desk, Listener};
+use super::desk::{Beside, Desk};
+use super::listener::Listener;
 use super::way::{Post, Way};
 use crate::host::BoxFuture;
 use crate::proxy::Proxy;

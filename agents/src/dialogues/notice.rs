@@ -13,8 +13,9 @@ use folkmoot_protocols::typed::{Conversed, Part};
 use folkmoot_protocols::{Body, Envelope, Message, Place, Reading};
 
 use super::Cause;
-use super::desk::{Desk, Listener};
+use super::desk::Desk;
 use super::judging::{Came, ERRORS, errors, is_error, sealed};
+use super::listener::Listener;
 use super::posting::mail;
 use super::way::{Post, Way};
 use crate::context::Scope;

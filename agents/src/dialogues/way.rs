@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use folkmoot_codecs::CallError;
 
-use super::desk::Listener;
+use super::listener::Listener;
 use crate::interface::Interface;
 use crate::mail::MailAddress;
 use crate::proxy::Proxy;

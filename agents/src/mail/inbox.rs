@@ -1,9 +1,10 @@
 //! An agent's mail on its worker: what is received, what is in hand, what is being acknowledged, who waits for an answer.
 //!
 //! Always true: no more mails are in hand than the rules say, and what is received beyond that, for the sake of an answer
-//! that is awaited, waits here in order, or is taken in at once where it is a message of a protocol; whatever is taken out of the mailbox is acknowledged, refused, or goes back when the
-//! agent ends. Neighbours: the agent's [`life`](crate::life) polls it, its [`queue`](crate::queue) takes the mail,
-//! [`turn`](super::turn) says what came of it.
+//! that is awaited, waits here in order, or is taken in at once where it is a message of a protocol; whatever is taken out of
+//! the mailbox is acknowledged, refused, or goes back when the agent ends. Neighbours: the agent's [`life`](crate::life) polls
+//! it, its [`queue`](crate::queue) takes the mail, [`turn`](super::turn) says what came of it, [`failing`] gives back what was
+//! not handled, [`places`] are those of who waits here.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
@@ -24,12 +25,17 @@ use super::delivery::{Delivery, Tracking};
 use super::error::MailError;
 use super::own_mailbox::{Again, OwnMailbox, Step};
 use super::rules::MailRules;
-use crate::chance;
 use crate::clock::Sleep;
 use crate::host::{BoxFuture, Host};
 use crate::interface::LocalFuture;
 use crate::panics::let_go;
 use crate::shared::AgentShared;
+
+mod failing;
+mod places;
+
+pub(crate) use failing::Failure;
+pub(crate) use places::{InHand, Listening};
 
 /// Most mails that are received beyond those in hand while an answer is awaited: it may lie behind them.
 pub const RECEIVED_AHEAD: usize = 1000;
@@ -50,27 +56,6 @@ pub(crate) enum Taking {
     /// It starts or ends, and may await answers.
     Answers,
     All,
-}
-
-/// Why a mail is not handled.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Failure {
-    /// Its handler returned an error.
-    Refused,
-    /// What its handler did was not kept.
-    NotKept,
-    /// The turn was dropped.
-    CutOff,
-    /// Its handler panicked.
-    Crashed,
-    /// It is not what its handler takes.
-    Unreadable,
-    /// It has no handler.
-    Unhandled,
-    /// It is a message that is not taken, and nobody can be told so.
-    NotTaken,
-    /// It is a message before which another one is missing.
-    Early,
 }
 
 /// What there is to do after a look at the mail.
@@ -382,64 +367,6 @@ impl Inbox {
         self.shared.counters().mails_handled.increment(1);
     }
 
-    /// A mail was not handled.
-    pub(crate) fn fail(self: &Rc<Self>, delivery: Delivery, failure: Failure, reason: String) {
-        let inbox = self.clone();
-        self.begin(Box::pin(async move {
-            inbox.refuse(delivery, failure, reason).await;
-            inbox.let_go();
-        }));
-    }
-
-    /// Gives a mail back that was not handled, to come again or to be a dead letter.
-    pub(crate) async fn refuse(&self, delivery: Delivery, failure: Failure, reason: String) {
-        let (agent, kind, attempt) = (self.shared.full_name(), &delivery.kind, delivery.attempt);
-        let counters = self.shared.counters();
-        let is_last = match failure {
-            Failure::Unreadable | Failure::Unhandled | Failure::NotTaken => true,
-            Failure::Crashed => attempt >= self.rules.crashes,
-            Failure::Refused | Failure::NotKept | Failure::CutOff | Failure::Early => false,
-        };
-        let again = if is_last {
-            match failure {
-                Failure::Unhandled => counters.mails_unhandled.increment(1),
-                Failure::Unreadable => counters.mails_unreadable.increment(1),
-                // The dialogues count what they refuse.
-                Failure::NotTaken => {}
-                _ => counters.mails_crashing.increment(1),
-            }
-            tracing::warn!(%agent, %kind, attempt, %reason, "a mail becomes a dead letter");
-            Again::Never
-        } else {
-            counters.mails_retried.increment(1);
-            let pause = self.rules.pause(attempt);
-            tracing::info!(%agent, %kind, attempt, %reason, ?pause, "a mail was not handled and is tried again");
-            self.try_again_after(pause)
-        };
-        if let Err(error) = self.mailbox.refuse(delivery.id, again, reason).await {
-            tracing::info!(%agent, %kind, attempt, %error, "a mail could not be given back, and comes again by itself");
-        }
-    }
-
-    /// A while after which something that failed may go well.
-    pub(crate) fn rest(&self, attempt: u32) -> Sleep {
-        self.host.link_sleep(self.rules.pause(attempt))
-    }
-
-    /// When the next attempt is. Where mail is handled strictly in order, everyone waits for it.
-    fn try_again_after(&self, pause: Duration) -> Again {
-        if self.rules.in_hand > 1 {
-            return Again::After(pause);
-        }
-        self.pause(pause);
-        // What was received for the sake of an answer stands behind it.
-        let behind = std::mem::take(&mut self.state.borrow_mut().ahead);
-        for delivery in behind {
-            self.say(self.mailbox.refuse(delivery.id, Again::Untouched, String::new()));
-        }
-        Again::After(Duration::ZERO)
-    }
-
     /// Says a word about a delivery. Where it is not heard, the mail comes again by itself when its lease is over.
     fn say(&self, word: BoxFuture<'static, Result<(), MailError>>) {
         self.begin(Box::pin(async move { drop(word.await) }));
@@ -452,44 +379,6 @@ impl Inbox {
         tracing::info!(%agent, %kind, "an answer came that nobody waits for");
         self.acknowledge_answer(delivery.id);
         self.let_go();
-    }
-
-    /// A place for an answer: the tag of its request, and where the answer comes.
-    ///
-    /// # Errors
-    /// `Full` where too many are awaited.
-    pub(crate) fn await_answer(self: &Rc<Self>) -> Result<Awaited, MailError> {
-        let mut state = self.state.borrow_mut();
-        if state.awaited.len() >= AWAITED_ANSWERS {
-            return Err(MailError::Full(format!(
-                "agent \"{}\" awaits {AWAITED_ANSWERS} answers already: let it ask less at once",
-                self.shared.name()
-            )));
-        }
-        let (tell, answer) = oneshot::channel();
-        let tag = chance::uuid();
-        state.awaited.insert(tag, tell);
-        if let Some(waker) = &state.waker {
-            waker.wake_by_ref();
-        }
-        Ok(Awaited { inbox: self.clone(), tag, answer })
-    }
-
-    /// A place among the mails in hand.
-    pub(crate) fn take_in_hand(self: &Rc<Self>) -> InHand {
-        self.state.borrow_mut().in_hand += 1;
-        InHand(self.clone())
-    }
-
-    /// Somebody waits for a message that may come by mail, until what this gives is dropped: it is received then, whatever
-    /// is in hand.
-    pub(crate) fn listen(self: &Rc<Self>) -> Listening {
-        let mut state = self.state.borrow_mut();
-        state.listening += 1;
-        if let Some(waker) = &state.waker {
-            waker.wake_by_ref();
-        }
-        Listening(self.clone())
     }
 
     /// The life is over that awaited answers.
@@ -562,55 +451,5 @@ impl Inbox {
 impl fmt::Debug for Inbox {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Inbox").field("address", self.mailbox.address()).finish_non_exhaustive()
-    }
-}
-
-/// A place among the mails in hand, given up when it is dropped.
-pub(crate) struct InHand(Rc<Inbox>);
-
-impl Drop for InHand {
-    fn drop(&mut self) {
-        self.0.let_go();
-        if let Some(waker) = &self.0.state.borrow().waker {
-            waker.wake_by_ref();
-        }
-    }
-}
-
-/// Somebody who waits for a message that may come by mail.
-pub(crate) struct Listening(Rc<Inbox>);
-
-impl Drop for Listening {
-    fn drop(&mut self) {
-        let mut state = self.0.state.borrow_mut();
-        state.listening = state.listening.saturating_sub(1);
-    }
-}
-
-/// A place for an answer, given up when it is dropped.
-pub(crate) struct Awaited {
-    inbox: Rc<Inbox>,
-    tag: u128,
-    answer: oneshot::Receiver<Delivery>,
-}
-
-impl Awaited {
-    /// By which the answer is known.
-    pub(crate) fn tag(&self) -> u128 {
-        self.tag
-    }
-
-    /// The answer; `None` where the agent's life is over before.
-    pub(crate) async fn answer(&mut self) -> Option<Delivery> {
-        (&mut self.answer).await.ok()
-    }
-}
-
-impl Drop for Awaited {
-    fn drop(&mut self) {
-        // The inbox may be looked at just now, where an answer's waiter is let go.
-        if let Ok(mut state) = self.inbox.state.try_borrow_mut() {
-            state.awaited.remove(&self.tag);
-        }
     }
 }
