@@ -172,8 +172,8 @@ impl<S: Store> Exchange for Engine<S> {
         })
     }
 
-    fn note_left<'a>(&'a self, asker: &'a Asker, receipts: Vec<Receipt>) -> Reply<'a, ()> {
-        Box::pin(async move { self.store.note_left(self.now()?, asker, receipts).await })
+    fn note_left(&self, receipts: &[Receipt]) {
+        self.store.note_left(receipts);
     }
 
     fn refuse<'a>(&'a self, asker: &'a Asker, receipt: &'a Receipt, refusal: Refusal) -> Reply<'a, ()> {

@@ -72,13 +72,10 @@ pub trait Exchange: Send + Sync + fmt::Debug + 'static {
 
     /// Notes that the bytes of these deliveries have left for a receiver that acknowledges nothing itself: if this process dies
     /// before they are acknowledged or given back, they are done with, for the system sends what it has taken. Until then nothing
-    /// changes. One that is over stays so. An engine that does not outlive its process notes nothing, nor does one elsewhere.
-    ///
-    /// # Errors
-    /// Those of every operation.
-    fn note_left<'a>(&'a self, asker: &'a Asker, receipts: Vec<Receipt>) -> Reply<'a, ()> {
-        let _ = (asker, receipts);
-        Box::pin(std::future::ready(Ok(())))
+    /// changes. One that is over stays so. It is done at once and waits for nothing. An engine that does not outlive its process
+    /// notes nothing, nor does one elsewhere.
+    fn note_left(&self, receipts: &[Receipt]) {
+        let _ = receipts;
     }
 
     /// Gives a delivery back, to be delivered again later or never.

@@ -95,6 +95,7 @@ pub struct SqliteStore {
     thread: Mutex<Option<JoinHandle<()>>>,
     readers: Readers,
     returned: Arc<Returned>,
+    hands: Arc<Mutex<HandsFile>>,
     heartbeats: Mutex<HashMap<MailboxId, Moment>>,
     directory: Arc<Path>,
 }
@@ -115,7 +116,7 @@ impl SqliteStore {
         let (left, left_in_hand): (Vec<HandRecord>, Vec<HandRecord>) =
             hands::read(&held.file(HANDS)).map_err(of_hands)?.into_iter().partition(HandRecord::has_left);
         opening::begin(&connection, &left_in_hand, start).map_err(tell)?;
-        let hands = HandsFile::begin(&held.file(HANDS), &left).map_err(of_hands)?;
+        let hands = Arc::new(Mutex::new(HandsFile::begin(&held.file(HANDS), &left).map_err(of_hands)?));
         let mut desk = Desk::new(connection, ground.clone(), start);
         opening::read_desk(&mut desk, was_closed).map_err(tell)?;
         let ballast = writer::ballast_of(&held);
@@ -132,7 +133,7 @@ impl SqliteStore {
         let returned = Arc::new(Returned::default());
         let failed = Failed::default();
         let session = Session { slots: Slots::default(), desk };
-        let files = Files { directory: held, ballast, mark, hands };
+        let files = Files { directory: held, ballast, mark, hands: hands.clone() };
         let writer = Writer::new(session, files, returned.clone(), failed.clone()).map_err(tell)?;
         let readers = Readers::start(directory, failed)?;
         let (orders, taken) = mpsc::channel(WAITING_OPERATIONS);
@@ -158,6 +159,7 @@ impl SqliteStore {
             thread: Mutex::new(Some(thread)),
             readers,
             returned,
+            hands,
             heartbeats: Mutex::default(),
             directory: directory.into(),
         })
@@ -284,9 +286,10 @@ impl Store for SqliteStore {
         Box::pin(self.write(kept(now), move |session| session.acknowledge(now, &asker, &receipt)))
     }
 
-    fn note_left<'a>(&'a self, now: Moment, asker: &'a Asker, receipts: Vec<Receipt>) -> Reply<'a, ()> {
-        let asker = asker.clone();
-        Box::pin(self.write(light(now), move |session| session.note_left(now, &asker, &receipts)))
+    fn note_left(&self, receipts: &[Receipt]) {
+        // What is in hand was noted before anyone was told of it.
+        let mut hands = self.hands.lock().unwrap_or_else(PoisonError::into_inner);
+        hands.add_left(receipts.iter().map(|receipt| receipt.claim));
     }
 
     fn refuse<'a>(

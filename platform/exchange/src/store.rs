@@ -65,9 +65,8 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
     fn claim<'a>(&'a self, now: Moment, asker: &'a Asker, claim: Claim) -> Reply<'a, Claimed>;
     fn acknowledge<'a>(&'a self, now: Moment, asker: &'a Asker, receipt: Receipt) -> Reply<'a, ()>;
     /// Need not be durable beyond the process; nothing, unless said otherwise, as where mail ends with the process.
-    fn note_left<'a>(&'a self, now: Moment, asker: &'a Asker, receipts: Vec<Receipt>) -> Reply<'a, ()> {
-        let _ = (now, asker, receipts);
-        Box::pin(std::future::ready(Ok(())))
+    fn note_left(&self, receipts: &[Receipt]) {
+        let _ = receipts;
     }
     fn refuse<'a>(
         &'a self,

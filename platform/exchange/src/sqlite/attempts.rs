@@ -91,7 +91,6 @@ pub(super) fn settle(live: &mut Live, desk: &mut Desk, now: Moment) -> Outcome<(
                 rank,
                 attempts,
                 is_written: true,
-                has_left: false,
                 claim: 0,
                 until: now,
                 size,

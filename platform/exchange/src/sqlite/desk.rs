@@ -40,8 +40,6 @@ pub(super) struct Hand {
     pub(super) attempts: u32,
     /// It has a row of `attempt`, of an earlier delivery.
     pub(super) is_written: bool,
-    /// Its bytes have left for the receiver.
-    pub(super) has_left: bool,
     pub(super) claim: u64,
     pub(super) until: Moment,
     pub(super) size: u64,
@@ -291,8 +289,8 @@ impl Desk {
 
     /// A delivery is noted once the transaction is committed.
     pub(super) fn note(&mut self, position: u64, hand: &Hand, whereabouts: Whereabouts) {
-        let Hand { mailbox, mail, rank, attempts, .. } = *hand;
-        self.records.push(HandRecord { mailbox, position, mail, attempts, rank, whereabouts });
+        let Hand { mailbox, mail, rank, attempts, claim, .. } = *hand;
+        self.records.push(HandRecord { mailbox, position, mail, attempts, rank, claim, whereabouts });
     }
 
     /// What is to be noted now.
@@ -304,9 +302,9 @@ impl Desk {
     pub(super) fn all_in_hand(&self) -> Vec<HandRecord> {
         let hands = self.hands.values().flatten();
         let record = |(position, hand): (&u64, &Hand)| {
-            let Hand { mailbox, mail, rank, attempts, has_left, .. } = *hand;
-            let whereabouts = if has_left { Whereabouts::Left } else { Whereabouts::InHand };
-            HandRecord { mailbox, position: *position, mail, attempts, rank, whereabouts }
+            let Hand { mailbox, mail, rank, attempts, claim, .. } = *hand;
+            let whereabouts = Whereabouts::InHand;
+            HandRecord { mailbox, position: *position, mail, attempts, rank, claim, whereabouts }
         };
         hands.map(record).collect()
     }

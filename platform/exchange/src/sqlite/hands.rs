@@ -4,10 +4,12 @@
 //! no one waits for. When the store is opened after a crash, what was in hand is written as attempts, and what had left for its
 //! receiver is done with: the system, which has the records, has those bytes too, and sends them whatever became of the process.
 //! Always true: a power failure may take records, and with them attempts that were not counted, and the bytes that had left;
-//! a record that is not whole ends the file; the file is written anew when most of it is old. Neighbours:
-//! [`desk`](super::desk) has what is in hand, [`attempts`](super::attempts) the rows, [`queue`](super::queue) what had left.
+//! a record that is not whole ends the file; the file is written anew when most of it is old. The writer adds records after its
+//! commits; that something has left is added by whoever tells it, without a way through the writer: each moment before is one in
+//! which a crash has it come twice. Neighbours: [`desk`](super::desk) has what is in hand, [`attempts`](super::attempts) the rows,
+//! [`queue`](super::queue) what had left.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -19,6 +21,12 @@ use super::trouble::Outcome;
 use super::words::column;
 
 const RECORD_BYTES: usize = 40;
+
+/// A record that a claim has left, in the place of [`Whereabouts::number`].
+const LEFT_BY_CLAIM: u8 = 3;
+
+/// As much of the number of a claim as a record holds: one process gives no number of that length twice.
+const CLAIM_BITS: u32 = 48;
 
 /// Bytes of the file that are always kept before it is written anew.
 const KEPT_BYTES: u64 = 1 << 20;
@@ -62,6 +70,8 @@ pub(super) struct HandRecord {
     pub(super) mail: i64,
     pub(super) attempts: u32,
     pub(super) rank: u8,
+    /// Which delivery it is.
+    pub(super) claim: u64,
     pub(super) whereabouts: Whereabouts,
 }
 
@@ -71,17 +81,23 @@ impl HandRecord {
     }
 
     fn put(&self, bytes: &mut Vec<u8>) {
+        self.put_as(self.whereabouts.number(), bytes);
+    }
+
+    fn put_as(&self, kind: u8, bytes: &mut Vec<u8>) {
         let from = bytes.len();
         bytes.extend_from_slice(&self.mailbox.to_le_bytes());
         bytes.extend_from_slice(&self.position.to_le_bytes());
         bytes.extend_from_slice(&self.mail.to_le_bytes());
         bytes.extend_from_slice(&self.attempts.to_le_bytes());
-        bytes.extend_from_slice(&[self.rank, self.whereabouts.number(), 0, 0, 0, 0, 0, 0]);
+        let [c0, c1, c2, c3, c4, c5, ..] = self.claim.to_le_bytes();
+        bytes.extend_from_slice(&[self.rank, kind, c0, c1, c2, c3, c4, c5]);
         let sum = sum_of(&[bytes.get(from..).unwrap_or_default()]);
         bytes.extend_from_slice(&sum.to_le_bytes());
     }
 
-    fn of(record: &[u8; RECORD_BYTES]) -> Option<HandRecord> {
+    /// A record, and of which kind it is.
+    fn of(record: &[u8; RECORD_BYTES]) -> Option<(HandRecord, u8)> {
         let (told, sum) = record.split_last_chunk::<4>()?;
         if sum_of(&[told]).to_le_bytes() != *sum {
             return None;
@@ -90,14 +106,22 @@ impl HandRecord {
         let (position, rest) = rest.split_first_chunk()?;
         let (mail, rest) = rest.split_first_chunk()?;
         let (attempts, rest) = rest.split_first_chunk()?;
-        Some(HandRecord {
+        let (rank, kind, claim) = match *rest {
+            [rank, kind, c0, c1, c2, c3, c4, c5] => {
+                (rank, kind, u64::from_le_bytes([c0, c1, c2, c3, c4, c5, 0, 0]))
+            }
+            _ => return None,
+        };
+        let record = HandRecord {
             mailbox: i64::from_le_bytes(*mailbox),
             position: u64::from_le_bytes(*position),
             mail: i64::from_le_bytes(*mail),
             attempts: u32::from_le_bytes(*attempts),
-            rank: *rest.first()?,
-            whereabouts: Whereabouts::of(*rest.get(1)?),
-        })
+            rank,
+            claim,
+            whereabouts: Whereabouts::of(kind),
+        };
+        Some((record, kind))
     }
 }
 
@@ -106,6 +130,8 @@ impl HandRecord {
 pub(super) struct HandsFile {
     path: PathBuf,
     file: File,
+    /// The claims of which it says that they have left, since it was written anew.
+    left: HashSet<u64>,
     bytes: u64,
     /// How long it was when it was written anew.
     new_bytes: u64,
@@ -116,7 +142,8 @@ impl HandsFile {
     /// Opens the file at `path` anew. `left` stays in it, if there is room: it is to be done with soon.
     pub(super) fn begin(path: &Path, left: &[HandRecord]) -> io::Result<HandsFile> {
         let file = if left.is_empty() { create(path) } else { write(path, left).or_else(|_| create(path)) }?;
-        Ok(HandsFile { path: path.to_owned(), file, bytes: 0, new_bytes: 0, has_told: false })
+        let (path, left) = (path.to_owned(), HashSet::new());
+        Ok(HandsFile { path, file, left, bytes: 0, new_bytes: 0, has_told: false })
     }
 
     /// Adds records; where that fails attempts may not be counted across a crash, which the log tells once.
@@ -125,33 +152,70 @@ impl HandsFile {
             return;
         }
         let done = match self.bytes > KEPT_BYTES.max(2 * self.new_bytes) {
-            true => self.write_anew(&all()),
-            false => self.append(records),
+            true => self.write_anew(all()),
+            false => self.append(&bytes_of(records)),
         };
+        self.told(done);
+    }
+
+    /// The bytes of these deliveries have left for their receivers.
+    pub(super) fn add_left(&mut self, claims: impl Iterator<Item = u64>) {
+        let mut bytes = Vec::new();
+        for claim in claims.map(cut) {
+            let record = HandRecord { claim, ..NO_MAIL };
+            record.put_as(LEFT_BY_CLAIM, &mut bytes);
+            self.left.insert(claim);
+        }
+        let done = self.append(&bytes);
+        self.told(done);
+    }
+
+    fn told(&mut self, done: io::Result<()>) {
         if let Err(error) = done
             && !std::mem::replace(&mut self.has_told, true)
         {
             tracing::warn!(
                 path = %self.path.display(), %error,
-                "deliveries could not be noted: after a crash of the process they may not count as attempts"
+                "deliveries could not be noted: after a crash of the process they may not count as attempts, or come twice"
             );
         }
     }
 
-    fn append(&mut self, records: &[HandRecord]) -> io::Result<()> {
-        let bytes = bytes_of(records);
-        self.file.write_all(&bytes)?;
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.file.write_all(bytes)?;
         self.bytes += bytes.len() as u64;
         Ok(())
     }
 
-    fn write_anew(&mut self, all: &[HandRecord]) -> io::Result<()> {
-        self.file = write(&self.path, all)?;
+    fn write_anew(&mut self, mut all: Vec<HandRecord>) -> io::Result<()> {
+        let left: HashSet<u64> =
+            all.iter().map(|record| cut(record.claim)).filter(|claim| self.left.contains(claim)).collect();
+        for record in all.iter_mut().filter(|record| left.contains(&cut(record.claim))) {
+            record.whereabouts = Whereabouts::Left;
+        }
+        self.file = write(&self.path, &all)?;
+        self.left = left;
         self.bytes = (all.len() * RECORD_BYTES) as u64;
         self.new_bytes = self.bytes;
         Ok(())
     }
 }
+
+/// As much of a claim's number as a record holds.
+fn cut(claim: u64) -> u64 {
+    claim & ((1 << CLAIM_BITS) - 1)
+}
+
+/// What a record says of mail that names none.
+const NO_MAIL: HandRecord = HandRecord {
+    mailbox: 0,
+    position: 0,
+    mail: 0,
+    attempts: 0,
+    rank: 0,
+    claim: 0,
+    whereabouts: Whereabouts::Left,
+};
 
 fn create(path: &Path) -> io::Result<File> {
     OpenOptions::new().create(true).truncate(true).write(true).open(path)
@@ -179,13 +243,21 @@ pub(super) fn read(path: &Path) -> io::Result<Vec<HandRecord>> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(error),
     };
-    let mut last = BTreeMap::new();
+    let (mut last, mut left) = (BTreeMap::new(), HashSet::new());
     for record in bytes.chunks_exact(RECORD_BYTES) {
         let record: Option<&[u8; RECORD_BYTES]> = record.try_into().ok();
-        let Some(record) = record.and_then(HandRecord::of) else { break };
-        last.insert((record.mailbox, record.position), record);
+        let Some((record, kind)) = record.and_then(HandRecord::of) else { break };
+        match kind {
+            LEFT_BY_CLAIM => drop(left.insert(record.claim)),
+            _ => drop(last.insert((record.mailbox, record.position), record)),
+        }
     }
-    Ok(last.into_values().filter(|record| record.whereabouts != Whereabouts::Waits).collect())
+    let mut records: Vec<HandRecord> =
+        last.into_values().filter(|record| record.whereabouts != Whereabouts::Waits).collect();
+    for record in records.iter_mut().filter(|record| left.contains(&record.claim)) {
+        record.whereabouts = Whereabouts::Left;
+    }
+    Ok(records)
 }
 
 /// Writes what was in hand as attempts, where it waits still and no later attempt is known.
@@ -209,7 +281,8 @@ mod tests {
 
     fn record(position: u64, attempts: u32, is_in_hand: bool) -> HandRecord {
         let whereabouts = if is_in_hand { Whereabouts::InHand } else { Whereabouts::Waits };
-        HandRecord { mailbox: 3, position, mail: 1 << 40, attempts, rank: 9, whereabouts }
+        let claim = position * 100 + u64::from(attempts);
+        HandRecord { mailbox: 3, position, mail: 1 << 40, attempts, rank: 9, claim, whereabouts }
     }
 
     fn must_not() -> Vec<HandRecord> {
@@ -243,8 +316,13 @@ mod tests {
         let path = directory.path().join("hands");
         let left = |position| HandRecord { whereabouts: Whereabouts::Left, ..record(position, 1, true) };
         let mut file = HandsFile::begin(&path, &[]).unwrap();
-        file.add(&[record(1, 1, true), record(2, 1, true), left(1), left(2), record(2, 1, false)], must_not);
-        assert_eq!(read(&path).unwrap(), [left(1)]);
+        file.add(&[record(1, 1, true), record(2, 1, true), record(3, 1, true)], must_not);
+        // Only the low bits are kept.
+        file.add_left([101 | 1 << 60, 201, 301, 999].into_iter());
+        assert_eq!(read(&path).unwrap(), [left(1), left(2), left(3)]);
+        // The next delivery of a mail is another claim.
+        file.add(&[record(2, 1, false), record(3, 1, false), record(3, 2, true)], must_not);
+        assert_eq!(read(&path).unwrap(), [left(1), record(3, 2, true)]);
         let mut file = HandsFile::begin(&path, &[left(1)]).unwrap();
         file.add(&[record(3, 1, true)], must_not);
         assert_eq!(read(&path).unwrap(), [left(1), record(3, 1, true)]);
@@ -257,11 +335,15 @@ mod tests {
         let mut file = HandsFile::begin(&path, &[]).unwrap();
         let many = vec![record(1, 1, true); 1000];
         let all: Vec<HandRecord> = (0..9).map(|position| record(position, 2, true)).collect();
+        let left = HandRecord { whereabouts: Whereabouts::Left, ..record(4, 2, true) };
+        file.add_left([left.claim, 7].into_iter());
         for _ in 0..100 {
             file.add(&many, || all.clone());
         }
+        assert_eq!(file.left, [left.claim].into());
         assert!(std::fs::metadata(&path).unwrap().len() < 2 * KEPT_BYTES);
-        assert_eq!(read(&path).unwrap().len(), 9);
+        let told = read(&path).unwrap();
+        assert_eq!((told.len(), told[4]), (9, left));
         assert!(!directory.path().join("hands.unfinished").exists());
     }
 }

@@ -86,7 +86,6 @@ pub(super) fn claim(live: &mut Live, desk: &mut Desk, now: Moment, claim: &Claim
             rank,
             attempts,
             is_written: tried.is_some(),
-            has_left: false,
             claim: desk.last_claim,
             until,
             size: stored.mail.size_bytes(),
@@ -163,13 +162,6 @@ pub(super) fn acknowledge(live: &mut Live, desk: &mut Desk, position: u64, hand:
     Ok(())
 }
 
-/// A delivery's bytes have left for its receiver; it was checked before.
-pub(super) fn note_left(live: &Live, desk: &mut Desk, position: u64, hand: Hand) {
-    let hand = Hand { has_left: true, ..hand };
-    desk.set_hand(live.id(), position, Some(hand));
-    desk.note(position, &hand, Whereabouts::Left);
-}
-
 /// A mail that had left for its receiver when the process before this one ended is done with; whether it is there still.
 pub(super) fn has_arrived(live: &mut Live, desk: &mut Desk, left: &HandRecord) -> Outcome<bool> {
     let HandRecord { mail, position, rank, .. } = *left;
@@ -196,7 +188,6 @@ fn nobodys(live: &mut Live, rank: u8, position: u64, placed: Placed) -> Hand {
         rank,
         attempts: tried.map_or(0, |tried| tried.attempts),
         is_written: tried.is_some(),
-        has_left: false,
         claim: 0,
         until: Moment::EPOCH,
         size,

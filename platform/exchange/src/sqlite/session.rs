@@ -180,18 +180,6 @@ impl Session {
         Ok(())
     }
 
-    /// Deliveries whose bytes have left for their receiver; one that is over stays so.
-    pub(super) fn note_left(&mut self, now: Moment, asker: &Asker, receipts: &[Receipt]) -> Outcome<()> {
-        for receipt in receipts {
-            match self.delivery(now, asker, receipt) {
-                Ok((live, desk, hand)) => queue::note_left(live, desk, receipt.position, hand),
-                Err(Trouble::Refused(error)) => tracing::debug!(%error, "a delivery that has left is over"),
-                Err(trouble) => return Err(trouble),
-            }
-        }
-        Ok(())
-    }
-
     /// What had left for its receiver when the process before this one ended has arrived, as far as anyone can tell.
     pub(super) fn have_arrived(&mut self, now: Moment, left: &[HandRecord]) -> Outcome<()> {
         for record in left {

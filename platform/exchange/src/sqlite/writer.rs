@@ -7,7 +7,7 @@
 //! [`full_disk`] makes room.
 
 use std::path::PathBuf;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use rusqlite::hooks::Wal;
 use tokio::sync::{mpsc, oneshot};
@@ -174,7 +174,7 @@ pub(super) struct Files {
     pub(super) directory: Directory,
     pub(super) ballast: Ballast,
     pub(super) mark: MarkFile,
-    pub(super) hands: HandsFile,
+    pub(super) hands: Arc<Mutex<HandsFile>>,
 }
 
 pub(super) struct Writer {
@@ -182,7 +182,7 @@ pub(super) struct Writer {
     directory: Directory,
     ballast: Ballast,
     mark: MarkFile,
-    hands: HandsFile,
+    hands: Arc<Mutex<HandsFile>>,
     log: LogFile,
     log_pages: Arc<std::sync::atomic::AtomicU64>,
     /// A light commit is in the log that the disk may not have yet.
@@ -361,7 +361,9 @@ impl Writer {
         match done {
             Ok(()) => {
                 let records = self.session.desk.take_records();
-                self.hands.add(&records, || self.session.desk.all_in_hand());
+                let mut hands = self.hands.lock().unwrap_or_else(PoisonError::into_inner);
+                hands.add(&records, || self.session.desk.all_in_hand());
+                drop(hands);
                 self.session.desk.settle();
                 self.session.slots.trim();
             }

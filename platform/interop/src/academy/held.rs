@@ -242,7 +242,7 @@ impl HeldMail {
                     () = &mut time => break,
                     left = poll_fn(|_| self.poll_left(hands)) => left,
                 };
-                self.note_left(left).await;
+                self.exchange.note_left(&left);
             }
             let taken = self.take_of(hands, |held| {
                 let was_out = held.was_out;
@@ -253,8 +253,8 @@ impl HeldMail {
         }
     }
 
-    /// Responses that have left since it was last asked, by whose they are.
-    fn poll_left(&self, hands: &Arc<Hands>) -> Poll<Vec<(Asker, Receipt)>> {
+    /// Responses that have left since it was last asked.
+    fn poll_left(&self, hands: &Arc<Hands>) -> Poll<Vec<Receipt>> {
         let (_, out) = hands.line.progress();
         if hands.looked_to.swap(out, Ordering::AcqRel) == out {
             return Poll::Pending;
@@ -266,21 +266,11 @@ impl HeldMail {
             for held in all.filter(|held| held.is_to_be_noted && Arc::ptr_eq(&held.hands, hands)) {
                 if held.is_out() {
                     held.is_to_be_noted = false;
-                    left.push((held.asker.clone(), held.receipt));
+                    left.push(held.receipt);
                 }
             }
         }
         if left.is_empty() { Poll::Pending } else { Poll::Ready(left) }
-    }
-
-    async fn note_left(&self, left: Vec<(Asker, Receipt)>) {
-        for of_one in left.chunk_by(|(one, _), (next, _)| one == next) {
-            let Some((asker, _)) = of_one.first() else { continue };
-            let receipts = of_one.iter().map(|(_, receipt)| *receipt).collect();
-            if let Err(error) = self.exchange.note_left(asker, receipts).await {
-                tracing::warn!(%error, "responses that have left were not noted: they may come twice");
-            }
-        }
     }
 
     /// The connection is over: what a client has not got, as far as one can tell, is given back.
