@@ -14,6 +14,7 @@ use folkmoot_agents::mail::MailError;
 use folkmoot_exchange::{Asker, ExchangeError, Lease, MailboxId, Moment, Registered, Registration};
 use tokio::sync::{Semaphore, oneshot};
 
+use super::keeper::RENEWALS;
 use super::owned::{Owned, Ownership};
 use crate::error::SpawnError;
 use crate::executor::Executor;
@@ -96,8 +97,12 @@ impl Claim {
         let mut is_told = false;
         loop {
             let asked_at = link_time::elapsed();
-            match self.ask().await {
-                Ok(lease) => {
+            let asked = match self.ask().await {
+                Ok(lease) => self.fresh(lease, asked_at).await,
+                Err(error) => Err(error),
+            };
+            match asked {
+                Ok((lease, asked_at)) => {
                     let node = self.tables.principal.node_name();
                     tracing::info!(node, agent = %self.name, mailbox = %self.id(), epoch = lease.epoch, "the agent has its mailbox");
                     return self.own(&lease, asked_at).ok_or(SpawnError::ShutDown);
@@ -130,6 +135,16 @@ impl Claim {
     async fn ask(&self) -> Result<Lease, ExchangeError> {
         let exchange = self.mailroom.exchange();
         exchange.take_lease(&Asker::Container, self.id(), self.holder.clone(), self.lease).await
+    }
+
+    /// A lease that was had after so long a wait for its exchange that it may be over soon, or is, by this node's own time: asks
+    /// for it once more, which takes no wait now. Which lease, and when it was asked for.
+    async fn fresh(&self, lease: Lease, asked_at: Duration) -> Result<(Lease, Duration), ExchangeError> {
+        let now = link_time::elapsed();
+        match now.saturating_sub(asked_at) < self.lease / RENEWALS {
+            true => Ok((lease, asked_at)),
+            false => Ok((self.ask().await?, now)),
+        }
     }
 
     /// Begins to keep a lease that was asked for at `asked_at`; `None` where the agent's worker has ended.
@@ -186,8 +201,12 @@ impl Claim {
             unless_gone(waits, link_time::sleep(pause(PAUSES, failed.saturating_add(1)))).await?;
             let permit = unless_gone(waits, self.retaking.acquire()).await?;
             let asked_at = link_time::elapsed();
-            let error = match self.ask_or_register().await {
-                Ok(lease) => {
+            let asked = match self.ask_or_register().await {
+                Ok(lease) => self.fresh(lease, asked_at).await,
+                Err(error) => Err(error),
+            };
+            let error = match asked {
+                Ok((lease, asked_at)) => {
                     tracing::debug!(agent = %self.name, mailbox = %self.id(), epoch = lease.epoch, "a lost mailbox is had again");
                     let closed = || MailError::Failed("the node is shutting down".to_owned());
                     return Ok(self.own(&lease, asked_at).ok_or_else(closed));

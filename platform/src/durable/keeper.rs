@@ -13,7 +13,7 @@ use super::owned::Owned;
 use crate::link_time;
 
 /// How often a lease is renewed within its time.
-const RENEWALS: u32 = 3;
+pub(super) const RENEWALS: u32 = 3;
 
 /// The least time from one sign of life to the next.
 const HEARTBEAT: Duration = Duration::from_secs(20);
@@ -22,6 +22,8 @@ const HEARTBEAT: Duration = Duration::from_secs(20);
 pub(super) async fn keep(owned: Arc<Owned>) {
     let every = owned.lease() / RENEWALS;
     let mut until = owned.taken_at + owned.lease();
+    // From when it was asked for: where the answer took long, it is renewed at once.
+    let mut due = owned.taken_at + every;
     let mut heartbeat_due = Duration::ZERO;
     loop {
         if link_time::elapsed() >= heartbeat_due {
@@ -32,16 +34,14 @@ pub(super) async fn keep(owned: Arc<Owned>) {
         let is_leaving = tokio::select! {
             biased;
             () = owned.leaving.notified() => true,
-            () = link_time::sleep(every.min(until.saturating_sub(link_time::elapsed()))) => false,
+            () = link_time::sleep(due.min(until).saturating_sub(link_time::elapsed())) => false,
         };
-        if is_leaving {
-            break;
-        }
-        if owned.is_lost() {
+        if is_leaving || owned.is_lost() {
             break;
         }
         let asked_at = link_time::elapsed();
         let left = until.saturating_sub(asked_at);
+        due = asked_at + every;
         let renewal = owned.exchange().renew_lease(&Asker::Container, owned.id(), owned.epoch, owned.lease());
         match link_time::within(left, renewal).await {
             Some(Ok(_)) => {

@@ -105,6 +105,7 @@ async fn an_agent_goes_on_from_what_is_kept_when_its_exchange_is_there_again(sim
     let (hub, counts, log) = (hub(&sim).await, Counts::default(), Log::default());
     let _listening = log.listen();
     let north = member(&sim, "north", &counts).await;
+    sim.delay("hub", "north", Duration::from_millis(5), Duration::ZERO);
     let lives = Arc::new(Mutex::new(Vec::new()));
     let told = lives.clone();
     let spawned = north.spawn("ledger", move || Ledger { lives: told.clone(), ..Ledger::default() });
@@ -151,6 +152,7 @@ async fn an_agent_goes_on_from_what_is_kept_when_its_exchange_is_there_again(sim
     let mailbox = exchange.discover(&Asker::Container, Query::named("ledger")).await.unwrap()[0].id;
     let stats = exchange.stats(&Asker::Container, mailbox).await.unwrap();
     assert_eq!((stats.accepted, stats.acknowledged, stats.ready, stats.in_hand), (4, 4, 0, 0));
+    assert_eq!((counts.of("mailboxes_lost"), counts.of("mailboxes_retaken")), (1, 1), "once is enough");
     let lines = log.with(&["agent=north/ledger", "mailbox"]);
     let [begins, ends] = &lines[..] else { panic!("a line when it begins, one when it ends: {lines:#?}") };
     assert!(begins.starts_with("WARN the agent lost its mailbox, and tries to have it again"), "{begins}");
