@@ -59,7 +59,7 @@ table! {
     dialogues_timed_out: Counter = "folkmoot_dialogues_timed_out_total", "Dialogues in which nobody spoke for their time-out.";
     dialogues_given_up_by_peers: Counter = "folkmoot_dialogues_given_up_by_peers_total", "Dialogues that the other side has given up, and told so.";
     dialogues_untold: Counter = "folkmoot_dialogues_untold_total", "Dialogues that ended with their agent's life without a word to the other side, for there were too many.";
-    dialogue_ends_untold: Counter = "folkmoot_dialogue_ends_untold_total", "Dialogues whose end their own agent was not told, for too many ends waited.";
+    dialogue_ends_untold: Counter = "folkmoot_dialogue_ends_untold_total", "Dialogues whose end their own agent was not told: too many ends waited, or it lost its mailbox before.";
     dialogues_lost: Counter = "folkmoot_dialogues_lost_total", "Dialogues that were kept and could not be taken back.";
     snapshots_kept: Counter = "folkmoot_snapshots_kept_total", "Changes of agents' fields that were kept.";
     snapshots_refused: Counter = "folkmoot_snapshots_refused_total", "Changes of agents' fields that were not kept, and taken back.";

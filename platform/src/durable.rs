@@ -116,7 +116,8 @@ impl Durable {
         self
     }
 
-    /// How long after the loss of its node another one may start the agent; 20 s unless told otherwise.
+    /// How long after the loss of its node another one may start the agent, and how long its exchange may be away before the
+    /// agent [loses its mailbox](crate::guide::mail#when-a-lease-is-lost); 20 s unless told otherwise.
     #[must_use]
     pub fn lease(mut self, time: Duration) -> Durable {
         self.lease = time;

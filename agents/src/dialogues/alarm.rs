@@ -27,8 +27,8 @@ pub(super) trait AnyDesk: Any {
     fn next_deadline(&self) -> Option<Duration>;
     /// Gives all up, and tells the other sides why.
     fn end_life(&self, reason: &str);
-    /// Whether there are some that ended of which the agent has not been told.
-    fn has_ends(&self) -> bool;
+    /// How many have ended of which the agent has not been told.
+    fn untold_ends(&self) -> usize;
     /// No message waits for its handler's turn any more.
     fn nothing_is_queued(&self);
     /// Gives up what is due.
@@ -115,7 +115,12 @@ impl Desks {
 
     /// Whether there are dialogues that ended of which the agent has not been told.
     pub(crate) fn have_ends(&self) -> bool {
-        self.all.iter().any(|(_, desk)| desk.has_ends())
+        self.all.iter().any(|(_, desk)| desk.untold_ends() > 0)
+    }
+
+    /// How many those are.
+    pub(crate) fn untold_ends(&self) -> usize {
+        self.all.iter().map(|(_, desk)| desk.untold_ends()).sum()
     }
 
     /// No message waits for its handler's turn any more.

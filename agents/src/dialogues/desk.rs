@@ -376,8 +376,8 @@ impl<P: Conversed> AnyDesk for Desk<P> {
         self.ends.borrow_mut().clear();
     }
 
-    fn has_ends(&self) -> bool {
-        !self.ends.borrow().is_empty()
+    fn untold_ends(&self) -> usize {
+        self.ends.borrow().len()
     }
 
     fn nothing_is_queued(&self) {

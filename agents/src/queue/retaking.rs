@@ -107,6 +107,11 @@ impl<A: Agent> Core<A> {
         let limits = self.desks.borrow().as_ref().and_then(|desks| desks.limits());
         let desks = Desks::of(keeping, limits).map(Box::new);
         let old = std::mem::replace(&mut *self.desks.borrow_mut(), desks);
+        let untold = old.as_ref().map_or(0, |old| old.untold_ends());
+        if untold > 0 {
+            self.shared.counters().dialogue_ends_untold.increment(untold as u64);
+            tracing::warn!(agent = %self.shared.full_name(), untold, "an agent is not told of dialogues that ended before it lost its mailbox");
+        }
         let_go(&self.shared, old);
         // What waited for it, in the order in which it came.
         let Some(lost) = self.lost.borrow_mut().take() else { return };
