@@ -5,7 +5,7 @@ use std::sync::{Arc, LazyLock};
 
 use folkmoot_protocols::value::{Items, Key, Single};
 use folkmoot_protocols::{
-    Body, BodyError, Contents, Envelope, EnvelopeError, Fault, Message, Protocol, Reading, Value,
+    Body, BodyError, Contents, Envelope, EnvelopeError, Fault, Message, Place, Protocol, Reading, Value,
 };
 
 use crate::specification::{BARTER, read};
@@ -69,6 +69,23 @@ fn fields_lie_where_aea_puts_them() {
             assert_eq!(Message::decode(&barter(), &message.encode(), reading), Ok(message.clone()));
         }
     }
+}
+
+#[test]
+fn the_place_of_a_message_is_read_without_its_protocol() {
+    let mut walk_away = message(Body::new(&barter(), "walk_away", []).unwrap());
+    (walk_away.message_id, walk_away.target) = (-2, i32::MAX);
+    walk_away.dialogue_reference.responder = "r".into();
+    let place = Place::read(&walk_away.encode(), Reading::STRICT).unwrap();
+    assert_eq!((&place.dialogue_reference, place.message_id), (&walk_away.dialogue_reference, -2));
+    assert_eq!(place.target, i32::MAX);
+    // What it says may be of another protocol, or of none.
+    let place = Place::read(&around(b"whatever"), Reading::STRICT).unwrap();
+    assert_eq!((place.dialogue_reference.starter.as_str(), place.message_id), ("s", 1));
+    assert_eq!(Place::read(b"", Reading::STRICT).unwrap_err().fault(), Fault::NoDialogueMessage);
+    let long = around(&[0; 64]);
+    let error = Place::read(&long, Reading::STRICT.with_max_bytes(64)).unwrap_err();
+    assert_eq!(error.fault(), Fault::TooLong { bytes: long.len(), limit: 64 });
 }
 
 #[test]

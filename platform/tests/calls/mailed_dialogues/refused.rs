@@ -277,6 +277,11 @@ async fn whoever_the_gate_does_not_let_in_is_told_at_once_as_by_calls(engine: En
     assert!(causes[0].to_string().contains(&gate), "{causes:?}");
     assert_eq!((counts.of("mails_denied"), counts.of("denials")), (1, 1));
 
+    // One that is too long to go back tells all the same which it was.
+    let error =
+        customer.buy("mill".into(), "rye".repeat(10_000)).deadline(HOUR).await.unwrap_err().to_string();
+    assert!(error.contains(&gate), "{error}");
+    assert_eq!(customer.open().await.unwrap(), 0);
     // One that awaits nothing hears of it too.
     let asker = town.spawn("asker", patient(&book)).durable().await.unwrap();
     asker.ask("mill".to_owned()).await.unwrap();
@@ -289,10 +294,10 @@ async fn whoever_the_gate_does_not_let_in_is_told_at_once_as_by_calls(engine: En
     rude.say("mill", b"no envelope".to_vec()).await;
     let forged = envelope(&mailbox(&room, "customer").await.to_string(), "2", 1, 0, cfp("rye"));
     rude.say("mill", forged).await;
-    assert_eq!(dead(&room, "mill", 5).await.len(), 5);
+    assert_eq!(dead(&room, "mill", 6).await.len(), 6);
     rude.say("mill", rude.envelope("3", 1, 0, cfp("rye"))).await;
     assert!(rude.answer().await.starts_with("INVALID_MESSAGE the gate refused it: no rule lets"));
-    assert_eq!((counts.of("mails_denied"), grinding.lines().len()), (6, 0));
+    assert_eq!((counts.of("mails_denied"), grinding.lines().len()), (7, 0));
     let stats = room.exchange().stats(&Asker::Container, rude.mailbox.id()).await.unwrap();
     assert_eq!(stats.accepted, 1);
     for node in [town, valley] {
