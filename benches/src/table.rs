@@ -169,6 +169,8 @@ By `perf`, `callgrind` and `strace`, for the rows that have stood behind their t
   Academy's at a `PUT` and six times at a `GET` of a message; what ours are beside that one is told there. Of the samples of a `PUT` in a
   folder, floor and clients included, 69 % are in the kernel: in the clients, in the server's sockets and in the exchange's file by a
   third each. 15 % are outside of it in the thread that writes for the exchange: SQLite, its log's checksums and ours.
+- **An action of academy-py in a folder**: the request and its answer are on the disk before either is said to be taken, one after the
+  other; Academy's server keeps them in memory. In memory the rest is the client's own processor time.
 - **Remote, 100 in flight, against the echo**: its server does nothing with a frame but send it back from the loop that read it.
   Ours reads names, headers and arguments, asks the gate, takes a credit, runs a method, and writes a reply.
 ";

@@ -8,9 +8,11 @@ mod load;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use folkmoot::Mailroom;
 use folkmoot_interop::Academy;
+use tempfile::TempDir;
 
 use self::load::{Asking, Load};
 use crate::Result;
@@ -22,7 +24,9 @@ use crate::rounds::{Pair, Plan};
 const ABOUT: &str = "Here the floor is a peer: the HTTP exchange of academy-py 1.0.0 on CPython 3.11, which keeps mail in memory. \
     Ours keeps it there too, or in a folder, and then answers once the disk has it. \
     16 connections ask one thing after the other; the clients are one thread of the bench. Memory: what is resident with 1,000 \
-    mailboxes and a listener to each. These rows need what `.ci/live academy` installs, and run where they are asked for \
+    mailboxes and a listener to each. An action and its answer: of two processes with Academy's own client, one after the other; in \
+    the last row the floor is the processor time of these two processes, which no server can take from them. These rows need what \
+    `.ci/live academy` installs, and run where they are asked for \
     (`-- academy`, `--long`). What the machine allows at all is in the next group.";
 
 const ABOUT_FLOOR: &str = "The same clients ask, and the floor is a bare server of the library that ours stands on: it reads the request and answers, \
@@ -30,9 +34,12 @@ const ABOUT_FLOOR: &str = "The same clients ask, and the floor is a bare server 
     A status appends nothing. On two cores the clients take as much of them as the server. A message that is received was sent before, and is acknowledged: two writes of ours, one of the floor.";
 
 const PEER: &str = include_str!("academy/peer.py");
+const ROUND_TRIP: &str = include_str!("academy/round_trip.py");
 /// Requests of a round.
 const CALLS: u64 = 6_400;
 const LISTENERS: u64 = 1_000;
+/// Actions of a round, by Academy's own client.
+const ACTIONS: u64 = 500;
 
 pub(crate) fn group() -> Group {
     let asked = [(Asking::Put, "PUT message"), (Asking::Status, "GET status"), (Asking::Get, "GET message")];
@@ -46,6 +53,13 @@ pub(crate) fn group() -> Group {
     }
     let name = "academy exchange, memory with 1,000 listeners";
     benches.push(Bench::new(name, Unit::Bytes, Target::RatioAtMost(0.25), weights).long());
+    for (is_kept, kept) in [(false, "in memory"), (true, "in a folder")] {
+        let name = format!("academy-py, an action and its answer, {kept}");
+        let turns = move |plan: &Plan| actions(plan, is_kept);
+        benches.push(Bench::new(name, Unit::Time, Target::RatioAtMost(1.0), turns).long());
+    }
+    let name = "academy-py, an action and its answer, against its own processor time";
+    benches.push(Bench::new(name, Unit::Time, Target::RatioAtMost(1.2), actions_beside_own_time).long());
     Group { title: "Against Academy", about: ABOUT, benches }
 }
 
@@ -67,8 +81,8 @@ fn target() -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| PathBuf::from("target"), PathBuf::from)
 }
 
-/// Academy's server and ours, and where they listen.
-fn servers(exchange: String) -> Result<[(Child, String); 2]> {
+/// A program for the Python that has Academy.
+fn python(program: &str, arguments: &[&str]) -> Result<Child> {
     let python = target().join("live/academy-1.0.0/bin/python");
     if !python.exists() {
         let path = python.display();
@@ -76,8 +90,13 @@ fn servers(exchange: String) -> Result<[(Child, String); 2]> {
         return Err(format!("there is no {path}: {told}").into());
     }
     let mut command = Command::new(python);
-    command.args(["-W", "ignore", "-c", PEER]);
-    let mut theirs = Child::start_command(command)?;
+    command.args(["-W", "ignore", "-c", program]).args(arguments);
+    Child::start_command(command)
+}
+
+/// Academy's server and ours, and where they listen.
+fn servers(exchange: String) -> Result<[(Child, String); 2]> {
+    let mut theirs = python(PEER, &[])?;
     let mut ours = serving(Side::Ours, exchange)?;
     let addresses = [theirs.word()?, ours.word()?];
     let [theirs_at, ours_at] = addresses;
@@ -89,14 +108,9 @@ fn serving(side: Side, exchange: String) -> Result<Child> {
 }
 
 fn rates_beside_bare(plan: &Plan, asking: Asking, is_kept: bool) -> Result<Vec<Pair>> {
-    // Not where files may be in memory.
-    let folder = tempfile::tempdir_in(target())?;
-    let path = std::path::absolute(folder.path())?;
+    let (folder, exchange) = folder()?;
     let (file, exchange) = match is_kept {
-        true => (
-            path.join("appended").display().to_string(),
-            format!("sqlite://{}", path.join("exchange").display()),
-        ),
+        true => (std::path::absolute(folder.path().join("appended"))?.display().to_string(), exchange),
         false => (String::new(), "memory:".to_owned()),
     };
     let (mut floor, mut ours) = (serving(Side::Floor, file)?, serving(Side::Ours, exchange)?);
@@ -106,10 +120,16 @@ fn rates_beside_bare(plan: &Plan, asking: Asking, is_kept: bool) -> Result<Vec<P
     crate::rounds::interleaved(plan, || floor_load.round(asking, CALLS), || our_load.round(asking, CALLS))
 }
 
-fn rates(plan: &Plan, asking: Asking, is_kept: bool) -> Result<Vec<Pair>> {
+/// A folder for an exchange, and its line.
+fn folder() -> Result<(TempDir, String)> {
     // Not where files may be in memory.
     let folder = tempfile::tempdir_in(target())?;
-    let kept = format!("sqlite://{}", std::path::absolute(folder.path().join("exchange"))?.display());
+    let line = format!("sqlite://{}", std::path::absolute(folder.path().join("exchange"))?.display());
+    Ok((folder, line))
+}
+
+fn rates(plan: &Plan, asking: Asking, is_kept: bool) -> Result<Vec<Pair>> {
+    let (_folder, kept) = folder()?;
     let [(_theirs, theirs_at), (_ours, ours_at)] =
         servers(if is_kept { kept } else { "memory:".to_owned() })?;
     let (mut theirs, mut ours) = (Load::new(theirs_at)?, Load::new(ours_at)?);
@@ -128,6 +148,52 @@ fn weights(_: &Plan) -> Result<Vec<Pair>> {
     }
     let [floor, ours] = weights.as_slice() else { return Err("two servers".into()) };
     Ok(vec![Pair { floor: *floor, ours: *ours }])
+}
+
+/// An agent and a program that asks it, both Academy's, over one server.
+struct Talk {
+    answering: Child,
+    asking: Child,
+}
+
+impl Talk {
+    fn begin(address: &str) -> Result<Talk> {
+        let url = format!("http://{address}");
+        let mut answering = python(ROUND_TRIP, &["answers", &url])?;
+        answering.word()?;
+        let mut asking = python(ROUND_TRIP, &["asks", &url])?;
+        asking.word()?;
+        let mut talk = Talk { answering, asking };
+        talk.round()?;
+        Ok(talk)
+    }
+
+    /// How long an action takes, and how much of that the two were on a processor, in nanoseconds.
+    fn round(&mut self) -> Result<Pair> {
+        let before = self.processor_time()?;
+        self.asking.order(ACTIONS)?;
+        let ours = self.asking.number()?;
+        let worked = self.processor_time()? - before;
+        Ok(Pair { floor: worked.as_nanos() as f64 / ACTIONS as f64, ours })
+    }
+
+    fn processor_time(&self) -> Result<Duration> {
+        Ok(self.asking.processor_time()? + self.answering.processor_time()?)
+    }
+}
+
+fn actions(plan: &Plan, is_kept: bool) -> Result<Vec<Pair>> {
+    let (_folder, kept) = folder()?;
+    let [(_theirs, theirs_at), (_ours, ours_at)] =
+        servers(if is_kept { kept } else { "memory:".to_owned() })?;
+    let (mut theirs, mut ours) = (Talk::begin(&theirs_at)?, Talk::begin(&ours_at)?);
+    crate::rounds::interleaved(plan, || Ok(theirs.round()?.ours), || Ok(ours.round()?.ours))
+}
+
+fn actions_beside_own_time(plan: &Plan) -> Result<Vec<Pair>> {
+    let mut server = serving(Side::Ours, "memory:".to_owned())?;
+    let mut talk = Talk::begin(&server.word()?)?;
+    (0..plan.rounds).map(|_| talk.round()).collect()
 }
 
 /// Serves an exchange until the parent ends it.
