@@ -20,7 +20,8 @@ use super::schema;
 use super::sent_rows;
 use super::slots::Slot;
 use super::states;
-use super::tallies::{Changes, Tally, last_commit, read_changes, tally_of_row};
+use super::tallies::{Changes, last_commit, read_changes};
+use super::tally::{Tally, tally_of_row};
 use super::trouble::{Outcome, Trouble, of_file};
 use super::words::{count, moment_of};
 

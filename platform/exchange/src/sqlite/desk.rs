@@ -21,7 +21,8 @@ use super::hands::{HandRecord, Whereabouts};
 use super::keyed::Keyed;
 use super::mails::Stored;
 use super::sent::{Sent, SentMail};
-use super::tallies::{Tallies, Tally};
+use super::tallies::Tallies;
+use super::tally::Tally;
 use super::trouble::Outcome;
 
 /// Mails that were just sent are kept at hand, for most are received soon: in bytes, with what each counts for.

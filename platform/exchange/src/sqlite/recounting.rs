@@ -11,7 +11,7 @@ use rusqlite::{Connection, OptionalExtension};
 use crate::mail::MAIL_OVERHEAD_BYTES;
 
 use super::sent_rows;
-use super::tallies::{Tally, tally_of_row};
+use super::tally::{Tally, tally_of_row};
 use super::trouble::Outcome;
 use super::words::count;
 

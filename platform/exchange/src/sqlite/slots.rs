@@ -23,7 +23,7 @@ use super::keyed::Keyed;
 use super::known::Known;
 use super::mailbox_rows::read;
 use super::recounting::recount_one;
-use super::tallies::Tally;
+use super::tally::Tally;
 use super::trouble::Outcome;
 use super::words::{id_of, moment_of};
 
