@@ -14,6 +14,8 @@ use crate::specification::{Element, Primitive};
 /// A content's value.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
+// A mark of a word's width: after a narrower one the rest is moved in pieces that the next move has to wait for.
+#[repr(u64)]
 pub enum Value {
     /// A primitive.
     Single(Single),
@@ -37,6 +39,8 @@ pub enum Value {
 /// A primitive value.
 #[derive(Clone)]
 #[non_exhaustive]
+// As wide as that of `Value`.
+#[repr(u64)]
 pub enum Single {
     /// `pt:bytes`.
     Bytes(Vec<u8>),
@@ -65,6 +69,8 @@ pub enum Key {
 /// The elements of a set or a list.
 #[derive(Clone)]
 #[non_exhaustive]
+// As wide as that of `Value`.
+#[repr(u64)]
 pub enum Items {
     /// Of `pt:bytes`.
     Bytes(Vec<Vec<u8>>),

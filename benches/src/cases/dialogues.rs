@@ -324,6 +324,41 @@ fn growth(plan: &Plan) -> Result<Vec<Pair>> {
     Ok(bare.iter().zip(&ours).map(|(bare, ours)| Pair { floor: more(bare), ours: more(ours) }).collect())
 }
 
+/// One long dialogue, of which each message bears the references of the last: what `peer.py` has.
+struct Long {
+    protocol: Arc<Protocol>,
+    dialogues: Dialogues<Body>,
+    last: Message,
+}
+
+impl Long {
+    fn open() -> Result<Long> {
+        let Ours { mut dialogues, ids, coming } = Ours::open(1, Limits::default().messages)?;
+        let id = *ids.first().ok_or("it is open")?;
+        let last = dialogues.message(id, -1).ok_or("it was answered")?;
+        Ok(Long { protocol: coming.protocol, dialogues, last })
+    }
+
+    fn pairs(&mut self, times: u64) -> Result<Duration> {
+        let began = Stopwatch::start();
+        for _ in 0..times {
+            let message = Message {
+                dialogue_reference: self.last.dialogue_reference.clone(),
+                message_id: 1 - self.last.message_id,
+                target: self.last.message_id,
+                sender: Some("peer-0".to_owned()),
+                to: Some("trader".to_owned()),
+                body: bid(&self.protocol)?,
+            };
+            let Update::Accepted { id, .. } = self.dialogues.update(&message, Duration::ZERO) else {
+                return Err("it was refused".into());
+            };
+            self.last = self.dialogues.reply(id, None, bid(&self.protocol)?, Duration::ZERO)?;
+        }
+        Ok(began.elapsed())
+    }
+}
+
 /// How often ours does a round's work, so that its round is not a hundredth of theirs.
 const OURS_BESIDE_AEA: u64 = 50;
 
@@ -337,17 +372,17 @@ fn beside_aea(plan: &Plan) -> Result<Vec<Pair>> {
     let mut command = Command::new(python);
     command.args(["-W", "ignore", "-c", PEER]);
     let mut theirs = Child::start_command(command)?;
-    let mut ours = Ours::open(1, Limits::default().messages)?;
+    let mut ours = Long::open()?;
     let theirs = |times: u64| -> Result<Duration> {
         theirs.order(times)?;
         Ok(Duration::from_nanos(theirs.number()? as u64))
     };
-    nanoseconds_a_call(plan, theirs, |times| {
-        // Theirs makes its messages within the time. Else a round of ours were over before its caches are warm again.
-        let began = Stopwatch::start();
-        ours.pairs(times * OURS_BESIDE_AEA)?;
-        Ok(began.elapsed() / OURS_BESIDE_AEA as u32)
-    })
+    // Else a round of ours were over before its caches are warm again.
+    nanoseconds_a_call(
+        plan,
+        theirs,
+        |times| Ok(ours.pairs(times * OURS_BESIDE_AEA)? / OURS_BESIDE_AEA as u32),
+    )
 }
 
 /// Bytes a dialogue, measured in this process.

@@ -9,6 +9,7 @@
 use std::collections::VecDeque;
 
 use super::Speech;
+use super::judging::Claim;
 
 /// The messages of a dialogue.
 #[derive(Debug, Clone)]
@@ -36,20 +37,21 @@ pub(super) struct Said<B> {
 }
 
 impl<B: Speech> Said<B> {
-    pub(super) fn new(message_id: i32, target: i32, performative: u16, body: Option<B>) -> Said<B> {
-        let weight = body.as_ref().map_or(0, Speech::weight);
-        // A body that does not fit in the number is not kept.
-        let (body, weight) = match u32::try_from(weight) {
-            Ok(weight) => (body, weight),
-            Err(_) => (None, 0),
-        };
-        Said { message_id, target, performative, body, weight }
+    pub(super) fn new(message_id: i32, target: i32, performative: u16, body: Option<&B>) -> Said<B> {
+        let (body, weight) = weighed(body);
+        Said { message_id, target, performative, body: body.cloned(), weight }
     }
 
     fn let_go(&mut self) -> usize {
         self.body = None;
         std::mem::take(&mut self.weight) as usize
     }
+}
+
+/// A body and its weight; none where the weight does not fit in its number.
+fn weighed<B: Speech>(body: Option<&B>) -> (Option<&B>, u32) {
+    let weighed = body.and_then(|body| Some((body, u32::try_from(body.weight()).ok()?)));
+    weighed.map_or((None, 0), |(body, weight)| (Some(body), weight))
 }
 
 /// Where a message stands.
@@ -179,31 +181,35 @@ impl<B: Speech> History<B> {
         self.at(from).filter(|said| said.message_id == id)
     }
 
-    /// Adds the next message of its side, within `messages` and `body_bytes`; older bodies make room.
-    pub(super) fn push(&mut self, said: Said<B>, messages: usize, body_bytes: usize) {
-        let mut said = said;
-        match body_bytes.checked_sub(said.weight as usize) {
-            Some(others) => {
-                self.make_room(others);
-                self.body_bytes += said.weight as usize;
-            }
-            None => {
-                said.let_go();
-            }
-        }
+    /// Adds the next message of its side, within `messages` and `body_bytes`; older bodies make room. Its body is copied
+    /// where it stays, for what is moved on once more has to be waited for.
+    pub(super) fn push(&mut self, claim: Claim, body: Option<&B>, messages: usize, body_bytes: usize) {
+        let (body, weight) = self.with_room(body, body_bytes);
         while self.len() >= messages.max(2) {
             self.forget_first();
         }
+        let Claim { message_id, target, performative, .. } = claim;
         let [starter, responder] = &mut self.last;
-        *(if said.message_id > 0 { starter } else { responder }) += 1;
+        *(if message_id > 0 { starter } else { responder }) += 1;
         let [before, last] = &mut self.recent;
-        if let Some(said) = std::mem::replace(before, last.replace(said)) {
+        if let Some(said) = before.take() {
             if self.older.len() == self.older.capacity() {
                 // Most dialogues are short and there are many: not four at once.
                 self.older.reserve_exact((self.older.len() / 2).max(2));
             }
             self.older.push_back(said);
         }
+        *before = last.take();
+        *last = Some(Said { message_id, target, performative, body: body.cloned(), weight });
+    }
+
+    /// A body and its weight, which is counted; none where it takes more than `body_bytes` alone.
+    fn with_room<'a>(&mut self, body: Option<&'a B>, body_bytes: usize) -> (Option<&'a B>, u32) {
+        let (body, weight) = weighed(body);
+        let Some(others) = body_bytes.checked_sub(weight as usize) else { return (None, 0) };
+        self.make_room(others);
+        self.body_bytes += weight as usize;
+        (body, weight)
     }
 
     /// Takes the last message back, as if it had not been said. What was forgotten for it stays so.
@@ -245,6 +251,7 @@ impl<B: Speech> History<B> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::label::Side;
     use super::*;
 
     /// A performative alone.
@@ -265,8 +272,12 @@ mod tests {
         }
     }
 
+    fn claim(message_id: i32) -> Claim {
+        Claim { message_id, target: 0, performative: 3, by: Side::Us }
+    }
+
     fn said(message_id: i32) -> Said<Bare> {
-        Said::new(message_id, 0, 3, Some(Bare))
+        Said::new(message_id, 0, 3, Some(&Bare))
     }
 
     fn spoken(
@@ -279,7 +290,7 @@ mod tests {
         for _ in 0..count {
             let sign = if random.u8(..3) == 0 { -1 } else { 1 };
             let id = sign * (history.count(sign) as i32 + 1);
-            history.push(said(id), messages, body_bytes);
+            history.push(claim(id), Some(&Bare), messages, body_bytes);
             ids.push(id);
         }
         (history, ids)
@@ -314,8 +325,8 @@ mod tests {
             |history: &History<Bare>| history.messages().map(|said| said.body.is_some()).collect::<Vec<_>>();
         assert_eq!(history.body_bytes(), 16);
         assert_eq!(with_body(&history), [vec![false; 12], vec![true; 8]].concat(), "a weight of 2 each");
-        history.push(Said::new(history.count(1) as i32 + 1, 0, 3, None), 20, 16);
-        history.push(said(history.count(1) as i32 + 1), 20, 16);
+        history.push(claim(history.count(1) as i32 + 1), None, 20, 16);
+        history.push(claim(history.count(1) as i32 + 1), Some(&Bare), 20, 16);
         assert_eq!(with_body(&history), [vec![false; 11], vec![true; 7], vec![false, true]].concat());
         history.strip();
         assert_eq!((history.body_bytes(), history.messages().count()), (0, 20));
@@ -328,12 +339,12 @@ mod tests {
             let (mut history, ids) = spoken(&mut random, count, 20, 16);
             let next = history.count(1) as i32 + 1;
             let before = history.counts();
-            history.push(said(next), 20, 16);
+            history.push(claim(next), Some(&Bare), 20, 16);
             history.pop();
             assert_eq!(history.counts(), before);
             assert!(matches!(history.find(next), Place::Nowhere));
             assert_eq!(history.last_message().map(|said| said.message_id), ids.last().copied());
-            history.push(said(next), 20, 16);
+            history.push(claim(next), Some(&Bare), 20, 16);
             assert!(matches!(history.find(next), Place::Here(_)));
             let weights: u32 = history.messages().map(|said| said.weight).sum();
             assert_eq!(history.body_bytes(), weights as usize);

@@ -10,7 +10,6 @@ use std::time::Duration;
 
 use super::conversation::{Conversation, Ended};
 use super::dialogues::Dialogues;
-use super::history::Said;
 use super::judging::Claim;
 use super::label::Side;
 use super::limits::Limits;
@@ -187,12 +186,11 @@ impl<B: Speech> Keeper<B> {
         let Some(conversation) = self.table.at_mut(place) else { return };
         let has_room = self.body_bytes < self.limits.body_bytes_in_all;
         self.statistics.bodies_not_kept += u64::from(!has_room);
-        let Claim { message_id, target, performative, by } = claim;
-        let said = Said::new(message_id, target, performative, has_room.then(|| body.clone()));
         let before = conversation.history.body_bytes();
-        conversation.history.push(said, self.limits.messages, self.limits.body_bytes);
+        let body = has_room.then_some(body);
+        conversation.history.push(claim, body, self.limits.messages, self.limits.body_bytes);
         self.body_bytes = self.body_bytes - before + conversation.history.body_bytes();
-        conversation.learn_role(by, performative, &self.rules);
+        conversation.learn_role(claim.by, claim.performative, &self.rules);
     }
 
     /// The end to which a terminal message comes.

@@ -302,7 +302,7 @@ impl<B: Speech> Dialogues<B> {
             let performative = names.performative(message.performative)?;
             // Its own number may have changed with the protocol: it is written anew.
             let KeptMessage { message_id, target, .. } = *message;
-            messages.push_back(Said::new(message_id, target, performative, message.body.clone()));
+            messages.push_back(Said::new(message_id, target, performative, message.body.as_ref()));
         }
         let is_first = |said: &Said<B>| (said.message_id == 1) == (said.target == 0);
         if !messages.iter().all(is_first) {
