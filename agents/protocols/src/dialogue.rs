@@ -24,6 +24,7 @@ mod rules;
 mod snapshot;
 mod statistics;
 mod table;
+mod taking;
 mod time_wheel;
 
 pub use conversation::{Dialogue, Ended, Remembered};
