@@ -21,7 +21,7 @@ pub(crate) type Beginning = Box<dyn FnOnce()>;
 thread_local! {
     /// The node whose tasks are being polled.
     static NODE: RefCell<Option<NodeQueue>> = const { RefCell::new(None) };
-    /// The way to the task that begins others for those that can begin none.
+    /// The way to the task that begins others for those that can begin none: one entry for each spawn that waits for it.
     static BEGINNER: RefCell<Option<mpsc::UnboundedSender<Beginning>>> = const { RefCell::new(None) };
 }
 
@@ -40,17 +40,19 @@ pub(crate) fn install_on_worker() {
 }
 
 /// Calls `beginning` from a task of this worker that can begin others, which the present one may not. A node's own tasks
-/// can always: there it is called at once. Dropped where the worker runs nothing any more.
-pub(crate) fn begin(beginning: Beginning) {
+/// can always: there it is called at once. `false`, and not called, where the worker runs nothing any more.
+#[must_use]
+pub(crate) fn begin(beginning: Beginning) -> bool {
     if NODE.with(|node| node.borrow().is_some()) {
-        return beginning();
+        beginning();
+        return true;
     }
     let refused = BEGINNER.with(|beginner| match &*beginner.borrow() {
         Some(beginner) => beginner.send(beginning).err().map(|refused| refused.0),
         None => Some(beginning),
     });
-    // Not within the look at the slot: whatever it holds goes here.
-    drop(refused);
+    // What it holds goes here, not within the look at the slot.
+    refused.is_none()
 }
 
 /// Runs tasks on one thread.

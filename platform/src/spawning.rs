@@ -201,7 +201,11 @@ impl<A: Agent> Spawn<A> {
             let (tell, told) = oneshot::channel();
             worker.executor.spawn_fn(move || {
                 // The spawner may have gone; then the agent lives without a witness.
-                tell.send(birth.here(|beginning| beginning())).ok();
+                let at_once = |beginning: Beginning| {
+                    beginning();
+                    true
+                };
+                tell.send(birth.here(at_once)).ok();
             });
             told.await.map_err(|_| SpawnError::ShutDown)??
         };
@@ -229,13 +233,14 @@ struct Birth<A: Agent> {
 }
 
 impl<A: Agent> Birth<A> {
-    /// Begins the life on the current thread, which is the agent's worker, by what calls `Beginning`s.
-    fn here(self, begin: impl FnOnce(Beginning)) -> Result<(Proxy<A>, Born), SpawnError> {
+    /// Begins the life on the current thread, which is the agent's worker, by what calls `Beginning`s and says whether it
+    /// will.
+    fn here(self, begin: impl FnOnce(Beginning) -> bool) -> Result<(Proxy<A>, Born), SpawnError> {
         let Birth { shared, host, factory, rules, worker, capabilities, branch, kept } = self;
         let tables = host.tables.clone();
         let supervisor = Supervisor::new(rules, shared.clone(), Arc::downgrade(&tables));
         let status = host.workers.get(worker).status.clone();
-        let name = shared.name().to_string();
+        let (id, name) = (shared.id(), shared.name().clone());
         let host: Arc<dyn Host> = host;
         let (supervision, entrance): (Box<dyn Supervision>, _) = match &branch {
             None => (Box::new(supervisor), None),
@@ -264,7 +269,14 @@ impl<A: Agent> Birth<A> {
         };
         let Newborn { begin: beginning, born, proxy } =
             spawn_here(shared, host, factory, supervision, status, kept, enter)?;
-        begin(beginning);
+        if !begin(beginning) {
+            // It never lived, and nobody else takes it out again.
+            tables.remove(id, &name);
+            if let Some(entrance) = &entrance {
+                entrance.leave();
+            }
+            return Err(SpawnError::ShutDown);
+        }
         Ok((proxy, born))
     }
 }

@@ -131,3 +131,24 @@ fn workers_that_open_links_at_once_do_not_wait_for_each_other() {
         told.recv_timeout(std::time::Duration::from_secs(30)).expect("the workers wait for each other");
     assert_eq!(looked, (Ok(50), Ok(50)));
 }
+
+#[test]
+fn what_is_spawned_when_its_worker_runs_nothing_any_more_is_refused_and_leaves_no_name() {
+    let (tell, told) = channel();
+    std::thread::spawn(move || {
+        let (hall, wing) = actix::System::new().block_on(async {
+            super::limit::watch();
+            let hall = Container::builder("local://late").workers(1).start().await.unwrap();
+            let wing = hall.child("wing").start().unwrap();
+            (hall, wing)
+        });
+        let refused = actix::System::new().block_on(async {
+            let refused =
+                [hall.spawn("late", Where::default).await, wing.spawn("later", Where::default).await];
+            refused.map(|spawned| matches!(spawned, Err(folkmoot::SpawnError::ShutDown)))
+        });
+        tell.send((refused, hall.agents(), hall.tree().agent("later").is_none())).unwrap();
+    });
+    let told = told.recv_timeout(std::time::Duration::from_secs(30)).expect("it waits for ever");
+    assert_eq!(told, ([true, true], Vec::new(), true));
+}
