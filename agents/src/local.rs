@@ -15,7 +15,9 @@ use tokio::sync::oneshot;
 use crate::actor::{AgentActor, Control};
 use crate::describe::AgentDescription;
 use crate::dialogues::incoming::Sealed;
-use crate::dialogues::{Desks, DialogueStore, Keeping, Limits, Stored, refuse_unspoken_call};
+use crate::dialogues::{
+    Desks, DialogueStore, Keeping, Limits, Stored, may_be_protocol, refuse_unspoken_call,
+};
 use crate::host::{Host, LocalAgent, Order, Supervision, WorkerStatus};
 use crate::interface::{Agent, Interface, Refused};
 use crate::life::Life;
@@ -126,9 +128,8 @@ impl<A: Agent> Door<A> {
     /// The protocol of a message, where the agent has begun dialogues in it and has no handlers for it.
     fn listened(&self, head: &Admitted<CallHead>) -> Option<&'static str> {
         let method = &*head.message().method;
-        // Only ids of protocols have a colon.
-        let is_protocol = method.contains(':') && A::method_index(method).is_none();
-        is_protocol.then(|| self.shared().listened(method)).flatten()
+        let is_unknown = may_be_protocol(method) && A::method_index(method).is_none();
+        is_unknown.then(|| self.shared().listened(method)).flatten()
     }
 
     /// Hands a message over that the agent has no handlers for.

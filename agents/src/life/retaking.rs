@@ -21,7 +21,7 @@ impl<A: Agent> Life<A> {
     pub(super) fn lost_mailbox(&mut self, cause: &str) {
         let shared = self.core.shared().clone();
         shared.counters().mailboxes_lost.increment(1);
-        let mails = self.core.lose_mailbox();
+        let mails = self.core.let_mailbox_go();
         let agent = shared.full_name();
         let told = format!("it lost its mailbox: {cause}");
         match &self.phase {

@@ -12,14 +12,14 @@ use folkmoot_codecs::CallError;
 
 use super::{Core, Waiting};
 use crate::dialogues::incoming::Sealed;
-use crate::dialogues::{Desks, DialogueStore, Keeping, MailboxDialogues};
+use crate::dialogues::{Desks, DialogueStore, Keeping, MailboxDialogues, may_be_protocol};
 use crate::interface::{Agent, LocalFuture};
 use crate::mail::{Inbox, MailError, OwnMailbox};
 use crate::panics::{guard, let_go};
 use crate::turn::Turn;
 
 /// What waits while the mailbox is lost. Each holds one of the agent's credits, which are the bound.
-pub(super) struct Lost<A: Agent> {
+pub(super) struct WithoutMailbox<A: Agent> {
     messages: Vec<Turn<A>>,
     sealed: Vec<Sealed>,
 }
@@ -38,24 +38,19 @@ pub(crate) enum NotRegained {
     Unread(String),
 }
 
-/// Whether a method is a protocol: only their ids have a colon.
-fn is_protocol(method: &str) -> bool {
-    method.contains(':')
-}
-
 impl<A: Agent> Core<A> {
     /// The mailbox is lost: what came from it is let go, and is read or delivered anew. How many mails were at work.
-    pub(crate) fn lose_mailbox(&self) -> usize {
+    pub(crate) fn let_mailbox_go(&self) -> usize {
         let Some(inbox) = self.inbox() else { return 0 };
-        self.lost
+        self.without_mailbox
             .borrow_mut()
-            .get_or_insert_with(|| Box::new(Lost { messages: Vec::new(), sealed: Vec::new() }));
+            .get_or_insert_with(|| Box::new(WithoutMailbox { messages: Vec::new(), sealed: Vec::new() }));
         let waiting = std::mem::take(&mut self.queue.borrow_mut().waiting);
         for waiting in waiting {
             match waiting {
                 // The next life finds these messages, unanswered, among what is kept of its dialogues.
                 Waiting::Call(turn) | Waiting::Returning(turn)
-                    if is_protocol(A::method_of(&turn.request).name) =>
+                    if may_be_protocol(A::method_of(&turn.request).name) =>
                 {
                     let_go(&self.shared, turn);
                 }
@@ -72,7 +67,7 @@ impl<A: Agent> Core<A> {
 
     /// Tries to have the mailbox again, where it is lost, and to read what is kept of the dialogues there.
     pub(crate) fn retake_mailbox(&self) -> Option<LocalFuture<Result<Regained, NotRegained>>> {
-        let inbox = self.inbox().filter(|_| self.lost.borrow().is_some())?;
+        let inbox = self.inbox().filter(|_| self.without_mailbox.borrow().is_some())?;
         let store = self.desks.borrow().as_ref().and_then(|desks| desks.store().cloned());
         let name = self.shared.name().clone();
         Some(Box::pin(async move {
@@ -114,15 +109,15 @@ impl<A: Agent> Core<A> {
         }
         let_go(&self.shared, old);
         // What waited for it, in the order in which it came.
-        let Some(lost) = self.lost.borrow_mut().take() else { return };
+        let Some(lost) = self.without_mailbox.borrow_mut().take() else { return };
         lost.messages.into_iter().for_each(|turn| self.accept(turn));
         lost.sealed.into_iter().for_each(|message| self.accept_message(Box::new(message)));
     }
 
     /// Holds a message of a protocol until the mailbox is had again, where it is lost. Gives what is not held.
     pub(super) fn hold_message(&self, turn: Turn<A>) -> Option<Turn<A>> {
-        match &mut *self.lost.borrow_mut() {
-            Some(lost) if is_protocol(A::method_of(&turn.request).name) => {
+        match &mut *self.without_mailbox.borrow_mut() {
+            Some(lost) if may_be_protocol(A::method_of(&turn.request).name) => {
                 lost.messages.push(turn);
                 None
             }
@@ -132,7 +127,7 @@ impl<A: Agent> Core<A> {
 
     /// The same of one that the agent has no handlers for.
     pub(super) fn hold_sealed(&self, message: Box<Sealed>) -> Option<Box<Sealed>> {
-        match &mut *self.lost.borrow_mut() {
+        match &mut *self.without_mailbox.borrow_mut() {
             Some(lost) => {
                 lost.sealed.push(*message);
                 None
@@ -143,7 +138,7 @@ impl<A: Agent> Core<A> {
 
     /// The held messages that nobody waits for any more.
     pub(super) fn sweep_held(&self) -> Vec<Turn<A>> {
-        match &mut *self.lost.borrow_mut() {
+        match &mut *self.without_mailbox.borrow_mut() {
             Some(lost) => lost.messages.extract_if(.., |turn| A::is_cancelled(&turn.request)).collect(),
             None => Vec::new(),
         }
@@ -151,7 +146,7 @@ impl<A: Agent> Core<A> {
 
     /// There will be no mailbox: what waits for it is refused.
     pub(super) fn refuse_held(&self) {
-        let (messages, sealed) = match &mut *self.lost.borrow_mut() {
+        let (messages, sealed) = match &mut *self.without_mailbox.borrow_mut() {
             Some(lost) => (std::mem::take(&mut lost.messages), std::mem::take(&mut lost.sealed)),
             None => return,
         };
