@@ -333,7 +333,7 @@ struct Long {
 
 impl Long {
     fn open() -> Result<Long> {
-        let Ours { mut dialogues, ids, coming } = Ours::open(1, Limits::default().messages)?;
+        let Ours { dialogues, ids, coming } = Ours::open(1, Limits::default().messages)?;
         let id = *ids.first().ok_or("it is open")?;
         let last = dialogues.message(id, -1).ok_or("it was answered")?;
         Ok(Long { protocol: coming.protocol, dialogues, last })
