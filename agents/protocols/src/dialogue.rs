@@ -7,8 +7,10 @@
 //! Neighbours: [`rules`] from a specification; [`label`] names a dialogue; [`history`], [`peers`] and [`time_wheel`]
 //! are what the table in [`dialogues`] is made of; [`snapshot`] carries it over a restart.
 
+mod claim;
 mod conversation;
 mod dialogues;
+mod ending;
 mod error_reply;
 mod history;
 mod index;

@@ -8,8 +8,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::claim::Claim;
 use super::conversation::{Dialogue, Ended};
-use super::judging::Claim;
 use super::keeping::Keeper;
 use super::label::{Label, NONCE_BYTES, Side, reference};
 use super::limits::Limits;

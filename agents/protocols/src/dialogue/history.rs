@@ -9,7 +9,7 @@
 use std::collections::VecDeque;
 
 use super::Speech;
-use super::judging::Claim;
+use super::claim::Claim;
 
 /// The messages of a dialogue.
 #[derive(Debug, Clone)]

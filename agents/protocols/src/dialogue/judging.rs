@@ -1,22 +1,13 @@
 //! Whether a message is a dialogue's next one: AEA's checks in AEA's order, then the roles.
 //!
-//! Changes nothing. Neighbours: [`super::dialogues`] asks before it takes a message; [`super::rules`] has the tables.
+//! Changes nothing. Neighbours: [`super::taking`] asks before it takes a message; [`super::rules`] has the tables.
 
+use super::claim::Claim;
 use super::conversation::Conversation;
 use super::history::Place;
-use super::label::Side;
 use super::limits::Limits;
 use super::rules::Rules;
 use super::{Refusal, Speech};
-
-/// What a message claims to be.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Claim {
-    pub(super) message_id: i32,
-    pub(super) target: i32,
-    pub(super) performative: u16,
-    pub(super) by: Side,
-}
 
 /// Whether it can be the first message; `role` is the speaker's.
 pub(super) fn first(rules: &Rules, role: Option<u16>, claim: Claim) -> Result<(), Refusal> {

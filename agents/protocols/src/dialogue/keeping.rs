@@ -2,15 +2,14 @@
 //!
 //! Always true: an open dialogue that has a time-out is in the wheel, an ended one in the line of those to be
 //! forgotten. A message does not move its dialogue in the wheel; when its turn comes there it is filed again, for when
-//! it is really due. Neighbours: [`super::dialogues`] decides what is taken; [`super::table`] and [`super::time_wheel`]
+//! it is really due. Neighbours: [`super::taking`] decides what is taken; [`super::table`] and [`super::time_wheel`]
 //! hold it.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::claim::Claim;
 use super::conversation::{Conversation, Ended};
-use super::dialogues::Dialogues;
-use super::judging::Claim;
 use super::label::Side;
 use super::limits::Limits;
 use super::lists::{Links, List};
@@ -44,7 +43,7 @@ pub(super) struct Keeper<B> {
     now: u64,
 }
 
-fn milliseconds(time: Duration) -> u64 {
+pub(super) fn milliseconds(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
@@ -81,7 +80,7 @@ impl<B: Speech> Keeper<B> {
         self.forget_old(FORGOTTEN_AT_ONCE);
     }
 
-    fn forget_old(&mut self, at_most: usize) {
+    pub(super) fn forget_old(&mut self, at_most: usize) {
         for _ in 0..at_most {
             let oldest = self.ended.first().filter(|place| {
                 self.table.at(*place).is_none_or(|conversation| conversation.deadline <= self.now)
@@ -153,7 +152,7 @@ impl<B: Speech> Keeper<B> {
     }
 
     /// Files an open dialogue for when it is to be given up, as it stands now.
-    fn file(&mut self, place: u32) {
+    pub(super) fn file(&mut self, place: u32) {
         let Some(conversation) = self.table.at_mut(place) else { return };
         let Some(time_out) = conversation.time_out() else {
             conversation.deadline = u64::MAX;
@@ -303,8 +302,15 @@ impl<B: Speech> Keeper<B> {
         }
     }
 
+    /// When there may be something to give up or to forget.
+    pub(super) fn next_deadline(&self) -> Option<u64> {
+        let ended = self.ended.first().and_then(|place| self.table.at(place));
+        let forgotten = ended.map(|conversation| conversation.deadline);
+        self.wheel.next().into_iter().chain(forgotten).min()
+    }
+
     /// Takes the next dialogue out of the wheel that nobody has spoken in for its time-out.
-    fn take_silent(&mut self) -> Option<u32> {
+    pub(super) fn take_silent(&mut self) -> Option<u32> {
         while let Some(place) = self.wheel.take_due(self.now) {
             let Some(conversation) = self.table.at(place) else { continue };
             if conversation.deadline <= self.now {
@@ -322,90 +328,6 @@ impl<B: Speech> Conversation<B> {
         if self.role.is_none() {
             let role = rules.speaker_role(performative);
             self.role = role.map(|role| if by == Side::Us { role } else { rules.other_role(role) });
-        }
-    }
-}
-
-impl<B: Speech> Dialogues<B> {
-    /// Gives up dialogues in which nobody has spoken for their time-out, `at_most` so many, the longest overdue first;
-    /// says which. To be called whenever [`Dialogues::next_deadline`] has come, until it gives fewer than `at_most`.
-    pub fn expire(&mut self, now: Duration, at_most: usize) -> Vec<DialogueId> {
-        self.keeper.tell_time(now);
-        self.keeper.forget_old(at_most);
-        let mut expired = Vec::new();
-        while expired.len() < at_most
-            && let Some(place) = self.keeper.take_silent()
-        {
-            expired.push(self.keeper.table.id(place));
-            self.keeper.end(place, Ended::TimedOut);
-        }
-        expired
-    }
-
-    /// When there may be something to give up; it may turn out that there is not yet. `None` where nothing is waited
-    /// for.
-    pub fn next_deadline(&self) -> Option<Duration> {
-        let ended = self.keeper.ended.first().and_then(|place| self.keeper.table.at(place));
-        let forgotten = ended.map(|conversation| conversation.deadline);
-        let next = self.keeper.wheel.next().into_iter().chain(forgotten).min();
-        next.map(Duration::from_millis)
-    }
-
-    /// Gives a dialogue a time-out of its own, counted from now; `None` for never.
-    ///
-    /// # Errors
-    /// The dialogue has ended.
-    pub fn set_time_out(
-        &mut self,
-        id: DialogueId,
-        time_out: Option<Duration>,
-        now: Duration,
-    ) -> Result<(), Refusal> {
-        self.keeper.tell_time(now);
-        let place = self.open_place(id)?;
-        if let Some(conversation) = self.keeper.table.at_mut(place) {
-            conversation.set_time_out(time_out.map(milliseconds));
-        }
-        self.keeper.file(place);
-        Ok(())
-    }
-
-    /// Gives a dialogue up. The other side is not told.
-    ///
-    /// # Errors
-    /// The dialogue has ended.
-    pub fn abandon(&mut self, id: DialogueId, now: Duration) -> Result<(), Refusal> {
-        self.keeper.tell_time(now);
-        // An end that has not gone out is none.
-        let place = self.keeper.table.place(id);
-        if place.is_some_and(|place| self.keeper.confirm(place, Some(Ended::Abandoned))) {
-            return Ok(());
-        }
-        let place = self.open_place(id)?;
-        self.keeper.end(place, Ended::Abandoned);
-        Ok(())
-    }
-
-    /// What this side said last has gone out: where that ended the dialogue, the end counts now. Says whether it did.
-    pub fn confirm(&mut self, id: DialogueId) -> bool {
-        let place = self.keeper.table.place(id);
-        place.is_some_and(|place| self.keeper.confirm(place, None))
-    }
-
-    /// Takes the message of that number back, which this side said and which has not gone out: the dialogue is as it was
-    /// before. Says whether that could be, for something may have come since, and a first message is not taken back.
-    pub fn unsay(&mut self, id: DialogueId, message_id: i32, now: Duration) -> bool {
-        self.keeper.tell_time(now);
-        let place = self.keeper.table.place(id);
-        place.is_some_and(|place| self.keeper.unsay(place, message_id))
-    }
-
-    fn open_place(&self, id: DialogueId) -> Result<u32, Refusal> {
-        let place = self.keeper.table.place(id).ok_or(Refusal::Gone)?;
-        let ended = self.keeper.table.at(place).and_then(|conversation| conversation.ended);
-        match ended {
-            Some(ended) => Err(Refusal::Ended { ended: ended.word(&self.keeper.rules).to_owned() }),
-            None => Ok(place),
         }
     }
 }

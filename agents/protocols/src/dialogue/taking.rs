@@ -3,10 +3,11 @@
 //! Always true: a message that is refused has changed nothing. Neighbours: [`super::dialogues`] is what programs call;
 //! [`super::judging`] has the rules' checks, [`super::keeping`] takes what they allow.
 
+use super::claim::Claim;
 use super::conversation::{Conversation, Dialogue, Ended};
 use super::dialogues::{Dialogues, Update};
 use super::history::Place;
-use super::judging::{self, Claim};
+use super::judging;
 use super::keeping::Keeper;
 use super::label::{Side, reference};
 use super::refusal::quoted;
