@@ -11,6 +11,7 @@ pub(crate) mod answers;
 pub(crate) mod claim;
 mod denied;
 pub(crate) mod keeper;
+mod lasting;
 pub(crate) mod naming;
 pub(crate) mod owned;
 pub(crate) mod sending;

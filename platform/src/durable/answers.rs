@@ -21,6 +21,7 @@ use folkmoot_exchange::{Asker, ExchangeError, MailboxId, Recv, Registration};
 use serde::de::DeserializeOwned;
 use tokio::sync::{oneshot, watch};
 
+use super::lasting::Lasting;
 use super::sending::{self, Sender, mail_error};
 use crate::container::Hall;
 use crate::link_time;
@@ -163,6 +164,8 @@ impl Answers {
     async fn receive(self: Arc<Self>, mailroom: Mailroom, tables: Arc<Tables>) {
         // It is no agent that asks.
         let nobody: Arc<str> = "".into();
+        let node = tables.principal.node_name();
+        let mut trouble = Lasting::default();
         loop {
             let how = Recv::within(LOOK).at_most(AT_ONCE);
             let received = match mailroom.exchange().recv(&Asker::Container, self.id, how).await {
@@ -173,12 +176,16 @@ impl Answers {
                     | ExchangeError::Closed,
                 ) => break,
                 Err(error) => {
-                    let node = tables.principal.node_name();
-                    tracing::warn!(node, %error, "no answers to the container's requests can be received; trying again");
+                    if trouble.is_to_be_told() {
+                        tracing::warn!(node, %error, "no answers to the container's requests can be received; trying again");
+                    }
                     link_time::sleep(PAUSE).await;
                     continue;
                 }
             };
+            if trouble.is_over() {
+                tracing::info!(node, "answers to the container's requests are received again");
+            }
             for delivered in received {
                 let receipt = delivered.receipt;
                 self.hand_out(&tables, sending::delivery(delivered, DeliveryId(0), &tables, &nobody, true));

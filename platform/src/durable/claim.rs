@@ -15,6 +15,7 @@ use folkmoot_exchange::{Asker, ExchangeError, Lease, MailboxId, Moment, Register
 use tokio::sync::{Semaphore, oneshot};
 
 use super::keeper::RENEWALS;
+use super::lasting::Lasting;
 use super::owned::{Owned, Ownership};
 use crate::error::SpawnError;
 use crate::executor::Executor;
@@ -196,7 +197,8 @@ impl Claim {
         hasty: u32,
         waits: &mut oneshot::Sender<Result<Ownership, MailError>>,
     ) -> Result<Result<Ownership, MailError>, Gone> {
-        let (mut failed, mut is_told) = (hasty, false);
+        // That it is lost was told; that it is refused is news.
+        let (mut failed, mut lost, mut refused) = (hasty, Lasting::told_already(), Lasting::default());
         loop {
             unless_gone(waits, link_time::sleep(pause(PAUSES, failed.saturating_add(1)))).await?;
             let permit = unless_gone(waits, self.retaking.acquire()).await?;
@@ -225,12 +227,16 @@ impl Claim {
                     return Ok(Err(MailError::Terminated { to: self.name.to_string() }));
                 }
                 ExchangeError::Closed => return Ok(Err(MailError::Failed(error.to_string()))),
-                ExchangeError::Unavailable { .. } => {}
-                _ if is_told => {}
+                ExchangeError::Unavailable { .. } => {
+                    if lost.is_to_be_told() {
+                        tracing::warn!(agent = %self.name, mailbox = %self.id(), %error, "an agent waits for the exchange, to have its lost mailbox again");
+                    }
+                }
                 // It will not pass by itself, or not soon.
                 _ => {
-                    is_told = true;
-                    tracing::warn!(agent = %self.name, mailbox = %self.id(), %error, "the exchange refuses the mailbox that an agent has lost; trying again");
+                    if refused.is_to_be_told() {
+                        tracing::warn!(agent = %self.name, mailbox = %self.id(), %error, "the exchange refuses the mailbox that an agent has lost; trying again");
+                    }
                 }
             }
             tracing::debug!(agent = %self.name, mailbox = %self.id(), %error, "a lost mailbox was asked for in vain");
@@ -266,9 +272,10 @@ async fn unless_gone<T, R>(waits: &mut oneshot::Sender<T>, work: impl Future<Out
     }
 }
 
-/// The node of a holder of a lease.
+/// The node of a holder of a lease. The door of another's exchange writes it before what the holder calls itself, with a colon.
 fn node_of(holder: &str) -> &str {
-    holder.split(' ').next().unwrap_or_default()
+    let node = holder.split(' ').next().unwrap_or_default();
+    node.strip_suffix(':').unwrap_or(node)
 }
 
 /// A moment of the exchange, for people.

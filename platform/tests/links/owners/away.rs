@@ -1,9 +1,10 @@
 //! Owners whose exchange is away for longer than their leases: what of them goes on when it is there again, and what ends.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use folkmoot::exchange::{Asker, Query};
+use folkmoot::exchange::{Asker, ExchangeLimits, Query};
 use folkmoot::prelude::*;
 use folkmoot::sim::Sim;
 use folkmoot::{AgentEvent, Builder, Durable, Monitor, Restart, Strategy};
@@ -291,6 +292,51 @@ async fn where_the_exchange_keeps_nothing_an_agent_begins_anew_with_an_empty_mai
     send(&hub, "entry", 2).await;
     assert_eq!(until(&sim, &ledger, 1).await, [2]);
     assert_eq!((counts.of("mailboxes_lost"), counts.of("mailboxes_retaken")), (1, 1));
+}
+
+/// A hub whose exchange gives leases, or none of 20 s, as `gives` says when it begins.
+async fn moody_hub(sim: &Sim, gives: &Arc<AtomicBool>) {
+    let gives = gives.clone();
+    let hub = sim.node("hub", async move |builder: Builder| {
+        let longest = if gives.load(Ordering::Relaxed) { MINUTE } else { Duration::from_secs(1) };
+        let limits = ExchangeLimits { longest_lease: longest, ..ExchangeLimits::default() };
+        Ok(builder.exchange("memory:").exchange_limits(limits).start().await?)
+    });
+    hub.await.unwrap();
+}
+
+#[folkmoot::test(sim)]
+async fn who_waits_for_long_for_what_was_lost_says_so_now_and_then(sim: Sim) {
+    const HOURS: Duration = Duration::from_secs(2 * 3600);
+    let (gives, counts, log) = (Arc::new(AtomicBool::new(true)), Counts::default(), Log::default());
+    let _listening = log.listen();
+    moody_hub(&sim, &gives).await;
+    let north = member(&sim, "north", &counts).await;
+    let (ledger, mut monitor) = ledger(&north).await;
+    // Who asks has a mailbox for the answers, and receives there from now on.
+    north.request::<()>("ledger", Mail::new("unheard of", &())).await.unwrap_err();
+    let waits = ["WARN an agent waits for the exchange", "agent=ledger"];
+    let refused = ["WARN the exchange refuses the mailbox", "agent=ledger"];
+    let no_answers = ["WARN no answers to the container's requests can be received"];
+    let few = |count: usize| (10..=13).contains(&count);
+
+    sim.crash("hub").await.unwrap();
+    sim.sleep(HOURS).await;
+    assert!(lost(&next(&mut monitor).await));
+    let told = [log.with(&waits).len(), log.with(&refused).len(), log.with(&no_answers).len()];
+    assert!(few(told[0]) && told[1] == 0 && few(told[2]), "{told:?}");
+
+    gives.store(false, Ordering::Relaxed);
+    sim.restart("hub").await.unwrap();
+    sim.sleep(HOURS).await;
+    let told_then = [log.with(&waits).len(), log.with(&refused).len()];
+    assert!(told_then[0] <= told[0] + 1 && few(told_then[1]), "{told:?}, then {told_then:?}");
+
+    sim.crash("hub").await.unwrap();
+    gives.store(true, Ordering::Relaxed);
+    sim.restart("hub").await.unwrap();
+    assert_eq!(next(&mut monitor).await, AgentEvent::Restarted { restarts: 1 });
+    ledger.enter(1).await.unwrap();
 }
 
 #[folkmoot::test(sim)]
