@@ -11,7 +11,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, params};
@@ -132,6 +132,7 @@ pub(super) struct HandsFile {
     file: File,
     /// The claims of which it says that they have left, since it was written anew.
     left: HashSet<u64>,
+    /// How long it is; where a record was written in part, for the disk was full, its bytes beyond that count for nothing.
     bytes: u64,
     /// How long it was when it was written anew.
     new_bytes: u64,
@@ -141,9 +142,13 @@ pub(super) struct HandsFile {
 impl HandsFile {
     /// Opens the file at `path` anew. `left` stays in it, if there is room: it is to be done with soon.
     pub(super) fn begin(path: &Path, left: &[HandRecord]) -> io::Result<HandsFile> {
-        let file = if left.is_empty() { create(path) } else { write(path, left).or_else(|_| create(path)) }?;
+        let written = if left.is_empty() { None } else { write(path, left).ok() };
+        let (file, bytes) = match written {
+            Some(file) => (file, bytes_in(left)),
+            None => (create(path)?, 0),
+        };
         let (path, left) = (path.to_owned(), HashSet::new());
-        Ok(HandsFile { path, file, left, bytes: 0, new_bytes: 0, has_told: false })
+        Ok(HandsFile { path, file, left, bytes, new_bytes: bytes, has_told: false })
     }
 
     /// Adds records; where that fails attempts may not be counted across a crash, which the log tells once.
@@ -182,6 +187,7 @@ impl HandsFile {
     }
 
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.file.seek(SeekFrom::Start(self.bytes))?;
         self.file.write_all(bytes)?;
         self.bytes += bytes.len() as u64;
         Ok(())
@@ -195,7 +201,7 @@ impl HandsFile {
         }
         self.file = write(&self.path, &all)?;
         self.left = left;
-        self.bytes = (all.len() * RECORD_BYTES) as u64;
+        self.bytes = bytes_in(&all);
         self.new_bytes = self.bytes;
         Ok(())
     }
@@ -228,6 +234,11 @@ fn write(path: &Path, records: &[HandRecord]) -> io::Result<File> {
     file.write_all(&bytes_of(records))?;
     std::fs::rename(&unfinished, path)?;
     Ok(file)
+}
+
+/// How long records are.
+fn bytes_in(records: &[HandRecord]) -> u64 {
+    (records.len() * RECORD_BYTES) as u64
 }
 
 fn bytes_of(records: &[HandRecord]) -> Vec<u8> {
@@ -326,6 +337,22 @@ mod tests {
         let mut file = HandsFile::begin(&path, &[left(1)]).unwrap();
         file.add(&[record(3, 1, true)], must_not);
         assert_eq!(read(&path).unwrap(), [left(1), record(3, 1, true)]);
+    }
+
+    #[test]
+    fn what_follows_a_record_that_the_disk_had_room_for_in_part_is_read() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("hands");
+        let left = HandRecord { whereabouts: Whereabouts::Left, ..record(1, 1, true) };
+        let mut file = HandsFile::begin(&path, &[left]).unwrap();
+        let tears_a_record = |file: &mut HandsFile| file.file.write_all(&[7; RECORD_BYTES / 3]).unwrap();
+        tears_a_record(&mut file);
+        file.add(&[record(2, 1, true), record(3, 1, true)], must_not);
+        tears_a_record(&mut file);
+        assert_eq!(read(&path).unwrap(), [left, record(2, 1, true), record(3, 1, true)]);
+        file.add_left([record(2, 1, true).claim].into_iter());
+        let left_too = HandRecord { whereabouts: Whereabouts::Left, ..record(2, 1, true) };
+        assert_eq!(read(&path).unwrap(), [left, left_too, record(3, 1, true)]);
     }
 
     #[test]
