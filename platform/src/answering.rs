@@ -54,6 +54,8 @@ fn must_prove(hall: &Hall, endpoint: &Endpoint, caller: &Principal) -> Result<Op
             Endpoint::Tls { .. } | Endpoint::UnixTls { .. } if name.contains("://") => {
                 Ok(Some(name.to_owned()))
             }
+            // In a simulation, where nodes prove their names to each other.
+            Endpoint::Local { name: at } if *at == name => Ok(Some(name.to_owned())),
             // Whoever is found there proves to be of that host, which is who spoke.
             Endpoint::Tls { host, .. } if *host == name => Ok(None),
             _ => Err(format!(

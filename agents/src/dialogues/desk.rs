@@ -66,6 +66,8 @@ pub(super) struct Beside<P> {
     pub(super) arriving: u32,
     /// Whether it is among those that are open with its principal's node.
     pub(super) is_counted: bool,
+    /// Whether the agent has been told of its end, if it wants to be.
+    pub(super) is_end_noted: bool,
     /// Why it is over, where the rules know nothing of that.
     pub(super) over: Option<Cause>,
 }
@@ -191,6 +193,7 @@ impl<P: Conversed> Desk<P> {
             queued: 0,
             arriving: 0,
             is_counted: false,
+            is_end_noted: false,
             over: None,
         };
         let mut beside = self.beside.borrow_mut();

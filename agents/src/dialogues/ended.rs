@@ -46,10 +46,15 @@ impl<P> fmt::Debug for Ended<P> {
 }
 
 impl<P: Conversed> Desk<P> {
-    /// A dialogue is over: there is room for another one, and its agent is told of that, if it wants to be.
+    /// A dialogue is over: there is room for another one, and its agent is told of that once, if it wants to be.
     pub(super) fn note_end(&self, id: DialogueId) {
         self.uncount(id);
-        if !self.hears_ends {
+        let is_news = self
+            .beside
+            .borrow_mut()
+            .get_mut(&id)
+            .is_some_and(|beside| !std::mem::replace(&mut beside.is_end_noted, true));
+        if !self.hears_ends || !is_news {
             return;
         }
         let Some(cause) = self.end_of(id) else { return };

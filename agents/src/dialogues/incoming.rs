@@ -12,7 +12,7 @@ use folkmoot_protocols::typed::{Conversed, Dialogue, Heard, Part, Performative, 
 use serde_bytes::ByteBuf;
 
 use super::desk::Desk;
-use super::judging::{Accepted, Came};
+use super::judging::{Accepted, Came, TakenIn};
 use super::unspoken::refuse_unspoken_envelope;
 use super::{Cause, StoreError};
 use crate::chain::Mode;
@@ -272,9 +272,8 @@ fn receive<P: Conversed>(
     origin: &Origin,
     handles: impl Fn(u16) -> bool + 'static,
 ) -> Received<P> {
-    let (id, heard) = match desk.take(bytes, &Came::ByCall(origin), &handles) {
-        Ok(Accepted::New(id, heard)) => (id, Some(heard)),
-        Ok(Accepted::Known(id)) => (id, None),
+    let TakenIn { id, heard, ends } = match desk.take(bytes, &Came::ByCall(origin), &handles) {
+        Ok(Accepted::Message(taken)) => taken,
         Ok(Accepted::Notice(_)) => {
             reply.send(Ok(None));
             return Received::Done(None);
@@ -284,7 +283,6 @@ fn receive<P: Conversed>(
             return Received::Done(None);
         }
     };
-    let ends = heard.as_ref().is_some_and(|heard| heard.ended.is_some());
     let finish = move |desk: &Desk<P>, kept: Result<(), StoreError>| {
         if let Err(error) = kept {
             if ends {

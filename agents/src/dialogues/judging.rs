@@ -21,14 +21,29 @@ use crate::mail::Delivery;
 use crate::proxy::Proxy;
 use crate::turn::Origin;
 
-/// A message that the rules allow.
+/// What is taken.
 pub(super) enum Accepted<P> {
-    /// The next one of its dialogue.
-    New(DialogueId, Heard<P>),
-    /// One that changes nothing for anybody who waits: it came before, or crossed the end.
-    Known(DialogueId),
+    /// A message of a dialogue.
+    Message(TakenIn<P>),
     /// The other side has told that it gave a dialogue up, or refused what came by mail; the dialogue, if there is one.
     Notice(Option<DialogueId>),
+}
+
+/// A message that the rules allow.
+pub(super) struct TakenIn<P> {
+    /// Its dialogue.
+    pub(super) id: DialogueId,
+    /// The next one there; `None` where it came before or crossed the end, and so is for nobody who waits.
+    pub(super) heard: Option<Heard<P>>,
+    /// Whether the dialogue is over by it.
+    pub(super) ends: bool,
+}
+
+impl<P> TakenIn<P> {
+    /// One that is for nobody who waits.
+    pub(super) fn unheard(id: DialogueId, ends: bool) -> TakenIn<P> {
+        TakenIn { id, heard: None, ends }
+    }
 }
 
 /// How a message came, and so who proves to have said it.
@@ -144,14 +159,14 @@ impl<P: Conversed> Desk<P> {
                 if let Some(beside) = self.beside.borrow_mut().get_mut(&id) {
                     beside.principal.get_or_insert_with(|| caller.clone());
                 }
-                Ok(Accepted::New(id, heard))
+                let ends = heard.ended.is_some();
+                Ok(Accepted::Message(TakenIn { id, heard: Some(heard), ends }))
             }
             Err(unheard) => match unheard.update {
-                Update::Again { id } | Update::Late { id } => Ok(Accepted::Known(id)),
-                Update::EndsCrossed { id, .. } => {
-                    self.tell_end(id);
-                    Ok(Accepted::Known(id))
+                Update::Again { id } | Update::Late { id } => {
+                    Ok(Accepted::Message(TakenIn::unheard(id, false)))
                 }
+                Update::EndsCrossed { id, .. } => Ok(Accepted::Message(TakenIn::unheard(id, true))),
                 Update::Refused(refusal) => Err(self.refused(&refusal, &envelope)),
                 other => Err(refused("unknown", ErrorCode::InvalidMessage, format!("{other:?}"))),
             },

@@ -12,7 +12,7 @@ use folkmoot_protocols::typed::{Conversed, Heard};
 
 use super::desk::Desk;
 use super::incoming::{Incoming, Pending};
-use super::judging::{Accepted, Came, ERRORS, Refused};
+use super::judging::{Accepted, Came, ERRORS, Refused, TakenIn};
 use super::notice::refusal;
 use super::posting::NotDone;
 use super::{Cause, DialogueError};
@@ -44,9 +44,9 @@ pub(super) fn receive<P: Conversed>(
 ) -> LocalFuture<Option<Heard<P>>> {
     let delivery = message.delivery();
     let taken = desk.take(&delivery.body, &Came::ByMail(delivery), &handles);
-    let (id, heard) = match taken {
-        Ok(Accepted::New(id, heard)) => (id, Some(heard)),
-        Ok(Accepted::Known(id) | Accepted::Notice(Some(id))) => (id, None),
+    let taken = match taken {
+        Ok(Accepted::Message(taken)) => taken,
+        Ok(Accepted::Notice(Some(id))) => TakenIn::unheard(id, false),
         Ok(Accepted::Notice(None)) => {
             return Box::pin(async move {
                 acknowledge(message, Vec::new()).await;
@@ -61,10 +61,10 @@ pub(super) fn receive<P: Conversed>(
         }
     };
     // As it stands now, before another message is judged.
-    let kept = desk.keep_with(id, message.acknowledging(Vec::new()));
-    let arriving = Arriving::begin(&desk, id);
+    let kept = desk.keep_with(taken.id, message.acknowledging(Vec::new()));
+    let arriving = Arriving::begin(&desk, taken.id);
     Box::pin(async move {
-        let heard = keep(desk, id, heard, message, kept, handles).await;
+        let heard = keep(desk, taken, message, kept, handles).await;
         drop(arriving);
         heard
     })
@@ -93,8 +93,7 @@ impl<P: Conversed> Drop for Arriving<P> {
 /// Keeps what a message has changed and acknowledges it, and hands it to who awaits it.
 async fn keep<P: Conversed>(
     desk: Rc<Desk<P>>,
-    id: DialogueId,
-    heard: Option<Heard<P>>,
+    TakenIn { id, heard, ends }: TakenIn<P>,
     mut message: MailedMessage,
     kept: BoxFuture<'static, Result<(), NotDone>>,
     handles: impl Fn(u16) -> bool + 'static,
@@ -107,7 +106,6 @@ async fn keep<P: Conversed>(
         attempt += 1;
         kept = desk.keep_with(id, message.acknowledging(Vec::new())).await;
     }
-    let ends = heard.as_ref().is_some_and(|heard| heard.ended.is_some());
     match kept {
         Ok(()) => message.is_acknowledged(),
         // The next owner takes it in.

@@ -19,6 +19,7 @@ use super::counts::Counts;
 use super::left_behind::Watch;
 
 mod answering;
+mod crossing;
 
 folkmoot::protocol!("fipa");
 
