@@ -1,8 +1,8 @@
 //! Dialogues that are kept in their agent's own mailbox, and so come with it to whatever node it is started on.
 //!
 //! Each lies under a number of its own, with the protocol and the key by which the agent knows it. Always true: of one
-//! dialogue one writing is under way, and what is wanted last is written last, however many are asked for meanwhile.
-//! Neighbours: [`kept`](super::kept) has the trait, [`OwnMailbox`] the exchange.
+//! dialogue one writing is under way, and what is wanted last is written last, however many are asked for meanwhile; what is
+//! written with a step is what belongs to that, and nothing of a later one. Neighbours: [`kept`](super::kept) has the trait, [`OwnMailbox`] the exchange.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -46,7 +46,7 @@ struct Wish {
 /// One dialogue in the exchange.
 struct Place {
     key: Arc<str>,
-    wish: Mutex<Wish>,
+    last_wish: Mutex<Wish>,
     written: tokio::sync::Mutex<Done>,
 }
 
@@ -120,10 +120,10 @@ impl MailboxDialogues {
     ) -> BoxFuture<'static, Result<(), MailError>> {
         let name = (protocol.to_owned(), key.to_owned());
         let place = self.place(&name);
-        let number = place.wish(bytes);
+        let wish = place.wish(bytes);
         let MailboxDialogues { mailbox, table } = self.clone();
         Box::pin(async move {
-            place.write(&*mailbox, number, step).await?;
+            place.write(&*mailbox, wish, step).await?;
             if place.is_forgotten() {
                 let mut table = table.lock().unwrap_or_else(PoisonError::into_inner);
                 // Under the lock by which a wish finds it: nobody has wished for more since.
@@ -142,36 +142,41 @@ impl Place {
     fn new(number: u64, revision: u64) -> Place {
         Place {
             key: format!("{PREFIX}{number}").into(),
-            wish: Mutex::default(),
+            last_wish: Mutex::default(),
             written: tokio::sync::Mutex::new(Done { number: 0, revision: Some(revision) }),
         }
     }
 
-    fn wish(&self, bytes: Option<Bytes>) -> u64 {
-        let mut wish = self.wish.lock().unwrap_or_else(PoisonError::into_inner);
-        wish.number += 1;
-        wish.bytes = bytes;
-        wish.number
+    fn wish(&self, bytes: Option<Bytes>) -> Wish {
+        let mut last = self.last_wish.lock().unwrap_or_else(PoisonError::into_inner);
+        *last = Wish { number: last.number + 1, bytes };
+        last.clone()
+    }
+
+    fn last_wish(&self) -> Wish {
+        self.last_wish.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Whether the last wish was to forget it, and is done.
     fn is_forgotten(&self) -> bool {
-        let wish = self.wish.lock().unwrap_or_else(PoisonError::into_inner);
+        let wish = self.last_wish();
         let written = self.written.try_lock();
         wish.bytes.is_none() && written.is_ok_and(|written| written.number == wish.number)
     }
 
-    /// Writes what is wished by now, unless that is done, and does the step with it.
-    async fn write(&self, mailbox: &dyn OwnMailbox, wished: u64, step: Step) -> Result<(), MailError> {
+    /// Writes what is wished, unless that is done, and does the step with it.
+    async fn write(&self, mailbox: &dyn OwnMailbox, wish: Wish, step: Step) -> Result<(), MailError> {
         let mut written = self.written.lock().await;
-        if written.number >= wished {
-            return match step == Step::default() {
+        let goes_alone = step == Step::default();
+        if written.number >= wish.number {
+            return match goes_alone {
                 true => Ok(()),
                 // What it goes with is kept already, with what came later.
                 false => mailbox.commit(step).await.map(drop),
             };
         }
-        let wish = self.wish.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        // A later one may tell what its own step is to send, and that may never be.
+        let wish = if goes_alone { self.last_wish() } else { wish };
         let known = written.revision.take();
         let revision = match self.put(mailbox, known, &wish, step.clone()).await {
             // A writing that was dropped under way has come there after all.
@@ -393,9 +398,17 @@ mod tests {
             (found(&mailbox).await, mailbox.sent()),
             (vec![stored("to 1", b"five")], vec![1, 3, 5, 4])
         );
+        // Of two steps the first is done without what belongs to the other, which may never be.
+        let (sixth, seventh) = (keep("to 1", Some(b"six"), 6), keep("to 1", Some(b"seven"), 7));
+        sixth.await.unwrap();
+        assert_eq!(found(&mailbox).await, [stored("to 1", b"six")]);
+        mailbox.set(Mood::Fails);
+        seventh.await.unwrap_err();
+        assert_eq!(found(&mailbox).await, [stored("to 1", b"six")]);
+        mailbox.set(Mood::Well);
         // One that has ended is forgotten, and one that was never kept leaves nothing.
-        keep("to 1", None, 6).await.unwrap();
-        keep("to 2", None, 7).await.unwrap();
-        assert_eq!((mailbox.keys(), mailbox.sent()), (vec![], vec![1, 3, 5, 4, 6, 7]));
+        keep("to 1", None, 8).await.unwrap();
+        keep("to 2", None, 9).await.unwrap();
+        assert_eq!((mailbox.keys(), mailbox.sent()), (vec![], vec![1, 3, 5, 4, 6, 8, 9]));
     }
 }
