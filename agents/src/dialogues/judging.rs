@@ -6,6 +6,7 @@
 use std::sync::{Arc, LazyLock};
 
 use folkmoot_codecs::{CallError, Principal};
+use folkmoot_gateway::name::short;
 use folkmoot_protocols::dialogue::{DialogueId, ErrorCode, ErrorReply, Refusal, Update};
 use folkmoot_protocols::typed::{Conversed, Heard};
 use folkmoot_protocols::{DialogueReference, Envelope, Message, Protocol, Reading, Specification};
@@ -20,6 +21,15 @@ use crate::chance;
 use crate::mail::Delivery;
 use crate::proxy::Proxy;
 use crate::turn::Origin;
+
+/// Longest reason that is told, in characters.
+const REASON_CHARS: usize = 1_000;
+
+/// The code of what is no message.
+const UNREADABLE: &str = "unreadable";
+
+/// The code of a message that is not from whom it says to be.
+const FORGED_SENDER: &str = "forged_sender";
 
 /// What is taken.
 pub(super) enum Accepted<P> {
@@ -81,10 +91,27 @@ pub(super) struct Refused {
 }
 
 impl Refused {
-    /// Before anything of it is known.
-    fn unread(reason: String) -> Box<Refused> {
-        Box::new(Refused { error: None, code: "unreadable", reason, is_early: false })
+    /// One whose sender is told so by the error that `error` makes of the reason.
+    fn told(
+        code: &'static str,
+        reason: &str,
+        envelope: &Envelope,
+        error: impl FnOnce(&str) -> ErrorReply,
+    ) -> Box<Refused> {
+        let reason = cut(reason);
+        let error = (error(&reason), envelope.to.clone(), envelope.sender.clone());
+        Box::new(Refused { error: Some(error), code, reason, is_early: false })
     }
+
+    /// One whose sender cannot be told so, or is not.
+    fn untold(code: &'static str, reason: &str) -> Box<Refused> {
+        Box::new(Refused { error: None, code, reason: cut(reason), is_early: false })
+    }
+}
+
+/// A reason of no more characters than are told: what peers wrote is quoted in it.
+pub(super) fn cut(reason: &str) -> String {
+    reason.chars().take(REASON_CHARS).collect()
 }
 
 impl<P: Conversed> Desk<P> {
@@ -100,8 +127,8 @@ impl<P: Conversed> Desk<P> {
     ) -> Result<Accepted<P>, Box<Refused>> {
         let caller = came.caller();
         let envelope = Envelope::decode(bytes, Reading::STRICT).map_err(|error| match came {
-            Came::ByCall(_) => Refused::unread(format!("the argument is no envelope: {error}")),
-            Came::ByMail(_) => Refused::unread(format!("the mail is no envelope: {error}")),
+            Came::ByCall(_) => Refused::untold(UNREADABLE, &format!("the argument is no envelope: {error}")),
+            Came::ByMail(_) => Refused::untold(UNREADABLE, &format!("the mail is no envelope: {error}")),
         })?;
         if let Came::ByMail(delivery) = came {
             check_sender(&envelope, delivery)?;
@@ -110,10 +137,11 @@ impl<P: Conversed> Desk<P> {
             return Ok(Accepted::Notice(id));
         }
         let refused = |code: &'static str, error: ErrorCode, reason: String| {
-            let reply = ErrorReply::new(error, reason.clone(), P::ID, &envelope.message);
-            Box::new(Refused { error: told(reply, &envelope), code, reason, is_early: false })
+            Refused::told(code, &reason, &envelope, |reason| {
+                ErrorReply::new(error, reason, P::ID, &envelope.message)
+            })
         };
-        check_protocol::<P>(&envelope, came)?;
+        check_protocol::<P>(&envelope)?;
         let mut message: Message<P> = envelope
             .open(P::specified(), Reading::STRICT)
             .map_err(|error| refused("decoding_error", ErrorCode::DecodingError, error.to_string()))?;
@@ -175,7 +203,7 @@ impl<P: Conversed> Desk<P> {
 
     fn refused(&self, refusal: &Refusal, envelope: &Envelope) -> Box<Refused> {
         let reply = ErrorReply::to(refusal, P::ID, &envelope.message);
-        let error = reply.and_then(|reply| told(reply, envelope));
+        let error = reply.map(|reply| (reply, envelope.to.clone(), envelope.sender.clone()));
         let is_early = match refusal {
             Refusal::OtherNumber { expected, found } => {
                 found.signum() == expected.signum() && found.unsigned_abs() > expected.unsigned_abs()
@@ -302,51 +330,39 @@ impl<P: Conversed> Desk<P> {
 /// Whether who the envelope says has spoken is who has sent it, as the exchange has it.
 fn check_sender(envelope: &Envelope, delivery: &Delivery) -> Result<(), Box<Refused>> {
     let Some(from) = &delivery.from else {
-        let reason = "the mail tells no mailbox in which its sender could be answered".to_owned();
-        return Err(Box::new(Refused { error: None, code: "no_way_back", reason, is_early: false }));
+        let reason = "the mail tells no mailbox in which its sender could be answered";
+        return Err(Refused::untold("no_way_back", reason));
     };
     if envelope.sender == from.as_str() {
         return Ok(());
     }
     let reason =
         format!("the envelope says that it is from {:?}, and came from mailbox {from}", envelope.sender);
-    let error = match is_error(envelope) {
-        true => None,
-        false => {
-            let reply = ErrorReply::new(
-                ErrorCode::InvalidMessage,
-                reason.clone(),
-                &envelope.protocol_id,
-                &envelope.message,
-            );
-            told(reply, envelope)
-        }
-    };
-    Err(Box::new(Refused { error, code: "forged_sender", reason, is_early: false }))
+    Err(match is_error(envelope) {
+        true => Refused::untold(FORGED_SENDER, &reason),
+        false => Refused::told(FORGED_SENDER, &reason, envelope, |reason| {
+            ErrorReply::new(ErrorCode::InvalidMessage, reason, &envelope.protocol_id, &envelope.message)
+        }),
+    })
 }
 
 /// Whether an envelope is of the protocol whose way it came.
-fn check_protocol<P: Conversed>(envelope: &Envelope, came: &Came<'_>) -> Result<(), Box<Refused>> {
+fn check_protocol<P: Conversed>(envelope: &Envelope) -> Result<(), Box<Refused>> {
     if envelope.protocol_id == P::ID {
         return Ok(());
     }
-    if is_error(envelope) && matches!(came, Came::ByMail(_)) {
-        return Err(Refused::unread("the error tells of no message or dialogue".to_owned()));
+    if is_error(envelope) {
+        return Err(Refused::untold(UNREADABLE, "the error tells of no message or dialogue"));
     }
-    let reason = format!("Unsupported protocol {}: this is the way to {}", envelope.protocol_id, P::ID);
-    let reply = ErrorReply::unsupported(reason.clone(), &envelope.protocol_id);
-    let (error, code) = (told(reply, envelope), "unsupported_protocol");
-    Err(Box::new(Refused { error, code, reason, is_early: false }))
+    let protocol = &envelope.protocol_id;
+    let reason = format!("Unsupported protocol {}: this is the way to {}", short(protocol), P::ID);
+    let unsupported = |reason: &str| ErrorReply::unsupported(reason, protocol);
+    Err(Refused::told("unsupported_protocol", &reason, envelope, unsupported))
 }
 
 /// Whether it tells of a mistake, to which nothing is answered.
 pub(super) fn is_error(envelope: &Envelope) -> bool {
     envelope.protocol_id == ERRORS
-}
-
-/// An error with whom it is from and for.
-fn told(reply: ErrorReply, envelope: &Envelope) -> Option<(ErrorReply, String, String)> {
-    Some((reply, envelope.to.clone(), envelope.sender.clone()))
 }
 
 /// The protocol in which mistakes are told.

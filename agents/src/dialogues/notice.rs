@@ -14,7 +14,7 @@ use folkmoot_protocols::{Body, Envelope, Message, Place, Reading};
 
 use super::Cause;
 use super::desk::Desk;
-use super::judging::{Came, ERRORS, errors, is_error, sealed};
+use super::judging::{Came, ERRORS, cut, errors, is_error, sealed};
 use super::listener::Listener;
 use super::posting::mail;
 use super::way::{Post, Way};
@@ -25,9 +25,6 @@ use crate::proxy::Proxy;
 
 /// How many dialogues' other sides are told at most when an agent's life ends. The others learn of it by their time-outs.
 pub const NOTICES_AT_END: usize = 1_000;
-
-/// Longest reason that is told, in characters.
-const REASON_CHARS: usize = 1_000;
 
 /// The datum of the `error` that has the reference of the dialogue's starter.
 const STARTER: &str = "dialogue_starter_reference";
@@ -104,8 +101,7 @@ impl<P: Conversed> Desk<P> {
             [(STARTER, dialogue.starter_reference()), (BEGUN_BY_SENDER, begun)]
                 .map(|(name, text)| (name.to_owned(), text.as_bytes().to_vec()))
         };
-        let reason: String = reason.chars().take(REASON_CHARS).collect();
-        let mut error = ErrorReply::new(ErrorCode::InvalidDialogue, reason, P::ID, &[]);
+        let mut error = ErrorReply::new(ErrorCode::InvalidDialogue, cut(reason), P::ID, &[]);
         error.data.extend(data);
         let envelope = sealed(error, known_as.to_string(), way.address())?;
         Some(match way {

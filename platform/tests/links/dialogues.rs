@@ -255,12 +255,19 @@ async fn what_the_rules_do_not_allow_is_refused_with_an_error_of_the_protocol_de
     other.protocol_id = "fetchai/http:1.0.0".to_owned();
     let error = hand_over(other.encode()).await.unwrap();
     assert!(error.starts_with("UNSUPPORTED_PROTOCOL Unsupported protocol fetchai/http:1.0.0"), "{error}");
+    // An error is answered with none, also where it tells of nothing that is known.
+    other.protocol_id = "fetchai/default:1.0.0".to_owned();
+    let error = hand_over(other.encode()).await.unwrap_err().to_string();
+    assert!(error.contains("the error tells of no message or dialogue"), "{error}");
     let mut cut = envelope(&me, "4", 1, 0, cfp("rye"));
     cut.truncate(cut.len() - 1);
     let error = hand_over(cut).await.unwrap_err().to_string();
     assert!(error.contains("the argument is no envelope"), "{error}");
     let error = hand_over(envelope("nowhere at all", "5", 1, 0, cfp("rye"))).await.unwrap();
     assert!(error.starts_with("INVALID_MESSAGE the sender \"nowhere at all\" cannot be answered"), "{error}");
+    // However much somebody writes, it is told in part.
+    let error = hand_over(envelope(&"\u{1}".repeat(50_000), "5", 1, 0, cfp("rye"))).await.unwrap();
+    assert!(error.starts_with("INVALID_MESSAGE the sender") && error.len() < 1_100, "{}", error.len());
     // Somebody else's dialogue, as it would be if only the address were looked at.
     let other = hall.spawn("other", Rude::default).await.unwrap();
     let error = other.hand_over(untyped.clone(), envelope(&me, "1", 2, -1, Accept)).await.unwrap();

@@ -121,6 +121,10 @@ async fn what_is_refused_is_acknowledged_and_its_sender_told_by_mail(engine: Eng
     rude.say("mill", forged).await;
     let error = rude.answer().await;
     assert!(error.contains("and came from mailbox agent:00000000-0000-0000-0000-000000000007"), "{error}");
+    rude.say("mill", envelope(&"\u{1}".repeat(50_000), "5", 1, 0, cfp("rye"))).await;
+    let error = rude.answer().await;
+    assert!(error.starts_with("INVALID_MESSAGE the envelope says that it is from"), "{error}");
+    assert!(error.len() < 1_100, "what somebody writes is told in part: {} bytes", error.len());
 
     // Nobody could be told of these.
     rude.say("mill", b"no envelope".to_vec()).await;
@@ -131,7 +135,7 @@ async fn what_is_refused_is_acknowledged_and_its_sender_told_by_mail(engine: Eng
     assert!(reasons[1].contains("the mail tells no mailbox"), "{reasons:?}");
     assert_eq!(book.lines(), ["cfp silence of rude"]);
     assert_eq!(proxy.open().await.unwrap(), 1);
-    assert_eq!((counts.of("messages_in"), counts.of("messages_refused")), (1, 6));
+    assert_eq!((counts.of("messages_in"), counts.of("messages_refused")), (1, 7));
     node.shutdown().await;
 }
 
