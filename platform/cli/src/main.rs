@@ -2,7 +2,8 @@
 //! server, scenarios in virtual time, and protocols.
 //!
 //! What always holds: results go to standard output, one sentence about a failure to standard error; the exit
-//! code is 0, 1 for a failure, 2 for a command line that cannot be understood. Each verb has its file.
+//! code is 0, 1 for a failure, 2 for a command line that cannot be understood, and where 1 means that two things differ, for
+//! what keeps them from being compared. Each verb has its file.
 
 mod call;
 mod certs;
@@ -93,11 +94,16 @@ fn exit(done: folkmoot::Result<ExitCode>) -> ExitCode {
     match done {
         Ok(code) => code,
         Err(error) => {
-            // Where even this cannot be written, the exit code still tells.
-            writeln!(std::io::stderr(), "folkmoot: {}", sentence(&error)).ok();
+            tell(&error);
             ExitCode::FAILURE
         }
     }
+}
+
+/// Says what kept something from being done.
+fn tell(error: &folkmoot::Error) {
+    // Where even this cannot be written, the exit code still tells.
+    writeln!(std::io::stderr(), "folkmoot: {}", sentence(error)).ok();
 }
 
 /// Logs go to standard error, and only where the variable `RUST_LOG` asks for them.

@@ -28,7 +28,8 @@ pub(crate) enum Verb {
     Check(check::Check),
     /// Draws the course of a dialogue, as a state chart in Mermaid's language
     Graph(graph::Graph),
-    /// Tells what changed between two specifications: exit code 1 where peers would not understand each other
+    /// Tells what changed between two specifications: exit code 1 where peers would not understand each other, 2 where one
+    /// of them has mistakes or cannot be read
     Diff(diff::Diff),
     /// Writes the source of a protocol's types
     Generate(generate::Generate),
@@ -50,7 +51,7 @@ pub(crate) fn run(verb: Verb) -> Result<ExitCode> {
     match verb {
         Verb::Check(check) => check::run(&check),
         Verb::Graph(graph) => graph::run(&graph),
-        Verb::Diff(diff) => diff::run(&diff),
+        Verb::Diff(diff) => Ok(diff::run(&diff)),
         Verb::Generate(generate) => generate::run(&generate),
         Verb::Schema => {
             print(&format!("{:#}", Specification::json_schema()))?;

@@ -132,6 +132,21 @@ fn a_difference_ends_with_1_where_the_wire_breaks() {
 }
 
 #[test]
+fn what_cannot_be_compared_is_told_apart_from_a_difference() {
+    let mistaken = PING.replace("pt:int", "pt:sting");
+    let folder = folder(&[("one.yaml", PING), ("mistaken.yaml", &mistaken)]);
+    for (one, other, told) in [
+        ("one.yaml", "mistaken.yaml", "mistaken.yaml has mistakes; `folkmoot protocol check` tells all"),
+        ("mistaken.yaml", "one.yaml", "mistaken.yaml has mistakes"),
+        ("one.yaml", "none.yaml", "none.yaml cannot be read"),
+        ("one.yaml", "ping", "ping is no file, and none of: "),
+    ] {
+        let error = folkmoot(&folder, &["protocol", "diff", one, other]).is_not_compared();
+        assert!(error.contains(told), "{error}");
+    }
+}
+
+#[test]
 fn editors_get_a_schema() {
     let text = folkmoot(&folder(&[]), &["protocol", "schema"]).succeeds();
     let schema: Value = serde_json::from_str(&text).unwrap();

@@ -61,7 +61,17 @@ impl Ended {
     /// Exit code 1, one line on standard error, nothing on standard output. Gives the line.
     #[allow(dead_code, reason = "some verbs have a line for each of several failures")]
     pub(crate) fn fails(self) -> String {
-        let (out, err) = self.expect(1);
+        self.fails_with(1)
+    }
+
+    /// The same with exit code 2: two things could not be compared.
+    #[allow(dead_code, reason = "few verbs compare")]
+    pub(crate) fn is_not_compared(self) -> String {
+        self.fails_with(2)
+    }
+
+    fn fails_with(self, code: i32) -> String {
+        let (out, err) = self.expect(code);
         assert_eq!(out, "");
         assert!(err.starts_with("folkmoot: ") && err.ends_with('\n') && err.lines().count() == 1, "{err}");
         err
