@@ -10,6 +10,7 @@ mod indenting;
 mod mapping;
 mod scalar;
 
+use std::borrow::Cow;
 use std::rc::Rc;
 
 use crate::finding::{Finding, Place};
@@ -23,6 +24,11 @@ pub(crate) const MAX_BYTES: usize = 1 << 20;
 pub(crate) const MAX_DEPTH: usize = 32;
 /// A text may have so many values; what an alias stands for counts each time.
 pub(crate) const MAX_NODES: usize = 100_000;
+
+/// A text in UTF-8 may begin with it.
+const BYTE_ORDER_MARK: char = '\u{feff}';
+/// Letters without a meaning.
+const PRIVATE_USE: std::ops::RangeInclusive<char> = '\u{e000}'..='\u{e0ff}';
 
 /// A value and where it stands.
 #[derive(Debug, Clone)]
@@ -50,10 +56,23 @@ pub(crate) enum Value {
 pub(crate) fn documents(bytes: &[u8]) -> Result<Vec<Rc<Node>>, Finding> {
     let text = printable(bytes)?;
     // Line ends of YAML 1.1, which the parser's later version takes for letters.
-    match text.contains(['\u{85}', '\u{2028}', '\u{2029}']) {
-        true => composing::compose(&text.replace(['\u{85}', '\u{2028}', '\u{2029}'], "\n")),
-        false => composing::compose(text),
+    let text = match text.contains(['\u{85}', '\u{2028}', '\u{2029}']) {
+        true => Cow::Owned(text.replace(['\u{85}', '\u{2028}', '\u{2029}'], "\n")),
+        false => Cow::Borrowed(text),
+    };
+    let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&text);
+    match text.contains(BYTE_ORDER_MARK) {
+        true => with_stand_in(text),
+        false => composing::compose(text, None),
     }
+}
+
+/// Reads a text with byte order marks in its midst: to PyYAML letters like others, while the parser refuses them, and so it
+/// is given letters that stand nowhere else in the text.
+fn with_stand_in(text: &str) -> Result<Vec<Rc<Node>>, Finding> {
+    let stand_in = PRIVATE_USE.into_iter().find(|letter| !text.contains(*letter));
+    let given = stand_in.map(|letter| text.replace(BYTE_ORDER_MARK, letter.encode_utf8(&mut [0; 4])));
+    composing::compose(given.as_deref().unwrap_or(text), stand_in)
 }
 
 /// The text, where it is UTF-8 and has nothing in it that YAML refuses.

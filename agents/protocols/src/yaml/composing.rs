@@ -8,7 +8,7 @@ use std::rc::Rc;
 use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Tag};
 
 use super::indenting::Lines;
-use super::{MAX_DEPTH, MAX_NODES, Mapping, Node, Scalar, Value};
+use super::{BYTE_ORDER_MARK, Kind, MAX_DEPTH, MAX_NODES, Mapping, Node, Scalar, Value};
 use crate::finding::{Finding, Place};
 
 /// A specification has three, and the fourth is told of by who reads them.
@@ -36,17 +36,19 @@ struct Composer {
     quoted: Vec<(usize, usize)>,
     /// Question marks in plain texts: how deep in lists and mappings, and where.
     questions: Vec<(usize, Place)>,
+    /// What stands for a byte order mark.
+    stand_in: Option<char>,
 }
 
-/// Reads all documents.
+/// Reads all documents; `stand_in` stands for a byte order mark in their texts.
 ///
 /// # Errors
 /// Why the text is no YAML, or which bound it does not keep.
-pub(super) fn compose(text: &str) -> Result<Vec<Rc<Node>>, Finding> {
+pub(super) fn compose(text: &str, stand_in: Option<char>) -> Result<Vec<Rc<Node>>, Finding> {
     no_end_first(text)?;
     let mut lines = Lines::new(text);
     loop {
-        match composed(&lines) {
+        match composed(&lines, stand_in) {
             Err(Unread::Parser(error)) if lines.mend(&error) => {}
             Err(Unread::Parser(error)) => return Err(not_yaml(&error, &lines)),
             Err(Unread::Found(finding)) => return Err(finding),
@@ -67,8 +69,8 @@ impl From<Finding> for Unread {
     }
 }
 
-fn composed(lines: &Lines<'_>) -> Result<Vec<Rc<Node>>, Unread> {
-    let mut composer = Composer::default();
+fn composed(lines: &Lines<'_>, stand_in: Option<char>) -> Result<Vec<Rc<Node>>, Unread> {
+    let mut composer = Composer { stand_in, ..Composer::default() };
     for event in Parser::new_from_str(lines.text()) {
         let (event, span) = event.map_err(Unread::Parser)?;
         match &event {
@@ -97,7 +99,7 @@ fn composed(lines: &Lines<'_>) -> Result<Vec<Rc<Node>>, Unread> {
 
 /// The end of a document before the first one begins: PyYAML, unlike the parser, refuses that.
 fn no_end_first(text: &str) -> Result<(), Finding> {
-    let mut lines = (1..).zip(text.trim_start_matches('\u{feff}').lines());
+    let mut lines = (1..).zip(text.lines());
     let first = lines.find(|(_, line)| !line.trim().is_empty() && !line.trim_start().starts_with('#'));
     match first {
         Some((number, line))
@@ -165,6 +167,10 @@ impl Composer {
             Event::DocumentStart(_) => self.anchors.clear(),
             Event::Alias(anchor) => self.alias(anchor, place)?,
             Event::Scalar(text, style, anchor, tag) => {
+                let text = match self.stand_in {
+                    Some(letter) => text.replace(letter, BYTE_ORDER_MARK.encode_utf8(&mut [0; 4])).into(),
+                    None => text,
+                };
                 let mut scalar = scalar(&text, style, tag.as_deref(), place)?;
                 scalar.is_block = style == ScalarStyle::Literal;
                 self.finish(Node { place, value: Value::Scalar(scalar), size: 1 }, anchor)?;
@@ -251,6 +257,11 @@ impl Composer {
     }
 
     fn place_node(&mut self, node: Rc<Node>, place: Place) -> Result<(), Finding> {
+        let is_key = self.open.last().is_some_and(|open| open.is_map && open.items.len().is_multiple_of(2));
+        if !is_key && node.scalar().is_some_and(|scalar| scalar.kind == Kind::Merge) {
+            let text = "`<<` is a key, and has no value of its own";
+            return Err(Finding::error("not-yaml", place, text).hint("put it in quotes"));
+        }
         match self.open.last_mut() {
             Some(open) => open.items.push(node),
             None if self.documents.len() >= MAX_DOCUMENTS => {

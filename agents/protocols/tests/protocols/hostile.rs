@@ -51,9 +51,20 @@ fn what_is_no_text_is_told_with_its_place() {
         told(b"a: [{b: [1]}, c?: d]").starts_with("1:15: error[not-yaml]: a question mark stands between")
     );
     assert!(!told(b"a:\n  - b?: c?\n  - [1]\n...\n...\n").contains("not-yaml"));
+    for (text, place) in [("a: <<", "1:4"), ("- b\n- <<", "2:3"), ("<<", "1:1"), ("<<: {b: <<}", "1:9")] {
+        let told = told(text.as_bytes());
+        assert!(told.starts_with(&format!("{place}: error[not-yaml]: `<<` is a key, and has no")), "{told}");
+    }
     assert!(told(b"%YAML 9.9\n--- a").contains("error["), "another YAML");
     let marked = format!("\u{feff}{BARTER}");
     assert!(Specification::read(&marked).is_ok(), "a byte order mark is passed over");
+    // In the midst of a text it is a letter, also beside the one that stands for it while the text is read.
+    let (told_of, description) = ("\u{feff}of \u{feff}\u{e000}goods", "description: '");
+    let lettered = BARTER.replacen(description, &format!("{description}{told_of} "), 1);
+    let (specification, _) = Specification::read(format!("\u{feff}{lettered}")).unwrap();
+    assert!(specification.description.starts_with(told_of), "{:?}", specification.description);
+    let misnamed = told(BARTER.replacen("name: ", "name: \u{feff}", 1).as_bytes());
+    assert!(misnamed.contains("error[bad-name]"), "{misnamed}");
     assert!(Specification::read(BARTER.replace('\n', "\r\n")).is_ok(), "lines of other systems are lines");
 }
 
