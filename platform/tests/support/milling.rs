@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use folkmoot::dialogues::{Dialogue, DialogueError, Ended};
+use folkmoot::dialogues::{Dialogue, DialogueError, Ended, OtherSide};
 use folkmoot::prelude::*;
 use folkmoot::protocols::dialogue::Limits;
 
@@ -124,6 +124,38 @@ impl Customer {
 
     /// By calls.
     #[expose]
+    async fn buy_of(
+        &mut self,
+        ctx: &Context<Self>,
+        whom: Proxy<Untyped>,
+        what: String,
+    ) -> Result<String, String> {
+        buy(ctx, &whom, &what).await.map_err(|error| format!("{error:?}"))
+    }
+
+    /// Asks so often before it looks at an answer, and declines all; how many offers there were.
+    #[expose]
+    async fn ask_many(&self, ctx: &Context<Self>, whom: Proxy<Untyped>, count: u32) -> Result<u32, String> {
+        let mut said = Vec::new();
+        for _ in 0..count {
+            let asked = ctx.open_as::<Buyer, _>(&whom, cfp("rolls")).await;
+            said.push(asked.map_err(|error| error.to_string())?);
+        }
+        let mut offers = 0;
+        // The last first: each answer finds its own dialogue.
+        for asked in said.into_iter().rev() {
+            if let heard::ToCfp::Propose(_, dialogue) =
+                ctx.answer(asked).await.map_err(|error| error.to_string())?
+            {
+                ctx.reply(dialogue, Decline).await.map_err(|error| error.to_string())?;
+                offers += 1;
+            }
+        }
+        Ok(offers)
+    }
+
+    /// An offer by calls, which is declined.
+    #[expose]
     async fn call(
         &mut self,
         ctx: &Context<Self>,
@@ -159,7 +191,7 @@ impl Customer {
     }
 }
 
-async fn buy(ctx: &Context<Customer>, mill: &MailAddress, what: &str) -> Result<String, DialogueError> {
+async fn buy(ctx: &Context<Customer>, mill: &impl OtherSide, what: &str) -> Result<String, DialogueError> {
     let dialogue = match ctx.open_as::<Buyer, _>(mill, cfp(what)).answer().await? {
         heard::ToCfp::Propose(_, dialogue) => dialogue,
         heard::ToCfp::Decline(..) => return Ok("declined".to_owned()),

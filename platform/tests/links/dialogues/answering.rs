@@ -98,3 +98,51 @@ async fn a_rule_that_is_missing_for_answers_is_logged_once_for_each_who_lacks_it
         container.shutdown().await;
     }
 }
+
+#[folkmoot::test(crate = crate::links::left_behind)]
+async fn nobody_has_an_agent_speak_wherever_it_likes() {
+    let counts = Counts::default();
+    let plain = Container::builder("tcp://127.0.0.1:0").answer_to("192.0.2.8");
+    let one = counts.during(plain.watched()).await.unwrap();
+    let two = hall(Codec::MsgPack).await;
+    one.spawn("baker", Slow::default).await.unwrap();
+    let rude = two.spawn("rude", Rude::default).await.unwrap();
+    let far: Proxy<Untyped> = two.connect(one.url("baker")).await.unwrap();
+    for (sender, answer) in [
+        ("tcp://192.0.2.7:9/somebody", "nobody at 192.0.2.7 has a link here"),
+        ("tcp://example.org:80/somebody", "nobody at example.org has a link here"),
+        ("unix:///run/some.sock:body", "who has spoken proved nothing"),
+        ("tcp://192.0.2.8:9/somebody", "taken"),
+        ("tcp://localhost:9/somebody", "taken"),
+    ] {
+        let answered = rude.hand_over(far.clone(), envelope(sender, sender, 1, 0, cfp("rye"))).await.unwrap();
+        assert!(answered.contains(answer), "{sender}: {answered}");
+    }
+    assert_eq!(counts.of("ways_back_refused"), 3);
+    for container in [two, one] {
+        container.shutdown().await;
+    }
+
+    let dir = tempfile::tempdir().unwrap();
+    let certs = DevCerts::in_dir(dir.path()).unwrap();
+    let node = |name: &str| Container::builder("tls://127.0.0.1:0").certs(certs.node(name).unwrap());
+    let bakery =
+        node("bakery").allow("spiffe://demo/node/town", "baker", "fetchai/*").watched().await.unwrap();
+    let baker = bakery.spawn("baker", Slow::default).await.unwrap();
+    let town = node("town").watched().await.unwrap();
+    let village = node("village").allow("spiffe://demo/node/bakery", "*", "*").watched().await.unwrap();
+    let patient = village.spawn("patient", Patient::default).await.unwrap();
+    let rude = town.spawn("rude", Rude::default).await.unwrap();
+    let far: Proxy<Untyped> = town.connect(bakery.url("baker")).await.unwrap();
+    let answered = rude.hand_over(far.clone(), envelope("tcp://127.0.0.1:9/x", "1", 1, 0, cfp("rye"))).await;
+    assert!(answered.unwrap().contains("would prove to be that"));
+    // It may say so, but there somebody else is found.
+    let sender = village.url("patient");
+    assert_eq!(rude.hand_over(far, envelope(&sender, "2", 1, 0, cfp("rye"))).await.unwrap(), "taken");
+    let said = baker.answer_each().await.unwrap();
+    assert!(said.len() == 1 && said[0].contains("spiffe://demo/node/town"), "{said:?}");
+    assert!(patient.offers().await.unwrap().is_empty());
+    for container in [village, town, bakery] {
+        container.shutdown().await;
+    }
+}

@@ -1,8 +1,8 @@
 //! Both sides end a dialogue at the same time, each before it can know of the other's end.
 
+use folkmoot::Builder;
 use folkmoot::dialogues::Ended;
 use folkmoot::sim::Sim;
-use folkmoot::Builder;
 
 use super::*;
 
