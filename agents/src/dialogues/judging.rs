@@ -110,7 +110,7 @@ impl Refused {
 }
 
 /// A reason of no more characters than are told: what peers wrote is quoted in it.
-pub(super) fn cut(reason: &str) -> String {
+fn cut(reason: &str) -> String {
     reason.chars().take(REASON_CHARS).collect()
 }
 
@@ -378,7 +378,8 @@ pub(super) fn errors() -> Option<&'static Arc<Protocol>> {
 }
 
 /// An `error` in its envelope, in a dialogue of its own that it ends.
-pub(super) fn sealed(error: ErrorReply, from: String, to: String) -> Option<Vec<u8>> {
+pub(super) fn sealed(mut error: ErrorReply, from: String, to: String) -> Option<Vec<u8>> {
+    error.text = cut(&error.text);
     let body = error.body(errors()?).ok()?;
     let mut nonce = [0; 32];
     chance::fill(&mut nonce).ok()?;

@@ -14,7 +14,7 @@ use folkmoot_protocols::{Body, Envelope, Message, Place, Reading};
 
 use super::Cause;
 use super::desk::Desk;
-use super::judging::{Came, ERRORS, cut, errors, is_error, sealed};
+use super::judging::{Came, ERRORS, errors, is_error, sealed};
 use super::listener::Listener;
 use super::posting::mail;
 use super::way::{Post, Way};
@@ -101,7 +101,7 @@ impl<P: Conversed> Desk<P> {
             [(STARTER, dialogue.starter_reference()), (BEGUN_BY_SENDER, begun)]
                 .map(|(name, text)| (name.to_owned(), text.as_bytes().to_vec()))
         };
-        let mut error = ErrorReply::new(ErrorCode::InvalidDialogue, cut(reason), P::ID, &[]);
+        let mut error = ErrorReply::new(ErrorCode::InvalidDialogue, reason, P::ID, &[]);
         error.data.extend(data);
         let envelope = sealed(error, known_as.to_string(), way.address())?;
         Some(match way {
