@@ -280,8 +280,12 @@ impl Inbox {
             Tracking::Response { tag, .. } => self.state.borrow_mut().awaited.remove(&tag),
             Tracking::Plain | Tracking::Request { .. } => None,
         };
+        // An answer may come without a rule of the gate, and is no message.
+        let may_be_message = delivery.tracking == Tracking::Plain;
         match waiter {
-            None if is_message(&delivery.kind) => self.state.borrow_mut().messages.push_back(delivery),
+            None if may_be_message && is_message(&delivery.kind) => {
+                self.state.borrow_mut().messages.push_back(delivery)
+            }
             None => self.state.borrow_mut().ahead.push_back(delivery),
             Some(waiter) => {
                 let id = delivery.id;

@@ -1,7 +1,8 @@
 //! Mail that is not handled: whether it comes again, and when.
 //!
 //! Always true: it goes back with the reason, is counted and logged, and is a dead letter where another attempt would be of no
-//! use. Where mail is handled strictly in order, all other waits for its next attempt. Neighbour: [`inbox`](super).
+//! use. Where mail is handled strictly in order, all other waits for its next attempt, unless it waits itself for one that may
+//! lie behind it. Neighbour: [`inbox`](super).
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -65,7 +66,11 @@ impl Inbox {
             counters.mails_retried.increment(1);
             let pause = self.rules.pause(attempt);
             tracing::info!(%agent, %kind, attempt, %reason, ?pause, "a mail was not handled and is tried again");
-            self.try_again_after(pause)
+            match failure {
+                // What it waits for may lie behind it.
+                Failure::Early => Again::After(pause),
+                _ => self.try_again_after(pause),
+            }
         };
         if let Err(error) = self.mailbox.refuse(delivery.id, again, reason).await {
             tracing::info!(%agent, %kind, attempt, %error, "a mail could not be given back, and comes again by itself");

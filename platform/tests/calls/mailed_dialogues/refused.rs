@@ -1,7 +1,7 @@
 //! Messages by mail that are not taken: by the rules, by a bound, by the gate; and how whoever sent them hears of it.
 
 use folkmoot::Principal;
-use folkmoot::exchange::{Mail as Posted, MailId, Mailbox, Posting, Registration};
+use folkmoot::exchange::{Mail as Posted, MailId, Mailbox, Posting, Registration, Tracking};
 use folkmoot::protocols::dialogue::{ErrorReply, Limits};
 use folkmoot::protocols::typed::TypedProtocol;
 use folkmoot::protocols::{Body, Message, Protocol, Specification};
@@ -12,6 +12,7 @@ use crate::calls::milling::fipa::Decline;
 over_every_engine![
     what_is_refused_is_acknowledged_and_its_sender_told_by_mail,
     what_comes_before_its_time_waits_for_what_is_missing,
+    what_wants_an_answer_or_is_one_is_no_message,
     who_is_refused_or_given_up_by_mail_hears_of_it_and_so_does_the_other_side,
     so_many_dialogues_are_taken_by_mail_from_one_node_and_no_more,
     whoever_begins_one_dialogue_by_mail_too_many_is_told_and_has_none_of_it,
@@ -46,6 +47,18 @@ impl Rude {
     async fn send(&mut self, to: &str, from: Option<MailboxId>, body: Vec<u8>) {
         self.number += 1;
         let mail = Posted { from, ..Posted::new(MailId(self.number), FIPA, body) };
+        self.post(to, mail).await;
+    }
+
+    /// Sends a message as if it were more than that.
+    async fn send_as(&mut self, to: &str, tracking: Tracking, body: Vec<u8>) {
+        self.number += 1;
+        let from = Some(self.mailbox.id());
+        let mail = Posted { from, tracking, ..Posted::new(MailId(self.number), FIPA, body) };
+        self.post(to, mail).await;
+    }
+
+    async fn post(&self, to: &str, mail: Posted) {
         let to = mailbox(&self.room, to).await;
         let posting = Posting::new(to, mail, self.by.clone(), Asker::Container).from_inside();
         self.room.send(posting).await.unwrap();
@@ -142,18 +155,41 @@ async fn what_is_refused_is_acknowledged_and_its_sender_told_by_mail(engine: Eng
 async fn what_comes_before_its_time_waits_for_what_is_missing(engine: Engine) {
     let node = hall(engine, "early").exchange(&engine.line()).allow("*", "*", "*").start().await.unwrap();
     let room = node.mailroom().unwrap();
-    let book = Book::default();
-    let durable = Durable::new().backoff(Backoff { first: Duration::from_millis(200), longest: HOUR });
-    let _proxy = node.spawn("mill", mill(&book)).durable_with(durable).await.unwrap();
+    let durable = || Durable::new().backoff(Backoff { first: Duration::from_millis(200), longest: HOUR });
     let mut rude = Rude::at(room).await;
-    rude.say("mill", rude.envelope("1", 2, 1, Accept)).await;
-    rude.say("mill", rude.envelope("1", 1, 0, cfp("silence"))).await;
-    let error = rude.answer().await;
-    assert!(
-        error.starts_with("INVALID_MESSAGE accept does not answer cfp"),
-        "it was judged behind the first: {error}"
-    );
-    assert_eq!(book.lines(), ["cfp silence of rude"]);
+    // Also where other mail waits for the next attempt of one that failed.
+    for (name, durable) in [("mill", durable()), ("strict", durable().in_hand(1))] {
+        let book = Book::default();
+        let _proxy = node.spawn(name, mill(&book)).durable_with(durable).await.unwrap();
+        rude.say(name, rude.envelope("1", 2, 1, Accept)).await;
+        rude.say(name, rude.envelope("1", 1, 0, cfp("silence"))).await;
+        let error = rude.answer().await;
+        assert!(
+            error.starts_with("INVALID_MESSAGE accept does not answer cfp"),
+            "it was judged behind the first: {error}"
+        );
+        assert_eq!(book.lines(), ["cfp silence of rude"]);
+    }
+    node.shutdown().await;
+}
+
+async fn what_wants_an_answer_or_is_one_is_no_message(engine: Engine) {
+    let counts = Counts::default();
+    let node = hall(engine, "tracked").exchange(&engine.line()).allow("*", "*", "*");
+    let node = counts.during(node.start()).await.unwrap();
+    let book = Book::default();
+    let mill = node.spawn("mill", mill(&book)).durable().await.unwrap();
+    let mut rude = Rude::at(node.mailroom().unwrap()).await;
+    // Whoever was asked may answer without a rule: by that nobody begins a dialogue.
+    rude.send_as("mill", Tracking::Response { tag: 5, label: None }, rude.envelope("1", 1, 0, cfp("rye")))
+        .await;
+    rude.send_as("mill", Tracking::Request { tag: 6, label: None }, rude.envelope("2", 1, 0, cfp("rye")))
+        .await;
+    let causes = dead(node.mailroom().unwrap(), "mill", 1).await;
+    assert!(causes[0].to_string().contains("has no handler"), "{causes:?}");
+    rude.say("mill", rude.envelope("3", 1, 0, cfp("silence"))).await;
+    assert_eq!(book.until(1).await, ["cfp silence of rude"]);
+    assert_eq!((mill.open().await.unwrap(), counts.of("messages_in"), counts.of("answers_late")), (1, 1, 1));
     node.shutdown().await;
 }
 
