@@ -141,7 +141,7 @@ fn what_cannot_be_compared_is_told_apart_from_a_difference() {
         ("one.yaml", "none.yaml", "none.yaml cannot be read"),
         ("one.yaml", "ping", "ping is no file, and none of: "),
     ] {
-        let error = folkmoot(&folder, &["protocol", "diff", one, other]).is_not_compared();
+        let error = folkmoot(&folder, &["protocol", "diff", one, other]).compares_nothing();
         assert!(error.contains(told), "{error}");
     }
 }

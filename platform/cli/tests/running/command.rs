@@ -66,7 +66,7 @@ impl Ended {
 
     /// The same with exit code 2: two things could not be compared.
     #[allow(dead_code, reason = "few verbs compare")]
-    pub(crate) fn is_not_compared(self) -> String {
+    pub(crate) fn compares_nothing(self) -> String {
         self.fails_with(2)
     }
 
