@@ -25,6 +25,12 @@ use crate::turn::Origin;
 /// Longest reason that is told, in characters.
 const REASON_CHARS: usize = 1_000;
 
+/// AEA's datum that has a refused message in bytes.
+pub(super) const MESSAGE: &str = "message";
+
+/// Longest message that goes back with the reason why it was refused, in bytes.
+const RETURNED_BYTES: usize = 16 << 10;
+
 /// The code of what is no message.
 const UNREADABLE: &str = "unreadable";
 
@@ -380,6 +386,7 @@ pub(super) fn errors() -> Option<&'static Arc<Protocol>> {
 /// An `error` in its envelope, in a dialogue of its own that it ends.
 pub(super) fn sealed(mut error: ErrorReply, from: String, to: String) -> Option<Vec<u8>> {
     error.text = cut(&error.text);
+    error.data.retain(|(name, bytes)| name != MESSAGE || bytes.len() <= RETURNED_BYTES);
     let body = error.body(errors()?).ok()?;
     let mut nonce = [0; 32];
     chance::fill(&mut nonce).ok()?;

@@ -14,7 +14,7 @@ use folkmoot_protocols::{Body, Envelope, Message, Place, Reading};
 
 use super::Cause;
 use super::desk::Desk;
-use super::judging::{Came, ERRORS, errors, is_error, sealed};
+use super::judging::{Came, ERRORS, MESSAGE, errors, is_error, sealed};
 use super::listener::Listener;
 use super::posting::mail;
 use super::way::{Post, Way};
@@ -35,12 +35,6 @@ const BEGUN_BY_SENDER: &str = "begun_by_sender";
 /// The datum that has the number of a message that was refused, in decimal.
 const MESSAGE_ID: &str = "message_id";
 
-/// AEA's datum that has a refused message in bytes.
-const MESSAGE: &str = "message";
-
-/// Longest message that goes back with the reason why it was refused, in bytes.
-const RETURNED_BYTES: usize = 16 << 10;
-
 /// The mail from `own` that tells the sender of a message by mail why it is not taken; `None` where there is no way to do
 /// so.
 pub(super) fn refusal(own: &MailAddress, delivery: &Delivery, mut error: ErrorReply) -> Option<Outgoing> {
@@ -54,9 +48,7 @@ pub(super) fn refusal(own: &MailAddress, delivery: &Delivery, mut error: ErrorRe
         let which = [(STARTER, starter), (BEGUN_BY_SENDER, begun.to_owned()), (MESSAGE_ID, number)];
         error.data.extend(which.map(|(name, text)| (name.to_owned(), text.into_bytes())));
     }
-    if message.len() <= RETURNED_BYTES {
-        error.data.push((MESSAGE.to_owned(), message));
-    }
+    error.data.push((MESSAGE.to_owned(), message));
     let envelope = sealed(error, own.as_str().to_owned(), mailbox.as_str().to_owned())?;
     let post = Post { mailbox, name: delivery.by.agent_name().map(Into::into) };
     Some(mail(&delivery.kind, &post, envelope))

@@ -44,6 +44,14 @@ async fn what_the_rules_do_not_allow_is_refused_with_an_error_of_the_protocol_de
     // However much somebody writes, it is told in part.
     let error = hand_over(envelope(&"\u{1}".repeat(50_000), "5", 1, 0, cfp("rye"))).await.unwrap();
     assert!(error.starts_with("INVALID_MESSAGE the sender") && error.len() < 1_100, "{}", error.len());
+    // A message that is nearly too long for a frame is refused like others: it does not go back.
+    let long = cfp(&"x".repeat((16 << 20) - 2_000));
+    let outsiders = self::hall(Codec::MsgPack).await;
+    let outsider = outsiders.spawn("outsider", Rude::default).await.unwrap();
+    let far: Proxy<Untyped> = outsiders.connect(hall.url("baker")).await.unwrap();
+    let error = outsider.hand_over(far, envelope(&Proxy::url(&outsider), "7", 2, 1, long)).await.unwrap();
+    assert!(error.starts_with("INVALID_DIALOGUE there is no dialogue 7/"), "{error}");
+    outsiders.shutdown().await;
     // Somebody else's dialogue, as it would be if only the address were looked at.
     let other = hall.spawn("other", Rude::default).await.unwrap();
     let error = other.hand_over(untyped.clone(), envelope(&me, "1", 2, -1, Accept)).await.unwrap();
