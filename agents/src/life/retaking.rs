@@ -83,8 +83,9 @@ impl<A: Agent> Life<A> {
             Ok(regained) => {
                 shared.counters().mailboxes_retaken.increment(1);
                 tracing::info!(%agent, ?after, "the agent has its mailbox again, and is started anew");
-                self.core.regain(regained);
+                let held = self.core.regain(regained);
                 self.begin_life(crash);
+                held.into_iter().for_each(|held| self.core.accept_held(*held));
             }
             Err(NotRegained::Unread(cause)) => self.failed(cause),
             Err(NotRegained::Gone(MailError::Terminated { .. })) => {

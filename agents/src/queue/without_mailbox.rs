@@ -19,7 +19,7 @@ use crate::panics::{guard, let_go};
 use crate::turn::Turn;
 
 /// What waits while the mailbox is lost. Each holds one of the agent's credits, which are the bound.
-pub(super) struct WithoutMailbox<A: Agent> {
+pub(crate) struct WithoutMailbox<A: Agent> {
     messages: Vec<Turn<A>>,
     sealed: Vec<Sealed>,
 }
@@ -89,8 +89,9 @@ impl<A: Agent> Core<A> {
         }))
     }
 
-    /// Goes on with what is had again.
-    pub(crate) fn regain(self: &Rc<Self>, regained: Regained) {
+    /// Goes on with what is had again. Gives what waited for it, which is the next life's: for
+    /// [`accept_held`](Core::accept_held), once that has begun and has said how it keeps its dialogues.
+    pub(crate) fn regain(self: &Rc<Self>, regained: Regained) -> Option<Box<WithoutMailbox<A>>> {
         let Regained { mailbox, keeping } = regained;
         let inbox = self
             .inbox()
@@ -108,10 +109,13 @@ impl<A: Agent> Core<A> {
             tracing::warn!(agent = %self.shared.full_name(), untold, "an agent is not told of dialogues that ended before it lost its mailbox");
         }
         let_go(&self.shared, old);
-        // What waited for it, in the order in which it came.
-        let Some(lost) = self.without_mailbox.borrow_mut().take() else { return };
-        lost.messages.into_iter().for_each(|turn| self.accept(turn));
-        lost.sealed.into_iter().for_each(|message| self.accept_message(Box::new(message)));
+        self.without_mailbox.borrow_mut().take()
+    }
+
+    /// Takes in what waited for the mailbox, in the order in which it came.
+    pub(crate) fn accept_held(self: &Rc<Self>, held: WithoutMailbox<A>) {
+        held.messages.into_iter().for_each(|turn| self.accept(turn));
+        held.sealed.into_iter().for_each(|message| self.accept_message(Box::new(message)));
     }
 
     /// Holds a message of a protocol until the mailbox is had again, where it is lost. Gives what is not held.

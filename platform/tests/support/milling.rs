@@ -29,6 +29,7 @@ impl Mill {
             Fipa::Inform(inform) if inform.info.contains_key("nowhere") => {
                 Err("nobody lives there".to_owned())
             }
+            Fipa::Cfp(cfp) if cfp.query.query_bytes == b"gravel" => Err("nobody eats that".to_owned()),
             _ => Ok(()),
         });
     }

@@ -259,14 +259,19 @@ async fn a_message_by_a_call_waits_while_nobody_can_keep_it(sim: Sim) {
     while counts.of("mailboxes_lost") == 0 {
         sim.sleep(Duration::from_secs(1)).await;
     }
-    let asked = actix::spawn(customer.call(whom, "oats".into()).deadline(HOUR).into_future());
+    let asked = actix::spawn(customer.call(whom.clone(), "oats".into()).deadline(HOUR).into_future());
+    let other = town.spawn("other", Customer::default).await.unwrap();
+    let unfit = actix::spawn(other.call(whom, "gravel".into()).deadline(HOUR).into_future());
     sim.sleep(Duration::from_secs(15)).await;
     assert_eq!((book.lines().len(), counts.of("messages_refused")), (3, 0), "it is not judged yet");
     sim.heal();
     assert_eq!(asked.await.unwrap().unwrap(), "an offer");
+    // It is judged by the rules that the new life has set.
+    let refused = unfit.await.unwrap().unwrap_err().to_string();
+    assert!(refused.contains("refused by the agent's own validation: nobody eats that"), "{refused}");
     let of = |what: &str| {
         [format!("cfp {what} of customer"), "decline".to_owned(), "over: declined_propose".to_owned()]
     };
     assert_eq!(book.until(6).await, [of("rye"), of("oats")].concat());
-    assert_eq!((counts.of("messages_refused"), counts.of("mailboxes_retaken")), (0, 1));
+    assert_eq!((counts.of("messages_refused"), counts.of("mailboxes_retaken")), (1, 1));
 }
