@@ -204,6 +204,9 @@ impl Exchange for FarExchange {
     }
 
     fn give_back(&self, asker: &Asker, receipts: Vec<Receipt>) {
+        if receipts.is_empty() {
+            return;
+        }
         let far = self.0.clone();
         let caller = far.caller(asker);
         let count = receipts.len() as u64;

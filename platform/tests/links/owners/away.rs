@@ -340,6 +340,22 @@ async fn who_waits_for_long_for_what_was_lost_says_so_now_and_then(sim: Sim) {
 }
 
 #[folkmoot::test(sim)]
+async fn who_gives_nothing_back_sends_no_word_of_it(sim: Sim) {
+    let counts = Counts::default();
+    let counted = counts.clone();
+    let hub = sim.node("hub", async move |builder: Builder| {
+        Ok(counted.during(builder.exchange("memory:").start()).await?)
+    });
+    hub.await.unwrap();
+    let north = member(&sim, "north", &Counts::default()).await;
+    let exchange = north.mailroom().unwrap().exchange();
+    exchange.discover(&Asker::Container, Query::named("ledger")).await.unwrap();
+    exchange.give_back(&Asker::Container, Vec::new());
+    sim.sleep(Duration::from_secs(1)).await;
+    assert_eq!(counts.of("exchange_far_operations"), 1);
+}
+
+#[folkmoot::test(sim)]
 async fn many_agents_come_back_a_few_at_a_time(sim: Sim) {
     const AGENTS: u32 = 160;
     let (_hub, counts) = (hub(&sim).await, Counts::default());
