@@ -152,3 +152,92 @@ pub(super) fn discover(
     }
     Ok(found)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use futures_util::future::{BoxFuture, pending};
+
+    use super::*;
+    use crate::ground::Ground;
+    use crate::mailbox_id::MailboxId;
+    use crate::moment::{ExchangeClock, Moment};
+    use crate::sqlite::desk::Desk;
+    use crate::sqlite::{schema, slots};
+
+    /// It stands still.
+    struct Still;
+
+    impl ExchangeClock for Still {
+        fn now(&self) -> Moment {
+            Moment::EPOCH
+        }
+
+        fn sleep_until(&self, _: Moment) -> BoxFuture<'static, ()> {
+            Box::pin(pending())
+        }
+    }
+
+    /// The database of a pump among so many valves.
+    fn pump_among(valves: u32) -> Connection {
+        let connection = Connection::open_in_memory().unwrap();
+        schema::prepare(&connection).unwrap();
+        let mut desk = Desk::new(connection, Arc::new(Ground::new(Still)), 1);
+        desk.connection.execute_batch("BEGIN").unwrap();
+        for number in 0..=valves {
+            let (name, of_type, able_to) = match number == valves / 2 {
+                true => ("pump", "plant.Pump", "water"),
+                false => ("valve", "plant.Valve", "open"),
+            };
+            let mailbox = Registration::new(MailboxId::agent(number.into()))
+                .named(name)
+                .lineage([of_type, "plant.Part"])
+                .capabilities([able_to, "report"]);
+            let number = i64::from(number) + 1;
+            let live = slots::new(number, mailbox.clone(), &Asker::Container, &ExchangeLimits::default());
+            live.write(&mut desk, None).unwrap();
+            enter(&desk.connection, number, &mailbox).unwrap();
+        }
+        desk.connection.execute_batch("COMMIT").unwrap();
+        desk.connection
+    }
+
+    /// How many steps SQLite takes to find the pump, and it alone.
+    fn steps(connection: &mut Connection, pump: u128, query: &Query) -> u64 {
+        let steps = Arc::new(AtomicU64::new(0));
+        let counted = steps.clone();
+        let count = move || {
+            counted.fetch_add(1, Ordering::Relaxed);
+            false
+        };
+        connection.progress_handler(1, Some(count)).unwrap();
+        let found = discover(connection, &ExchangeLimits::default(), &Asker::Container, query).unwrap();
+        connection.progress_handler(1, None::<fn() -> bool>).unwrap();
+        let found: Vec<MailboxId> = found.iter().map(|found| found.id).collect();
+        assert_eq!(found, [MailboxId::agent(pump)], "{query:?}");
+        steps.load(Ordering::Relaxed)
+    }
+
+    #[test]
+    fn who_is_looked_for_is_found_in_as_many_steps_among_few_as_among_many() {
+        // More than are counted of a word, in both.
+        let (few, many) = (1500, 6000);
+        let (mut among_few, mut among_many) = (pump_among(few), pump_among(many));
+        for query in [
+            |_| Query::of_type("plant.Pump"),
+            |_| Query::of_subtypes("plant.Pump"),
+            |_| Query::able_to("water"),
+            |_| Query::named("pump"),
+            |pump| Query::of_id(MailboxId::agent(pump)),
+            |_| Query::of_subtypes("plant.Part").and_able_to("report").and_able_to("water"),
+        ] as [fn(u128) -> Query; 6]
+        {
+            let (in_few, in_many) = (u128::from(few / 2), u128::from(many / 2));
+            let steps_among_few = steps(&mut among_few, in_few, &query(in_few));
+            let steps_among_many = steps(&mut among_many, in_many, &query(in_many));
+            assert!(steps_among_few > 0);
+            assert_eq!(steps_among_few, steps_among_many, "{:?}", query(in_many));
+        }
+    }
+}
