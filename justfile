@@ -40,6 +40,10 @@ faults *arguments:
 crash *arguments:
     .ci/crash {{arguments}}
 
+# Flip a byte of an exchange's files, so many times, and look whether it is told and costs nothing; a table of where they lay
+flips tried="2000":
+    FOLKMOOT_FLIPS={{tried}} cargo test -p folkmoot-exchange --features sqlite --test flips -- --ignored --nocapture
+
 # Write the recorded frames of aiomas and messages of aea anew
 record:
     .ci/live record

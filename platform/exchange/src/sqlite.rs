@@ -6,6 +6,7 @@
 //! Neighbours: [`store`](crate::store) says what an engine must keep to; [`check()`] and [`backup()`] are for operators.
 
 mod attempts;
+mod awaited;
 mod backup;
 mod ballast;
 mod burying;
@@ -24,6 +25,8 @@ mod mails;
 mod mark;
 mod mending;
 mod opening;
+mod page_sums;
+mod pages;
 mod places;
 mod queue;
 mod readers;
@@ -49,7 +52,7 @@ mod writer;
 pub use backup::{Copied, backup};
 pub use ballast::BALLAST_BYTES;
 pub use check::{Report, check};
-pub use directory::{BALLAST, DATABASE, HANDS, LOCK, LOG, MARK};
+pub use directory::{BALLAST, DATABASE, HANDS, LOCK, LOG, MARK, SUMS};
 pub use log_file::SYNCED;
 pub use readers::{READERS, WAITING_QUESTIONS};
 pub use slots::KEPT_MAILBOXES;
@@ -80,9 +83,10 @@ use crate::posting::{Accepted, Posting};
 use crate::step::{Committed, State, StateQuery, Step};
 use crate::store::{Claim, Claimed, Store};
 
-use desk::Desk;
+use awaited::Awaited;
 use directory::Directory;
-use hands::{HandRecord, HandsFile};
+use hands::HandsFile;
+use opening::Opened;
 use readers::Readers;
 use returned::Returned;
 use session::Session;
@@ -110,17 +114,19 @@ impl SqliteStore {
     /// used, `DiskFull`.
     pub fn open(directory: &Path, ground: Arc<Ground>) -> Result<SqliteStore, ExchangeError> {
         let held = Directory::hold(directory)?;
-        let connection = opening::open(&held)?;
+        let mut pages = opening::mended(&held)?;
+        let opened = match opening::read(&held, &ground) {
+            Err(ExchangeError::Damaged { .. }) if pages.mend_rest(directory)? => {
+                opening::read(&held, &ground)
+            }
+            opened => opened,
+        };
+        let Opened { mut desk, left } = opened?;
         let tell = |trouble: trouble::Trouble| trouble.tell(directory);
-        let start = opening::next_start(&connection, ground.now()).map_err(tell)?;
-        let was_closed = opening::meta(&connection, "closed").map_err(tell)? == Some(1);
+        pages.complete();
+        desk.has_unseen_pages = pages.has_unseen();
         let of_hands = |error| of_file(&held.file(HANDS), "using a file of the exchange", error);
-        let (left, left_in_hand): (Vec<HandRecord>, Vec<HandRecord>) =
-            hands::read(&held.file(HANDS)).map_err(of_hands)?.into_iter().partition(HandRecord::has_left);
-        opening::begin(&connection, &left_in_hand, start).map_err(tell)?;
         let hands = Arc::new(Mutex::new(HandsFile::begin(&held.file(HANDS), &left).map_err(of_hands)?));
-        let mut desk = Desk::new(connection, ground.clone(), start);
-        opening::read_desk(&mut desk, was_closed).map_err(tell)?;
         let ballast = writer::ballast_of(&held);
         if !ballast.is_in()
             && let Err(error) = ballast.lay_in()
@@ -135,7 +141,7 @@ impl SqliteStore {
         let returned = Arc::new(Returned::default());
         let failed = Failed::default();
         let session = Session { slots: Slots::default(), desk };
-        let files = Files { directory: held, ballast, mark, hands: hands.clone() };
+        let files = Files { directory: held, pages, ballast, mark, hands: hands.clone() };
         let writer = Writer::new(session, files, returned.clone(), failed.clone()).map_err(tell)?;
         let readers = Readers::start(directory, failed)?;
         let (orders, taken) = mpsc::channel(WAITING_OPERATIONS);
@@ -231,26 +237,6 @@ fn kept_with_room(now: Moment) -> Manner {
 /// What a power failure may undo.
 fn light(now: Moment) -> Manner {
     Manner { is_light: true, ..kept(now) }
-}
-
-/// The answer to a claim; what comes after it was dropped goes back.
-struct Awaited<'a> {
-    answered: oneshot::Receiver<Result<Claimed, ExchangeError>>,
-    store: &'a SqliteStore,
-    is_heard: bool,
-}
-
-impl Drop for Awaited<'_> {
-    fn drop(&mut self) {
-        self.answered.close();
-        if self.is_heard {
-            return;
-        }
-        if let Ok(Ok(claimed)) = self.answered.try_recv() {
-            give_back(&self.store.returned, claimed);
-            self.store.look();
-        }
-    }
 }
 
 impl Store for SqliteStore {

@@ -14,6 +14,7 @@ use crate::error::ExchangeError;
 use super::directory::{self, DATABASE, MARK};
 use super::mark::{Mark, MarkFile};
 use super::opening::{commits, connect_reader, has_lost};
+use super::pages;
 use super::schema;
 use super::trouble::{Ill, Outcome, Trouble, of_file};
 
@@ -69,6 +70,7 @@ pub fn backup(directory: &Path, out: &Path) -> Result<Copied, ExchangeError> {
         }
     };
     File::open(&unfinished).and_then(|file| file.sync_all()).map_err(told)?;
+    File::open(&unfinished).and_then(|copy| pages::write_sums(out, &copy)).map_err(told)?;
     // By it a copy that is cut later is known as such.
     let mark = out.join(MARK);
     MarkFile::open(&mark).and_then(|file| file.write(last)).map_err(told)?;

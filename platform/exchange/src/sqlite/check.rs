@@ -25,6 +25,8 @@ use super::tally::{Tally, tally_of_row};
 use super::trouble::{Outcome, Trouble, of_file};
 use super::words::{count, moment_of};
 
+mod files;
+
 /// Findings of one kind that are told; more are counted.
 const TOLD_FINDINGS: usize = 100;
 
@@ -66,6 +68,7 @@ pub fn check(directory: &Path) -> Result<Report, ExchangeError> {
     }
     let held = Directory::hold(directory)?;
     let mut report = Report::default();
+    files::look(directory, &mut report)?;
     let file_trouble = |name: &str, error| of_file(&held.file(name), "reading a file of the exchange", error);
     let broken = is_broken(directory).map_err(|error| file_trouble(LOG, error))?;
     let mark = Mark::read(&held.file(MARK)).map_err(|error| file_trouble(MARK, error))?;

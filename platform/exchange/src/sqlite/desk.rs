@@ -110,6 +110,8 @@ pub(super) struct Desk {
     pub(super) sent: Sent,
     pub(super) tallies: Tallies,
     pub(super) free_rows: FreeRows,
+    /// Pages of the database were not looked at yet: what cannot be read may be put right.
+    pub(super) has_unseen_pages: bool,
     pub(super) last_claim: u64,
     /// The number of the newest mailbox; numbers are not given again while anything may remember them.
     pub(super) last_mailbox: i64,
@@ -141,6 +143,7 @@ impl Desk {
             sent: Sent::default(),
             tallies: Tallies::default(),
             free_rows: FreeRows::default(),
+            has_unseen_pages: false,
             // Numbers of claims are never given again, not even after a new start.
             last_claim: start << 32,
             last_mailbox: 0,

@@ -21,6 +21,8 @@ pub const MARK: &str = "exchange.mark";
 pub const HANDS: &str = "exchange.hands";
 /// What is given back on a full disk.
 pub const BALLAST: &str = "exchange.ballast";
+/// The sums of the database's pages.
+pub const SUMS: &str = "exchange.sums";
 /// Who holds the directory.
 pub const LOCK: &str = "exchange.lock";
 /// Longest text in a lock's file that is told, in bytes.

@@ -4,7 +4,8 @@
 //! no one waits for. When the store is opened after a crash, what was in hand is written as attempts, and what had left for its
 //! receiver is done with: the system, which has the records, has those bytes too, and sends them whatever became of the process.
 //! Always true: a power failure may take records, and with them attempts that were not counted, and the bytes that had left;
-//! a record that is not whole ends the file; the file is written anew when most of it is old. The writer adds records after its
+//! a record in which one byte flipped is put right, one that is not whole is left out; the file is written anew when most of it
+//! is old. The writer adds records after its
 //! commits; that something has left is added by whoever tells it, without a way through the writer: each moment before is one in
 //! which a crash has it come twice. Neighbours: [`desk`](super::desk) has what is in hand, [`attempts`](super::attempts) the rows,
 //! [`queue`](super::queue) what had left.
@@ -16,7 +17,7 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, params};
 
-use super::sum::sum_of;
+use super::sum::{is_whole, sum_of, with_a_byte_put_right};
 use super::trouble::Outcome;
 use super::words::column;
 
@@ -98,10 +99,7 @@ impl HandRecord {
 
     /// A record, and of which kind it is.
     fn of(record: &[u8; RECORD_BYTES]) -> Option<(HandRecord, u8)> {
-        let (told, sum) = record.split_last_chunk::<4>()?;
-        if sum_of(&[told]).to_le_bytes() != *sum {
-            return None;
-        }
+        let (told, _) = Some(record).filter(|record| is_whole(&record[..]))?.split_last_chunk::<4>()?;
         let (mailbox, rest) = told.split_first_chunk()?;
         let (position, rest) = rest.split_first_chunk()?;
         let (mail, rest) = rest.split_first_chunk()?;
@@ -254,10 +252,24 @@ pub(super) fn read(path: &Path) -> io::Result<Vec<HandRecord>> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(error),
     };
-    let (mut last, mut left) = (BTreeMap::new(), HashSet::new());
-    for record in bytes.chunks_exact(RECORD_BYTES) {
-        let record: Option<&[u8; RECORD_BYTES]> = record.try_into().ok();
-        let Some((record, kind)) = record.and_then(HandRecord::of) else { break };
+    let (mut last, mut left, mut has_gap) = (BTreeMap::new(), HashSet::new(), false);
+    for bytes in bytes.chunks_exact(RECORD_BYTES) {
+        let Some((record, kind)) = read_record(bytes) else {
+            has_gap = true;
+            continue;
+        };
+        if std::mem::take(&mut has_gap) {
+            tracing::error!(
+                hands = %path.display(),
+                "records of deliveries are damaged: attempts may not count, and what had left for its receiver may come twice"
+            );
+        }
+        if !is_whole(bytes) {
+            tracing::error!(
+                hands = %path.display(), position = record.position,
+                "a byte of what was noted of a delivery had flipped, and was put right"
+            );
+        }
         match kind {
             LEFT_BY_CLAIM => drop(left.insert(record.claim)),
             _ => drop(last.insert((record.mailbox, record.position), record)),
@@ -269,6 +281,21 @@ pub(super) fn read(path: &Path) -> io::Result<Vec<HandRecord>> {
         record.whereabouts = Whereabouts::Left;
     }
     Ok(records)
+}
+
+/// A record, also where one byte of it flipped; `None` where it is not whole.
+fn read_record(bytes: &[u8]) -> Option<(HandRecord, u8)> {
+    let read = |bytes: &[u8]| bytes.try_into().ok().and_then(HandRecord::of);
+    read(bytes).or_else(|| read(&with_a_byte_put_right(bytes)?))
+}
+
+/// Whether a record of the file at `path` is not what was written; what is not whole at its end was being written in a crash.
+pub(super) fn are_damaged(path: &Path) -> io::Result<bool> {
+    match std::fs::read(path) {
+        Ok(bytes) => Ok(bytes.chunks_exact(RECORD_BYTES).any(|record| !is_whole(record))),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 /// Writes what was in hand as attempts, where it waits still and no later attempt is known.
@@ -309,16 +336,24 @@ mod tests {
         file.add(&[record(1, 1, true), record(2, 1, true)], must_not);
         file.add(&[record(1, 1, false), record(2, 2, true)], must_not);
         assert_eq!(read(&path).unwrap(), [record(2, 2, true)]);
-        // A record that is not whole ends the file, wherever it is cut or flipped.
+        // A record that is not whole is left out, and what flipped in one is put right.
         let whole = std::fs::read(&path).unwrap();
-        for at in 3 * RECORD_BYTES..whole.len() {
+        for at in (0..whole.len()).step_by(7) {
             let mut bytes = whole.clone();
             bytes[at] ^= 1;
             std::fs::write(&path, &bytes).unwrap();
-            assert_eq!(read(&path).unwrap(), [record(2, 1, true)], "byte {at}");
+            assert!(are_damaged(&path).unwrap());
+            assert_eq!(read(&path).unwrap(), [record(2, 2, true)], "byte {at}");
+        }
+        for at in 3 * RECORD_BYTES..whole.len() {
             std::fs::write(&path, &whole[..at]).unwrap();
+            assert!(!are_damaged(&path).unwrap());
             assert_eq!(read(&path).unwrap(), [record(2, 1, true)], "cut at {at}");
         }
+        let mut bytes = whole;
+        bytes[2 * RECORD_BYTES..3 * RECORD_BYTES].fill(7);
+        std::fs::write(&path, &bytes).unwrap();
+        assert_eq!(read(&path).unwrap(), [record(1, 1, true), record(2, 2, true)]);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::fs::{File, OpenOptions};
 use std::io;
 use std::path::Path;
 
-use super::sum::sum_of;
+use super::sum::{sum_of, with_a_byte_put_right};
 
 const BYTES: usize = 16;
 const MAGIC: [u8; 4] = *b"FMM1";
@@ -21,8 +21,17 @@ impl Mark {
     /// Reads the mark at `path`: `Ok(None)` where there is none or it cannot be read as one, which tells nothing.
     pub(super) fn read(path: &Path) -> io::Result<Option<Mark>> {
         match std::fs::read(path) {
-            Ok(bytes) => Ok(Mark::of(&bytes)),
+            Ok(bytes) => Ok(Mark::of(&bytes).or_else(|| put_right(path, &bytes))),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Whether there is a mark at `path` that is not what was written.
+    pub(super) fn is_damaged(path: &Path) -> io::Result<bool> {
+        match std::fs::read(path) {
+            Ok(bytes) => Ok(!bytes.is_empty() && Mark::of(&bytes).is_none()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
             Err(error) => Err(error),
         }
     }
@@ -44,6 +53,25 @@ impl Mark {
         bytes.iter_mut().zip(told).for_each(|(to, from)| *to = from);
         bytes
     }
+}
+
+/// The mark in whose bytes one flipped; another tells nothing, which the log tells.
+fn put_right(path: &Path, bytes: &[u8]) -> Option<Mark> {
+    let mark = match bytes.len() {
+        0 => return None,
+        BYTES => with_a_byte_put_right(bytes).as_deref().and_then(Mark::of),
+        _ => None,
+    };
+    match mark {
+        Some(_) => {
+            tracing::error!(mark = %path.display(), "a byte of the mark had flipped, and was put right")
+        }
+        None => tracing::error!(
+            mark = %path.display(),
+            "the mark is damaged: whether commits were lost is not known; it is written anew with the next one"
+        ),
+    }
+    mark
 }
 
 /// Where marks are written.

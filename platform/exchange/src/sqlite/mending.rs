@@ -7,6 +7,7 @@
 
 use super::attempts;
 use super::desk::Desk;
+use super::mailbox_rows::damaged;
 use super::mails::{self, Stored};
 use super::places;
 use super::slots::Live;
@@ -19,6 +20,7 @@ pub(super) fn mend(
     number: i64,
     (rank, position): (u8, u64),
 ) -> Outcome<()> {
+    look_first(live, desk)?;
     live.known.forget();
     if mails::lies_at(&desk.connection, number, live.number, (rank, position))? {
         return set_aside(live, desk, number, (rank, position));
@@ -51,6 +53,7 @@ pub(super) fn mend(
 /// A mailbox has less mail at its places than its tally tells of: what lies there without a place is given it again, where it is
 /// certain that it was not acknowledged; then it is counted anew.
 pub(super) fn look_for_missing(live: &mut Live, desk: &mut Desk) -> Outcome<()> {
+    look_first(live, desk)?;
     let before = live.tally().messages;
     live.known.forget();
     places::remove_what_cannot_be(&desk.connection, live.number)?;
@@ -87,6 +90,14 @@ pub(super) fn put_right(live: &mut Live, desk: &mut Desk, number: i64, stored: &
         live.expiring = Some(live.expiring.map_or(expiry, |at| at.min(expiry)));
     }
     retally(live, desk)
+}
+
+/// Nothing is given up before all pages were looked at: the operation ends here, and is done again after that.
+fn look_first(live: &Live, desk: &Desk) -> Outcome<()> {
+    match desk.has_unseen_pages {
+        true => Err(damaged(live.id(), "a mail")),
+        false => Ok(()),
+    }
 }
 
 fn tell_of_place(live: &Live, position: u64) {

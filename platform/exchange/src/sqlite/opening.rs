@@ -7,18 +7,21 @@
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
+use std::sync::Arc;
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 
 use crate::error::ExchangeError;
+use crate::ground::Ground;
 use crate::moment::Moment;
 
 use super::desk::{Desk, Totals};
-use super::directory::{self, DATABASE, Directory, LOG, MARK};
+use super::directory::{self, DATABASE, Directory, HANDS, LOG, MARK};
 use super::free_rows::FreeRows;
 use super::hands::{self, HandRecord};
 use super::mark::Mark;
+use super::pages::{Extent, Pages};
 use super::schema;
 use super::sent::Sent;
 use super::tallies::{Tallies, last_commit};
@@ -126,25 +129,74 @@ pub(super) fn connect_reader(directory: &Path) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
+/// Puts right what flipped in the log, and in the pages by which others are found; opens the files of the sums of pages.
+///
+/// # Errors
+/// Those of the disk.
+pub(super) fn mended(directory: &Directory) -> Result<Pages, ExchangeError> {
+    let database = directory.file(DATABASE);
+    let told = |error| of_file(&database, "using the database of the exchange", error);
+    mend_log(&directory.file(LOG))
+        .map_err(|error| of_file(&directory.file(LOG), "reading the log of the exchange", error))?;
+    directory::make_database(&database).map_err(told)?;
+    let mut pages = Pages::open(directory.path(), true).map_err(told)?;
+    pages.mend(Extent::Structure).map_err(told)?;
+    Ok(pages)
+}
+
+fn mend_log(log: &Path) -> std::io::Result<()> {
+    if let Some(flipped) = wal::mending::find(log)? {
+        wal::mending::put_right(log, flipped)?;
+        tracing::error!(
+            log = %log.display(), byte = flipped.at,
+            "a byte of the exchange's log had flipped, and was put right; look at the disk and the memory of this machine"
+        );
+    }
+    Ok(())
+}
+
+/// What is there when a directory is opened.
+pub(super) struct Opened {
+    pub(super) desk: Desk,
+    /// What had left for its receivers when the exchange ended.
+    pub(super) left: Vec<HandRecord>,
+}
+
+/// Opens the database of a directory that is held, begins a new life of it and reads what is kept in memory.
+///
+/// # Errors
+/// As those of `open`.
+pub(super) fn read(directory: &Directory, ground: &Arc<Ground>) -> Result<Opened, ExchangeError> {
+    let connection = open(directory)?;
+    let tell = |trouble: Trouble| trouble.tell(directory.path());
+    let start = next_start(&connection, ground.now()).map_err(tell)?;
+    let was_closed = meta(&connection, "closed").map_err(tell)? == Some(1);
+    let of_hands = |error| of_file(&directory.file(HANDS), "using a file of the exchange", error);
+    let (left, left_in_hand): (Vec<HandRecord>, Vec<HandRecord>) =
+        hands::read(&directory.file(HANDS)).map_err(of_hands)?.into_iter().partition(HandRecord::has_left);
+    begin(&connection, &left_in_hand, start).map_err(tell)?;
+    let mut desk = Desk::new(connection, ground.clone(), start);
+    read_desk(&mut desk, was_closed).map_err(tell)?;
+    Ok(Opened { desk, left })
+}
+
 /// Opens the database of a directory that is held.
 ///
 /// # Errors
 /// `Damaged` where it has lost what was acknowledged, else those of the disk.
-pub(super) fn open(directory: &Directory) -> Result<Connection, ExchangeError> {
+fn open(directory: &Directory) -> Result<Connection, ExchangeError> {
     let path = directory.path();
     let mark = Mark::read(&directory.file(MARK))
         .map_err(|error| of_file(&directory.file(MARK), "reading a file of the exchange", error))?;
     let broken = is_broken(path)
         .map_err(|error| of_file(&directory.file(LOG), "reading the log of the exchange", error))?;
     let database = directory.file(DATABASE);
-    directory::make_database(&database)
-        .map_err(|error| of_file(&database, "using the database of the exchange", error))?;
     let connection = connect(&database).map_err(Trouble::from);
     let opened = connection.and_then(|connection| {
-        // A log that is not whole is left as it is where the database is not opened after all.
+        // The log comes into the database when the writer says so alone: a log that is not whole is left as it is where the
+        // database is not opened after all, and pages get their sums on the way.
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
         prepare(&connection, path, mark, broken)?;
-        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)?;
         Ok(connection)
     });
     opened.map_err(|trouble| match (trouble.ill(), is_cut(path)) {
@@ -177,7 +229,7 @@ fn prepare(connection: &Connection, path: &Path, mark: Option<Mark>, broken: Opt
             "the end of the log was torn by a crash and is left out; nothing that was promised stood there"
         );
     }
-    if version == 1 { upgrading::upgrade(connection) } else { Ok(()) }
+    upgrading::upgrade(connection, version)
 }
 
 /// That a database ends with another commit than the one that it had come to, and what to do.
@@ -197,7 +249,7 @@ pub(super) fn commits(connection: &Connection, version: i64) -> Outcome<u64> {
 }
 
 /// A number of the store about itself; `None` where it is not there or no number, which the log tells.
-pub(super) fn meta(connection: &Connection, name: &str) -> Outcome<Option<u64>> {
+fn meta(connection: &Connection, name: &str) -> Outcome<Option<u64>> {
     let mut statement = connection.prepare_cached("SELECT value FROM meta WHERE name = ?1")?;
     let found = statement.query_row([name], |row| Ok(row.get_ref(0)?.as_i64().ok())).optional()?;
     if found.flatten().is_none() {
@@ -208,7 +260,7 @@ pub(super) fn meta(connection: &Connection, name: &str) -> Outcome<Option<u64>> 
 
 /// The number of the start that is made at `now`: one that was never given, also where the last one is damaged, for numbers
 /// of claims follow from it.
-pub(super) fn next_start(connection: &Connection, now: Moment) -> Outcome<u64> {
+fn next_start(connection: &Connection, now: Moment) -> Outcome<u64> {
     let last = meta(connection, "starts")?.unwrap_or(0).min(LAST_START);
     // There is less than one start in a second.
     Ok((last + 1).max(now.as_millis() / 1000).min(LAST_START))
@@ -224,7 +276,7 @@ fn note(connection: &Connection, name: &str, value: u64) -> Outcome<()> {
 
 /// Begins a new life of the store: what was in hand when the last one ended, and had not left, counts as attempts, and the start
 /// is counted.
-pub(super) fn begin(connection: &Connection, hands: &[HandRecord], start: u64) -> Outcome<()> {
+fn begin(connection: &Connection, hands: &[HandRecord], start: u64) -> Outcome<()> {
     let transaction = connection.unchecked_transaction()?;
     hands::write_attempts(&transaction, hands)?;
     note(&transaction, "starts", start)?;
@@ -243,7 +295,7 @@ pub(super) fn end(desk: &mut Desk) -> Outcome<()> {
 }
 
 /// Reads what is kept in memory; `was_closed` says whether the life before this one ended well.
-pub(super) fn read_desk(desk: &mut Desk, was_closed: bool) -> Outcome<()> {
+fn read_desk(desk: &mut Desk, was_closed: bool) -> Outcome<()> {
     let connection = &desk.connection;
     let number = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, i64>(0)).map(count);
     let tallies = Tallies::load(connection)?;

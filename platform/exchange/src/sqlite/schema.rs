@@ -14,7 +14,7 @@ use super::trouble::{Outcome, Trouble};
 pub(super) const APPLICATION: i64 = 0x464d_5843;
 
 /// The version of the tables that this program reads and writes.
-pub(super) const VERSION: i64 = 2;
+pub(super) const VERSION: i64 = 3;
 
 /// The columns of a mail, in the table of those that wait and in that of dead letters.
 macro_rules! mail_columns {

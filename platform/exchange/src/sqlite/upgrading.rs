@@ -4,13 +4,14 @@
 //! Neighbour: [`schema`](super::schema) has the tables.
 //!
 //! Version 1 had no places: the order of mail was an index of the table `mail`. It had a row of `sent` for each mail, and wrote
-//! all tallies into their table at each commit.
+//! all tallies into their table at each commit. Version 2 had no sums of pages: a program that knows no others would write pages
+//! without them.
 
 use rusqlite::Connection;
 
 use crate::mail::MAIL_OVERHEAD_BYTES;
 
-use super::schema::new_tables;
+use super::schema::{VERSION, new_tables};
 use super::sent::{SentAs, SentMail};
 use super::sent_rows;
 use super::trouble::Outcome;
@@ -19,10 +20,25 @@ use super::words::{count, id_of, moment_of, number_of};
 /// Mails that are put into one row of `sent`.
 const MAILS_OF_A_ROW: usize = 64;
 
-/// From version 1 to version 2.
-pub(super) fn upgrade(connection: &Connection) -> Outcome<()> {
-    tracing::info!("the tables of the exchange are of version 1, and are brought to version 2");
+/// From that version to this one.
+pub(super) fn upgrade(connection: &Connection, version: i64) -> Outcome<()> {
+    if version == VERSION {
+        return Ok(());
+    }
+    tracing::info!(
+        "the tables of the exchange are of version {version}, and are brought to version {VERSION}"
+    );
     let transaction = connection.unchecked_transaction()?;
+    if version == 1 {
+        bring_places(&transaction)?;
+    }
+    transaction.execute_batch(&format!("PRAGMA user_version={VERSION};"))?;
+    transaction.commit()?;
+    Ok(())
+}
+
+/// From version 1 to version 2.
+fn bring_places(transaction: &Connection) -> Outcome<()> {
     transaction.execute_batch(concat!("ALTER TABLE sent RENAME TO old_sent;", new_tables!()))?;
     transaction.execute(
         "INSERT INTO place(mailbox, rank, position, mail, size, expires_at) \
@@ -30,12 +46,11 @@ pub(super) fn upgrade(connection: &Connection) -> Outcome<()> {
          ORDER BY mailbox, rank, position",
         [super::words::column(MAIL_OVERHEAD_BYTES)],
     )?;
-    bring_sent(&transaction)?;
+    bring_sent(transaction)?;
     transaction.execute_batch(
         "DROP INDEX mail_order; DROP INDEX mail_expiry; DROP TABLE old_sent;
-         INSERT INTO meta VALUES ('closed', 1); PRAGMA user_version=2;",
+         INSERT INTO meta VALUES ('closed', 1);",
     )?;
-    transaction.commit()?;
     Ok(())
 }
 

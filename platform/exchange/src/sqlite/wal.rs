@@ -5,9 +5,12 @@
 //! may be the torn end of a commit that nobody was told of is no damage. Neighbour: [`mark`](super::mark) remembers
 //! how many commits there were. The format is that of <https://www.sqlite.org/fileformat2.html>, section 4.
 
+use std::collections::HashSet;
 use std::fs::File;
-use std::io::{self, BufReader, Read};
+use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
+
+pub(super) mod mending;
 
 const HEADER_BYTES: usize = 32;
 const FRAME_HEADER_BYTES: usize = 24;
@@ -39,14 +42,10 @@ pub(super) fn walk(path: &Path) -> io::Result<Option<Walk>> {
     if !read_whole(&mut file, &mut header)? {
         return Ok(None);
     }
-    let [magic, _, page_bytes, ..] = words(&header);
+    let Some(page_bytes) = header_page_bytes(&header) else { return Ok(None) };
     let salts = salts_of(&header);
-    let mut sum = Sum { big_endian: magic & 1 == 1, of: [0, 0] };
+    let mut sum = Sum { big_endian: word(&header, 0) & 1 == 1, of: [0, 0] };
     sum.add(&header[..24]);
-    if magic & !1 != MAGIC || sum.of != [word(&header, 24), word(&header, 28)] || page_bytes > MAX_PAGE_BYTES
-    {
-        return Ok(None);
-    }
     let mut walk = Walk { frames: 0, pages: None, page_bytes, broken: None };
     let mut frame = vec![0; FRAME_HEADER_BYTES + page_bytes as usize];
     let (mut number, mut first_bad, mut commit_behind) = (0, None, false);
@@ -85,6 +84,30 @@ fn open(path: &Path) -> io::Result<Option<File>> {
     }
 }
 
+/// The pages that the log at `path` holds, as far as it can be read.
+pub(super) fn pages(path: &Path) -> io::Result<HashSet<u32>> {
+    let Some(Walk { frames, page_bytes, .. }) = walk(path)? else { return Ok(HashSet::new()) };
+    let Some(mut file) = open(path)? else { return Ok(HashSet::new()) };
+    let mut number = [0; 4];
+    (0..frames)
+        .map(|frame| {
+            file.seek(SeekFrom::Start(place_of_frame(frame, page_bytes as usize)))?;
+            file.read_exact(&mut number)?;
+            Ok(u32::from_be_bytes(number))
+        })
+        .collect()
+}
+
+/// Where a frame of the log begins, with the number of its page.
+pub(super) fn place_of_frame(frame: u64, page_bytes: usize) -> u64 {
+    HEADER_BYTES as u64 + frame * (FRAME_HEADER_BYTES + page_bytes) as u64
+}
+
+/// Where the page within a frame begins.
+pub(super) fn place_of_page(frame: u64, page_bytes: usize) -> u64 {
+    place_of_frame(frame, page_bytes) + FRAME_HEADER_BYTES as u64
+}
+
 /// Fills `buffer`; `false` where the file ends before.
 fn read_whole(file: &mut impl Read, buffer: &mut [u8]) -> io::Result<bool> {
     match file.read_exact(buffer) {
@@ -92,6 +115,15 @@ fn read_whole(file: &mut impl Read, buffer: &mut [u8]) -> io::Result<bool> {
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(false),
         Err(error) => Err(error),
     }
+}
+
+/// How large the pages of a log are; `None` where its header is damaged.
+fn header_page_bytes(header: &[u8; HEADER_BYTES]) -> Option<u32> {
+    let [magic, _, page_bytes, ..] = words(header);
+    let mut sum = Sum { big_endian: magic & 1 == 1, of: [0, 0] };
+    sum.add(&header[..24]);
+    let is_whole = magic & !1 == MAGIC && sum.of == [word(header, 24), word(header, 28)];
+    (is_whole && page_bytes <= MAX_PAGE_BYTES).then_some(page_bytes)
 }
 
 fn salts_of(header: &[u8; HEADER_BYTES]) -> Salts {
@@ -130,13 +162,13 @@ impl Sum {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use rusqlite::Connection;
 
     use super::*;
 
     /// A log of three commits, as a process that was killed leaves it.
-    fn three_commits(directory: &Path) -> (Vec<u8>, Walk) {
+    pub(in crate::sqlite) fn three_commits(directory: &Path) -> (Vec<u8>, Walk) {
         let database = directory.join("some.db");
         let connection = Connection::open(&database).unwrap();
         connection

@@ -23,11 +23,12 @@ use super::directory::Directory;
 use super::hands::HandsFile;
 use super::log_file::LogFile;
 use super::mark::{Mark, MarkFile};
-use super::opening;
+use super::pages::Pages;
 use super::returned::Returned;
 use super::session::Session;
 use super::trouble::{Ill, Outcome, Trouble};
 
+mod checkpoints;
 mod full_disk;
 
 /// Operations that wait for the writer; who has one more waits for room.
@@ -172,6 +173,7 @@ impl Intake {
 /// The files of a store besides its database.
 pub(super) struct Files {
     pub(super) directory: Directory,
+    pub(super) pages: Pages,
     pub(super) ballast: Ballast,
     pub(super) mark: MarkFile,
     pub(super) hands: Arc<Mutex<HandsFile>>,
@@ -180,6 +182,7 @@ pub(super) struct Files {
 pub(super) struct Writer {
     session: Session,
     directory: Directory,
+    pages: Pages,
     ballast: Ballast,
     mark: MarkFile,
     hands: Arc<Mutex<HandsFile>>,
@@ -214,12 +217,13 @@ impl Writer {
         session.desk.connection.wal_hook(Some(hook))?;
         // From here on commits are brought to the disk by the log file.
         session.desk.connection.execute_batch("PRAGMA synchronous=NORMAL")?;
-        let Files { directory, ballast, mark, hands } = files;
+        let Files { directory, pages, ballast, mark, hands } = files;
         let full_since = (!ballast.is_in()).then_some(Moment::EPOCH);
         let mut writer = Writer {
             session,
             log: LogFile::of(&directory),
             directory,
+            pages,
             ballast,
             mark,
             hands,
@@ -325,7 +329,11 @@ impl Writer {
                 continue;
             }
             let mut one = vec![work];
-            let outcome = self.transact(&mut one);
+            let mut outcome = self.transact(&mut one);
+            if outcome.as_ref().is_err_and(|trouble| trouble.ill() == Some(Ill::Damaged)) && self.has_looked()
+            {
+                outcome = self.transact(&mut one);
+            }
             let Some(work) = one.pop() else { continue };
             match outcome {
                 Ok(()) => work.answer(),
@@ -426,48 +434,6 @@ impl Writer {
             }
         }
         Ok(())
-    }
-
-    /// Brings what is in the log into the database, where that is much.
-    fn checkpoint(&mut self) {
-        let pages = self.log_pages.load(std::sync::atomic::Ordering::Relaxed);
-        if self.failed.get().is_some() || pages < CHECKPOINT_PAGES {
-            return;
-        }
-        self.log_pages.store(0, std::sync::atomic::Ordering::Relaxed);
-        let done = self.session.desk.connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
-        if let Err(error) = done {
-            let trouble = Trouble::from(error);
-            match trouble.ill() {
-                Some(Ill::Full) if self.full_since.is_none() => {
-                    let now = self.session.desk.ground.now();
-                    self.lighten(now);
-                }
-                Some(Ill::Failed) => {
-                    let error = trouble.tell(self.directory.path());
-                    self.fail_stop(error);
-                }
-                _ => {
-                    tracing::warn!(?trouble, "the log of the exchange could not be brought into its database")
-                }
-            }
-        }
-    }
-
-    /// Brings all into the database and lets go of it.
-    fn close(self) -> Result<(), ExchangeError> {
-        let Writer { mut session, directory, failed, .. } = self;
-        if let Some(error) = failed.get() {
-            return Err(error.clone());
-        }
-        if let Err(trouble) = opening::end(&mut session.desk) {
-            // What is left is looked for when the store is opened.
-            tracing::debug!(?trouble, "rows that are free could not be removed");
-        }
-        let connection = session.desk.connection;
-        let checkpoint = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
-        let closed = connection.close().map_err(|(_, error)| error);
-        checkpoint.and(closed).map_err(|error| Trouble::from(error).tell(directory.path()))
     }
 }
 

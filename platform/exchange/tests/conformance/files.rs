@@ -10,7 +10,7 @@ use std::path::Path;
 use std::process::Command;
 
 use folkmoot_exchange::mail::DEAD_LETTER;
-use folkmoot_exchange::sqlite::{self, BALLAST, DATABASE, HANDS, LOG, MARK};
+use folkmoot_exchange::sqlite::{self, BALLAST, DATABASE, HANDS, LOG, MARK, SUMS};
 use folkmoot_exchange::{
     Asker, ExchangeError, Mail, MailId, MailboxId, Page, Recv, Refusal, Registration, Step,
 };
@@ -28,7 +28,7 @@ async fn closed(world: World) {
 /// What a crash leaves: the files as they are while they are in use.
 fn crashed(directory: &Path) -> TempDir {
     let copy = tempdir().unwrap();
-    for name in [DATABASE, LOG, MARK, HANDS] {
+    for name in [DATABASE, LOG, MARK, HANDS, SUMS] {
         if directory.join(name).exists() {
             fs::copy(directory.join(name), copy.path().join(name)).unwrap();
         }
@@ -40,10 +40,12 @@ fn position_of(text: &str, bytes: &[u8]) -> usize {
     bytes.windows(text.len()).position(|window| window == text.as_bytes()).expect("it stands in the file")
 }
 
-fn flip(file: &Path, text: &str) {
+/// Changes two bytes: one alone would be put right.
+fn spoil(file: &Path, text: &str) {
     let mut bytes = fs::read(file).unwrap();
     let at = position_of(text, &bytes) + text.len() / 2;
     bytes[at] ^= 0x08;
+    bytes[at + 1] ^= 0x08;
     fs::write(file, bytes).unwrap();
 }
 
@@ -213,28 +215,33 @@ async fn one_process_at_a_time_holds_a_directory_and_the_next_one_may() {
 }
 
 #[tokio::test]
-async fn a_mail_with_a_flipped_byte_is_set_aside_by_name_and_the_next_one_delivered() {
+async fn a_damaged_mail_is_set_aside_by_name_and_the_next_one_delivered() {
     let directory = tempdir().unwrap();
     let world = World::at(directory.path()).await.unwrap();
     let agent = world.agent(1).await;
     world.say(agent, REMARKABLE).await;
     world.say(agent, "the next one").await;
     closed(world).await;
-    flip(&directory.path().join(DATABASE), REMARKABLE);
+    spoil(&directory.path().join(DATABASE), REMARKABLE);
 
     let report = sqlite::check(directory.path()).unwrap();
     assert_eq!(report.mails, 1);
-    assert!(report.findings[0].starts_with("mail 1 of mailbox 1 does not match"), "{:?}", report.findings);
+    let tells = |what: &str| report.findings.iter().any(|finding| finding.starts_with(what));
+    assert!(tells("mail 1 of mailbox 1 does not match") && tells("page "), "{:?}", report.findings);
     let world = World::at(directory.path()).await.unwrap();
     assert_eq!(world.drain(agent).await, ["the next one"]);
     assert_eq!(world.exchange.stats(&Asker::Container, agent).await.unwrap().ready, 0);
     closed(world).await;
     let report = sqlite::check(directory.path()).unwrap();
-    assert!(report.findings[0].contains("1 damaged mails were set aside"), "{:?}", report.findings);
+    assert!(
+        report.findings.iter().any(|one| one.contains("1 damaged mails were set aside")),
+        "{:?}",
+        report.findings
+    );
 }
 
 #[tokio::test]
-async fn a_state_and_a_mailbox_with_a_flipped_byte_are_told_and_others_can_be_used() {
+async fn a_damaged_state_and_a_damaged_mailbox_are_told_and_others_can_be_used() {
     let directory = tempdir().unwrap();
     let world = World::at(directory.path()).await.unwrap();
     let (broken, whole) = (MailboxId::agent(1), MailboxId::agent(2));
@@ -245,13 +252,13 @@ async fn a_state_and_a_mailbox_with_a_flipped_byte_are_told_and_others_can_be_us
     }
     closed(world).await;
     let file = directory.path().join(DATABASE);
-    flip(&file, "what the agent kept of its state");
+    spoil(&file, "what the agent kept of its state");
     // The name stands in the row of the mailbox, and among the words that mailboxes are found by.
     let mut bytes = fs::read(&file).unwrap();
     let rows: Vec<usize> =
         (0..bytes.len()).filter(|at| bytes[*at..].starts_with(REMARKABLE.as_bytes())).collect();
     assert_eq!(rows.len(), 2);
-    rows.into_iter().for_each(|at| bytes[at] ^= 1);
+    rows.into_iter().for_each(|at| bytes[at..at + 2].iter_mut().for_each(|byte| *byte ^= 1));
     fs::write(&file, &bytes).unwrap();
     let findings = sqlite::check(directory.path()).unwrap().findings;
     assert!(findings.iter().any(|finding| finding.starts_with("state \"broken\"")), "{findings:?}");
@@ -288,7 +295,7 @@ async fn a_database_that_was_cut_is_not_opened_and_named() {
 }
 
 #[tokio::test]
-async fn a_log_that_was_cut_or_lost_or_has_a_flipped_byte_is_noticed() {
+async fn a_log_that_was_cut_or_lost_or_is_damaged_is_noticed() {
     let directory = tempdir().unwrap();
     let world = World::at(directory.path()).await.unwrap();
     let agent = world.agent(1).await;
@@ -325,7 +332,7 @@ async fn a_log_that_was_cut_or_lost_or_has_a_flipped_byte_is_noticed() {
     assert!(cut.contains("its log was cut") && cut.contains("delete"), "{cut}");
     let lost = told(&|crash| fs::remove_file(crash.join(LOG)).unwrap()).await;
     assert!(lost.contains("damaged"), "{lost}");
-    let flipped = told(&|crash| flip(&crash.join(LOG), REMARKABLE)).await;
+    let flipped = told(&|crash| spoil(&crash.join(LOG), REMARKABLE)).await;
     assert!(flipped.contains("exchange.db-wal is damaged at its frame"), "{flipped}");
     // What is whole opens.
     let crash = crashed(directory.path());
@@ -402,6 +409,16 @@ async fn a_copy_is_made_while_others_send_and_holds_what_was_there() {
     assert!(again.contains("holds an exchange already"), "{again}");
     assert!(sqlite::backup(copies.path(), directory.path()).is_err());
     assert_eq!(sqlite::check(&copies.path().join("copy")).unwrap().findings, [""; 0]);
+    // A byte that flips where it lies is known, and put right.
+    let (file, whole) = (
+        copies.path().join("copy").join(DATABASE),
+        fs::read(copies.path().join("copy").join(DATABASE)).unwrap(),
+    );
+    let mut flipped = whole.clone();
+    flipped[position_of("before", &whole)] ^= 1;
+    fs::write(&file, flipped).unwrap();
+    let findings = sqlite::check(&copies.path().join("copy")).unwrap().findings;
+    assert!(findings[0].contains("(of mail) of exchange.db flipped"), "{findings:?}");
     let copy = World::at(&copies.path().join("copy")).await.unwrap();
     assert_eq!(copy.drain(agent).await[0], "before");
     closed(copy).await;

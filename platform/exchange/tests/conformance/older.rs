@@ -1,8 +1,9 @@
 //! Directories that an older program left: what they hold is there, and known, when this one has opened them.
 
+use std::fs;
 use std::path::Path;
 
-use folkmoot_exchange::sqlite::{self, DATABASE};
+use folkmoot_exchange::sqlite::{self, DATABASE, SUMS};
 use folkmoot_exchange::{Asker, Mail, MailId, MailboxId, Page, Recv};
 use tempfile::tempdir;
 
@@ -54,6 +55,28 @@ async fn a_directory_of_version_1_is_brought_up_to_date_with_all_that_it_holds()
     world.exchange.close().await.unwrap();
     let report = sqlite::check(directory.path()).unwrap();
     assert_eq!((report.findings, report.mailboxes, report.mails), (vec![], 2, 1));
+}
+
+#[tokio::test]
+async fn a_directory_of_version_2_is_opened_with_all_that_it_holds_and_its_pages_have_sums_from_then_on() {
+    let directory = tempdir().unwrap();
+    let world = World::at(directory.path()).await.unwrap();
+    let pump = world.agent(1).await;
+    world.say(pump, "kept").await;
+    world.exchange.close().await.unwrap();
+    // Its tables are those of this version.
+    fs::remove_file(directory.path().join(SUMS)).unwrap();
+    let database = rusqlite::Connection::open(directory.path().join(DATABASE)).unwrap();
+    database.execute_batch("PRAGMA user_version=2").unwrap();
+    database.close().unwrap();
+    let before = sqlite::check(directory.path()).unwrap().findings;
+    assert!(before[0].contains("its tables are of version 2"), "{before:?}");
+
+    let world = World::at(directory.path()).await.unwrap();
+    assert!(directory.path().join(SUMS).exists());
+    assert_eq!(world.drain(pump).await, ["kept"]);
+    world.exchange.close().await.unwrap();
+    assert_eq!(sqlite::check(directory.path()).unwrap().findings, [""; 0]);
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, Once, OnceLock};
 
-use folkmoot_exchange::sqlite::{self, BALLAST, DATABASE, HANDS, LOG, MARK, SYNCED};
+use folkmoot_exchange::sqlite::{self, BALLAST, DATABASE, HANDS, LOG, MARK, SUMS, SYNCED};
 use folkmoot_exchange::{Asker, Mail, MailId, MailboxId, Recv};
 use futures_util::future::{join_all, join3, select};
 use tempfile::{TempDir, tempdir};
@@ -137,7 +137,9 @@ fn cut(directory: &Path, told: &RefCell<Told>, certain: &Mutex<Certain>, chance:
     let copy = tempdir().unwrap();
     // It takes long to lay one in.
     fs::hard_link(directory.join(BALLAST), copy.path().join(BALLAST)).unwrap();
-    fs::copy(directory.join(DATABASE), copy.path().join(DATABASE)).unwrap();
+    for name in [DATABASE, SUMS] {
+        fs::copy(directory.join(name), copy.path().join(name)).unwrap();
+    }
     for (name, bytes) in [(LOG, log), (MARK, certain.mark), (HANDS, hands)] {
         fs::write(copy.path().join(name), bytes).unwrap();
     }
