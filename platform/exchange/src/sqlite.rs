@@ -92,7 +92,7 @@ use returned::Returned;
 use session::Session;
 use slots::Slots;
 use trouble::{Outcome, of_file};
-use writer::{Failed, Files, Manner, Operation, Order, Work, Writer, give_back, let_go};
+use writer::{Closing, Failed, Files, Manner, Operation, Order, Work, Writer, give_back, let_go};
 
 /// Mailboxes in a directory.
 pub struct SqliteStore {
@@ -456,10 +456,10 @@ impl Store for SqliteStore {
     fn close(&self) -> Reply<'_, ()> {
         Box::pin(async move {
             let orders = self.orders.lock().unwrap_or_else(PoisonError::into_inner).take();
-            self.readers.close();
+            let readers = self.readers.close();
             let Some(orders) = orders else { return Ok(()) };
             let (answer, answered) = oneshot::channel();
-            if orders.send(Order::Close(answer)).await.is_err() {
+            if orders.send(Order::Close(Closing { readers, answer })).await.is_err() {
                 return Ok(());
             }
             answered.await.unwrap_or(Ok(()))
@@ -470,14 +470,14 @@ impl Store for SqliteStore {
 impl Drop for SqliteStore {
     /// Waits until the writer has let go of the directory.
     fn drop(&mut self) {
-        self.orders.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let readers = self.readers.close();
-        let writer = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
-        for thread in readers.into_iter().chain(writer) {
+        let join = |thread: JoinHandle<()>| {
             if thread.join().is_err() {
                 tracing::error!(directory = %self.directory.display(), "a thread of the exchange panicked");
             }
-        }
+        };
+        self.readers.close().into_iter().for_each(join);
+        self.orders.lock().unwrap_or_else(PoisonError::into_inner).take();
+        self.thread.lock().unwrap_or_else(PoisonError::into_inner).take().into_iter().for_each(join);
     }
 }
 

@@ -127,7 +127,8 @@ impl HandRecord {
 #[derive(Debug)]
 pub(super) struct HandsFile {
     path: PathBuf,
-    file: File,
+    /// `None` once the store is closed: the file may be another's by then.
+    file: Option<File>,
     /// The claims of which it says that they have left, since it was written anew.
     left: HashSet<u64>,
     /// How long it is; where a record was written in part, for the disk was full, its bytes beyond that count for nothing.
@@ -146,12 +147,12 @@ impl HandsFile {
             None => (create(path)?, 0),
         };
         let (path, left) = (path.to_owned(), HashSet::new());
-        Ok(HandsFile { path, file, left, bytes, new_bytes: bytes, has_told: false })
+        Ok(HandsFile { path, file: Some(file), left, bytes, new_bytes: bytes, has_told: false })
     }
 
     /// Adds records; where that fails attempts may not be counted across a crash, which the log tells once.
     pub(super) fn add(&mut self, records: &[HandRecord], all: impl FnOnce() -> Vec<HandRecord>) {
-        if records.is_empty() {
+        if records.is_empty() || self.file.is_none() {
             return;
         }
         let done = match self.bytes > KEPT_BYTES.max(2 * self.new_bytes) {
@@ -173,6 +174,11 @@ impl HandsFile {
         self.told(done);
     }
 
+    /// Lets go of the file: nothing is noted any more.
+    pub(super) fn end(&mut self) {
+        self.file = None;
+    }
+
     fn told(&mut self, done: io::Result<()>) {
         if let Err(error) = done
             && !std::mem::replace(&mut self.has_told, true)
@@ -185,8 +191,9 @@ impl HandsFile {
     }
 
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.file.seek(SeekFrom::Start(self.bytes))?;
-        self.file.write_all(bytes)?;
+        let Some(file) = &mut self.file else { return Ok(()) };
+        file.seek(SeekFrom::Start(self.bytes))?;
+        file.write_all(bytes)?;
         self.bytes += bytes.len() as u64;
         Ok(())
     }
@@ -197,7 +204,7 @@ impl HandsFile {
         for record in all.iter_mut().filter(|record| left.contains(&cut(record.claim))) {
             record.whereabouts = Whereabouts::Left;
         }
-        self.file = write(&self.path, &all)?;
+        self.file = Some(write(&self.path, &all)?);
         self.left = left;
         self.bytes = bytes_in(&all);
         self.new_bytes = self.bytes;
@@ -380,7 +387,8 @@ mod tests {
         let path = directory.path().join("hands");
         let left = HandRecord { whereabouts: Whereabouts::Left, ..record(1, 1, true) };
         let mut file = HandsFile::begin(&path, &[left]).unwrap();
-        let tears_a_record = |file: &mut HandsFile| file.file.write_all(&[7; RECORD_BYTES / 3]).unwrap();
+        let tears_a_record =
+            |file: &mut HandsFile| file.file.as_mut().unwrap().write_all(&[7; RECORD_BYTES / 3]).unwrap();
         tears_a_record(&mut file);
         file.add(&[record(2, 1, true), record(3, 1, true)], must_not);
         tears_a_record(&mut file);

@@ -8,6 +8,7 @@
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::thread::JoinHandle;
 
 use rusqlite::hooks::Wal;
 use tokio::sync::{mpsc, oneshot};
@@ -123,13 +124,31 @@ pub(super) enum Order {
     Do(Box<dyn Work>),
     /// Deliveries wait to be taken back.
     Look,
-    Close(oneshot::Sender<Result<(), ExchangeError>>),
+    Close(Closing),
+}
+
+/// The wish to close, and how that went for whoever wished it.
+pub(super) struct Closing {
+    /// Threads that end what they are at.
+    pub(super) readers: Vec<JoinHandle<()>>,
+    pub(super) answer: oneshot::Sender<Result<(), ExchangeError>>,
+}
+
+impl Closing {
+    /// Until nobody reads any more.
+    fn wait_for_readers(&mut self) {
+        for reader in self.readers.drain(..) {
+            if reader.join().is_err() {
+                tracing::error!("a thread that read for the exchange panicked");
+            }
+        }
+    }
 }
 
 /// Where orders come in.
 struct Intake {
     orders: mpsc::Receiver<Order>,
-    closing: Option<oneshot::Sender<Result<(), ExchangeError>>>,
+    closing: Option<Closing>,
 }
 
 impl Intake {
@@ -165,7 +184,7 @@ impl Intake {
         match order {
             Order::Do(work) => batch.push(work),
             Order::Look => {}
-            Order::Close(answer) => self.closing = Some(answer),
+            Order::Close(closing) => self.closing = Some(closing),
         }
     }
 }
@@ -249,18 +268,21 @@ impl Writer {
             let Some(batch) = intake.wait(expected) else { break };
             expected = self.do_round(batch, &mut intake);
         }
-        let Intake { mut orders, closing } = intake;
+        let Intake { mut orders, mut closing } = intake;
         orders.close();
         while let Ok(order) = orders.try_recv() {
             match order {
                 Order::Do(work) => work.fail(ExchangeError::Closed),
                 Order::Look => {}
-                Order::Close(answer) => drop(answer.send(Ok(()))),
+                Order::Close(closing) => drop(closing.answer.send(Ok(()))),
             }
         }
+        if let Some(closing) = &mut closing {
+            closing.wait_for_readers();
+        }
         let closed = self.close();
-        if let Some(answer) = closing {
-            drop(answer.send(closed));
+        if let Some(closing) = closing {
+            drop(closing.answer.send(closed));
         }
     }
 

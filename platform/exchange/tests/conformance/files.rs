@@ -12,7 +12,7 @@ use std::process::Command;
 use folkmoot_exchange::mail::DEAD_LETTER;
 use folkmoot_exchange::sqlite::{self, BALLAST, DATABASE, HANDS, LOG, MARK, SUMS};
 use folkmoot_exchange::{
-    Asker, ExchangeError, Mail, MailId, MailboxId, Page, Recv, Refusal, Registration, Step,
+    Asker, ExchangeError, Mail, MailId, MailboxId, Page, Query, Recv, Refusal, Registration, Step,
 };
 use tempfile::{TempDir, tempdir};
 
@@ -108,7 +108,7 @@ async fn all_that_was_accepted_is_there_after_a_restart_and_what_was_acknowledge
         let theirs = world.try_recv(ada, Recv::now().at_most(9).as_owner(lease.epoch)).await.unwrap();
         let kinds: Vec<&str> = theirs.iter().map(|delivery| &*delivery.mail.kind).collect();
         assert_eq!(kinds, [DEAD_LETTER, "note"]);
-        let found = folkmoot_exchange::Query::able_to("water");
+        let found = Query::able_to("water");
         assert_eq!(world.exchange.discover(&Asker::Container, found).await.unwrap()[0].name, crew.name);
         world.exchange.terminate(&Asker::Container, pump).await.unwrap();
         closed(world).await;
@@ -212,6 +212,31 @@ async fn one_process_at_a_time_holds_a_directory_and_the_next_one_may() {
     // Without a word of farewell, too.
     drop(world);
     closed(World::at(directory.path()).await.unwrap()).await;
+}
+
+/// Files in that directory that this process has open.
+#[cfg(target_os = "linux")]
+fn open_files(directory: &Path) -> Vec<std::path::PathBuf> {
+    let open = fs::read_dir("/proc/self/fd").unwrap().filter_map(|fd| fs::read_link(fd.ok()?.path()).ok());
+    open.filter(|file| file.starts_with(directory)).collect()
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn what_is_closed_is_let_go_of_by_those_who_still_read_too() {
+    let directory = tempdir().unwrap();
+    let world = World::at(directory.path()).await.unwrap();
+    for number in 1..=500 {
+        world.agent(number).await;
+    }
+    assert!(!open_files(directory.path()).is_empty());
+    // Readers have work for a while that nobody waits for any more.
+    for _ in 0..40 {
+        let all = world.exchange.discover(&Asker::Container, Query::all());
+        assert!(futures_util::FutureExt::now_or_never(all).is_none());
+    }
+    world.exchange.close().await.unwrap();
+    assert_eq!(open_files(directory.path()), [""; 0].map(std::path::PathBuf::from));
 }
 
 #[tokio::test]

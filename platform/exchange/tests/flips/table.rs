@@ -10,9 +10,12 @@ use super::tries::{Flip, Gives, Outcome};
 
 const PAGE_BYTES: u64 = 4096;
 
+/// How many tries came to what: what the directory gives, whether it is found, whether it is told.
+type Row = BTreeMap<(Gives, bool, bool), u64>;
+
 #[derive(Default)]
 pub(crate) struct Table {
-    rows: BTreeMap<(&'static str, String), BTreeMap<(Gives, bool, bool), u64>>,
+    rows: BTreeMap<(&'static str, String), Row>,
     pub(crate) complaints: Vec<String>,
     /// Directories that were not opened for a byte of their log.
     pub(crate) refused: u64,

@@ -4,6 +4,7 @@
 //! version in the log counts. Where sums cannot be written there are none from then on. Neighbour:
 //! [`pages`](crate::sqlite::pages) has the sums.
 
+use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 
 use rusqlite::config::DbConfig;
@@ -110,6 +111,7 @@ impl Writer {
             tracing::debug!(?trouble, "rows that are free could not be removed");
         }
         let brought = writer.bring_all();
+        writer.hands.lock().unwrap_or_else(PoisonError::into_inner).end();
         let Writer { session, directory, pages, .. } = writer;
         let closed = session.desk.connection.close().map_err(|(_, error)| Trouble::from(error));
         drop(pages);
