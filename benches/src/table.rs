@@ -171,10 +171,6 @@ By `perf`, `callgrind` and `strace`, for the rows that have stood behind their t
   third each. 15 % are outside of it in the thread that writes for the exchange: SQLite, its log's checksums and ours.
 - **An action of academy-py in a folder**: the request and its answer are on the disk before either is said to be taken, one after the
   other; Academy's server keeps them in memory. In memory the rest is the client's own processor time.
-- **A dialogue's update against AEA**: the one long dialogue remembers its last 1,024 messages, some 400 KiB that no near cache holds; each
-  update lets the oldest go and writes the newest in its place (`History::push`). By samples that and what calls it are a sixth of ours,
-  the making of the messages more than a fifth, and nothing else stands out; with 1,000 dialogues of few messages the same takes three
-  quarters of the time.
 - **Remote, 100 in flight, against the echo**: its server does nothing with a frame but send it back from the loop that read it.
   Ours reads names, headers and arguments, asks the gate, takes a credit, runs a method, and writes a reply.
 ";
