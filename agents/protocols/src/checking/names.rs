@@ -6,7 +6,7 @@ use crate::finding::{Finding, Place};
 use crate::proto_schema::fields::{self, json_name};
 use crate::proto_schema::performative_message;
 use crate::reading::Places;
-use crate::specification::{Element, Performative, Specification};
+use crate::specification::{Content, Element, Performative, Specification};
 
 /// Python's, of which AEA makes attributes and fields.
 const KEYWORDS: [&str; 35] = [
@@ -16,16 +16,24 @@ const KEYWORDS: [&str; 35] = [
 ];
 
 /// Contents that stand in for something AEA's code uses itself: found by generating and running it.
-const USED_BY_CODE: [&str; 15] = [
+const USED_BY_CODE: [&str; 23] = [
+    "CopyFrom",
     "DialogueMessage",
     "Performative",
+    "ProtobufMessage",
     "cast",
+    "dialogue_message_pb",
     "encode",
     "get",
+    "has_sender",
+    "has_to",
     "is_set",
     "message_pb",
     "msg",
+    "performative_content",
     "property",
+    "protocol_id",
+    "protocol_specification_id",
     "sender",
     "serializer",
     "set",
@@ -50,6 +58,26 @@ const USED_FOR_COLLECTIONS: [&str; 12] = [
     "type",
 ];
 
+/// The same, where it is optional.
+const USED_FOR_OPTIONALS: [&str; 9] = [
+    "actual_nb_of_contents",
+    "all",
+    "bool",
+    "bytes",
+    "enforce",
+    "expected_nb_of_contents",
+    "float",
+    "len",
+    "type",
+];
+
+/// The same, where the protocol has some other contents.
+const USED_BESIDE_OTHERS: [&str; 10] =
+    ["Dict", "FrozenSet", "Optional", "Tuple", "Union", "dict", "frozenset", "int", "isinstance", "tuple"];
+
+/// The same, where AEA keeps dialogues, or a program asks for what is called so.
+const USED_SELDOM: [&str; 4] = ["decode", "from_json", "has_dialogue_info", "json"];
+
 /// Performatives that stand in for a method of protobuf's messages.
 const USED_BY_PROTOBUF: [&str; 2] = ["SerializeToString", "WhichOneof"];
 
@@ -70,7 +98,7 @@ pub(super) fn check(specification: &Specification, places: &Places, findings: &m
         if USED_BY_PROTOBUF.contains(&performative.name.as_str()) {
             used_by_code("performative", &performative.name, place, findings);
         }
-        contents(performative, places, findings);
+        contents(specification, performative, places, findings);
     }
     performatives(specification, places, findings);
     if let Some(dialogue) = &specification.dialogue {
@@ -126,7 +154,12 @@ fn used_by_code(what: &str, name: &str, place: Place, findings: &mut Vec<Finding
 }
 
 /// The fields of one performative's message.
-fn contents(performative: &Performative, places: &Places, findings: &mut Vec<Finding>) {
+fn contents(
+    specification: &Specification,
+    performative: &Performative,
+    places: &Places,
+    findings: &mut Vec<Finding>,
+) {
     let (mut by_name, mut by_json) = (HashMap::new(), HashMap::new());
     for field in fields::fields(&performative.contents) {
         let (name, content) = (field.name, field.content.name.as_str());
@@ -150,14 +183,7 @@ fn contents(performative: &Performative, places: &Places, findings: &mut Vec<Fin
     for content in &performative.contents {
         let place = places.content_name(&performative.name, &content.name);
         keyword(&content.name, "content", place, findings);
-        let plain = |element: &Element| matches!(element, Element::Primitive(_) | Element::Custom(_));
-        let simple =
-            !content.content_type.is_union() && content.content_type.alternatives().iter().all(plain);
-        if USED_BY_CODE.contains(&content.name.as_str()) {
-            used_by_code("content", &content.name, place, findings);
-        } else if !simple && USED_FOR_COLLECTIONS.contains(&content.name.as_str()) {
-            used_by_code("collection or union", &content.name, place, findings);
-        }
+        standing_in(specification, content, place, findings);
         if !content.name.starts_with(|first: char| first.is_ascii_alphabetic()) {
             let text = format!("a field of protobuf cannot be called `{}`", content.name);
             findings.push(Finding::error("bad-name", place, text).hint("begin it with a letter"));
@@ -165,6 +191,39 @@ fn contents(performative: &Performative, places: &Places, findings: &mut Vec<Fin
             let text = "the name of a content ends with a line end";
             findings.push(Finding::error("bad-name", place, text).hint("take it out"));
         }
+    }
+}
+
+/// A content whose name AEA's code gives to something else, which matters always, or by its type or what stands beside it.
+fn standing_in(specification: &Specification, content: &Content, place: Place, findings: &mut Vec<Finding>) {
+    let (name, protocol) = (content.name.as_str(), specification.name.as_str());
+    let used_in = |names: &[&str]| names.contains(&name);
+    let made_of_protocol = |end: &str| name.strip_prefix(protocol) == Some(end);
+    let is_custom_type = |name: &str| specification.custom_types.contains_key(name);
+    let plain = |element: &Element| matches!(element, Element::Primitive(_) | Element::Custom(_));
+    let simple = !content.content_type.is_union() && content.content_type.alternatives().iter().all(plain);
+    let mut contents = specification.speech_acts.iter().flat_map(|act| &act.contents);
+    if used_in(&USED_BY_CODE)
+        || made_of_protocol("_msg")
+        || made_of_protocol("_pb2")
+        || name == specification.message_name()
+    {
+        used_by_code("content", name, place, findings);
+    } else if !simple && used_in(&USED_FOR_COLLECTIONS) {
+        used_by_code("collection or union", name, place, findings);
+    } else if content.content_type.is_optional()
+        && (used_in(&USED_FOR_OPTIONALS) || name.strip_prefix("Custom").is_some_and(is_custom_type))
+    {
+        used_by_code("content that is optional", name, place, findings);
+    } else if used_in(&USED_SELDOM) {
+        let text = format!("AEA's code uses `{name}` for something else, and cannot keep its dialogues");
+        findings.push(Finding::warning("reserved-name", place, text).hint("call it something else"));
+    } else if (used_in(&USED_BESIDE_OTHERS) || made_of_protocol("_pb") || is_custom_type(name))
+        && contents.any(|other| other.name != name)
+    {
+        let text =
+            format!("AEA's code uses `{name}` for something else, and breaks on some contents beside it");
+        findings.push(Finding::warning("reserved-name", place, text).hint("call it something else"));
     }
 }
 

@@ -239,6 +239,21 @@ const BROKEN_LATER: &[Case] = &[
     ("rating: pt:float", "to: pt:float", "17:5: error[reserved-name]: a content cannot be called `to`"),
     (
         "rating: pt:float",
+        "has_sender: pt:float",
+        "17:5: error[reserved-name]: a content cannot be called `has_sender`, which AEA's code uses",
+    ),
+    (
+        "rating: pt:float",
+        "protocol_id: pt:float",
+        "17:5: error[reserved-name]: a content cannot be called `protocol_id`, which AEA's code uses",
+    ),
+    (
+        "rating: pt:float",
+        "len: pt:optional[pt:float]",
+        "17:5: error[reserved-name]: a content that is optional cannot be called `len`, which AEA's code uses",
+    ),
+    (
+        "rating: pt:float",
         "lambda: pt:float",
         "17:5: error[reserved-name]: a content cannot be called `lambda`, a word of Python",
     ),
@@ -308,6 +323,11 @@ const BROKEN_LATER: &[Case] = &[
 
 /// What is probably not meant.
 const WARNED_OF: &[Case] = &[
+    (
+        "rating: pt:float",
+        "Optional: pt:float",
+        "17:5: warning[reserved-name]: AEA's code uses `Optional` for something else, and breaks on some contents",
+    ),
     (
         "initiation: [offer]",
         "initiation: [offer, offer]",
@@ -402,6 +422,31 @@ fn performatives_that_generated_code_cannot_tell_apart_are_refused() {
             .replace("offer: [", &format!("offer: [{name}, "));
         expect_one(&strict(&text), expected, name);
         assert!(Specification::read_lenient(&text).is_ok(), "{name}");
+    }
+}
+
+#[test]
+fn contents_that_aea_names_after_the_protocol_or_its_types_are_told_of() {
+    for (content, expected) in [
+        ("barter_msg: pt:float", "17:5: error[reserved-name]: a content cannot be called `barter_msg`"),
+        ("barter_pb2: pt:float", "17:5: error[reserved-name]: a content cannot be called `barter_pb2`"),
+        ("BarterMessage: pt:float", "17:5: error[reserved-name]: a content cannot be called `BarterMessage`"),
+        (
+            "CustomWish: pt:optional[pt:int]",
+            "17:5: error[reserved-name]: a content that is optional cannot be",
+        ),
+        (
+            "barter_pb: pt:float",
+            "17:5: warning[reserved-name]: AEA's code uses `barter_pb` for something else",
+        ),
+        ("Wish: pt:float", "17:5: warning[reserved-name]: AEA's code uses `Wish` for something else"),
+    ] {
+        let text = edited("rating: pt:float", content);
+        expect_one(&strict(&text), expected, content);
+        assert!(Specification::read_lenient(&text).is_ok(), "{content}");
+    }
+    for content in ["barter: pt:float", "Barter_msg: pt:float", "CustomWish: pt:float", "len: pt:float"] {
+        assert!(strict(&edited("rating: pt:float", content)).is_empty(), "{content}");
     }
 }
 
