@@ -123,9 +123,13 @@ impl Mending {
 
     /// Remembers the names before brackets: those of messages and enums, however these words are written.
     fn note_gone(&mut self, taken: &str) {
+        let mut begin = 0;
         for (place, mark) in marks(taken) {
-            let name = taken.get(..place).and_then(|before| before.split_whitespace().next_back());
-            self.gone.extend(name.filter(|_| mark == b'{').map(str::to_owned));
+            // Between two marks, for there may be a hundred thousand without a space between them.
+            let words = taken.get(begin..place).unwrap_or_default();
+            begin = place + 1;
+            let name = words.split_whitespace().next_back().filter(|_| mark == b'{');
+            self.gone.extend(name.map(str::to_owned));
         }
     }
 }
