@@ -2,11 +2,11 @@
 //!
 //! Bytes, depth and values are bounded, aliases counted as often as they stand for something. What a plain scalar means
 //! is YAML 1.1's, so `yes` is a truth value; its text is kept, for what is said about it. Neighbours: [`composing`]
-//! makes these values of the parser's events, [`indenting`] lets it read lines that begin further left than it takes, [`scalar`] resolves what is written plainly, [`mapping`] finds keys that
-//! are there twice.
+//! makes these values of the parser's events, [`lines`] changes lines that PyYAML takes and the parser does not, [`scalar`]
+//! resolves what is written plainly, [`mapping`] finds keys that are there twice.
 
 mod composing;
-mod indenting;
+mod lines;
 mod mapping;
 mod scalar;
 
@@ -55,9 +55,11 @@ pub(crate) enum Value {
 /// Why it is no YAML, or which bound it does not keep.
 pub(crate) fn documents(bytes: &[u8]) -> Result<Vec<Rc<Node>>, Finding> {
     let text = printable(bytes)?;
-    // Line ends of YAML 1.1, which the parser's later version takes for letters.
-    let text = match text.contains(['\u{85}', '\u{2028}', '\u{2029}']) {
-        true => Cow::Owned(text.replace(['\u{85}', '\u{2028}', '\u{2029}'], "\n")),
+    // Line ends of YAML 1.1, some of which the parser's later version takes for letters.
+    let text = match text.contains(['\r', '\u{85}', '\u{2028}', '\u{2029}']) {
+        true => {
+            Cow::Owned(text.replace("\r\n", "\n").replace(['\r', '\u{85}', '\u{2028}', '\u{2029}'], "\n"))
+        }
         false => Cow::Borrowed(text),
     };
     let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&text);

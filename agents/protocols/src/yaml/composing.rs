@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Tag};
 
-use super::indenting::Lines;
+use super::lines::Lines;
 use super::{BYTE_ORDER_MARK, Kind, MAX_DEPTH, MAX_NODES, Mapping, Node, Scalar, Value};
 use crate::finding::{Finding, Place};
 
@@ -34,6 +34,8 @@ struct Composer {
     nodes: usize,
     /// Where quoted texts and blocks of text stand, in characters.
     quoted: Vec<(usize, usize)>,
+    /// Keys without a text: where, in characters and in the author's text.
+    unwritten: Vec<(usize, Place)>,
     /// Question marks in plain texts: how deep in lists and mappings, and where.
     questions: Vec<(usize, Place)>,
     /// What stands for a byte order mark.
@@ -83,6 +85,9 @@ fn composed(lines: &Lines<'_>, stand_in: Option<char>) -> Result<Vec<Rc<Node>>, 
             Event::Scalar(text, ScalarStyle::Plain, ..) if text.contains('?') => {
                 composer.questions.push((composer.open.len(), lines.place(span.start)));
             }
+            Event::Scalar(text, ScalarStyle::Plain, 0, None) if text.is_empty() && composer.is_key() => {
+                composer.unwritten.push((span.start.index(), lines.place(span.start)));
+            }
             Event::Scalar(_, style, ..) if *style != ScalarStyle::Plain => {
                 composer.quoted.push((span.start.index(), span.end.index()));
             }
@@ -94,6 +99,7 @@ fn composed(lines: &Lines<'_>, stand_in: Option<char>) -> Result<Vec<Rc<Node>>, 
         composer.take(event, lines.place(span.start))?;
     }
     no_tabs(lines, &composer.quoted)?;
+    no_lone_values(lines, &composer)?;
     Ok(composer.documents)
 }
 
@@ -117,29 +123,52 @@ fn no_end_first(text: &str) -> Result<(), Finding> {
 
 /// Tabs may stand in quotes, in blocks of text and in comments: PyYAML, unlike the parser, takes them nowhere else.
 fn no_tabs(lines: &Lines<'_>, quoted: &[(usize, usize)]) -> Result<(), Finding> {
-    let text = lines.text();
-    if !text.contains('\t') {
+    if !lines.text().contains('\t') {
         return Ok(());
     }
-    let (mut line, mut column, mut comment, mut before) = (1, 1, false, ' ');
-    let mut quoted = quoted.iter().peekable();
-    // The places of scalars are counted in characters.
-    for (index, character) in text.chars().enumerate() {
-        while quoted.next_if(|(_, end)| *end <= index).is_some() {}
-        let within = quoted.peek().is_some_and(|(start, _)| *start <= index);
-        comment |= character == '#' && before.is_whitespace() && !within;
-        if character == '\t' && !within && !comment {
-            let finding =
-                Finding::error("not-yaml", lines.place_of(line, column), "a tab stands between values");
-            return Err(finding.hint("write spaces"));
+    match outside(lines.text(), quoted).find(|(_, _, character)| *character == '\t') {
+        None => Ok(()),
+        Some((_, (line, column), _)) => {
+            let place = lines.place_of(line, column);
+            let finding = Finding::error("not-yaml", place, "a tab stands between values");
+            Err(finding.hint("write spaces"))
         }
-        before = character;
-        column += 1;
-        if character == '\n' {
-            (line, column, comment) = (line + 1, 1, false);
+    }
+}
+
+/// A `:` may lack its key behind a `?` alone: PyYAML, unlike the parser, takes it nowhere else.
+fn no_lone_values(lines: &Lines<'_>, composer: &Composer) -> Result<(), Finding> {
+    let mut unwritten = composer.unwritten.iter().peekable();
+    if unwritten.peek().is_none() {
+        return Ok(());
+    }
+    let mut last = ' ';
+    for (index, _, character) in outside(lines.text(), &composer.quoted) {
+        while let Some((_, place)) = unwritten.next_if(|(at, _)| *at <= index) {
+            if last != '?' {
+                let finding = Finding::error("not-yaml", *place, "a value stands here without a key");
+                return Err(finding.hint("write the key before the `:`"));
+            }
+        }
+        if !character.is_whitespace() {
+            last = character;
         }
     }
     Ok(())
+}
+
+/// What stands outside of quotes, blocks of text and comments: the place in characters, line and column, and the character.
+fn outside(text: &str, quoted: &[(usize, usize)]) -> impl Iterator<Item = (usize, (usize, usize), char)> {
+    let mut quoted = quoted.iter().peekable();
+    let (mut line, mut column, mut comment, mut before) = (1, 0, false, '\n');
+    text.chars().enumerate().filter_map(move |(index, character)| {
+        (line, column) = if before == '\n' && index > 0 { (line + 1, 1) } else { (line, column + 1) };
+        while quoted.next_if(|(_, end)| *end <= index).is_some() {}
+        let within = quoted.peek().is_some_and(|(start, _)| *start <= index);
+        comment = character != '\n' && (comment || (character == '#' && before.is_whitespace() && !within));
+        before = character;
+        (!within && !comment).then_some((index, (line, column), character))
+    })
 }
 
 fn not_yaml(error: &ScanError, lines: &Lines<'_>) -> Finding {
@@ -256,9 +285,13 @@ impl Composer {
         self.place_node(node, place)
     }
 
+    /// Whether the next value is a key.
+    fn is_key(&self) -> bool {
+        self.open.last().is_some_and(|open| open.is_map && open.items.len().is_multiple_of(2))
+    }
+
     fn place_node(&mut self, node: Rc<Node>, place: Place) -> Result<(), Finding> {
-        let is_key = self.open.last().is_some_and(|open| open.is_map && open.items.len().is_multiple_of(2));
-        if !is_key && node.scalar().is_some_and(|scalar| scalar.kind == Kind::Merge) {
+        if !self.is_key() && node.scalar().is_some_and(|scalar| scalar.kind == Kind::Merge) {
             let text = "`<<` is a key, and has no value of its own";
             return Err(Finding::error("not-yaml", place, text).hint("put it in quotes"));
         }

@@ -1,7 +1,7 @@
 """Records which specifications AEA accepts: `verdicts.py FILE`, or `verdicts.py --check FILE`.
 
-A case is a specification with pieces of its text taken out and others put in, by chance but the same each time. Each line of the
-file is one: `accepted` or `refused`, then a JSON list of the specification's name and its edits, each `[from, to, text]` in
+A case is a specification with pieces of its text taken out and others put in, by chance but the same each time, or with one of
+`pieces.py` at its end. Each line of the file is one: `accepted` or `refused`, then a JSON list of the specification's name and its edits, each `[from, to, text]` in
 characters, made one after the other. `--check` records anew and compares.
 """
 import atexit
@@ -18,6 +18,8 @@ from aea.configurations.base import ProtocolSpecification
 from aea.configurations.loader import ConfigLoader
 from aea.helpers.io import open_file
 from aea.protocols.generator.validate import validate
+
+from pieces import PIECES
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 SPECIFICATIONS = ["tests/fixtures/every_type.yaml", "src/shipped/fipa.yaml", "src/shipped/default.yaml"]
@@ -91,22 +93,37 @@ def edit(text, chance):
     return [one.start(), one.start(), other.group()]
 
 
-def lines():
-    yield "# Which specifications aea 1.2.5 accepts, written by agents/protocols/tests/aea/verdicts.py."
-    yield "# `.ci/live record` makes it anew, the live lane compares it."
+def read(path):
+    with open(os.path.join(HERE, "..", "..", path), encoding="utf-8", newline="") as file:
+        return file.read()
+
+
+def cases():
+    """Each as the path of its specification, its edits, and its text."""
     chance = random.Random(1)
     for path in SPECIFICATIONS:
-        with open(os.path.join(HERE, "..", "..", path), encoding="utf-8", newline="") as file:
-            whole = file.read()
+        whole = read(path)
         for _ in range(EACH):
             text, edits = whole, []
             for _ in range(chance.choice([1, 1, 1, 2])):
                 edits.append(edit(text, chance))
                 text = text[: edits[-1][0]] + edits[-1][2] + text[edits[-1][1] :]
-            verdict = accepted(text)
-            if verdict is not None:
-                name = os.path.basename(path)[: -len(".yaml")]
-                yield ("accepted " if verdict else "refused ") + json.dumps([name] + edits)
+            yield path, edits, text
+    path = "src/shipped/fipa.yaml"
+    whole = read(path)
+    end = whole.rindex("...\n")
+    for piece in PIECES:
+        yield path, [[end, len(whole), piece + "\n"]], whole[:end] + piece + "\n"
+
+
+def lines():
+    yield "# Which specifications aea 1.2.5 accepts, written by agents/protocols/tests/aea/verdicts.py."
+    yield "# `.ci/live record` makes it anew, the live lane compares it."
+    for path, edits, text in cases():
+        verdict = accepted(text)
+        if verdict is not None:
+            name = os.path.basename(path)[: -len(".yaml")]
+            yield ("accepted " if verdict else "refused ") + json.dumps([name] + edits)
 
 
 def main():

@@ -175,6 +175,31 @@ fn lines_within_brackets_and_quotes_may_begin_anywhere_as_for_pyyaml() {
 }
 
 #[test]
+fn what_pyyaml_alone_takes_is_read_and_keeps_its_place() {
+    let text = BARTER
+        .replace("...\n---\nct:Wish: |\n", "%later\n---\nct:Wish: # fields\n|\n")
+        .replace("initiation: [offer]", "initiation: [offer]#, counter]")
+        .replace("{giver, taker}", "{giver,\r  taker}");
+    let (specification, barter) = (read(&text), read(BARTER));
+    assert_eq!(specification.dialogue, barter.dialogue);
+    assert_eq!(specification.custom_types, barter.custom_types);
+    let broken = text
+        .replace("repeated string goods = 2;", "repeated string goods = 1;")
+        .replace("  taker", "  taker_")
+        .replace("walk_away]", "walk_afar]");
+    let line = |begin: &str| broken.split(['\n', '\r']).position(|line| line.starts_with(begin)).unwrap() + 1;
+    let told: Vec<String> = refused(&broken).iter().map(ToString::to_string).collect();
+    let begins = [
+        format!("{}:27: error[protobuf]: protobuf refuses the fields of `ct:Wish`", line("  repeated")),
+        format!("{}:27: error[unknown-performative]", line("  offer: [")),
+        format!("{}:22: error[unknown-performative]", line("termination")),
+        format!("{}:3: error[bad-name]: `taker_` is no name of a role", line("  taker_")),
+    ];
+    assert_eq!(told.len(), begins.len(), "{told:#?}");
+    assert!(told.iter().zip(&begins).all(|(told, begin)| told.starts_with(begin)), "{told:#?}\n{begins:#?}");
+}
+
+#[test]
 fn a_text_in_another_encoding_is_told_to_be_saved_as_utf_8() {
     let units: Vec<u16> = BARTER.encode_utf16().collect();
     let little: Vec<u8> = units.iter().flat_map(|unit| unit.to_le_bytes()).collect();
