@@ -100,6 +100,7 @@ fn composed(lines: &Lines<'_>, stand_in: Option<char>) -> Result<Vec<Rc<Node>>, 
     }
     no_tabs(lines, &composer.quoted)?;
     no_lone_values(lines, &composer)?;
+    no_other_yaml(lines, &composer.quoted)?;
     Ok(composer.documents)
 }
 
@@ -152,6 +153,27 @@ fn no_lone_values(lines: &Lines<'_>, composer: &Composer) -> Result<(), Finding>
         }
         if !character.is_whitespace() {
             last = character;
+        }
+    }
+    Ok(())
+}
+
+/// A directive may name any YAML 1: PyYAML, unlike the parser, takes no other.
+fn no_other_yaml(lines: &Lines<'_>, quoted: &[(usize, usize)]) -> Result<(), Finding> {
+    if !lines.text().contains("%YAML") {
+        return Ok(());
+    }
+    let begins = outside(lines.text(), quoted).filter(|(_, (_, column), sign)| *column == 1 && *sign == '%');
+    let mut directives = begins.map(|(_, (line, _), _)| line).peekable();
+    for (line, text) in (1..).zip(lines.text().lines()) {
+        if directives.next_if_eq(&line).is_none() {
+            continue;
+        }
+        let version = text.strip_prefix("%YAML").map(str::trim_start);
+        if version.is_some_and(|version| !version.starts_with("1.")) {
+            let told = "the directive names another YAML than 1";
+            let finding = Finding::error("not-yaml", lines.place_of(line, 1), told);
+            return Err(finding.hint("take it out"));
         }
     }
     Ok(())
