@@ -28,6 +28,8 @@ mod conformance {
     pub(crate) mod rights;
     pub(crate) mod steps;
     pub(crate) mod tracking;
+    #[cfg(feature = "sqlite")]
+    mod unsynced;
     pub(crate) mod waiting;
     pub(crate) mod world;
 }
