@@ -33,6 +33,9 @@ const STRUCTURE: [u8; 3] = [0x02, 0x05, 0x0a];
 /// which bears checksums of its own, and is looked at as soon as something turns out to be damaged.
 const LOOKED_AT_BYTES: u64 = if cfg!(test) { 64 << 10 } else { 64 << 20 };
 
+/// SQLite locks bytes from this one on, and never writes the page that they are in: it has no sum, and nothing in it counts.
+const LOCKED_FROM: u64 = 1 << 30;
+
 /// Pages that are read at once.
 const READ_AT_ONCE: usize = 64;
 
@@ -124,22 +127,25 @@ impl Pages {
         self.sums.is_some()
     }
 
-    /// Looks at pages; those that stand in the log are passed over.
+    /// Looks at pages; those that stand in the log are passed over, and so is that of SQLite's locks.
     pub(super) fn look(&self, extent: Extent) -> io::Result<Found> {
         let mut found = Found::default();
         let Some(mut sums) = self.sums.as_ref() else { return Ok(found) };
-        let in_log = wal::pages(&self.directory.join(LOG))?;
+        let mut passed_over = wal::pages(&self.directory.join(LOG))?;
+        passed_over.extend(u32::try_from(LOCKED_FROM / self.page_bytes as u64 + 1));
         let mut records = Vec::new();
         sums.seek(SeekFrom::Start(place_of(1)))?;
         sums.read_to_end(&mut records)?;
         let pages = self.database.metadata()?.len() / self.page_bytes as u64;
         let pages = u32::try_from(pages).unwrap_or(u32::MAX);
         let known = u32::try_from(records.len() / RECORD_BYTES).unwrap_or(u32::MAX);
-        found.unknown.extend((known.saturating_add(1)..=pages).filter(|number| !in_log.contains(number)));
+        found
+            .unknown
+            .extend((known.saturating_add(1)..=pages).filter(|number| !passed_over.contains(number)));
         let mut rest = LOOKED_AT_BYTES;
         let mut wanted = Vec::new();
         for (number, record) in (1..=pages).zip(records.chunks_exact(RECORD_BYTES)) {
-            if in_log.contains(&number) {
+            if passed_over.contains(&number) {
                 continue;
             }
             let Some(sum) = PageSum::of_record(number, record) else {
@@ -392,6 +398,21 @@ mod tests {
         assert!(fs::read(path.join(DATABASE)).unwrap() == changed);
         let found = looked(path, Extent::All);
         assert_eq!((found.flipped.len(), found.other), (1, vec![6]));
+    }
+
+    #[test]
+    fn the_page_of_the_locks_of_a_large_database_needs_no_sum() {
+        let directory = directory(1);
+        let path = directory.path();
+        let locks = 262_145;
+        let database = fs::File::options().write(true).open(path.join(DATABASE)).unwrap();
+        database.set_len((u64::from(locks) + 1) * PAGE_BYTES as u64).unwrap();
+        let unknown = looked(path, Extent::All).unknown;
+        assert_eq!(unknown, (2..locks).chain([locks + 1]).collect::<Vec<_>>());
+        // So it is where its sum would stand before others.
+        let sums = fs::File::options().write(true).open(path.join(SUMS)).unwrap();
+        sums.set_len(place_of(locks + 2)).unwrap();
+        assert_eq!(looked(path, Extent::All).unknown, unknown);
     }
 
     #[test]

@@ -32,7 +32,10 @@ async fn what_the_disk_did_not_keep_is_not_answered_and_nothing_is_believed_from
     symlink("/dev/null", path(LOG)).unwrap();
     let failed = world.try_send(agent, mail(101, "what was not")).await.unwrap_err();
     let told = "the exchange failed: waiting for the disk";
-    assert!(matches!(failed, ExchangeError::Failed { .. }) && failed.to_string().starts_with(told), "{failed}");
+    assert!(
+        matches!(failed, ExchangeError::Failed { .. }) && failed.to_string().starts_with(told),
+        "{failed}"
+    );
     // A disk that works again, as it seems, changes nothing.
     fs::remove_file(path(LOG)).unwrap();
     fs::hard_link(&aside, path(LOG)).unwrap();
