@@ -79,10 +79,19 @@ const USED_BESIDE_OTHERS: [&str; 10] =
 const USED_SELDOM: [&str; 4] = ["decode", "from_json", "has_dialogue_info", "json"];
 
 /// Performatives that stand in for a method of protobuf's messages.
-const USED_BY_PROTOBUF: [&str; 2] = ["SerializeToString", "WhichOneof"];
+const USED_BY_PROTOBUF: [&str; 3] = ["ParseFromString", "SerializeToString", "WhichOneof"];
 
 /// Custom types that stand in for something AEA's code uses itself.
-const USED_AS_TYPES: [&str; 4] = ["DialogueMessage", "Message", "ProtobufMessage", "Set"];
+const USED_AS_TYPES: [&str; 8] = [
+    "DESCRIPTOR",
+    "DialogueMessage",
+    "Message",
+    "ParseFromString",
+    "ProtobufMessage",
+    "SerializeToString",
+    "Set",
+    "WhichOneof",
+];
 
 /// AEA's generator takes a type whose name begins so for one of Python's, and fails.
 const TAKEN_FOR_PYTHONS: [&str; 5] = ["Dict", "FrozenSet", "Optional", "Tuple", "Union"];
@@ -90,7 +99,7 @@ const TAKEN_FOR_PYTHONS: [&str; 5] = ["Dict", "FrozenSet", "Optional", "Tuple", 
 pub(super) fn check(specification: &Specification, places: &Places, findings: &mut Vec<Finding>) {
     protocol(&specification.name, places.name, findings);
     for name in specification.custom_types.keys() {
-        custom_type(name, places.custom_type_name(name), findings);
+        custom_type(specification, name, places.custom_type_name(name), findings);
     }
     for performative in &specification.speech_acts {
         let place = places.performative(&performative.name);
@@ -125,13 +134,16 @@ fn protocol(name: &str, place: Place, findings: &mut Vec<Finding>) {
     findings.push(Finding::error("reserved-name", place, text).hint("call it something else"));
 }
 
-fn custom_type(name: &str, place: Place, findings: &mut Vec<Finding>) {
+fn custom_type(specification: &Specification, name: &str, place: Place, findings: &mut Vec<Finding>) {
     let shown = format!("ct:{name}");
+    let message = specification.message_name();
+    let named_after = message.strip_suffix("Message").and_then(|protocol| name.strip_prefix(protocol));
+    let is_class = matches!(named_after, Some("Message" | "Serializer"));
     if KEYWORDS.contains(&name) {
         let text =
             format!("a custom type cannot be called `{shown}`, a word of Python that AEA's code breaks on");
         findings.push(Finding::error("reserved-name", place, text));
-    } else if USED_AS_TYPES.contains(&name) {
+    } else if USED_AS_TYPES.contains(&name) || is_class {
         used_by_code("custom type", &shown, place, findings);
     } else if let Some(begin) = TAKEN_FOR_PYTHONS.into_iter().find(|begin| name.starts_with(begin)) {
         let text = format!(

@@ -415,6 +415,7 @@ fn performatives_that_generated_code_cannot_tell_apart_are_refused() {
         ),
         ("yield", "24:3: error[reserved-name]: a performative cannot be called `yield`"),
         ("WhichOneof", "24:3: error[reserved-name]: a performative cannot be called `WhichOneof`"),
+        ("ParseFromString", "24:3: error[reserved-name]: a performative cannot be called `ParseFromString`"),
     ] {
         let text = edited("  walk_away: {}", &format!("  walk_away: {{}}\n  {name}: {{}}"))
             .replace("  shake: []", &format!("  shake: []\n  {name}: []"))
@@ -459,6 +460,12 @@ fn custom_types_that_aea_takes_for_something_else_are_refused() {
         ),
         ("Set", "26:1: error[reserved-name]: a custom type cannot be called `ct:Set`, which AEA's code uses"),
         ("None", "26:1: error[reserved-name]: a custom type cannot be called `ct:None`, a word of Python"),
+        ("WhichOneof", "26:1: error[reserved-name]: a custom type cannot be called `ct:WhichOneof`"),
+        ("BarterMessage", "26:1: error[reserved-name]: a custom type cannot be called `ct:BarterMessage`"),
+        (
+            "BarterSerializer",
+            "26:1: error[reserved-name]: a custom type cannot be called `ct:BarterSerializer`",
+        ),
         ("Dictionary", "26:1: error[reserved-name]: `ct:Dictionary` begins with `Dict`"),
         ("UnionMember", "26:1: error[reserved-name]: `ct:UnionMember` begins with `Union`"),
     ] {
@@ -466,7 +473,7 @@ fn custom_types_that_aea_takes_for_something_else_are_refused() {
         expect_one(&strict(&text), expected, name);
         assert!(Specification::read_lenient(&text).is_ok(), "{name}");
     }
-    for name in ["Settings", "Messages", "Predict"] {
+    for name in ["Settings", "Messages", "Predict", "Barter", "MessageBarter"] {
         assert!(strict(&BARTER.replace("ct:Wish", &format!("ct:{name}"))).is_empty(), "{name}");
     }
 }
