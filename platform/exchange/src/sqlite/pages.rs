@@ -102,6 +102,26 @@ fn place_of(number: u32) -> u64 {
     u64::from(number) * RECORD_BYTES as u64
 }
 
+/// Writes the sums of pages, those of pages that follow each other at once.
+fn write_records(file: &File, sums: &BTreeMap<u32, PageSum>) -> io::Result<()> {
+    let (mut run, mut next) = (Vec::new(), 0);
+    for (number, sum) in sums {
+        if *number != next {
+            write_run(file, next, &mut run)?;
+        }
+        run.extend(sum.record(*number));
+        next = number + 1;
+    }
+    write_run(file, next, &mut run)
+}
+
+/// Writes records that end before that of the page `next`.
+fn write_run(file: &File, next: u32, run: &mut Vec<u8>) -> io::Result<()> {
+    write_at(file, place_of(next) - run.len() as u64, run)?;
+    run.clear();
+    Ok(())
+}
+
 impl Pages {
     /// Opens the files, which are written where `may_write`; the database must be there.
     pub(super) fn open(directory: &Path, may_write: bool) -> io::Result<Pages> {
@@ -274,18 +294,11 @@ impl Pages {
     /// will be before the log is begun anew.
     pub(super) fn sum_log(&mut self, frames: u64) -> io::Result<()> {
         let Some(sums) = self.sums.as_ref().filter(|_| frames > 0) else { return Ok(()) };
-        let log = File::open(self.directory.join(LOG))?;
         let mut newest = BTreeMap::new();
-        let mut number = [0; 4];
-        for frame in 0..frames {
-            read_at(&log, wal::place_of_frame(frame, self.page_bytes), &mut number)?;
-            newest.insert(u32::from_be_bytes(number), frame);
-        }
-        let mut page = vec![0; self.page_bytes];
-        for (number, frame) in newest {
-            read_at(&log, wal::place_of_page(frame, self.page_bytes), &mut page)?;
-            write_at(sums, place_of(number), &PageSum::of(number, &page).record(number))?;
-        }
+        wal::from_the_end(&self.directory.join(LOG), frames, self.page_bytes, |number, page| {
+            newest.entry(number).or_insert_with(|| PageSum::of(number, page));
+        })?;
+        write_records(sums, &newest)?;
         sums.sync_data()
     }
 

@@ -16,6 +16,8 @@ const HEADER_BYTES: usize = 32;
 const FRAME_HEADER_BYTES: usize = 24;
 /// The header's first word; its lowest bit says that checksums are of big-endian words.
 const MAGIC: u32 = 0x377f_0682;
+/// Frames that are read at once.
+const FRAMES_AT_ONCE: usize = 64;
 /// Most pages are of 4096 bytes; SQLite has none larger than this.
 const MAX_PAGE_BYTES: u32 = 65536;
 
@@ -103,9 +105,28 @@ pub(super) fn place_of_frame(frame: u64, page_bytes: usize) -> u64 {
     HEADER_BYTES as u64 + frame * (FRAME_HEADER_BYTES + page_bytes) as u64
 }
 
-/// Where the page within a frame begins.
-pub(super) fn place_of_page(frame: u64, page_bytes: usize) -> u64 {
-    place_of_frame(frame, page_bytes) + FRAME_HEADER_BYTES as u64
+/// Shows the pages in the first `frames` of the log with their numbers, the last one first: of those of one number the first
+/// one shown is the newest.
+pub(super) fn from_the_end(
+    path: &Path,
+    frames: u64,
+    page_bytes: usize,
+    mut show: impl FnMut(u32, &[u8]),
+) -> io::Result<()> {
+    let (mut log, frame_bytes) = (File::open(path)?, FRAME_HEADER_BYTES + page_bytes);
+    let mut buffer = vec![0; FRAMES_AT_ONCE * frame_bytes];
+    let mut left = frames;
+    while left > 0 {
+        let together = left.min(FRAMES_AT_ONCE as u64);
+        left -= together;
+        let read = buffer.get_mut(..together as usize * frame_bytes).unwrap_or_default();
+        log.seek(SeekFrom::Start(place_of_frame(left, page_bytes)))?;
+        log.read_exact(read)?;
+        for frame in read.chunks_exact(frame_bytes).rev() {
+            show(word(frame, 0), frame.get(FRAME_HEADER_BYTES..).unwrap_or_default());
+        }
+    }
+    Ok(())
 }
 
 /// Fills `buffer`; `false` where the file ends before.
