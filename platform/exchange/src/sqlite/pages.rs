@@ -60,6 +60,16 @@ pub(super) struct Found {
     pub(super) is_part: bool,
 }
 
+impl Found {
+    fn add(&mut self, page: u32, verdict: Verdict) {
+        match verdict {
+            Verdict::Same => {}
+            Verdict::Flipped(flipped) => self.flipped.push((page, flipped)),
+            Verdict::Other => self.other.push(page),
+        }
+    }
+}
+
 #[derive(Debug)]
 pub(super) struct Pages {
     directory: PathBuf,
@@ -181,30 +191,36 @@ impl Pages {
                 found.is_part = true;
             }
         }
-        self.compare(&wanted, &mut found)?;
+        self.compare(&wanted, &mut found);
         Ok(found)
     }
 
     /// Compares pages with their sums, some that follow each other at once.
-    fn compare(&self, mut wanted: &[(u32, PageSum)], found: &mut Found) -> io::Result<()> {
+    fn compare(&self, mut wanted: &[(u32, PageSum)], found: &mut Found) {
         let mut pages = vec![0; READ_AT_ONCE * self.page_bytes];
         while let Some((first, _)) = wanted.first() {
             let follow =
                 |(at, (number, _)): &(usize, &(u32, PageSum))| *number as usize == *first as usize + at;
             let together = wanted.iter().enumerate().take(READ_AT_ONCE).take_while(follow).count();
             let (these, rest) = wanted.split_at(together);
-            let pages = pages.get_mut(..together * self.page_bytes).unwrap_or_default();
-            read_at(&self.database, self.offset(*first), pages)?;
-            for ((number, sum), page) in these.iter().zip(pages.chunks_exact(self.page_bytes)) {
-                match sum.judge(page) {
-                    Verdict::Same => {}
-                    Verdict::Flipped(flipped) => found.flipped.push((*number, flipped)),
-                    Verdict::Other => found.other.push(*number),
-                }
+            let read = pages.get_mut(..together * self.page_bytes).unwrap_or_default();
+            if read_at(&self.database, self.offset(*first), read).is_ok() {
+                let pages = read.chunks_exact(self.page_bytes);
+                these.iter().zip(pages).for_each(|((number, sum), page)| found.add(*number, sum.judge(page)));
+            } else {
+                self.compare_each(these, found);
             }
             wanted = rest;
         }
-        Ok(())
+    }
+
+    /// Compares pages one by one: one that the disk does not give, while it gives others, is lost as if something else stood there.
+    fn compare_each(&self, wanted: &[(u32, PageSum)], found: &mut Found) {
+        let mut page = vec![0; self.page_bytes];
+        for (number, sum) in wanted {
+            let read = read_at(&self.database, self.offset(*number), &mut page);
+            found.add(*number, read.map_or(Verdict::Other, |()| sum.judge(&page)));
+        }
     }
 
     fn offset(&self, number: u32) -> u64 {
@@ -426,6 +442,16 @@ mod tests {
         let sums = fs::File::options().write(true).open(path.join(SUMS)).unwrap();
         sums.set_len(place_of(locks + 2)).unwrap();
         assert_eq!(looked(path, Extent::All).unknown, unknown);
+    }
+
+    #[test]
+    fn pages_that_the_disk_does_not_give_are_told_of() {
+        let directory = directory(3);
+        let mut pages = Pages::open(directory.path(), true).unwrap();
+        // It cannot be read.
+        pages.database = fs::File::options().write(true).open(directory.path().join(DATABASE)).unwrap();
+        assert_eq!(pages.look(Extent::All).unwrap().other, [1, 2, 3]);
+        assert!(!pages.mend(Extent::All).unwrap());
     }
 
     #[test]

@@ -16,6 +16,12 @@ use crate::sqlite::words::count;
 
 use super::{CHECKPOINT_PAGES, Writer};
 
+/// How many frames the log has, and how many of them are in the database.
+struct Brought {
+    in_log: u64,
+    brought: u64,
+}
+
 impl Writer {
     /// Brings what is in the log into the database, where that is much.
     pub(super) fn checkpoint(&mut self) {
@@ -25,33 +31,45 @@ impl Writer {
         self.log_pages.store(0, Ordering::Relaxed);
         match self.bring_in() {
             Ok(_) => {}
-            Err(trouble) => match trouble.ill() {
-                Some(Ill::Full) if self.full_since.is_none() => {
-                    let now = self.session.desk.ground.now();
-                    self.lighten(now);
-                }
-                Some(Ill::Failed) => {
-                    let error = trouble.tell(self.directory.path());
-                    self.fail_stop(error);
-                }
-                _ => {
-                    tracing::warn!(?trouble, "the log of the exchange could not be brought into its database")
-                }
-            },
+            Err(trouble) => self.was_not_brought(trouble),
+        }
+    }
+
+    fn was_not_brought(&mut self, trouble: Trouble) {
+        match trouble.ill() {
+            Some(Ill::Full) if self.full_since.is_none() => {
+                let now = self.session.desk.ground.now();
+                self.lighten(now);
+            }
+            Some(Ill::Failed) => {
+                let error = trouble.tell(self.directory.path());
+                self.fail_stop(error);
+            }
+            _ => {
+                tracing::warn!(?trouble, "the log of the exchange could not be brought into its database")
+            }
         }
     }
 
     /// Brings what is in the log into the database; whether that is all, for readers may hold some of it up.
     fn bring_in(&mut self) -> Outcome<bool> {
-        let passive = "PRAGMA wal_checkpoint(PASSIVE)";
-        let brought =
-            self.session.desk.connection.query_row(passive, [], |row| Ok((row.get(1)?, row.get(2)?)));
-        let (in_log, brought): (i64, i64) = brought?;
+        let Some(Brought { in_log, brought }) = self.bring_what_can_be()? else { return Ok(false) };
         let is_all = in_log == brought;
         if is_all {
-            self.sum(count(in_log))?;
+            self.sum(in_log)?;
         }
         Ok(is_all)
+    }
+
+    /// `None` where another connection is at it.
+    fn bring_what_can_be(&self) -> Outcome<Option<Brought>> {
+        let passive = "PRAGMA wal_checkpoint(PASSIVE)";
+        let frames: (i64, i64) =
+            self.session.desk.connection.query_row(passive, [], |row| Ok((row.get(1)?, row.get(2)?)))?;
+        Ok(match frames {
+            (0.., 0..) => Some(Brought { in_log: count(frames.0), brought: count(frames.1) }),
+            _ => None,
+        })
     }
 
     /// Writes the sums of the pages in so many frames of the log.
@@ -75,29 +93,25 @@ impl Writer {
             return false;
         }
         // What is in the log alone has no sum yet.
-        let looked =
-            self.bring_in().map_err(|trouble| trouble.tell(self.directory.path())).and_then(|is_all| {
-                if is_all {
-                    self.pages.mend_rest(self.directory.path())?;
-                }
-                Ok(is_all)
-            });
-        match looked {
-            Ok(true) => {
-                self.session.desk.has_unseen_pages = self.pages.has_unseen();
-                // What SQLite holds of the pages is what they were.
-                if let Err(error) = self.session.desk.connection.execute_batch("PRAGMA shrink_memory") {
-                    tracing::warn!(%error, "pages that were put right may be read as they were for a while");
-                }
-                true
-            }
+        match self.bring_in() {
+            Ok(true) => {}
             // A copy is being made, say; the next one to fail has it looked again.
-            Ok(false) => false,
-            Err(error) => {
-                tracing::warn!(%error, "the pages of the exchange's database could not be looked at");
-                false
+            Ok(false) => return false,
+            Err(trouble) => {
+                self.was_not_brought(trouble);
+                return false;
             }
         }
+        if let Err(error) = self.pages.mend_rest(self.directory.path()) {
+            tracing::warn!(%error, "the pages of the exchange's database could not be looked at");
+            return false;
+        }
+        self.session.desk.has_unseen_pages = self.pages.has_unseen();
+        // What SQLite holds of the pages is what they were.
+        if let Err(error) = self.session.desk.connection.execute_batch("PRAGMA shrink_memory") {
+            tracing::warn!(%error, "pages that were put right may be read as they were for a while");
+        }
+        true
     }
 
     /// Brings all into the database and lets go of it.
@@ -118,11 +132,10 @@ impl Writer {
         brought.and(closed).map_err(|trouble| trouble.tell(directory.path()))
     }
 
-    /// Brings all that is in the log into the database, and empties it.
+    /// Brings all that is in the log into the database, and empties it; what another connection holds up stays in the log.
     fn bring_all(&mut self) -> Outcome<()> {
-        let connection = &self.session.desk.connection;
-        let in_log: i64 = connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| row.get(1))?;
-        self.sum(count(in_log))?;
+        let Some(Brought { in_log, .. }) = self.bring_what_can_be()? else { return Ok(()) };
+        self.sum(in_log)?;
         let connection = &self.session.desk.connection;
         connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
         // The log is empty, and its file goes with the connection.
