@@ -10,7 +10,7 @@ pub enum HexError {
     #[error("{0} hexadecimal digits are no whole bytes; give two for each byte")]
     Odd(usize),
     /// A character is no digit.
-    #[error("the character at {0} is no hexadecimal digit; only 0-9 and a-f are")]
+    #[error("the character at {0} is no hexadecimal digit; 0-9, a-f and A-F are")]
     NoDigit(usize),
 }
 
