@@ -188,6 +188,39 @@ mod tests {
         }
     }
 
+    /// Lines that are looked through, and entries that are compared, for what is entered under so many references.
+    fn looked_at(entries: u32) -> (f64, f64) {
+        let mut index = Index::default();
+        let hash = |index: &Index, number: u32| index.hash(("peer", format!("{number:064x}")));
+        for number in 0..entries {
+            index.enter(hash(&index, number), number);
+        }
+        let (mut lines, mut compared) = (0, 0);
+        for number in 0..entries {
+            let its = hash(&index, number);
+            let is_elsewhere = |line: &usize| {
+                index.lines.get(*line).is_some_and(|line| line.entries().all(|(_, at)| at != number))
+            };
+            lines += 1 + index.probed(its).take_while(is_elsewhere).count();
+            let is_it = |place| {
+                compared += 1;
+                place == number
+            };
+            assert_eq!(index.find(its, is_it), Some(number));
+        }
+        let mean = |count: usize| count as f64 / f64::from(entries);
+        (mean(lines), mean(compared))
+    }
+
+    #[test]
+    fn one_of_a_hundred_thousand_is_found_in_as_many_steps_as_one_of_ten() {
+        // As many as 8,192 lines take before they become more, so it is as full as it gets.
+        for entries in [10, 49_152, 100_000] {
+            let (lines, compared) = looked_at(entries);
+            assert!(lines < 1.5 && compared < 1.1, "{entries}: {lines} lines, {compared} entries");
+        }
+    }
+
     #[test]
     fn a_line_is_one_of_the_processors() {
         assert_eq!((size_of::<Line>(), align_of::<Line>()), (64, 64));
