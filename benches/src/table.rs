@@ -131,7 +131,9 @@ By `perf`, `callgrind` and `strace`, for the rows that have stood behind their t
 - **Mail that is kept**: by `callgrind`, in memory, 64 senders: 54,000 instructions a mail that is sent, received and
   acknowledged, a quarter of them the benches' own. Of the rest the row of a mail (1 KiB, 17 columns) takes 11,000, its place
   5,400 and the removal of that 4,900, the look-up of prepared statements 3,700, the commit's pages 1,700. A sync of the log, which is
-  written over, took 140 us on a quiet disk, and one of the floor's file, which grows, 270 us: that is what one sender gains.
+  written over, took 140 us on one disk, and one of the floor's file, which grows, 270 us: one sender gained by that. On another, that of
+  this table, they took 225 and 180 us (`strace`, which takes some of that itself), for a commit is two to five pages and not one; one sender
+  misses there by a fifth. With 64 senders the same program came to anything from 1.3 to 1.9 on that disk within an hour.
   With a million mailboxes each mail reads rows that no memory holds; the tallies are written in order, 65,000 at a time.
 - **Remote, one at a time**: one `send`, one `recv` and one `epoll_wait` a call on each side, as the floor; 85 % of the driver's
   time is in the kernel, and no function of ours takes over half a percent. The floor's runtime has no timers, so its
@@ -158,15 +160,15 @@ By `perf`, `callgrind` and `strace`, for the rows that have stood behind their t
   about twenty with JSON).
 - **A node joined again**: nearly all of it is the rest of the pause between two attempts, 0.5 to 1 s by then.
 - **A million open dialogues**: memory that is in no cache. On this machine the bare map's look-up takes 170 to 260 ns more
-  among a million entries than among 1,000, and half of what an update and its reply take with 1,000 open is 185 ns: 1.5 times
-  would leave nothing for the dialogue itself, in whose table it must be found first. Ours take 800 to 1,000 ns more, four to
-  five times the map's: they wait for a line of the index, then for the dialogue's own 384 bytes, side by side (both references, the
+  among a million entries than among 1,000, and half of what an update and its reply take with 1,000 open is 185 to 215 ns: 1.5 times
+  would leave nothing for the dialogue itself, in whose table it must be found first. Ours take 800 to 1,250 ns more, four to
+  six times the map's: they wait for a line of the index, then for the dialogue's own 384 bytes, side by side (both references, the
   numbers, the last two messages), then for the oldest message, which is let go for the newest (`perf`, by samples). The
   time wheel, the lists of its peer and the allocator's free memory, which they waited for too, they touch no more. Large pages
   (`GLIBC_TUNABLES=glibc.malloc.hugetlb=1`) make little difference.
 - **Academy's exchange**: these two cores have no room for ten times its rate where mail is kept. The clients take as much of them as
-  the server, and the bare server of the next group, which only reads a request and appends it, is itself three times as fast as
-  Academy's at a `PUT` and six times at a `GET` of a message; what ours are beside that one is told there. Of the samples of a `PUT` in a
+  the server, and the bare server of the next group, which only reads a request and appends it, is itself three to four times as fast as
+  Academy's at a `PUT` and six to eight times at a `GET` of a message; what ours are beside that one is told there. Of the samples of a `PUT` in a
   folder, floor and clients included, 69 % are in the kernel: in the clients, in the server's sockets and in the exchange's file by a
   third each. 15 % are outside of it in the thread that writes for the exchange: SQLite, its log's checksums and ours.
 - **An action of academy-py in a folder**: the request and its answer are on the disk before either is said to be taken, one after the
