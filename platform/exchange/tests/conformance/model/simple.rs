@@ -353,36 +353,46 @@ impl Simple {
         Ok(Told::Nothing)
     }
 
-    /// Tells the senders of requests that died in a mailbox; in the order of their deaths.
+    /// Tells the senders of requests that died in a mailbox, in the order of their deaths; then those of requests that
+    /// died in the mailboxes of whom that told, for who is told something is brought to the present, and so on.
     pub(crate) fn tell_of_deaths(&mut self, number: u128) {
-        let Ok(mailbox) = self.mailbox(number) else { return };
-        let mut all = std::mem::take(&mut mailbox.unheard);
-        all.sort_by_key(|one| (one.at, one.position));
-        for Unheard { at, mailbox, mail, attempts, cause, reason, .. } in all {
-            let (Tracking::Request { tag, .. }, Some(from)) = (mail.tracking, mail.from) else { continue };
-            let pending = self.mailbox(mailbox).map_or(0, |found| found.pending.len());
-            let was_pending = self.mailbox(mailbox).is_ok_and(|found| {
-                found.pending.retain(|one| (one.from, one.tag) != (from, tag));
-                found.pending.len() < pending
-            });
-            let is_unsure = mail.expires_at.is_some_and(|expiry| expiry <= at);
-            if !was_pending && !is_unsure {
-                continue;
+        let mut looked_at = vec![number];
+        while !looked_at.is_empty() {
+            let mut died = Vec::new();
+            for number in looked_at {
+                self.mailbox(number).into_iter().for_each(|found| died.append(&mut found.unheard));
             }
-            let notice = Mail {
-                codec: Some(Codec::MsgPack),
-                ..Mail::new(MailId(tag), DEAD_LETTER, notice(cause, &reason, attempts))
-                    .from(MailboxId::agent(mailbox))
-                    .response(tag, None)
-                    .priority(9)
-            };
-            let limit = self.limits.mailbox.messages as usize;
-            if let Ok(requester) = self.mailbox(from.uuid)
-                && requester.waiting.len() < limit
-            {
-                requester.put(notice);
-            }
+            died.sort_by_key(|one| (one.at, one.mailbox, one.position));
+            looked_at = died.into_iter().filter_map(|unheard| self.tell_of_death(unheard)).collect();
         }
+    }
+
+    /// Tells of one death; whom.
+    fn tell_of_death(&mut self, unheard: Unheard) -> Option<u128> {
+        let Unheard { at, mailbox, mail, attempts, cause, reason, .. } = unheard;
+        let (Tracking::Request { tag, .. }, Some(from)) = (mail.tracking, mail.from) else { return None };
+        let was_pending = self.mailbox(mailbox).is_ok_and(|found| {
+            let pending = found.pending.len();
+            found.pending.retain(|one| (one.from, one.tag) != (from, tag));
+            found.pending.len() < pending
+        });
+        let is_unsure = mail.expires_at.is_some_and(|expiry| expiry <= at);
+        if !was_pending && !is_unsure {
+            return None;
+        }
+        let notice = Mail {
+            codec: Some(Codec::MsgPack),
+            ..Mail::new(MailId(tag), DEAD_LETTER, notice(cause, &reason, attempts))
+                .from(MailboxId::agent(mailbox))
+                .response(tag, None)
+                .priority(9)
+        };
+        let limit = self.limits.mailbox.messages as usize;
+        let requester = self.mailbox(from.uuid).ok()?;
+        if requester.waiting.len() < limit {
+            requester.put(notice);
+        }
+        Some(from.uuid)
     }
 
     pub(crate) fn requeue(&mut self, number: u128, positions: &[u64]) -> Outcome {
