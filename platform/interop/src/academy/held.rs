@@ -249,7 +249,8 @@ impl HeldMail {
                 held.was_out = held.is_out();
                 was_out
             });
-            self.acknowledge(taken).await;
+            // What leaves meanwhile is noted at once.
+            self.acknowledge_meanwhile(taken).await;
         }
     }
 
