@@ -64,6 +64,7 @@ macro_rules! every_test {
             ]
             tracking: [
                 whoever_asked_is_told_that_the_request_is_dead,
+                deaths_are_told_in_their_order_then_those_in_the_mailboxes_of_whom_that_told,
                 nobody_is_told_that_a_mail_is_dead_who_does_not_wait,
                 notices_of_death_keep_to_the_bounds,
                 terminating_answers_every_request_read_or_not,

@@ -158,6 +158,24 @@ pub(crate) async fn whoever_asked_is_told_that_the_request_is_dead(world: World)
     assert_eq!(world.happened().get(&Happening::DeathTold), Some(&6));
 }
 
+pub(crate) async fn deaths_are_told_in_their_order_then_those_in_the_mailboxes_of_whom_that_told(
+    world: World,
+) {
+    let (agent, ada) = (world.agent(1).await, world.agent(2).await);
+    for (to, tag, seconds) in [(agent, 1, 20), (agent, 2, 10), (ada, 3, 5)] {
+        let request = world
+            .mail("?")
+            .from(ada)
+            .request(tag, Some(tag + 100))
+            .expires_at(world.now() + SECOND * seconds);
+        world.send(to, request).await;
+    }
+    world.pass(30 * SECOND);
+    world.exchange.stats(&Asker::Container, agent).await.unwrap();
+    let tags: Vec<u128> = notices(&world, ada).await.iter().map(|notice| notice.0).collect();
+    assert_eq!(tags, [2, 1, 3]);
+}
+
 pub(crate) async fn nobody_is_told_that_a_mail_is_dead_who_does_not_wait(world: World) {
     let (agent, ada, gone) = (world.agent(1).await, world.agent(2).await, world.agent(3).await);
     let die = async |mail| {
